@@ -1,0 +1,228 @@
+//! The nouns: what a service grants, what callers use, and the saved form of both.
+
+mod account;
+mod aws;
+mod grant;
+mod saved;
+mod secret;
+mod time;
+mod token;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ::time::Duration as SignedDuration;
+use http::HeaderValue;
+
+pub use self::account::Account;
+pub use self::aws::AwsCredentials;
+pub use self::grant::Grant;
+pub use self::saved::{Saved, SavedError};
+pub(crate) use self::saved::{restored_term, same_user};
+pub(crate) use self::secret::Wiped;
+pub use self::secret::{InvalidToken, Masked, Secret, check_token, masked};
+pub use self::time::{Deadline, MAX_LIFETIME, Now, Term, Timestamp};
+pub use self::token::AccessToken;
+
+/// What a caller asks credentials for. Each need has its own lease: its own deadline and generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// The access token, for calls to the service's API.
+    Access,
+    /// The AWS credentials, for MQTT on AWS IoT.
+    Aws,
+}
+
+impl Need {
+    /// Both, in the order of their declaration.
+    pub const ALL: [Need; 2] = [Need::Access, Need::Aws];
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Need::Access => "access token",
+            Need::Aws => "AWS credentials",
+        })
+    }
+}
+
+/// Which issue of a lease this is. Counts up by one with each renewal; means nothing in another process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(u64);
+
+impl Generation {
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+
+    /// The count.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// What callers use: immutable, with absolute deadlines. A renewal makes new ones.
+#[derive(Clone)]
+pub struct Credentials {
+    access: AccessToken,
+    refresh_token: Option<Secret>,
+    id_token: Option<Secret>,
+    aws: Option<AwsCredentials>,
+    account: Arc<Account>,
+    generations: [Generation; 2],
+}
+
+impl Credentials {
+    /// From a grant, keeping from `old` what the grant leaves out: a refresh token that was not rotated, an AWS
+    /// set that was not renewed (with its old deadline), what is known of the account. `None` where neither has
+    /// an access token.
+    pub fn from_grant(grant: Grant, old: Option<&Credentials>) -> Option<Self> {
+        let account = match (grant.account, old) {
+            (Some(account), _) => Arc::new(account),
+            (None, Some(old)) => Arc::clone(&old.account),
+            (None, None) => Arc::default(),
+        };
+        Some(Self {
+            access: grant.access.or_else(|| old.map(|old| old.access.clone()))?,
+            refresh_token: grant
+                .refresh_token
+                .or_else(|| old.and_then(|old| old.refresh_token.clone())),
+            id_token: grant.id_token.or_else(|| old.and_then(|old| old.id_token.clone())),
+            aws: grant.aws.or_else(|| old.and_then(|old| old.aws.clone())),
+            account,
+            generations: old.map_or_else(Default::default, |old| old.generations),
+        })
+    }
+
+    /// The access token.
+    pub fn access(&self) -> &AccessToken {
+        &self.access
+    }
+
+    /// The value of an `Authorization` header with the token's type: `Bearer …`. Built once, marked sensitive.
+    pub fn bearer(&self) -> &HeaderValue {
+        self.access.typed_header()
+    }
+
+    /// The refresh token, if the service gave one.
+    pub fn refresh_token(&self) -> Option<&Secret> {
+        self.refresh_token.as_ref()
+    }
+
+    /// The OpenID Connect ID token, if the service gave one.
+    pub fn id_token(&self) -> Option<&Secret> {
+        self.id_token.as_ref()
+    }
+
+    /// The AWS credentials, if the service gave any.
+    pub fn aws(&self) -> Option<&AwsCredentials> {
+        self.aws.as_ref()
+    }
+
+    /// Whose credentials these are. After a restore it may be partly unknown.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The term of one lease; `None` for AWS where there is no AWS set.
+    pub fn term(&self, need: Need) -> Option<&Term> {
+        match need {
+            Need::Access => Some(self.access.term()),
+            Need::Aws => self.aws.as_ref().map(AwsCredentials::term),
+        }
+    }
+
+    /// Which issue of a lease this is: name it when the service's API refuses the credentials.
+    pub fn generation(&self, need: Need) -> Generation {
+        self.generations[need.index()]
+    }
+
+    /// When the access token was issued.
+    pub fn issued_at(&self) -> Timestamp {
+        self.access.term().issued_at()
+    }
+
+    /// The hard deadline of the access token; `None` where the service did not say.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.access.term().deadline().map(|deadline| deadline.wall)
+    }
+
+    /// How long the access token has left: negative once it is past, `None` where unknown.
+    pub fn time_until_expiry(&self, now: Now) -> Option<SignedDuration> {
+        self.access.term().deadline().map(|deadline| deadline.until(now))
+    }
+
+    /// Whether the access token's hard deadline has passed.
+    pub fn is_expired(&self, now: Now) -> bool {
+        self.access.term().is_expired(now)
+    }
+
+    /// Whether the access token is so near its deadline that it should be renewed.
+    pub fn renewal_due(&self, now: Now) -> bool {
+        self.access.term().renewal_due(now)
+    }
+
+    /// The hard deadline of the AWS credentials; `None` where there are none, or nobody said.
+    pub fn aws_expires_at(&self) -> Option<Timestamp> {
+        self.term(Need::Aws)?.deadline().map(|deadline| deadline.wall)
+    }
+
+    /// How long the AWS credentials have left, as [`Credentials::time_until_expiry`].
+    pub fn aws_time_until_expiry(&self, now: Now) -> Option<SignedDuration> {
+        self.term(Need::Aws)?.deadline().map(|deadline| deadline.until(now))
+    }
+
+    /// Whether the hard deadline of the AWS credentials has passed. No AWS set: nothing that could expire.
+    pub fn aws_is_expired(&self, now: Now) -> bool {
+        self.term(Need::Aws).is_some_and(|term| term.is_expired(now))
+    }
+
+    /// Whether the AWS credentials are so near their deadline that they should be renewed.
+    pub fn aws_renewal_due(&self, now: Now) -> bool {
+        self.term(Need::Aws).is_some_and(|term| term.renewal_due(now))
+    }
+
+    /// Whether everything that these credentials hold is before its hard deadline. An unknown deadline counts
+    /// as usable.
+    pub fn are_valid(&self, now: Now) -> bool {
+        !self.is_expired(now) && !self.aws_is_expired(now)
+    }
+
+    /// Sets the renewal margin of both leases, clamped to a quarter of each lifetime.
+    #[must_use]
+    pub fn with_margin(mut self, margin: std::time::Duration) -> Self {
+        self.access.set_term(self.access.term().with_margin(margin));
+        if let Some(aws) = &mut self.aws {
+            aws.set_term(aws.term().with_margin(margin));
+        }
+        self
+    }
+
+    pub(crate) fn set_generation(&mut self, need: Need, generation: Generation) {
+        self.generations[need.index()] = generation;
+    }
+}
+
+/// No secrets: deadlines and what is there.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access", &self.access)
+            .field("refresh_token", &self.refresh_token)
+            .field("id_token", &self.id_token)
+            .field("aws", &self.aws)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}

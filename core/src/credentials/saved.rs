@@ -1,0 +1,441 @@
+//! The saved form of a session.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AccessToken, Account, AwsCredentials, Credentials, Grant, Need, Now, Secret, Term, Timestamp};
+use crate::wire::BodyBuffer;
+
+/// The version that this crate writes, and the newest that it reads.
+const VERSION: u64 = 1;
+
+/// Clocks of two machines differ. An issue so little ahead of ours is no sign of trouble.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
+/// A session to keep: credentials, bound to a provider and an account.
+///
+/// The only way to secrets in writing is [`Saved::to_json`]: nothing here implements `Serialize`.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    provider: String,
+    realm: String,
+    credentials: Credentials,
+}
+
+/// Why a saved session cannot be taken up. Nothing is ever deleted because of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SavedError {
+    /// It is no saved session, or a damaged one. Put it aside and sign in.
+    #[error("it is damaged or not a saved session: {what}")]
+    Malformed {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A newer version of Perennial wrote it. Use that version.
+    #[error("it has format {version}, newer than this program reads")]
+    Newer {
+        /// Its format.
+        version: u64,
+    },
+    /// It is of another service or another address of it. Use the one that it belongs to.
+    #[error("it belongs to another service")]
+    OtherProvider,
+    /// It is of another account than the login. Use the login that it belongs to, or another place.
+    #[error("it belongs to another account")]
+    OtherAccount,
+}
+
+impl Saved {
+    /// Credentials of one provider at one realm.
+    pub fn new(provider: impl Into<String>, realm: impl Into<String>, credentials: Credentials) -> Self {
+        Self {
+            provider: provider.into(),
+            realm: realm.into(),
+            credentials,
+        }
+    }
+
+    /// The provider's name.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// Where at the provider.
+    pub fn realm(&self) -> &str {
+        &self.realm
+    }
+
+    /// The credentials.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The credentials, out of their binding.
+    pub fn into_credentials(self) -> Credentials {
+        self.credentials
+    }
+
+    /// The session as JSON, secrets in the clear: keep it where only its owner reads. Deadlines are absolute, in
+    /// integer Unix milliseconds.
+    pub fn to_json(&self) -> Secret {
+        let credentials = &self.credentials;
+        let form = Form {
+            perennial: VERSION,
+            provider: Cow::Borrowed(&self.provider),
+            realm: Cow::Borrowed(&self.realm),
+            access: AccessForm {
+                token_type: credentials.access().token_type().into(),
+                token: credentials.access().expose().into(),
+                term: TermForm::from(credentials.access().term()),
+            },
+            refresh_token: credentials.refresh_token().map(|token| token.expose().into()),
+            id_token: credentials.id_token().map(|token| token.expose().into()),
+            aws: credentials.aws().map(|aws| AwsForm {
+                access_key_id: aws.access_key_id().expose().into(),
+                secret_access_key: aws.secret_access_key().expose().into(),
+                session_token: aws.session_token().expose().into(),
+                term: TermForm::from(aws.term()),
+            }),
+            account: AccountForm::from(credentials.account()),
+        };
+        let mut buffer = BodyBuffer::new(usize::MAX);
+        // Strings and numbers into memory: neither side can fail.
+        let _ = serde_json::to_writer(&mut buffer, &form);
+        let body = buffer.finish();
+        Secret::from(std::str::from_utf8(body.as_ref()).unwrap_or_default())
+    }
+
+    /// Reads what [`Saved::to_json`] wrote.
+    pub fn parse(json: &[u8], now: Now) -> Result<Self, SavedError> {
+        let malformed = |what| SavedError::Malformed { what };
+        let text = std::str::from_utf8(json).map_err(|_| malformed("not UTF-8"))?;
+        let version: VersionForm = serde_json::from_str(text).map_err(|_| malformed("no format version"))?;
+        if version.perennial != VERSION {
+            return Err(match version.perennial {
+                0 => malformed("no format version"),
+                version => SavedError::Newer { version },
+            });
+        }
+        let form: Form<'_> =
+            serde_json::from_str(text).map_err(|_| malformed("a field is missing or of another type"))?;
+        let invalid = |_| malformed("a token that a header cannot carry");
+        let grant = Grant {
+            access: Some(
+                AccessToken::new(&form.access.token_type, &form.access.token, form.access.term.read(now))
+                    .map_err(invalid)?,
+            ),
+            refresh_token: form.refresh_token.map(|token| Secret::from(&*token)),
+            id_token: form.id_token.map(|token| Secret::from(&*token)),
+            aws: form
+                .aws
+                .map(|aws| {
+                    AwsCredentials::new(
+                        &aws.access_key_id,
+                        &aws.secret_access_key,
+                        &aws.session_token,
+                        aws.term.read(now),
+                    )
+                })
+                .transpose()
+                .map_err(invalid)?,
+            account: Some(form.account.into()),
+        };
+        let credentials = Credentials::from_grant(grant, None).ok_or(malformed("no access token"))?;
+        Ok(Self::new(form.provider, form.realm, credentials))
+    }
+
+    /// Whether it may be taken up by a session with `user_id`, if that is known.
+    pub(crate) fn check(&self, provider: &str, realm: &str, user_id: Option<&str>) -> Result<(), SavedError> {
+        if self.provider != provider || self.realm != realm {
+            return Err(SavedError::OtherProvider);
+        }
+        let saved = &self.credentials.account().user_id;
+        match user_id {
+            Some(user_id) if !saved.is_empty() && !same_user(saved, user_id) => Err(SavedError::OtherAccount),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether two user ids name one account: people write their e-mail address in more than one way.
+pub(crate) fn same_user(one: &str, other: &str) -> bool {
+    one.trim().eq_ignore_ascii_case(other.trim())
+}
+
+/// Reads a term that was saved. An issue in the future means that a clock was wrong then or is now.
+pub(crate) fn restored_term(issued_at: Timestamp, lifetime: Option<Duration>, now: Now) -> Term {
+    let term = Term::restored(issued_at, lifetime, now);
+    if issued_at > now.wall.saturating_add(CLOCK_TOLERANCE) {
+        term.in_doubt()
+    } else {
+        term
+    }
+}
+
+#[derive(Deserialize)]
+struct VersionForm {
+    perennial: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Form<'a> {
+    perennial: u64,
+    #[serde(borrow)]
+    provider: Cow<'a, str>,
+    #[serde(borrow)]
+    realm: Cow<'a, str>,
+    #[serde(borrow)]
+    access: AccessForm<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    id_token: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    aws: Option<AwsForm<'a>>,
+    #[serde(default)]
+    account: AccountForm,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccessForm<'a> {
+    #[serde(borrow)]
+    token_type: Cow<'a, str>,
+    #[serde(borrow)]
+    token: Cow<'a, str>,
+    #[serde(flatten)]
+    term: TermForm,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AwsForm<'a> {
+    #[serde(borrow)]
+    access_key_id: Cow<'a, str>,
+    #[serde(borrow)]
+    secret_access_key: Cow<'a, str>,
+    #[serde(borrow)]
+    session_token: Cow<'a, str>,
+    #[serde(flatten)]
+    term: TermForm,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TermForm {
+    issued_at: i64,
+    /// Absent where the service did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    in_doubt: bool,
+}
+
+impl From<&Term> for TermForm {
+    fn from(term: &Term) -> Self {
+        let issued_at = term.issued_at();
+        Self {
+            issued_at: issued_at.unix_millis(),
+            expires_at: term
+                .lifetime()
+                .map(|lifetime| issued_at.saturating_add(lifetime).unix_millis()),
+            in_doubt: term.is_doubtful(),
+        }
+    }
+}
+
+impl TermForm {
+    fn read(&self, now: Now) -> Term {
+        let millis = |end: i64| u64::try_from(end.saturating_sub(self.issued_at)).unwrap_or(0);
+        let lifetime = self.expires_at.map(|end| Duration::from_millis(millis(end)));
+        let term = restored_term(Timestamp::from_unix_millis(self.issued_at), lifetime, now);
+        if self.in_doubt { term.in_doubt() } else { term }
+    }
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct AccountForm {
+    user_id: String,
+    first_name: String,
+    last_name: String,
+    user_type: String,
+    status: String,
+    sequence: Option<i64>,
+    legal: Vec<serde_json::Value>,
+    code: Option<i64>,
+    message: String,
+}
+
+impl From<&Account> for AccountForm {
+    fn from(account: &Account) -> Self {
+        let Account {
+            user_id,
+            first_name,
+            last_name,
+            user_type,
+            status,
+            sequence,
+            legal,
+            code,
+            message,
+        } = account.clone();
+        Self {
+            user_id,
+            first_name,
+            last_name,
+            user_type,
+            status,
+            sequence,
+            legal,
+            code,
+            message,
+        }
+    }
+}
+
+impl From<AccountForm> for Account {
+    fn from(form: AccountForm) -> Self {
+        let AccountForm {
+            user_id,
+            first_name,
+            last_name,
+            user_type,
+            status,
+            sequence,
+            legal,
+            code,
+            message,
+        } = form;
+        Self {
+            user_id,
+            first_name,
+            last_name,
+            user_type,
+            status,
+            sequence,
+            legal,
+            code,
+            message,
+        }
+    }
+}
+
+impl fmt::Display for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a session at {} ", self.provider)?;
+        match self.credentials.term(Need::Access).and_then(Term::deadline) {
+            Some(deadline) => write!(f, "until {}", deadline.wall),
+            None => f.write_str("of unknown length"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(seconds: i64) -> Now {
+        Now::new(
+            Timestamp::from_unix_seconds(1_700_000_000 + seconds),
+            Duration::from_secs(9),
+        )
+    }
+
+    fn sample() -> Saved {
+        let grant = Grant {
+            access: Some(
+                AccessToken::new("Bearer", "acc\"ess", Term::lasting(now(0), Duration::from_secs(3600))).unwrap(),
+            ),
+            refresh_token: Some(Secret::from("refresh")),
+            aws: Some(AwsCredentials::new("AKIA", "key", "session", Term::unknown(now(-5))).unwrap()),
+            account: Some(Account {
+                user_id: "a@example.com".into(),
+                sequence: Some(7),
+                ..Account::default()
+            }),
+            ..Grant::default()
+        };
+        Saved::new(
+            "navien",
+            "https://a.example",
+            Credentials::from_grant(grant, None).unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_saved_session_reads_back_the_same() {
+        let saved = sample();
+        let read = Saved::parse(saved.to_json().expose().as_bytes(), now(600)).unwrap();
+        let (old, new) = (saved.credentials(), read.credentials());
+        assert_eq!(new.access().expose(), "acc\"ess");
+        assert_eq!(new.refresh_token().unwrap().expose(), "refresh");
+        assert_eq!(new.aws().unwrap().secret_access_key().expose(), "key");
+        assert_eq!(new.aws_expires_at(), None);
+        assert_eq!(
+            (new.expires_at(), new.issued_at(), new.account()),
+            (old.expires_at(), old.issued_at(), old.account())
+        );
+        assert_eq!(new.time_until_expiry(now(600)), Some(time::Duration::seconds(3000)));
+        assert_eq!(read.to_json().expose(), saved.to_json().expose());
+    }
+
+    #[test]
+    fn an_issue_in_the_future_makes_renewal_due_at_once() {
+        let read = Saved::parse(sample().to_json().expose().as_bytes(), now(-4000)).unwrap();
+        assert!(read.credentials().renewal_due(now(-4000)));
+        assert!(!read.credentials().is_expired(now(-4000)));
+    }
+
+    #[test]
+    fn foreign_and_damaged_forms_are_refused() {
+        let saved = sample();
+        assert_eq!(
+            saved.check("navien", "https://a.example", Some(" A@Example.com")),
+            Ok(())
+        );
+        assert_eq!(
+            saved.check("navien", "https://b.example", None),
+            Err(SavedError::OtherProvider)
+        );
+        assert_eq!(
+            saved.check("navien", "https://a.example", Some("b@x")),
+            Err(SavedError::OtherAccount)
+        );
+        assert_eq!(
+            Saved::parse(br#"{"perennial":2}"#, now(0)).unwrap_err(),
+            SavedError::Newer { version: 2 }
+        );
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            r#"{"perennial":1}"#,
+            r#"{"perennial":"x"}"#,
+            "\u{0}",
+            r#"{"perennial":0}"#,
+        ] {
+            assert!(
+                matches!(Saved::parse(bad.as_bytes(), now(0)), Err(SavedError::Malformed { .. })),
+                "{bad}"
+            );
+        }
+        let broken = saved.to_json().expose().replace("acc\\\"ess", "a\\r\\nb");
+        assert!(matches!(
+            Saved::parse(broken.as_bytes(), now(0)),
+            Err(SavedError::Malformed { .. })
+        ));
+    }
+
+    #[test]
+    fn nothing_secret_shows() {
+        let text = format!("{0:?} {0}", sample());
+        assert!(
+            !["acc\"ess", "refresh\"", "AKIA", "a@example"]
+                .iter()
+                .any(|secret| text.contains(secret)),
+            "{text}"
+        );
+    }
+}

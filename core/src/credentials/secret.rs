@@ -1,0 +1,164 @@
+//! Text that nobody may see by accident.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::{Zeroize, Zeroizing};
+
+/// A secret text: wiped when dropped, hidden in `Debug`, never serialised by accident.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<Box<str>>);
+
+impl Secret {
+    /// The text itself. Named so that every place which looks at it can be found.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+}
+
+impl From<String> for Secret {
+    /// Copies once and wipes the original: turning it into a box could leave it behind in freed memory.
+    fn from(mut text: String) -> Self {
+        let secret = Self::from(text.as_str());
+        text.zeroize();
+        secret
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// Bytes that are wiped when the last of their copies is dropped.
+pub(crate) struct Wiped(pub(crate) Zeroizing<Vec<u8>>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A token that is no token: empty, blank, or with characters that have no place in a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the token is empty or has characters that a header must not carry")]
+pub struct InvalidToken;
+
+/// Whether `token` may go into a header: printable ASCII (RFC 6749 appendix A, `VSCHAR`), not empty, not blank
+/// at its ends.
+pub fn check_token(token: &str) -> Result<(), InvalidToken> {
+    // No early end: the compiler then looks at many bytes at a time, and tokens are long.
+    let visible = token.bytes().fold(true, |ok, byte| ok & (0x20..=0x7e).contains(&byte));
+    if visible && !token.is_empty() && token.trim().len() == token.len() {
+        Ok(())
+    } else {
+        Err(InvalidToken)
+    }
+}
+
+/// The two ways in which a token goes into an `Authorization` header, built once, in one wiped buffer.
+#[derive(Clone)]
+pub(crate) struct HeaderPair {
+    pub(crate) typed: HeaderValue,
+    pub(crate) raw: HeaderValue,
+}
+
+impl HeaderPair {
+    /// `Bearer x` and its slice `x`.
+    pub(crate) fn new(token_type: &str, token: &str) -> Result<Self, InvalidToken> {
+        check_token(token)?;
+        check_token(token_type)?;
+        let mut text = Vec::with_capacity(token_type.len() + 1 + token.len());
+        text.extend_from_slice(token_type.as_bytes());
+        text.push(b' ');
+        text.extend_from_slice(token.as_bytes());
+        let whole = Bytes::from_owner(Wiped(Zeroizing::new(text)));
+        let header = |bytes: Bytes| {
+            let mut value = HeaderValue::from_maybe_shared(bytes).map_err(|_| InvalidToken)?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        Ok(Self {
+            raw: header(whole.slice(token_type.len() + 1..))?,
+            typed: header(whole)?,
+        })
+    }
+}
+
+/// An e-mail address or user name as it may stand in a log: `g***@example.com`.
+pub fn masked(name: &str) -> Masked<'_> {
+    Masked(name)
+}
+
+/// See [`masked`].
+#[derive(Clone, Copy)]
+pub struct Masked<'a>(&'a str);
+
+impl fmt::Display for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (user, host) = self.0.rsplit_once('@').unwrap_or((self.0, ""));
+        for first in user.chars().take(1).filter(|first| !first.is_control()) {
+            write!(f, "{first}")?;
+        }
+        f.write_str("***")?;
+        if host.is_empty() {
+            return Ok(());
+        }
+        f.write_str("@")?;
+        host.chars()
+            .filter(|c| !c.is_control())
+            .take(64)
+            .try_for_each(|c| write!(f, "{c}"))
+    }
+}
+
+impl fmt::Debug for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_hides_in_debug() {
+        assert_eq!(format!("{:?}", Secret::from("hunter2")), "Secret(***)");
+        let pair = HeaderPair::new("Bearer", "hunter2").unwrap();
+        assert!(!format!("{:?}{:?}", pair.raw, pair.typed).contains("hunter2"));
+    }
+
+    #[test]
+    fn both_header_values_share_one_buffer() {
+        let pair = HeaderPair::new("Bearer", "abc.def").unwrap();
+        assert_eq!(pair.typed.as_bytes(), b"Bearer abc.def");
+        assert_eq!(pair.raw.as_bytes(), b"abc.def");
+        let whole = pair.typed.as_bytes().as_ptr_range();
+        assert!(whole.contains(&pair.raw.as_bytes().as_ptr()));
+    }
+
+    #[test]
+    fn tokens_with_control_characters_are_refused() {
+        for bad in ["", " ", "a\r\nb", "a\0b", "é", " a", "a\u{7f}"] {
+            assert_eq!(check_token(bad), Err(InvalidToken), "{bad:?}");
+        }
+        assert_eq!(check_token("ey.J_-~+/="), Ok(()));
+    }
+
+    #[test]
+    fn names_are_masked() {
+        assert_eq!(masked("grower@example.com").to_string(), "g***@example.com");
+        assert_eq!(masked("admin").to_string(), "a***");
+        assert_eq!(masked("").to_string(), "***");
+        assert_eq!(masked("\n@\u{1b}[2Jx").to_string(), "***@[2Jx");
+    }
+}

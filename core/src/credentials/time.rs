@@ -1,0 +1,365 @@
+//! Time as a value: nothing in this crate looks at a clock.
+
+use std::fmt;
+use std::time::Duration;
+
+use time::format_description::well_known::{Rfc2822, Rfc3339};
+use time::{OffsetDateTime, UtcDateTime};
+
+/// The longest lifetime that is believed: one year. Whatever a server promises beyond it is cut, so that
+/// nothing lives for ever by mistake.
+pub const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// The share of a lifetime that a renewal margin may take: a quarter, so that short-lived credentials are
+/// used and not renewed over and over.
+const MARGIN_SHARE: u32 = 4;
+
+/// What both clocks of a machine say at one moment. Every call that depends on time takes it.
+///
+/// Two clocks, because each fails alone: the monotonic clock stops while a machine is suspended, and the
+/// wall clock can be set back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// The monotonic clock, since any fixed moment: the start of the process, say. Never saved.
+    pub monotonic: Duration,
+}
+
+impl Now {
+    /// Both clocks at one moment.
+    pub const fn new(wall: Timestamp, monotonic: Duration) -> Self {
+        Self { wall, monotonic }
+    }
+}
+
+/// A moment of the wall clock, in whole milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since the Unix epoch.
+    pub const fn from_unix_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// From seconds since the Unix epoch.
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn unix_millis(self) -> i64 {
+        self.0
+    }
+
+    /// The moment `by` later; the last moment there is where that lies beyond it.
+    pub fn saturating_add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(millis(by)))
+    }
+
+    /// The moment `by` earlier; the first moment there is where that lies before it.
+    pub fn saturating_sub(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(by)))
+    }
+
+    /// How long after `earlier` this is: negative where it is before.
+    pub fn since(self, earlier: Self) -> time::Duration {
+        time::Duration::milliseconds(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The same as a calendar date; `None` outside the years that one can express.
+    pub fn to_utc(self) -> Option<UtcDateTime> {
+        UtcDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).ok()
+    }
+
+    /// Reads an HTTP date (RFC 9110 §5.6.7, the preferred format).
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        OffsetDateTime::parse(text.trim(), &Rfc2822).ok().map(Self::from)
+    }
+
+    /// Reads an ISO 8601 date and time. One without a zone is UTC, never local time.
+    pub fn parse_iso8601(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (_, clock) = text.split_at_checked(10)?;
+        let zoned = clock.contains(['Z', 'z', '+', '-']);
+        let text = if zoned {
+            text.replacen(' ', "T", 1)
+        } else {
+            format!("{}Z", text.replacen(' ', "T", 1))
+        };
+        OffsetDateTime::parse(&text, &Rfc3339).ok().map(Self::from)
+    }
+}
+
+impl From<OffsetDateTime> for Timestamp {
+    fn from(moment: OffsetDateTime) -> Self {
+        // Four-digit years fit an i64 of milliseconds many times over.
+        Self(i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<UtcDateTime> for Timestamp {
+    fn from(moment: UtcDateTime) -> Self {
+        OffsetDateTime::from(moment).into()
+    }
+}
+
+/// RFC 3339 in UTC.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_utc().and_then(|moment| moment.format(&Rfc3339).ok()) {
+            Some(text) => f.write_str(&text),
+            None => write!(f, "{} ms since 1970", self.0),
+        }
+    }
+}
+
+/// A moment held in both clocks. Whichever reaches it first ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// In the wall clock.
+    pub wall: Timestamp,
+    /// In the monotonic clock.
+    pub monotonic: Duration,
+}
+
+impl Deadline {
+    /// `delay` after `start`, in both clocks.
+    pub fn after(start: Now, delay: Duration) -> Self {
+        Self {
+            wall: start.wall.saturating_add(delay),
+            monotonic: start.monotonic.saturating_add(delay),
+        }
+    }
+
+    /// Whether one of the clocks has reached it.
+    pub fn is_past(&self, now: Now) -> bool {
+        now.wall >= self.wall || now.monotonic >= self.monotonic
+    }
+
+    /// How long is left by the clock that reaches it first; zero once it is past.
+    pub fn remaining(&self, now: Now) -> Duration {
+        let wall = Duration::try_from(self.wall.since(now.wall)).unwrap_or_default();
+        wall.min(self.monotonic.saturating_sub(now.monotonic))
+    }
+
+    /// The same, signed: negative once it is past.
+    pub fn until(&self, now: Now) -> time::Duration {
+        let monotonic = signed(self.monotonic).saturating_sub(signed(now.monotonic));
+        self.wall.since(now.wall).min(monotonic)
+    }
+}
+
+/// From when to when a lease runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    issued_at: Timestamp,
+    lifetime: Option<Duration>,
+    deadline: Option<Deadline>,
+    margin: Duration,
+    doubtful: bool,
+}
+
+impl Term {
+    /// Runs for `lifetime` from `start`, the moment at which the request was sent (the answer's arrival would
+    /// add the network's delay to the life of the credentials). Cut at [`MAX_LIFETIME`].
+    pub fn lasting(start: Now, lifetime: Duration) -> Self {
+        let lifetime = lifetime.min(MAX_LIFETIME);
+        Self {
+            issued_at: start.wall,
+            lifetime: Some(lifetime),
+            deadline: Some(Deadline::after(start, lifetime)),
+            margin: Duration::ZERO,
+            doubtful: false,
+        }
+    }
+
+    /// Runs from `start` to a moment that nobody told: usable, and said to be unknown.
+    pub fn unknown(start: Now) -> Self {
+        Self {
+            issued_at: start.wall,
+            lifetime: None,
+            deadline: None,
+            margin: Duration::ZERO,
+            doubtful: false,
+        }
+    }
+
+    /// Read back after a save. The monotonic clock of then is gone: the deadline in the monotonic clock of now
+    /// is at most the saved lifetime away, whatever the wall clock did in between.
+    pub fn restored(issued_at: Timestamp, lifetime: Option<Duration>, now: Now) -> Self {
+        let deadline = lifetime.map(|lifetime| {
+            let wall = issued_at.saturating_add(lifetime.min(MAX_LIFETIME));
+            let left = Duration::try_from(wall.since(now.wall))
+                .unwrap_or_default()
+                .min(lifetime);
+            Deadline {
+                wall,
+                monotonic: now.monotonic.saturating_add(left),
+            }
+        });
+        Self {
+            issued_at,
+            lifetime,
+            deadline,
+            margin: Duration::ZERO,
+            doubtful: false,
+        }
+    }
+
+    /// Marks that the age of this lease cannot be proven: its deadline is only an upper bound, and its renewal
+    /// is due at once.
+    #[must_use]
+    pub fn in_doubt(mut self) -> Self {
+        self.doubtful = true;
+        self
+    }
+
+    /// With a renewal margin, clamped to a quarter of the lifetime.
+    #[must_use]
+    pub fn with_margin(mut self, margin: Duration) -> Self {
+        self.margin = self
+            .lifetime
+            .map_or(margin, |lifetime| margin.min(lifetime / MARGIN_SHARE));
+        self
+    }
+
+    /// When it was issued, by our wall clock.
+    pub fn issued_at(&self) -> Timestamp {
+        self.issued_at
+    }
+
+    /// How long it lives from its issue; `None` where the service did not say.
+    pub fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
+    }
+
+    /// The hard deadline; `None` where the service did not say.
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+
+    /// How long before the deadline renewal is due.
+    pub fn margin(&self) -> Duration {
+        self.margin
+    }
+
+    /// Whether its age could not be proven when it was restored.
+    pub fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// Whether the hard deadline has passed. One that is unknown never has.
+    pub fn is_expired(&self, now: Now) -> bool {
+        self.deadline.is_some_and(|deadline| deadline.is_past(now))
+    }
+
+    /// Whether the margin has been reached. One that is unknown is never due by itself.
+    pub fn renewal_due(&self, now: Now) -> bool {
+        self.doubtful
+            || self
+                .deadline
+                .is_some_and(|deadline| deadline.remaining(now) <= self.margin)
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn signed(duration: Duration) -> time::Duration {
+    time::Duration::try_from(duration).unwrap_or(time::Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Now {
+        Now::new(
+            Timestamp::from_unix_seconds(1_000_000 + seconds),
+            Duration::from_secs(50 + seconds.unsigned_abs()),
+        )
+    }
+
+    #[test]
+    fn the_earlier_clock_ends_a_deadline() {
+        let deadline = Deadline::after(at(0), Duration::from_secs(100));
+        assert!(!deadline.is_past(at(99)));
+        assert!(deadline.is_past(at(100)));
+        // Suspended: the wall goes on alone. Set back: the monotonic clock goes on alone.
+        assert!(deadline.is_past(Now {
+            monotonic: at(1).monotonic,
+            ..at(100)
+        }));
+        assert!(deadline.is_past(Now {
+            wall: Timestamp::from_unix_seconds(0),
+            ..at(100)
+        }));
+        assert_eq!(deadline.until(at(130)), time::Duration::seconds(-30));
+        assert_eq!(deadline.remaining(at(130)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_restored_lease_outlives_neither_its_deadline_nor_its_lifetime() {
+        let issued = Timestamp::from_unix_seconds(1_000_000);
+        let term = Term::restored(issued, Some(Duration::from_secs(100)), at(40));
+        assert_eq!(term.deadline().unwrap().remaining(at(40)), Duration::from_secs(60));
+        // The wall clock was set back by a year meanwhile.
+        let past = Now {
+            wall: Timestamp::from_unix_seconds(1_000),
+            ..at(40)
+        };
+        let term = Term::restored(issued, Some(Duration::from_secs(100)), past);
+        assert_eq!(term.deadline().unwrap().remaining(past), Duration::from_secs(100));
+    }
+
+    #[test]
+    fn a_margin_never_takes_more_than_a_quarter_of_the_lifetime() {
+        let margin = |lifetime| {
+            Term::lasting(at(0), Duration::from_secs(lifetime))
+                .with_margin(Duration::from_secs(300))
+                .margin()
+        };
+        assert_eq!(margin(3600), Duration::from_secs(300));
+        assert_eq!(margin(300), Duration::from_secs(75));
+        assert_eq!(margin(0), Duration::ZERO);
+    }
+
+    #[test]
+    fn lifetimes_are_cut_at_a_year() {
+        assert_eq!(Term::lasting(at(0), Duration::MAX).lifetime(), Some(MAX_LIFETIME));
+        assert!(
+            Term::restored(Timestamp(i64::MAX), Some(Duration::MAX), at(0))
+                .deadline()
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_utc() {
+        let zoned = Timestamp::parse_iso8601("2025-11-02T03:04:05.250000+02:00").unwrap();
+        let naive = Timestamp::parse_iso8601("2025-11-02T01:04:05.250000").unwrap();
+        assert_eq!(zoned, naive);
+        assert_eq!(naive.to_string(), "2025-11-02T01:04:05.25Z");
+        assert_eq!(Timestamp::parse_iso8601("2025-11-02 01:04:05.25"), Some(naive));
+        for odd in [
+            "",
+            "yesterday",
+            "2025-11-02",
+            "2025-13-02T01:04:05",
+            "2025-11-02T01:04:05+99:99",
+            "é025-11-02T0",
+        ] {
+            assert_eq!(Timestamp::parse_iso8601(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn http_dates_are_read() {
+        let date = Timestamp::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        assert_eq!(date, Timestamp::from_unix_seconds(784_111_777));
+        assert_eq!(Timestamp::parse_http_date("soon"), None);
+    }
+}

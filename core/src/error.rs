@@ -1,0 +1,404 @@
+//! What can go wrong, in three families that are never mixed: what the service said, what the transport did,
+//! and what stands in the session's way.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::credentials::{Need, SavedError, Timestamp};
+
+/// Any failure to get credentials.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The service answered, and it was no grant.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// The request or its answer did not get through.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The session cannot ask: something has to be done first.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+impl Error {
+    /// Whether the same call can succeed later without anybody doing anything.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Error::Service(error) => !matches!(error.verdict(), Verdict::Refused | Verdict::Unsupported),
+            Error::Transport(_) => true,
+            Error::Session(_) => false,
+        }
+    }
+
+    /// When the session tries again by itself, by the wall clock. Until then callers get this same error at
+    /// once; `None` where it does not try again, or outside a session.
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        match self {
+            Error::Service(error) => error.retry_at,
+            Error::Transport(error) => error.retry_at,
+            Error::Session(_) => None,
+        }
+    }
+
+    /// What this failure means for the ladder.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Error::Service(error) => error.verdict(),
+            Error::Transport(error) => match error.kind {
+                TransportErrorKind::NotSent => Verdict::Unprocessed,
+                _ => Verdict::Unknown,
+            },
+            Error::Session(_) => Verdict::Refused,
+        }
+    }
+
+    /// How long the service asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Error::Service(ServiceError { kind, .. }) => match *kind {
+                ServiceErrorKind::RateLimited { retry_after } => retry_after,
+                ServiceErrorKind::Unavailable { retry_after } => Some(retry_after),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(crate) fn with_retry_at(mut self, at: Option<Timestamp>) -> Self {
+        match &mut self {
+            Error::Service(error) => error.retry_at = at,
+            Error::Transport(error) => error.retry_at = at,
+            Error::Session(_) => {}
+        }
+        self
+    }
+}
+
+/// What a failed exchange means for the renewal ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The service said no: the next rung; on a rung that spends the login, that login is not used again.
+    Refused,
+    /// The service has no such endpoint: this rung is left out for good.
+    Unsupported,
+    /// Certainly nothing happened: the same rung, later.
+    Unprocessed,
+    /// Everything else, the request may have been carried out: the same rung, later, but a one-use token is
+    /// not blindly repeated.
+    Unknown,
+}
+
+/// The service answered, and it was no grant.
+#[derive(Clone)]
+pub struct ServiceError {
+    kind: ServiceErrorKind,
+    status: Option<StatusCode>,
+    code: Option<Arc<str>>,
+    message: Option<Arc<str>>,
+    retry_at: Option<Timestamp>,
+}
+
+/// What kind of no it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServiceErrorKind {
+    /// Wrong e-mail, password or secret. Ask for them again and call `sign_in`; this login is not tried again.
+    InvalidCredentials,
+    /// The account is locked. Unlock it at the service, then call `sign_in`.
+    AccountLocked,
+    /// There is no such account. Correct the login and call `sign_in`.
+    UserNotFound,
+    /// The token with which a renewal was asked for is refused. A session with a login signs in by itself;
+    /// without one, sign in again.
+    RefreshRefused,
+    /// Too many requests (429). The session waits by itself.
+    RateLimited {
+        /// The service's `Retry-After`, within bounds.
+        retry_after: Option<Duration>,
+    },
+    /// Down, and it said for how long (503 with `Retry-After`). The session waits by itself.
+    Unavailable {
+        /// The service's `Retry-After`, within bounds.
+        retry_after: Duration,
+    },
+    /// The service has no such endpoint (404, 405, 501). The session takes its next way.
+    Unsupported,
+    /// It granted, but not what was needed: an account without AWS credentials, for instance.
+    NotGranted,
+    /// The answer could not be understood. The session tries again; if it stays so, the service has changed.
+    Malformed {
+        /// What was wrong with it.
+        what: &'static str,
+    },
+    /// Any other failure of the service: a 5xx, an unknown code. The session tries again.
+    Service,
+}
+
+impl ServiceError {
+    /// A failure of this kind, with nothing more known.
+    pub fn new(kind: ServiceErrorKind) -> Self {
+        Self {
+            kind,
+            status: None,
+            code: None,
+            message: None,
+            retry_at: None,
+        }
+    }
+
+    /// An answer that could not be understood.
+    pub fn malformed(what: &'static str) -> Self {
+        Self::new(ServiceErrorKind::Malformed { what })
+    }
+
+    pub(crate) fn endless() -> Self {
+        Self::malformed("one request after another, without an end")
+    }
+
+    /// With the HTTP status of the answer.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// With the service's own error code, cleaned and cut.
+    #[must_use]
+    pub fn with_code(mut self, code: &str) -> Self {
+        self.code = cleaned(code, 64);
+        self
+    }
+
+    /// With the service's own words, cleaned of control characters and cut.
+    #[must_use]
+    pub fn with_message(mut self, message: &str) -> Self {
+        self.message = cleaned(message, 200);
+        self
+    }
+
+    /// What kind of no it was.
+    pub fn kind(&self) -> ServiceErrorKind {
+        self.kind
+    }
+
+    /// The HTTP status of the answer.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// The service's own error code.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The service's own words, cleaned and cut.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self.kind {
+            ServiceErrorKind::InvalidCredentials
+            | ServiceErrorKind::AccountLocked
+            | ServiceErrorKind::UserNotFound
+            | ServiceErrorKind::NotGranted
+            | ServiceErrorKind::RefreshRefused => Verdict::Refused,
+            ServiceErrorKind::Unsupported => Verdict::Unsupported,
+            ServiceErrorKind::RateLimited { .. } | ServiceErrorKind::Unavailable { .. } => Verdict::Unprocessed,
+            ServiceErrorKind::Malformed { .. } | ServiceErrorKind::Service => Verdict::Unknown,
+        }
+    }
+}
+
+/// Untrusted text for an error: printable, of bounded length.
+fn cleaned(text: &str, most: usize) -> Option<Arc<str>> {
+    let text: String = text.trim().chars().filter(|c| is_printable(*c)).take(most).collect();
+    (!text.is_empty()).then(|| text.into())
+}
+
+/// Control characters move a terminal's cursor; bidirectional marks reorder what is read.
+fn is_printable(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            ServiceErrorKind::InvalidCredentials => f.write_str("the service refused the login")?,
+            ServiceErrorKind::AccountLocked => f.write_str("the account is locked")?,
+            ServiceErrorKind::UserNotFound => f.write_str("the service knows no such account")?,
+            ServiceErrorKind::RefreshRefused => f.write_str("the service refused to renew")?,
+            ServiceErrorKind::RateLimited { .. } => f.write_str("the service asks for fewer requests")?,
+            ServiceErrorKind::Unavailable { .. } => f.write_str("the service is down for a while")?,
+            ServiceErrorKind::Unsupported => f.write_str("the service has no such endpoint")?,
+            ServiceErrorKind::NotGranted => f.write_str("the service did not grant what was asked for")?,
+            ServiceErrorKind::Malformed { what } => write!(f, "the service's answer was not understood: {what}")?,
+            ServiceErrorKind::Service => f.write_str("the service failed")?,
+        }
+        if let Some(status) = self.status {
+            write!(f, " (HTTP {})", status.as_u16())?;
+        }
+        if let Some(code) = &self.code {
+            write!(f, " [{code}]")?;
+        }
+        match &self.message {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceError")
+            .field("kind", &self.kind)
+            .field("status", &self.status)
+            .field("code", &self.code)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for ServiceError {}
+
+/// The request or its answer did not get through. All of them pass by themselves; the session tries again.
+#[derive(Clone, Debug)]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    retry_at: Option<Timestamp>,
+}
+
+/// How far the request got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportErrorKind {
+    /// Provably nothing was sent: no such name, connection refused, certificate not trusted.
+    NotSent,
+    /// It may have been sent, and carried out.
+    MaybeSent,
+    /// The request's deadline passed. It may have been carried out.
+    TimedOut,
+    /// The answer was larger than the request allows. It was carried out.
+    TooLarge,
+}
+
+impl TransportError {
+    /// A failure of this kind.
+    pub fn new(kind: TransportErrorKind) -> Self {
+        Self {
+            kind,
+            source: None,
+            retry_at: None,
+        }
+    }
+
+    /// With what caused it. Its text must hold no secret: it is shown.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// How far the request got.
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            TransportErrorKind::NotSent => "the service could not be reached",
+            TransportErrorKind::MaybeSent => "the connection failed before the answer was complete",
+            TransportErrorKind::TimedOut => "the service did not answer in time",
+            TransportErrorKind::TooLarge => "the service's answer was too large",
+        })
+    }
+}
+
+impl std::error::Error for TransportError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// What stands in the session's way. None of these passes by itself.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// Every way to renew is used up. Call `sign_in` with a login that works.
+    #[error("a new sign-in is required")]
+    SignInRequired {
+        /// The last refusal.
+        #[source]
+        source: Option<Arc<Error>>,
+    },
+    /// The session has neither credentials nor a login. Give it one with `sign_in`.
+    #[error("there is no login to sign in with")]
+    NoLogin,
+    /// Signed out. It stays so until `sign_in`.
+    #[error("the session is signed out")]
+    SignedOut,
+    /// The service has no such credentials. Ask for something else.
+    #[error("this service gives no {need}")]
+    NotOffered {
+        /// What was asked for.
+        need: Need,
+    },
+    /// Credentials of this service never live so long. Ask for less.
+    #[error("the service's credentials never live that long")]
+    LifetimeTooShort,
+    /// The handle was closed, or what drove it is gone and cannot be started here.
+    #[error("the session is closed")]
+    Closed,
+    /// A saved session could not be taken up.
+    #[error("the saved session cannot be used")]
+    Saved(#[from] SavedError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_services_words_are_cleaned_and_cut() {
+        let error = ServiceError::new(ServiceErrorKind::Service)
+            .with_status(StatusCode::BAD_GATEWAY)
+            .with_code("E\u{1b}[31m1")
+            .with_message(&format!(" no\r\n{} ", "é".repeat(500)));
+        assert_eq!(error.message().unwrap().chars().count(), 200);
+        assert!(
+            error
+                .to_string()
+                .starts_with("the service failed (HTTP 502) [E[31m1]: noéé")
+        );
+        assert_eq!(
+            ServiceError::new(ServiceErrorKind::Service)
+                .with_message("\n")
+                .message(),
+            None
+        );
+    }
+
+    #[test]
+    fn display_and_source_do_not_repeat_each_other() {
+        let error = TransportError::new(TransportErrorKind::NotSent).with_source("connection refused");
+        assert_eq!(error.to_string(), "the service could not be reached");
+        assert_eq!(
+            std::error::Error::source(&error).unwrap().to_string(),
+            "connection refused"
+        );
+    }
+
+    #[test]
+    fn only_refusals_are_final() {
+        assert!(Error::from(TransportError::new(TransportErrorKind::TimedOut)).is_retryable());
+        assert!(Error::from(ServiceError::malformed("x")).is_retryable());
+        assert!(!Error::from(ServiceError::new(ServiceErrorKind::InvalidCredentials)).is_retryable());
+        assert!(!Error::from(SessionError::SignedOut).is_retryable());
+    }
+}

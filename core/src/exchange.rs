@@ -1,0 +1,170 @@
+//! The two traits between *when* and *what*: a provider knows how a service is spoken to, an exchange is one
+//! conversation with it.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use crate::credentials::{Credentials, Grant, Need, Now, Saved, SavedError};
+use crate::error::Error;
+use crate::wire::Body;
+
+/// The time a request may take in all, unless something else is asked for.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// More requests than any exchange needs: a service that redirects for ever is cut off.
+pub const MAX_STEPS: u32 = 32;
+
+/// The largest answer that is read, in bytes.
+pub const BODY_CAP: usize = 1024 * 1024;
+
+/// How one service is spoken to: its endpoints, bodies, quirks. It never knows when.
+pub trait Provider: Clone + Send + Sync + 'static {
+    /// What signs in.
+    type Login: Clone + fmt::Debug + Send + Sync + 'static;
+    /// Its ways to renew: a plain enum.
+    type Rung: Copy + PartialEq + fmt::Debug + Send + Sync + 'static;
+    /// Its conversations.
+    type Exchange: Exchange;
+
+    /// The service's short name, for logs and saved sessions.
+    fn name(&self) -> &'static str;
+
+    /// What a saved session is bound to beside the account: the service's address, the client's id.
+    fn realm(&self) -> String;
+
+    /// Which account a login is for, as [`Account::user_id`](crate::Account::user_id) would say; `None` where a login does not tell.
+    fn user_id<'a>(&self, login: &'a Self::Login) -> Option<&'a str>;
+
+    /// The ways to renew a lease, cheapest first. Empty where the service has no such credentials.
+    fn ladder(&self, need: Need) -> &'static [Self::Rung];
+
+    /// What an attempt on this rung uses up.
+    fn spends(&self, rung: Self::Rung) -> Spends;
+
+    /// The lease that must be live for this rung to make sense: it is renewed first.
+    fn builds_on(&self, rung: Self::Rung) -> Option<Need> {
+        let _ = rung;
+        None
+    }
+
+    /// The rung's name in events and logs.
+    fn describe(&self, rung: Self::Rung) -> &'static str;
+
+    /// Begins an exchange; `None` where what it takes is not there.
+    fn begin(
+        &self,
+        rung: Self::Rung,
+        login: Option<&Self::Login>,
+        have: Option<&Credentials>,
+    ) -> Option<Self::Exchange>;
+
+    /// The exchange that tells the service to forget these credentials; `None` where the service cannot.
+    fn sign_out(&self, have: &Credentials) -> Option<Self::Exchange>;
+
+    /// Puts the credentials into the headers of an API call.
+    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap);
+
+    /// How long before a deadline renewal is due by default. Clamped to a quarter of the lifetime.
+    fn margin(&self) -> Duration {
+        Duration::from_secs(300)
+    }
+
+    /// Reads a saved session: Perennial's own form, and what else a service's users have on their disks.
+    fn read_saved(&self, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
+        Saved::parse(saved, now)
+    }
+}
+
+/// A provider that can be described by environment variables.
+pub trait FromEnv: Provider {
+    /// The provider, and a login if the variables tell one. `lookup` answers the value of a variable: this crate
+    /// does not look at the environment.
+    fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Self::Login>), InvalidEnv>;
+}
+
+/// An environment variable that makes no sense. Its value is not repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {name} cannot be used: {what}")]
+pub struct InvalidEnv {
+    /// Which one.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub what: &'static str,
+}
+
+/// What an attempt uses up, whether or not its answer arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spends {
+    /// Nothing: it can be repeated.
+    Nothing,
+    /// A token that works once, because the service rotates it.
+    OneUse,
+    /// A try of the login: services lock accounts after some wrong ones.
+    Login,
+}
+
+/// One conversation with a service: one to some requests that end in a grant or an error. It owns all it needs.
+pub trait Exchange: Send + 'static {
+    /// The first request.
+    fn start(&mut self, now: Now) -> Request;
+
+    /// Takes an answer, and says what follows.
+    fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error>;
+}
+
+/// What follows an answer.
+#[derive(Debug)]
+pub enum Step {
+    /// Another request.
+    Send(Request),
+    /// The end: this was granted.
+    Done(Grant),
+}
+
+/// An answer. Its body is wiped when dropped.
+pub type Response = http::Response<Body>;
+
+/// A request to carry out. Never follow a redirect, never repeat it, never reuse its connection for another
+/// exchange: renewals are rare, and only a fresh connection can prove that nothing was sent.
+pub struct Request {
+    /// Which request of a session this is; the answer is given back under it. Zero outside a session.
+    pub id: RequestId,
+    /// What to send.
+    pub http: http::Request<Body>,
+    /// How long it may take in all, from now to the last byte of the answer, name look-up and TLS included.
+    pub timeout: Duration,
+    /// How many bytes of the answer's body are read at most.
+    pub body_cap: usize,
+}
+
+/// Names a request of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+impl Request {
+    /// A request with the default limits.
+    pub fn new(http: http::Request<Body>) -> Self {
+        Self {
+            id: RequestId::default(),
+            http,
+            timeout: REQUEST_TIMEOUT,
+            body_cap: BODY_CAP,
+        }
+    }
+}
+
+/// Method, host and path: a query, headers and the body may hold secrets.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uri = self.http.uri();
+        write!(
+            f,
+            "{} {}{}",
+            self.http.method(),
+            uri.host().unwrap_or_default(),
+            uri.path()
+        )
+    }
+}

@@ -1,0 +1,76 @@
+//! Perennial keeps a sign-in alive. You give it an account at a service, it hands you credentials that work now
+//! and goes on handing you working ones. This crate is its pure core: no I/O, no clock, no randomness, no
+//! threads, no async. It builds requests, parses answers and decides when; you carry out what it asks for, over
+//! any transport:
+//!
+//! ```
+//! # #[cfg(feature = "navien")] {
+//! # use std::time::Duration;
+//! # use perennial_core::providers::navien::{Login, Navien};
+//! # use perennial_core::{Input, Need, Now, Output, Policy, Request, RequestId, Response, Session, TransportError};
+//! # struct Transport;
+//! # impl Transport {
+//! #     fn send(&mut self, _: &Request) -> Result<Response, TransportError> {
+//! #         let answer = r#"{"code":200,"data":{"token":{"accessToken":"ey.J","authenticationExpiresIn":3600}}}"#;
+//! #         Ok(http::Response::new(answer.as_bytes().to_vec().into()))
+//! #     }
+//! #     fn cancel(&mut self, _: RequestId) {}
+//! # }
+//! # struct Clock;
+//! # impl Clock { fn now(&self) -> Now { Now::default() } }
+//! # let (mut transport, clock, seed) = (Transport, Clock, 7);
+//! # let login = Login::new("grower@example.com", "correct horse").unwrap();
+//! let mut session = Session::new(Navien::default(), login, Policy::default(), seed);
+//! session.demand(Need::Access, clock.now()); // somebody wants credentials
+//! let wake = loop {
+//!     match session.poll_output() {
+//!         Output::Send(request) => match transport.send(&request) {
+//!             Ok(response) => session.handle_input(Input::Response(request.id, response), clock.now()),
+//!             Err(failure) => session.handle_input(Input::Failed(request.id, failure), clock.now()),
+//!         },
+//!         Output::Cancel(id) => transport.cancel(id),
+//!         Output::Event(event) => println!("{event}"),
+//!         Output::Sleep(wake) => break wake, // drained: wait for this moment, a reply or a caller
+//!     }
+//! };
+//! # let wake = wake.unwrap();
+//! let credentials = session.credentials(Need::Access, clock.now()).expect("the service granted them");
+//! # assert_eq!(wake.why, perennial_core::session::Timer::Renewal(Need::Access));
+//! # assert!((Duration::from_secs(3200)..=Duration::from_secs(3300)).contains(&wake.at));
+//! # assert_eq!(credentials.access().expose(), "ey.J");
+//! # }
+//! ```
+//!
+//! | module | |
+//! | --- | --- |
+//! | [`session`] | *when*: the state machine that keeps one login alive |
+//! | [`providers`] | *what*: how each service is spoken to |
+//! | [`exchange`] | the two traits between them |
+//! | [`credentials`] | the nouns: tokens, deadlines, secrets, the saved form |
+//! | `aws` | pre-signed addresses for MQTT on AWS IoT (feature `aws`) |
+//! | [`wire`] | reading and writing HTTP messages, shared by providers |
+//! | `adapter` | what adapters share: clock, driver, waiting, handle (feature `adapter`) |
+//! | `testing` | a reference model, and strategies to drive a session (feature `testing`) |
+
+#[cfg(feature = "adapter")]
+pub mod adapter;
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod credentials;
+mod error;
+pub mod exchange;
+pub mod providers;
+pub mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod wire;
+
+pub use self::credentials::{
+    AccessToken, Account, AwsCredentials, Credentials, Deadline, Generation, Grant, Need, Now, Saved, SavedError,
+    Secret, Term, Timestamp,
+};
+pub use self::error::{
+    Error, ServiceError, ServiceErrorKind, SessionError, TransportError, TransportErrorKind, Verdict,
+};
+pub use self::exchange::{Exchange, FromEnv, InvalidEnv, Provider, Request, RequestId, Response, Spends, Step};
+pub use self::session::{Event, Input, Output, Policy, Session, State, Wake};

@@ -1,0 +1,12 @@
+//! What providers share in reading and writing HTTP: bodies that are wiped, JSON that is read leniently in its
+//! encoding and strictly in its meaning, addresses that are safe to send a password to.
+
+mod body;
+mod headers;
+mod json;
+mod url;
+
+pub use self::body::{Body, BodyBuffer, BodyTooLarge};
+pub use self::headers::{MAX_RETRY_AFTER, failure, retry_after};
+pub use self::json::{Lifetime, json_request, parse_json};
+pub use self::url::{BaseUrl, InvalidUrl, is_safe};
