@@ -1,0 +1,192 @@
+//! What goes into a session and what comes out of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::credentials::{Generation, Need, Timestamp};
+use crate::error::{Error, TransportError};
+use crate::exchange::{Request, RequestId, Response};
+
+/// What a driver tells a session. Safe at any time: late, foreign and repeated answers are ignored and counted.
+#[derive(Debug)]
+pub enum Input {
+    /// The answer to a request.
+    Response(RequestId, Response),
+    /// The request or its answer did not get through.
+    Failed(RequestId, TransportError),
+    /// Time has passed. Too early is fine.
+    Wake,
+}
+
+/// What a session asks of its driver.
+#[derive(Debug)]
+pub enum Output {
+    /// Carry out this request and hand in its answer or failure, under its id.
+    Send(Request),
+    /// This request's answer is no longer of use. Advice: to go on with it does no harm.
+    Cancel(RequestId),
+    /// Something happened that people may want to see.
+    Event(Event),
+    /// Nothing more to do until this moment, an answer or a call. `None`: until an answer or a call.
+    Sleep(Option<Wake>),
+}
+
+/// When to wake a session, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// By the monotonic clock. Sleep at most a minute at a time and tell the session both clocks then: after a
+    /// suspend the wall clock has gone on alone.
+    pub at: Duration,
+    /// The reason.
+    pub why: Timer,
+}
+
+/// Why a session wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// A lease reaches its margin.
+    Renewal(Need),
+    /// A lease reaches its hard deadline.
+    Expiry(Need),
+    /// The pause before another attempt ends.
+    Retry(Need),
+    /// The request in flight reaches its deadline.
+    RequestDeadline,
+}
+
+/// Something that happened. No secret is in it; `Display` is fit for a log.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// An attempt to renew a lease has begun.
+    Attempt {
+        /// The lease.
+        need: Need,
+        /// The rung of its ladder.
+        rung: &'static str,
+    },
+    /// A lease was renewed.
+    Renewed {
+        /// The lease.
+        need: Need,
+        /// The rung that did it; `None` where a user brought the grant or a save.
+        rung: Option<&'static str>,
+        /// Its new generation.
+        generation: Generation,
+        /// Its new hard deadline, if known.
+        expires_at: Option<Timestamp>,
+    },
+    /// A rung failed for good; the next one is taken at once.
+    Fallback {
+        /// The lease.
+        need: Need,
+        /// The rung that failed.
+        rung: &'static str,
+        /// Why.
+        error: Error,
+    },
+    /// An attempt failed. Everybody who waited was told; it is tried again at the error's `retry_at`.
+    Failed {
+        /// The lease.
+        need: Need,
+        /// The rung that failed.
+        rung: &'static str,
+        /// Why.
+        error: Error,
+    },
+    /// No way to renew this lease is left.
+    Stopped {
+        /// The lease.
+        need: Need,
+        /// What callers are told.
+        error: Error,
+    },
+    /// The service's API refused credentials.
+    Rejected {
+        /// The lease.
+        need: Need,
+        /// The generation that was refused.
+        generation: Generation,
+    },
+    /// A lease passed its hard deadline.
+    Expired {
+        /// The lease.
+        need: Need,
+    },
+    /// Signed out: credentials are gone.
+    SignedOut,
+    /// The service was asked to forget credentials.
+    Revoked {
+        /// Why that failed, if it did. Here they are gone all the same.
+        error: Option<Error>,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Attempt { need, rung } => write!(f, "{need}: asking for new ones ({rung})"),
+            Event::Renewed { need, rung, generation, expires_at } => {
+                write!(f, "{need}: {generation} by {}", rung.unwrap_or("the caller"))?;
+                match expires_at {
+                    Some(at) => write!(f, ", until {at}"),
+                    None => f.write_str(", of unknown length"),
+                }
+            }
+            Event::Fallback { need, rung, error } => write!(f, "{need}: {rung} does not work, next way ({error})"),
+            Event::Failed { need, rung, error } => {
+                write!(f, "{need}: {rung} failed ({error})")?;
+                error.retry_at().map_or(Ok(()), |at| write!(f, ", again at {at}"))
+            }
+            Event::Stopped { need, error } => write!(f, "{need}: no way to renew is left ({error})"),
+            Event::Rejected { need, generation } => write!(f, "{need}: {generation} was refused by the service"),
+            Event::Expired { need } => write!(f, "{need}: expired"),
+            Event::SignedOut => f.write_str("signed out"),
+            Event::Revoked { error: None } => f.write_str("revoked at the service"),
+            Event::Revoked { error: Some(error) } => write!(f, "not revoked at the service ({error})"),
+        }
+    }
+}
+
+/// What a session is doing, seen from its access token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Nothing is held and nobody has asked.
+    #[default]
+    Idle,
+    /// Nothing valid is held; it is being asked for.
+    SigningIn,
+    /// Nothing valid is held; a pause before the next attempt.
+    Waiting,
+    /// Valid credentials are held.
+    Live,
+    /// Valid credentials are held, and new ones are being asked for.
+    Renewing,
+    /// Nothing valid is held, and only a new login helps.
+    SignInRequired,
+    /// Signed out.
+    SignedOut,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Idle => "idle",
+            State::SigningIn => "signing in",
+            State::Waiting => "waiting to try again",
+            State::Live => "live",
+            State::Renewing => "renewing",
+            State::SignInRequired => "a new sign-in is required",
+            State::SignedOut => "signed out",
+        })
+    }
+}
+
+/// What a session has counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Requests sent.
+    pub requests: u64,
+    /// Answers that came late, twice or to no request of ours.
+    pub ignored: u64,
+}

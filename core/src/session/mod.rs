@@ -1,0 +1,363 @@
+//! When: the state machine that keeps one login alive.
+
+mod io;
+mod lease;
+mod machine;
+mod policy;
+mod schedule;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+
+pub use self::io::{Event, Input, Output, State, Stats, Timer, Wake};
+use self::lease::Lease;
+use self::machine::{Origin, Slot, Standing};
+pub use self::policy::{Policy, RefreshTokens, Renewal};
+use self::schedule::Random;
+pub use self::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MIN_GAP};
+use crate::credentials::{Credentials, Generation, Grant, Need, Now, Saved, SavedError, Term};
+use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError};
+use crate::exchange::{Provider, RequestId};
+
+/// Keeps one login alive: decides when to run which exchange, and never waits for anything itself.
+///
+/// Drive it by hand: tell it what happens ([`handle_input`](Self::handle_input) and the commands), and do what it
+/// asks for ([`poll_output`](Self::poll_output)) until it asks for sleep.
+///
+/// | | |
+/// | --- | --- |
+/// | make | [`new`](Self::new), [`restore`](Self::restore) |
+/// | commands | [`demand`](Self::demand), [`reject`](Self::reject), [`renew`](Self::renew), [`sign_in`](Self::sign_in), [`accept`](Self::accept), [`sign_out`](Self::sign_out), [`forget_login`](Self::forget_login) |
+/// | input | [`handle_input`](Self::handle_input) |
+/// | output | [`poll_output`](Self::poll_output) |
+/// | getters | [`credentials`](Self::credentials), [`obstacle`](Self::obstacle), [`state`](Self::state), [`next_wake`](Self::next_wake), … |
+///
+/// Inputs and commands are safe in any order and at any time: outputs queue up, nobody has to drain them between
+/// two inputs, and a wake-up too early does nothing. Time is a value in each of them; should the monotonic clock
+/// go back between two calls, the later reading stands.
+///
+/// # States
+///
+/// Seen from the access token ([`State`]). The AWS credentials have a ladder, deadline and pause of their own.
+///
+/// ```text
+///              demand / sign_in                 granted
+///   ┌──────┐ ───────────────────► ┌───────────┐ ─────────► ┌──────┐ margin, reject,  ┌──────────┐
+///   │ Idle │                      │ SigningIn │            │ Live │ renew            │ Renewing │
+///   └──────┘                 ┌──► └───────────┘ ◄────────┐ └──────┘ ───────────────► └──────────┘
+///                            │      │       │   expired  │   ▲  ▲   granted, failed        │ │
+///                   retry_at │      │       │ all rungs  │   │  └──────────────────────────┘ │
+///                            │      │failed │ refused    └───┼───────────────────────────────┘
+///                       ┌─────────┐ │       ▼                │ granted
+///                       │ Waiting │◄┘  ┌────────────────┐    │
+///                       └─────────┘    │ SignInRequired │ ───┘ sign_in, accept, restore
+///                                      └────────────────┘
+///   from everywhere: sign_out ─► SignedOut, which only sign_in, accept and restore leave
+/// ```
+pub struct Session<P: Provider> {
+    provider: P,
+    policy: Policy,
+    login: Option<P::Login>,
+    login_refused: Option<Error>,
+    standing: Standing,
+    credentials: Option<Arc<Credentials>>,
+    leases: [Lease; 2],
+    /// Rungs whose endpoint the service does not have.
+    unsupported: Vec<P::Rung>,
+    slot: Slot<P>,
+    /// What the service has still to forget.
+    revocations: VecDeque<Arc<Credentials>>,
+    outputs: VecDeque<Output>,
+    now: Now,
+    random: Random,
+    last_request: RequestId,
+    stats: Stats,
+}
+
+impl<P: Provider> Session<P> {
+    /// A session that holds nothing yet. Without a login it lives by [`restore`](Self::restore) or
+    /// [`accept`](Self::accept). The seed spreads the renewals of many sessions; any number will do.
+    pub fn new(provider: P, login: impl Into<Option<P::Login>>, policy: Policy, seed: u64) -> Self {
+        Self {
+            provider,
+            policy,
+            login: login.into(),
+            login_refused: None,
+            standing: Standing::SignedIn,
+            credentials: None,
+            leases: Default::default(),
+            unsupported: Vec::new(),
+            slot: Slot::Free,
+            revocations: VecDeque::new(),
+            outputs: VecDeque::new(),
+            now: Now::default(),
+            random: Random::new(seed),
+            last_request: RequestId::default(),
+            stats: Stats::default(),
+        }
+    }
+
+    // ---- Commands
+
+    /// Somebody wants credentials. Where valid ones are held this does nothing (a lazy session looks at the
+    /// margin); else an attempt begins as soon as it may.
+    pub fn demand(&mut self, need: Need, now: Now) {
+        self.tick(now);
+        if self.standing == Standing::SignedOut {
+            return;
+        }
+        let valid = self.is_valid(need);
+        let due = || self.term(need).is_some_and(|term| term.renewal_due(self.now));
+        let wanted = !valid || (self.policy.renewal == Renewal::Lazy && due());
+        if wanted {
+            self.want(need);
+        }
+        self.advance();
+    }
+
+    /// The service's API refused credentials of this generation (a 401). An old generation does nothing; any
+    /// number of refusals of the present one cause one renewal.
+    pub fn reject(&mut self, need: Need, generation: Generation, now: Now) {
+        self.tick(now);
+        let held = self.term(need).is_some() && self.standing == Standing::SignedIn;
+        let lease = &mut self.leases[need.index()];
+        if !held || lease.generation != generation || lease.named {
+            return;
+        }
+        lease.reject(&mut self.random, self.now);
+        self.outputs.push_back(Output::Event(Event::Rejected { need, generation }));
+        self.advance();
+    }
+
+    /// Renews a lease before its time. In a pause it waits for the pause to end; a lease without a way to renew
+    /// stays as it is.
+    pub fn renew(&mut self, need: Need, now: Now) {
+        self.tick(now);
+        if self.standing == Standing::SignedIn {
+            let lease = &mut self.leases[need.index()];
+            lease.forced = true;
+            self.want(need);
+            self.advance();
+        }
+    }
+
+    /// Signs in with this login, whatever is held. Answers that are still on their way are dropped; credentials
+    /// of another account go at once, those of the same account serve until the new ones come.
+    pub fn sign_in(&mut self, login: P::Login, now: Now) {
+        self.tick(now);
+        self.drop_flight();
+        let same_account = match (self.provider.user_id(&login), &self.credentials) {
+            (Some(user), Some(held)) => crate::credentials::same_user(user, &held.account().user_id),
+            _ => false,
+        };
+        if !same_account {
+            self.forget_credentials();
+        }
+        self.login = Some(login);
+        self.login_refused = None;
+        self.standing = Standing::SignedIn;
+        self.leases.iter_mut().for_each(Lease::new_login);
+        // A sign-in brings every lease; the access token asks for it.
+        let access = &mut self.leases[Need::Access.index()];
+        (access.forced, access.login_first, access.engaged) = (true, true, true);
+        self.advance();
+    }
+
+    /// Takes what an interactive sign-in brought, in place of all that is held.
+    pub fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
+        self.tick(now);
+        let Some(credentials) = Credentials::from_grant(grant, None) else {
+            return Err(ServiceError::new(ServiceErrorKind::NotGranted).into());
+        };
+        self.take_up(credentials, Origin::Issued);
+        Ok(())
+    }
+
+    /// Takes up a saved session, in place of all that is held. Refused where it is of another provider, or of
+    /// another account than the login.
+    pub fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError> {
+        self.tick(now);
+        let user_id = self.login.as_ref().and_then(|login| self.provider.user_id(login));
+        saved.check(self.provider.name(), &self.provider.realm(), user_id)?;
+        self.take_up(saved.into_credentials(), Origin::Saved);
+        Ok(())
+    }
+
+    /// Signs out: credentials are gone at once, and the service is told, if it can be. An exchange in flight
+    /// finishes; what it brings is revoked and never seen. The login is kept and not used until
+    /// [`sign_in`](Self::sign_in).
+    pub fn sign_out(&mut self, now: Now) {
+        self.tick(now);
+        if self.standing == Standing::SignedOut {
+            return;
+        }
+        self.standing = Standing::SignedOut;
+        self.orphan_flight();
+        self.revocations.extend(self.credentials.clone());
+        self.forget_credentials();
+        self.outputs.push_back(Output::Event(Event::SignedOut));
+        self.advance();
+    }
+
+    /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
+    pub fn forget_login(&mut self) {
+        self.login = None;
+        self.login_refused = None;
+    }
+
+    // ---- Input and output
+
+    /// Tells the session what happened.
+    pub fn handle_input(&mut self, input: Input, now: Now) {
+        self.tick(now);
+        match input {
+            Input::Response(id, response) => self.answered(id, response),
+            Input::Failed(id, error) => self.undelivered(id, error.into()),
+            Input::Wake => {}
+        }
+        self.advance();
+    }
+
+    /// What to do next. Ends with [`Output::Sleep`], again and again until something is told.
+    pub fn poll_output(&mut self) -> Output {
+        self.outputs.pop_front().unwrap_or_else(|| Output::Sleep(self.next_wake()))
+    }
+
+    // ---- Getters
+
+    /// Credentials that are valid for this need at `now`.
+    pub fn credentials(&self, need: Need, now: Now) -> Option<&Arc<Credentials>> {
+        self.credentials.as_ref().filter(|held| {
+            let term = held.term(need);
+            !self.leases[need.index()].rejected && term.is_some_and(|term| !term.is_expired(now))
+        })
+    }
+
+    /// What is held, valid or not.
+    pub fn held(&self) -> Option<&Arc<Credentials>> {
+        self.credentials.as_ref()
+    }
+
+    /// Why somebody who asks now gets an error at once and need not wait: a pause after a failure (see
+    /// [`Error::retry_at`]), a refusal, a sign-out. `None` while credentials are valid or on their way.
+    pub fn obstacle(&self, need: Need) -> Option<Error> {
+        if self.standing == Standing::SignedOut {
+            return Some(SessionError::SignedOut.into());
+        }
+        if self.is_valid(need) {
+            return None;
+        }
+        self.pause(need).or_else(|| {
+            let waits = self.is_blocked(need) && !self.is_renewing(need);
+            waits.then(|| self.obstacle(Need::Access)).flatten()
+        })
+    }
+
+    /// Why no attempt at renewing this lease begins now, whether or not it is still valid: the pause after a
+    /// failure, or that nothing is left to try.
+    pub fn pause(&self, need: Need) -> Option<Error> {
+        let lease = &self.leases[need.index()];
+        if self.is_renewing(need) {
+            return None;
+        }
+        if lease.stopped.is_some() {
+            return lease.stopped.clone();
+        }
+        match (&lease.error, lease.retry) {
+            (Some(error), Some(retry)) if retry.at > self.now.monotonic => {
+                Some(error.clone().with_retry_at(Some(self.wall_at(retry.at))))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the service has still to be told of a sign-out.
+    pub fn is_signing_out(&self) -> bool {
+        !self.revocations.is_empty() || matches!(self.slot, Slot::Orphaned(_) | Slot::Revoking(_))
+    }
+
+    /// How many failures those who waited for this need were told, and the last one: a driver tells its callers
+    /// when the count moves.
+    pub fn failures(&self, need: Need) -> (u64, Option<&Error>) {
+        let lease = &self.leases[need.index()];
+        (lease.told, lease.error.as_ref())
+    }
+
+    /// What the session is doing.
+    pub fn state(&self) -> State {
+        let access = &self.leases[Need::Access.index()];
+        let busy = matches!(self.slot, Slot::Renewing(_));
+        match () {
+            () if self.standing == Standing::SignedOut => State::SignedOut,
+            () if self.is_valid(Need::Access) && busy => State::Renewing,
+            () if self.is_valid(Need::Access) => State::Live,
+            () if access.stopped.is_some() => State::SignInRequired,
+            () if busy => State::SigningIn,
+            () if access.retry.is_some() => State::Waiting,
+            () if access.engaged => State::SigningIn,
+            () => State::Idle,
+        }
+    }
+
+    /// When the session next wants to be woken, and why.
+    pub fn next_wake(&self) -> Option<Wake> {
+        self.timers().into_iter().flatten().min_by_key(|wake| wake.at)
+    }
+
+    /// Whether there is a login that was not refused.
+    pub fn has_login(&self) -> bool {
+        self.login.is_some() && self.login_refused.is_none()
+    }
+
+    /// The session to save: what is held, bound to provider and account.
+    pub fn export(&self) -> Option<Saved> {
+        let held = self.credentials.as_ref()?;
+        Some(Saved::new(self.provider.name(), self.provider.realm(), Credentials::clone(held)))
+    }
+
+    /// Puts credentials into the headers of an API call, as the service wants them.
+    pub fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+        self.provider.authorize(credentials, headers);
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &P {
+        &self.provider
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    fn term(&self, need: Need) -> Option<&Term> {
+        self.credentials.as_ref()?.term(need)
+    }
+
+    fn is_valid(&self, need: Need) -> bool {
+        self.credentials(need, self.now).is_some()
+    }
+
+    fn wall_at(&self, monotonic: Duration) -> crate::Timestamp {
+        self.now.wall.saturating_add(monotonic.saturating_sub(self.now.monotonic))
+    }
+}
+
+/// No secrets: what it holds and what it does.
+impl<P: Provider> std::fmt::Debug for Session<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("provider", &self.provider.name())
+            .field("state", &self.state())
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,67 @@
+//! What a user may decide about a session.
+
+use std::time::Duration;
+
+/// What a user may decide about a session. What is left open, the provider decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// How long before its deadline a lease is renewed. Clamped to a quarter of the lifetime.
+    pub margin: Option<Duration>,
+    /// How long a request may take in all.
+    pub request_timeout: Option<Duration>,
+    /// Whether renewal goes on when nobody asks.
+    pub renewal: Renewal,
+    /// Whether refresh tokens work once.
+    pub refresh_tokens: RefreshTokens,
+}
+
+/// Whether renewal goes on when nobody asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Renewal {
+    /// Credentials are renewed ahead of time, so that nobody ever waits.
+    #[default]
+    Ahead,
+    /// Credentials are renewed when somebody asks for them near or past their end.
+    Lazy,
+}
+
+/// Whether refresh tokens work once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RefreshTokens {
+    /// As the provider says.
+    #[default]
+    AsProvided,
+    /// They can be used again: an exchange whose answer was lost is simply repeated.
+    Reusable,
+}
+
+impl Policy {
+    /// With a renewal margin.
+    #[must_use]
+    pub fn margin(mut self, margin: Duration) -> Self {
+        self.margin = Some(margin);
+        self
+    }
+
+    /// With a total deadline for each request.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = Some(timeout);
+        self
+    }
+
+    /// Renews only when somebody asks.
+    #[must_use]
+    pub fn lazy(mut self) -> Self {
+        self.renewal = Renewal::Lazy;
+        self
+    }
+
+    /// Takes refresh tokens for reusable.
+    #[must_use]
+    pub fn reusable_refresh_tokens(mut self) -> Self {
+        self.refresh_tokens = RefreshTokens::Reusable;
+        self
+    }
+}
