@@ -1,0 +1,267 @@
+//! The front: starts everything, holds it, and lets the test turn the knobs.
+
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::faults::{Endpoint, Fault, Script};
+use crate::navien::{self, Navien, NavienHandle, NavienSettings};
+use crate::recording::{Recorded, Recording};
+use crate::server::Server;
+use crate::site::{Site, Trap};
+use crate::tls::Identity;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Says what to start. Made by [`Emulator::builder`].
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Builder {
+    https: bool,
+    control: bool,
+    port: u16,
+    navien: NavienSettings,
+}
+
+impl Builder {
+    /// Listens on TLS too, and makes that the one that [`Emulator::url`] names.
+    pub fn https(mut self) -> Self {
+        self.https = true;
+        self
+    }
+
+    /// Offers `/_control/…`, by which programs in other languages turn the knobs.
+    ///
+    /// | request | body | does |
+    /// | --- | --- | --- |
+    /// | `POST advance`, `skew` | `{"seconds": N}` | moves or skews the server's clock |
+    /// | `POST revoke_access`, `revoke_refresh`, `revoke_session` | `{"email"}` | to that account |
+    /// | `POST lock`, `unlock` | `{"email"}` | to that account |
+    /// | `POST change_password`, `add_account` | `{"email", "password"}` | to that account |
+    /// | `POST settings` | some of the three below | from now on |
+    /// | `POST fault` | `{"endpoint": "refresh", "fault": "lost answer"}` | the first of that name in [`Fault::all`] |
+    /// | `POST clear_faults` | `{}` | all goes well again |
+    /// | `GET requests`, `trap_requests` | | the recordings |
+    /// | `GET counters` | | sign-ins, refreshes, … |
+    ///
+    /// Settings: `{"access_lifetime": N, "aws_lifetime": N or null, "endpoint_set": "old" or "new"}`.
+    ///
+    /// These requests are not recorded and meet no faults, except those that strike before reading: they
+    /// strike whatever connection comes next.
+    pub fn control(mut self) -> Self {
+        self.control = true;
+        self
+    }
+
+    /// The port of the plain listener; 0, the default, takes a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// How Navien is to behave.
+    pub fn navien(mut self, settings: NavienSettings) -> Self {
+        self.navien = settings;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// If a port cannot be had, or (with https) no certificate be made.
+    pub fn start(self) -> io::Result<Emulator> {
+        let clock = Arc::new(Clock::start());
+        let script = Arc::new(Script::default());
+        let recording = Arc::new(Recording::default());
+        let trapped = Arc::new(Recording::default());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let navien = Arc::new(Navien::new(self.navien, clock.clone()));
+
+        let trap = Trap {
+            recording: trapped.clone(),
+            clock: clock.clone(),
+        };
+        let trap = Server::start(0, None, Arc::new(trap), Arc::default())?;
+        let control = self.control.then(|| Control {
+            clock: clock.clone(),
+            script: script.clone(),
+            recording: recording.clone(),
+            trapped: trapped.clone(),
+            navien: NavienHandle::new(navien.clone()),
+        });
+        let site = Arc::new(Site {
+            services: vec![navien.clone()],
+            script: script.clone(),
+            recording: recording.clone(),
+            clock: clock.clone(),
+            trap_url: format!("http://127.0.0.1:{}", trap.port()),
+            control,
+        });
+        let http = Server::start(self.port, None, site.clone(), connections.clone())?;
+        let https = if self.https {
+            let identity = Identity::make()?;
+            let server = Server::start(0, Some(identity.config.clone()), site, connections.clone())?;
+            Some((server, identity))
+        } else {
+            None
+        };
+        Ok(Emulator {
+            clock,
+            script,
+            recording,
+            trapped,
+            connections,
+            navien,
+            http,
+            https,
+            trap,
+        })
+    }
+}
+
+/// The running emulator. Dropping it ends every listener, connection and thread.
+pub struct Emulator {
+    clock: Arc<Clock>,
+    script: Arc<Script>,
+    recording: Arc<Recording>,
+    trapped: Arc<Recording>,
+    connections: Arc<AtomicUsize>,
+    navien: Arc<Navien>,
+    http: Server,
+    https: Option<(Server, Identity)>,
+    trap: Server,
+}
+
+impl Emulator {
+    /// Begins with plain HTTP on a free port and the default account.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    // -- Where it is.
+
+    /// `http://127.0.0.1:PORT`, or the https one if there is one.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.https_url().unwrap_or_else(|| self.http_url())
+    }
+
+    /// The plain listener, which is always there.
+    #[must_use]
+    pub fn http_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.http.port())
+    }
+
+    /// The TLS listener, after [`Builder::https`].
+    #[must_use]
+    pub fn https_url(&self) -> Option<String> {
+        self.https
+            .as_ref()
+            .map(|(server, _)| format!("https://127.0.0.1:{}", server.port()))
+    }
+
+    /// Navien's base: [`Emulator::url`] and `/api/v2.1`.
+    #[must_use]
+    pub fn navien_url(&self) -> String {
+        self.url() + navien::BASE
+    }
+
+    /// The listener that redirects point at. Nothing should ever be sent there.
+    #[must_use]
+    pub fn trap_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.trap.port())
+    }
+
+    /// The root certificate to trust, DER; empty without https. Made anew at every start.
+    #[must_use]
+    pub fn root_certificate(&self) -> &[u8] {
+        self.https.as_ref().map_or(&[], |(_, identity)| &identity.root_der)
+    }
+
+    /// The root certificate to trust, PEM; empty without https.
+    #[must_use]
+    pub fn root_certificate_pem(&self) -> &str {
+        self.https.as_ref().map_or("", |(_, identity)| &identity.root_pem)
+    }
+
+    // -- What it does.
+
+    /// The Navien service: accounts, tokens, counters.
+    #[must_use]
+    pub fn navien(&self) -> NavienHandle {
+        NavienHandle::new(self.navien.clone())
+    }
+
+    /// Moves the server's clock ahead: tokens age, and `Date` goes with it.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// From now on the server believes it is so many seconds later (earlier, if negative) than it is. Changes
+    /// `Date` and the claims in tokens, not their age.
+    pub fn skew(&self, seconds: i64) {
+        self.clock.skew(seconds);
+    }
+
+    /// Plays the fault on the next request to that endpoint; said twice, on the next two.
+    pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
+        self.script.once(endpoint, fault);
+    }
+
+    /// Plays the fault on every request to that endpoint for which no other is scripted.
+    pub fn fault_always(&self, endpoint: Endpoint, fault: Fault) {
+        self.script.always(endpoint, fault);
+    }
+
+    /// From now on all goes well.
+    pub fn clear_faults(&self) {
+        self.script.clear();
+    }
+
+    /// How many faults are scripted and not played yet (standing ones not counted).
+    #[must_use]
+    pub fn faults_waiting(&self) -> usize {
+        self.script.waiting()
+    }
+
+    // -- What it saw.
+
+    /// How many connections were opened, those without a request too.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Every request so far, in the order of arrival.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.recording.all()
+    }
+
+    /// Every request so far to that endpoint.
+    #[must_use]
+    pub fn requests_to(&self, endpoint: Endpoint) -> Vec<Recorded> {
+        let mut requests = self.requests();
+        requests.retain(|request| endpoint == Endpoint::Any || request.endpoint == Some(endpoint));
+        requests
+    }
+
+    /// Waits until so many requests have arrived (not: been answered) or the time is up; the list either way.
+    #[must_use]
+    pub fn wait_for_requests(&self, count: usize, timeout: Duration) -> Vec<Recorded> {
+        self.wait_until(timeout, |requests| requests.len() >= count);
+        self.requests()
+    }
+
+    /// Waits until the list fulfils the condition; false if the time is up first.
+    pub fn wait_until(&self, timeout: Duration, condition: impl Fn(&[Recorded]) -> bool) -> bool {
+        self.recording.wait_until(timeout, &condition)
+    }
+
+    /// Everything that was sent to the trap.
+    #[must_use]
+    pub fn trap_requests(&self) -> Vec<Recorded> {
+        self.trapped.all()
+    }
+}

@@ -1,0 +1,51 @@
+//! The services that Perennial speaks to, emulated over real sockets, with scripted faults.
+//!
+//! A test starts an [`Emulator`], points a client at [`Emulator::navien_url`], says what should go wrong
+//! ([`Emulator::fault`]), moves the server's clock ([`Emulator::advance`]) and looks at what the client sent
+//! ([`Emulator::requests`]). People start the same thing as a program: `cargo run -p perennial-emulator`.
+//!
+//! ```
+//! use perennial_emulator::{Emulator, Endpoint, Fault};
+//! use std::time::Duration;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let emulator = Emulator::builder().start()?;
+//! emulator.fault(Endpoint::Refresh, Fault::LostAnswer); // the next refresh only
+//! emulator.advance(Duration::from_secs(3600)); // every access token is dead now
+//! assert!(emulator.navien_url().starts_with("http://127.0.0.1:"));
+//! assert!(emulator.requests().is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Only loopback is listened on. Nothing here is safe to show to a network: the tokens are made by a counter.
+//!
+//! # How it is built
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `emulator` | the front: builder, clock, faults, recordings, the listeners |
+//! | `navien` | one service: its state and its endpoints. A further service is a further file like it |
+//! | `faults`, `mangle`, `deliver` | what can go wrong: the list, how it changes an answer, how it is put on the wire |
+//! | `site` | between the two: finds the service, takes the fault, records, answers |
+//! | `server`, `wire`, `message`, `tls` | listeners and connections, bytes and TLS, requests and answers |
+
+mod clock;
+mod control;
+mod deliver;
+mod emulator;
+mod faults;
+mod mangle;
+mod message;
+mod navien;
+mod recording;
+mod server;
+mod site;
+mod tls;
+mod tokens;
+mod wire;
+
+pub use emulator::{Builder, Emulator};
+pub use faults::{Endpoint, Fault, Gate};
+pub use navien::{EndpointSet, NavienHandle, NavienSettings, Refusals, Rotation};
+pub use recording::Recorded;

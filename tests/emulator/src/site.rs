@@ -1,0 +1,148 @@
+//! Between connections and services: finds the service, takes the fault, records, answers.
+
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::deliver::Delivery;
+use crate::faults::{Endpoint, Script};
+use crate::mangle;
+use crate::message::{Answer, Request};
+use crate::recording::Recording;
+use crate::server::{After, Handler, Stop};
+use crate::wire::{Incoming, Wire};
+use serde_json::json;
+use std::sync::Arc;
+
+/// One emulated service. Several can live on the same listener: each has its own paths.
+pub(crate) trait Service: Send + Sync {
+    /// Which endpoint this path is; none if it is not this service's.
+    fn endpoint(&self, route: &str) -> Option<Endpoint>;
+
+    /// Performs the request.
+    fn answer(&self, endpoint: Endpoint, request: &Request) -> Answer;
+}
+
+/// What all listeners that serve the services share.
+pub(crate) struct Site {
+    pub(crate) services: Vec<Arc<dyn Service>>,
+    pub(crate) script: Arc<Script>,
+    pub(crate) recording: Arc<Recording>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) trap_url: String,
+    pub(crate) control: Option<Control>,
+}
+
+impl Handler for Site {
+    fn serve(&self, wire: &mut Wire, stop: &Stop) -> After {
+        if wire.is_fresh()
+            && let Some(fault) = self.script.take_before_reading()
+        {
+            let delivery = Delivery {
+                wire,
+                stop,
+                date: "",
+                keep_alive: false,
+            };
+            return delivery.nothing(&fault).unwrap_or(After::Drop);
+        }
+        match wire.read_request() {
+            Incoming::Gone => After::Drop,
+            Incoming::Garbage(_) => {
+                let answer = Answer::new(400, "text/plain", "this is no HTTP request\n");
+                let date = self.clock.date();
+                let delivery = Delivery {
+                    wire,
+                    stop,
+                    date: &date,
+                    keep_alive: false,
+                };
+                delivery.whole(&answer).unwrap_or(After::Drop)
+            }
+            Incoming::Request(request) => self.answer(&request, wire, stop),
+        }
+    }
+}
+
+impl Site {
+    fn answer(&self, request: &Request, wire: &mut Wire, stop: &Stop) -> After {
+        if let Some(control) = &self.control
+            && let Some(answer) = control.answer(request)
+        {
+            let date = self.clock.date();
+            let delivery = Delivery {
+                wire,
+                stop,
+                date: &date,
+                keep_alive: request.keep_alive,
+            };
+            return delivery.whole(&answer).unwrap_or(After::Drop);
+        }
+        let service = self
+            .services
+            .iter()
+            .find_map(|service| service.endpoint(request.route()).map(|endpoint| (service, endpoint)));
+        let endpoint = service.as_ref().map(|(_, endpoint)| *endpoint);
+        let fault = self.script.take(endpoint);
+        let number = self
+            .recording
+            .add(request, endpoint, fault.as_ref().map(crate::Fault::name));
+
+        let perform = || match service {
+            Some((service, endpoint)) => service.answer(endpoint, request),
+            None => not_found(),
+        };
+        let answer = match &fault {
+            None => Some(perform()),
+            Some(fault) if fault.executes() => Some(mangle::spoil(fault, perform())),
+            Some(fault) => mangle::instead(fault, request, &self.trap_url),
+        };
+        let sent = answer.as_ref().filter(|_| fault != Some(crate::Fault::LostAnswer));
+        self.recording.answered(number, sent.map(|answer| answer.status));
+
+        let date = self.clock.date();
+        let delivery = Delivery {
+            wire,
+            stop,
+            date: &date,
+            keep_alive: request.keep_alive,
+        };
+        let after = match (&fault, &answer) {
+            (Some(fault), Some(answer)) => delivery.faulty(fault, answer),
+            (Some(fault), None) => delivery.nothing(fault),
+            (None, Some(answer)) => delivery.whole(answer),
+            (None, None) => Ok(After::Drop),
+        };
+        after.unwrap_or(After::Drop)
+    }
+}
+
+/// The second listener: whatever arrives here should never have been sent.
+pub(crate) struct Trap {
+    pub(crate) recording: Arc<Recording>,
+    pub(crate) clock: Arc<Clock>,
+}
+
+impl Handler for Trap {
+    fn serve(&self, wire: &mut Wire, stop: &Stop) -> After {
+        let (request, status) = match wire.read_request() {
+            Incoming::Gone => return After::Drop,
+            Incoming::Garbage(bytes) => (wire.raw_request(bytes), 400),
+            Incoming::Request(request) => (request, 200),
+        };
+        let number = self.recording.add(&request, None, None);
+        self.recording.answered(number, Some(status));
+        // A friendly answer: a client that came this far has failed already, and should be seen to go on.
+        let answer = Answer::json(status, &json!({"code": status, "msg": "trap", "data": {}}));
+        let date = self.clock.date();
+        let delivery = Delivery {
+            wire,
+            stop,
+            date: &date,
+            keep_alive: false,
+        };
+        delivery.whole(&answer).unwrap_or(After::Drop)
+    }
+}
+
+fn not_found() -> Answer {
+    Answer::json(404, &json!({"code": 404, "msg": "NOT_FOUND", "data": null}))
+}
