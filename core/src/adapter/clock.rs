@@ -1,0 +1,143 @@
+//! The clocks of this machine.
+
+use std::sync::OnceLock;
+use std::task::Waker;
+use std::time::{Instant, SystemTime};
+
+use crate::credentials::{Now, Timestamp};
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync + 'static {
+    /// Both clocks at this moment.
+    fn now(&self) -> Now;
+
+    /// The wall clock alone, for readers: a few milliseconds of coarseness are fine, speed is better.
+    fn wall(&self) -> Timestamp {
+        self.now().wall
+    }
+
+    /// Called by whoever is about to sleep. A clock that is moved by hand wakes the sleeper when it moves.
+    fn watch(&self, sleeper: &Waker) {
+        let _ = sleeper;
+    }
+}
+
+/// The system's clocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that looks at the system's clocks"
+    )]
+    fn now(&self) -> Now {
+        static START: OnceLock<Instant> = OnceLock::new();
+        let start = *START.get_or_init(Instant::now);
+        Now {
+            wall: system_wall(),
+            monotonic: start.elapsed(),
+        }
+    }
+
+    /// The kernel's cached reading: a tenth of the price of an exact one.
+    #[cfg(target_os = "linux")]
+    fn wall(&self) -> Timestamp {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        Timestamp::from_unix_millis(now.tv_sec.saturating_mul(1000).saturating_add(now.tv_nsec / 1_000_000))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn wall(&self) -> Timestamp {
+        system_wall()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that looks at the system's clocks"
+)]
+fn system_wall() -> Timestamp {
+    let millis = |since: std::time::Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_millis(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => millis(since),
+        Err(before) => -millis(before.duration()),
+    })
+}
+
+#[cfg(feature = "testing")]
+pub use manual::ManualClock;
+
+#[cfg(feature = "testing")]
+mod manual {
+    use std::sync::{Arc, Mutex, PoisonError};
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use super::Clock;
+    use crate::credentials::{Now, Timestamp};
+
+    /// A clock for tests: it stands still until it is moved, and wakes whoever sleeps by it then.
+    #[derive(Clone, Debug, Default)]
+    pub struct ManualClock(Arc<Mutex<State>>);
+
+    #[derive(Debug, Default)]
+    struct State {
+        now: Now,
+        sleepers: Vec<Waker>,
+    }
+
+    impl ManualClock {
+        /// Starts here.
+        pub fn at(wall: Timestamp) -> Self {
+            let now = Now::new(wall, Duration::from_secs(1));
+            Self(Arc::new(Mutex::new(State {
+                now,
+                sleepers: Vec::new(),
+            })))
+        }
+
+        /// Time passes, on both clocks.
+        pub fn advance(&self, by: Duration) {
+            self.set(|now| Now {
+                wall: now.wall.saturating_add(by),
+                monotonic: now.monotonic + by,
+            });
+        }
+
+        /// The machine was suspended: only the wall clock went on.
+        pub fn suspend(&self, by: Duration) {
+            self.set(|now| Now {
+                wall: now.wall.saturating_add(by),
+                ..now
+            });
+        }
+
+        /// Somebody set the wall clock.
+        pub fn set_wall(&self, wall: Timestamp) {
+            self.set(|now| Now { wall, ..now });
+        }
+
+        fn set(&self, change: impl FnOnce(Now) -> Now) {
+            let sleepers = {
+                let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                state.now = change(state.now);
+                std::mem::take(&mut state.sleepers)
+            };
+            sleepers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    impl Clock for ManualClock {
+        fn now(&self) -> Now {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).now
+        }
+
+        fn watch(&self, sleeper: &Waker) {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if !state.sleepers.iter().any(|known| known.will_wake(sleeper)) {
+                state.sleepers.push(sleeper.clone());
+            }
+        }
+    }
+}

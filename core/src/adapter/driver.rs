@@ -1,0 +1,145 @@
+//! The loop that carries out what a session asks for, over any host.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tracing::{Instrument, Span, debug, debug_span, info, warn};
+
+use super::BoxFuture;
+use super::shared::Shared;
+use crate::error::{TransportError, TransportErrorKind};
+use crate::exchange::{Provider, Request, RequestId, Response};
+use crate::session::{Event, Input, Output, Wake};
+
+/// The longest sleep. The wall clock is looked at again then: after a suspend it is ahead.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// The driver's hold on its session. However the driver ends (closed, panicked, dropped with its runtime), the
+/// request in flight is given up and the next caller finds the seat free.
+pub(super) struct Seat<P: Provider> {
+    shared: Arc<Shared<P>>,
+    flight: Option<Flight>,
+}
+
+struct Flight {
+    id: RequestId,
+    answer: BoxFuture<Result<Response, TransportError>>,
+}
+
+impl<P: Provider> Seat<P> {
+    pub(super) fn take(shared: Arc<Shared<P>>) -> Self {
+        Self { shared, flight: None }
+    }
+}
+
+impl<P: Provider> Drop for Seat<P> {
+    fn drop(&mut self) {
+        if let Some(flight) = self.flight.take() {
+            let error = TransportError::new(TransportErrorKind::MaybeSent).with_source("the request was given up");
+            self.shared
+                .with(|session, now| session.handle_input(Input::Failed(flight.id, error), now));
+        }
+        self.shared.driver_left();
+    }
+}
+
+enum Turn {
+    Reply(RequestId, Result<Response, TransportError>),
+    /// Time has passed, or somebody rang.
+    Look,
+}
+
+pub(super) async fn drive<P: Provider>(mut seat: Seat<P>) {
+    loop {
+        let wake = seat.drain();
+        if seat.shared.is_closed() {
+            return;
+        }
+        let mut sleep = wake.map(|wake| {
+            let left = wake.at.saturating_sub(seat.shared.clock.now().monotonic);
+            seat.shared.host.sleep(left.min(LONGEST_SLEEP))
+        });
+        let turn = poll_fn(|cx| seat.poll_turn(sleep.as_mut(), cx)).await;
+        seat.shared.with(|session, now| match turn {
+            Turn::Reply(id, Ok(response)) => session.handle_input(Input::Response(id, response), now),
+            Turn::Reply(id, Err(error)) => session.handle_input(Input::Failed(id, error), now),
+            Turn::Look => session.handle_input(Input::Wake, now),
+        });
+    }
+}
+
+impl<P: Provider> Seat<P> {
+    /// Does all that the session asks for, and answers when it wants to be woken.
+    fn drain(&mut self) -> Option<Wake> {
+        loop {
+            // One output at a time: listeners and transports are not called under the lock.
+            match self.shared.with(|session, _| session.poll_output()) {
+                Output::Send(request) => self.flight = Some(self.send(request)),
+                Output::Cancel(id) => {
+                    self.flight.take_if(|flight| flight.id == id);
+                }
+                Output::Event(event) => self.report(&event),
+                Output::Sleep(wake) => return wake,
+            }
+        }
+    }
+
+    fn send(&self, request: Request) -> Flight {
+        let id = request.id;
+        let uri = request.http.uri();
+        let span = debug_span!(
+            "exchange",
+            provider = self.shared.provider.name(),
+            request = id.0,
+            host = uri.host(),
+            path = uri.path()
+        );
+        span.in_scope(|| debug!("sending"));
+        Flight {
+            id,
+            answer: Box::pin(self.shared.host.send(request).instrument(span)),
+        }
+    }
+
+    fn report(&self, event: &Event) {
+        let provider = self.shared.provider.name();
+        match event {
+            Event::Stopped { .. } | Event::Failed { .. } | Event::Expired { .. } => warn!(provider, "{event}"),
+            Event::Attempt { .. } => debug!(provider, "{event}"),
+            _ => info!(provider, "{event}"),
+        }
+        if let Some(listener) = &self.shared.listener {
+            // A listener that panics has lost an event; the session goes on.
+            if catch_unwind(AssertUnwindSafe(|| listener(event))).is_err() {
+                warn!(provider, "the event listener panicked");
+            }
+        }
+    }
+
+    fn poll_turn(&mut self, sleep: Option<&mut BoxFuture<()>>, cx: &mut Context<'_>) -> Poll<Turn> {
+        self.shared.clock.watch(cx.waker());
+        if let Some(flight) = &mut self.flight
+            && let Poll::Ready(answer) = flight.answer.as_mut().poll(cx)
+        {
+            let id = flight.id;
+            self.flight = None;
+            return Poll::Ready(Turn::Reply(id, answer));
+        }
+        if self.shared.bell.poll(cx).is_ready() {
+            return Poll::Ready(Turn::Look);
+        }
+        if sleep.is_some_and(|sleep| Pin::new(sleep).poll(cx).is_ready()) {
+            return Poll::Ready(Turn::Look);
+        }
+        Poll::Pending
+    }
+}
+
+/// The span of a caller that has to wait.
+pub(super) fn wait_span(provider: &'static str, need: crate::Need) -> Span {
+    debug_span!("wait", provider, need = %need)
+}

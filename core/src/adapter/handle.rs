@@ -1,0 +1,272 @@
+//! What callers hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use tracing::Instrument;
+
+use super::driver::wait_span;
+use super::shared::Shared;
+use super::view::{Current, View};
+use crate::credentials::{Account, Credentials, Generation, Grant, Need, Saved};
+use crate::error::{Error, SessionError};
+use crate::exchange::Provider;
+use crate::session::State;
+
+/// A session that is kept alive. Cheap to clone, shared by any number of tasks and threads; the last clone
+/// dropped ends the work. Its futures need no particular runtime.
+pub struct Handle<P: Provider> {
+    owner: Arc<Owner<P>>,
+}
+
+/// Dropped with the last handle. The driver holds only what is shared.
+struct Owner<P: Provider>(Arc<Shared<P>>);
+
+impl<P: Provider> Drop for Owner<P> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<P: Provider> Clone for Handle<P> {
+    fn clone(&self) -> Self {
+        Self {
+            owner: Arc::clone(&self.owner),
+        }
+    }
+}
+
+impl<P: Provider> Handle<P> {
+    pub(super) fn new(shared: Arc<Shared<P>>) -> Self {
+        let handle = Self {
+            owner: Arc::new(Owner(shared)),
+        };
+        // A restored session renews by itself, if there is something to run it here; else with the first call.
+        if handle.shared().view.load().credentials.is_some() {
+            let _ = handle.shared().ensure_driver();
+        }
+        handle
+    }
+
+    fn shared(&self) -> &Arc<Shared<P>> {
+        &self.owner.0
+    }
+
+    /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
+    /// is held; else it waits for one, or gets the error that everybody gets.
+    pub async fn credentials(&self) -> Result<Current, Error> {
+        self.credentials_for(Need::Access).await
+    }
+
+    /// As [`credentials`](Self::credentials), valid for this need.
+    pub async fn credentials_for(&self, need: Need) -> Result<Current, Error> {
+        if let Some(current) = self.current(need) {
+            return Ok(current);
+        }
+        let shared = self.shared();
+        let before = shared.view.load().told(need);
+        if let Some(error) = shared.command(|session, now| {
+            session.demand(need, now);
+            session.obstacle(need)
+        }) {
+            return Err(self.at_an_end().unwrap_or(error));
+        }
+        self.arrival(need, before, None).await
+    }
+
+    /// As [`credentials_for`](Self::credentials_for), with at least this much life left: renewed first if need
+    /// be. An error where the service's credentials never live that long.
+    pub async fn credentials_with(&self, need: Need, min_remaining: Duration) -> Result<Current, Error> {
+        let enough = |held: &Credentials| {
+            let left = held.term(need).and_then(|term| term.deadline());
+            left.is_none_or(|left| left.remaining(self.shared().clock.now()) >= min_remaining)
+        };
+        let current = self.credentials_for(need).await?;
+        if enough(&current) {
+            return Ok(current);
+        }
+        let lifetime = current.term(need).and_then(|term| term.lifetime());
+        if lifetime.is_some_and(|lifetime| lifetime < min_remaining) {
+            return Err(SessionError::LifetimeTooShort.into());
+        }
+        drop(current);
+        self.renew(need).await?;
+        let current = self.credentials_for(need).await?;
+        if enough(&current) {
+            Ok(current)
+        } else {
+            Err(SessionError::LifetimeTooShort.into())
+        }
+    }
+
+    /// Valid credentials if they are held, without waiting or asking.
+    pub fn current(&self, need: Need) -> Option<Current> {
+        let shared = self.shared();
+        let view = shared.view.load();
+        let wall = shared.clock.wall();
+        if view.closed || !view.serves(need, wall) {
+            return None;
+        }
+        if view.wants_a_knock(need, wall) {
+            shared.command(|session, now| session.demand(need, now));
+            // Without a driver the knock is heard when somebody has to wait.
+            let _ = shared.ensure_driver();
+        }
+        Current::new(view)
+    }
+
+    /// Puts valid credentials into the headers of an API call, as the service wants them.
+    pub async fn authorize(&self, headers: &mut HeaderMap) -> Result<Current, Error> {
+        let current = self.credentials().await?;
+        self.shared().provider.authorize(&current, headers);
+        Ok(current)
+    }
+
+    /// The service's API refused these credentials (a 401): they are renewed once, however many callers say so.
+    /// Ask for credentials again and repeat the call once.
+    pub fn rejected(&self, need: Need, credentials: &Credentials) {
+        let generation = credentials.generation(need);
+        self.shared()
+            .command(|session, now| session.reject(need, generation, now));
+        let _ = self.shared().ensure_driver();
+    }
+
+    /// Renews now, before the time, and waits for it. During a pause after a failure: that failure.
+    pub async fn renew(&self, need: Need) -> Result<Current, Error> {
+        let shared = self.shared();
+        let (before, generation) = self.counts(need);
+        if let Some(error) = shared.command(|session, now| {
+            session.renew(need, now);
+            session.pause(need)
+        }) {
+            return Err(self.at_an_end().unwrap_or(error));
+        }
+        self.arrival(need, before, Some(generation)).await
+    }
+
+    /// Signs in with a login, from now on the session's own, and waits for it.
+    pub async fn sign_in(&self, login: P::Login) -> Result<Current, Error> {
+        let (before, generation) = self.counts(Need::Access);
+        self.shared().command(|session, now| session.sign_in(login, now));
+        self.arrival(Need::Access, before, Some(generation)).await
+    }
+
+    /// Takes what an interactive sign-in brought, in place of all that is held.
+    pub fn accept(&self, grant: Grant) -> Result<(), Error> {
+        self.shared().command(|session, now| session.accept(grant, now))?;
+        self.shared().ensure_driver()
+    }
+
+    /// Signs out: credentials are gone when this is called; the service has been told, as far as it can be, when
+    /// it ends. Stays signed out until [`sign_in`](Self::sign_in).
+    pub async fn sign_out(&self) -> Result<(), Error> {
+        self.shared().command(|session, now| session.sign_out(now));
+        self.shared()
+            .until(|view| (!view.signing_out || view.closed).then_some(()))
+            .await
+    }
+
+    /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
+    pub fn forget_login(&self) {
+        self.shared().command(|session, _| session.forget_login());
+    }
+
+    /// Waits for new issues of a lease: an MQTT client reconnects on each.
+    pub fn changes(&self, need: Need) -> Changes<P> {
+        Changes {
+            handle: self.clone(),
+            need,
+            seen: self.shared().view.load().generation(need),
+        }
+    }
+
+    /// Whose credentials are held; `None` where none are.
+    pub fn account(&self) -> Option<Account> {
+        Some(self.shared().view.load().credentials.as_ref()?.account().clone())
+    }
+
+    /// What the session is doing.
+    pub fn state(&self) -> State {
+        self.shared().view.load().state
+    }
+
+    /// Whether a valid access token is held.
+    pub fn is_authenticated(&self) -> bool {
+        let view = self.shared().view.load();
+        view.serves(Need::Access, self.shared().clock.wall())
+    }
+
+    /// Whether there is a login that was not refused.
+    pub fn has_login(&self) -> bool {
+        self.shared().view.load().has_login
+    }
+
+    /// The session to save, secrets in the clear; `None` where nothing is held.
+    pub fn export(&self) -> Option<Saved> {
+        self.shared().with(|session, _| session.export())
+    }
+
+    /// Ends the work, for all clones. Who waits is told.
+    pub fn close(&self) {
+        self.shared().close();
+    }
+
+    fn counts(&self, need: Need) -> (u64, Generation) {
+        let view = self.shared().view.load();
+        (view.told(need), view.generation(need))
+    }
+
+    fn at_an_end(&self) -> Option<Error> {
+        self.shared().view.load().end()
+    }
+
+    /// Waits for valid credentials of another generation than `seen`, or for a failure after `before` ones.
+    async fn arrival(&self, need: Need, before: u64, seen: Option<Generation>) -> Result<Current, Error> {
+        let shared = self.shared();
+        let look = |view: &View| match view.end() {
+            Some(end) => Some(Err(end)),
+            None if seen != Some(view.generation(need)) && view.serves(need, shared.clock.wall()) => Some(Ok(())),
+            None if view.told(need) != before => Some(Err(view.error(need))),
+            None => None,
+        };
+        shared
+            .until(look)
+            .instrument(wait_span(shared.provider.name(), need))
+            .await??;
+        Current::new(shared.view.load()).ok_or_else(|| SessionError::Closed.into())
+    }
+}
+
+impl<P: Provider> std::fmt::Debug for Handle<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle")
+            .field("provider", &self.shared().provider.name())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+/// New issues of a lease, one after another.
+#[derive(Debug)]
+pub struct Changes<P: Provider> {
+    handle: Handle<P>,
+    need: Need,
+    seen: Generation,
+}
+
+impl<P: Provider> Changes<P> {
+    /// Waits for an issue that this has not yet told of. Several while nobody looked are one. Ends with an error
+    /// only when the session is closed: failures pass, and a sign-out may be followed by a sign-in.
+    pub async fn next(&mut self) -> Result<Current, Error> {
+        let shared = self.handle.shared();
+        let (need, seen) = (self.need, self.seen);
+        let look = |view: &View| match view.generation(need) {
+            _ if view.closed => Some(Err(Error::from(SessionError::Closed))),
+            new if new != seen && view.serves(need, shared.clock.wall()) => Some(Ok(new)),
+            _ => None,
+        };
+        self.seen = shared.until(look).await??;
+        Current::new(shared.view.load()).ok_or_else(|| SessionError::Closed.into())
+    }
+}

@@ -1,0 +1,60 @@
+//! What adapters share and is no I/O: the clock, the driver, the waiting and waking, the handle.
+//!
+//! Nothing here knows a runtime. An adapter says how to send, to sleep and to start a task ([`Host`]); the rest
+//! are plain futures that any executor polls, a parked thread included. This is the only part of the crate that
+//! looks at a clock or at the environment, and it stands behind the feature `adapter`.
+
+mod clock;
+mod driver;
+mod handle;
+mod setup;
+mod shared;
+mod view;
+mod wait;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+#[cfg(feature = "testing")]
+pub use self::clock::ManualClock;
+pub use self::clock::{Clock, SystemClock};
+pub use self::handle::{Changes, Handle};
+pub use self::setup::Setup;
+pub use self::view::Current;
+use crate::credentials::Grant;
+use crate::error::{Error, ServiceError, TransportError};
+use crate::exchange::{Exchange, MAX_STEPS, Request, Response, Step};
+
+/// A future of any kind, on the heap.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What a runtime has to offer: sending, sleeping, starting.
+pub trait Host: Send + Sync + 'static {
+    /// Carries out a request. Dropping the future gives it up.
+    fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>>;
+
+    /// Sleeps.
+    fn sleep(&self, duration: Duration) -> BoxFuture<()>;
+
+    /// Starts a task that runs by itself. An error means that there is nothing here which could run it.
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn>;
+}
+
+/// There is nothing here that could run a task: no runtime, no thread to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is nothing here that could run a task")]
+pub struct CannotSpawn;
+
+/// Carries out one exchange, without a session: one sign-in, one refresh of a given token, an interactive sign-in.
+pub async fn run(mut exchange: impl Exchange, host: &dyn Host, clock: &dyn Clock) -> Result<Grant, Error> {
+    let mut request = exchange.start(clock.now());
+    for _ in 0..MAX_STEPS {
+        let response = host.send(request).await?;
+        match exchange.receive(response, clock.now())? {
+            Step::Done(grant) => return Ok(grant),
+            Step::Send(next) => request = next,
+        }
+    }
+    Err(ServiceError::endless().into())
+}

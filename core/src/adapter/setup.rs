@@ -1,0 +1,125 @@
+//! What a session is made of.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::handle::Handle;
+use super::shared::Shared;
+use super::{Clock, Host, SystemClock};
+use crate::error::Error;
+use crate::exchange::{FromEnv, InvalidEnv, Provider};
+use crate::session::{Event, Policy, Session};
+
+pub(super) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// What a session is made of: a provider, and what the defaults do not fit.
+#[must_use]
+pub struct Setup<P: Provider> {
+    provider: P,
+    login: Option<P::Login>,
+    policy: Policy,
+    saved: Option<Vec<u8>>,
+    seed: Option<u64>,
+    clock: Arc<dyn Clock>,
+    listener: Option<Listener>,
+}
+
+impl<P: Provider> Setup<P> {
+    /// A session at this provider.
+    pub fn new(provider: P) -> Self {
+        Self {
+            provider,
+            login: None,
+            policy: Policy::default(),
+            saved: None,
+            seed: None,
+            clock: Arc::new(SystemClock),
+            listener: None,
+        }
+    }
+
+    /// From environment variables, under the names that the provider's [`FromEnv`] tells. What is set by hand
+    /// afterwards wins; an empty variable is absent.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that looks at the environment, when asked to"
+    )]
+    pub fn from_env() -> Result<Self, InvalidEnv>
+    where
+        P: FromEnv,
+    {
+        let (provider, login) = P::from_env(&|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))?;
+        Ok(Self {
+            login,
+            ..Self::new(provider)
+        })
+    }
+
+    /// With a login, which lets the session sign in by itself.
+    pub fn login(mut self, login: P::Login) -> Self {
+        self.login = Some(login);
+        self
+    }
+
+    /// With a policy.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// With a total deadline for each request.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.policy = self.policy.request_timeout(timeout);
+        self
+    }
+
+    /// Goes on from a saved session, in Perennial's own form or another that the provider reads.
+    pub fn saved(mut self, saved: impl Into<Vec<u8>>) -> Self {
+        self.saved = Some(saved.into());
+        self
+    }
+
+    /// With a listener for all that happens. It is called by the driver: it should be quick.
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
+    /// With another clock than the system's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// With a seed for the jitter, to have the same run again.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The session, not yet asked for anything. Fails where a saved session cannot be taken up.
+    pub fn build(self, host: Arc<dyn Host>) -> Result<Handle<P>, Error> {
+        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(()));
+        let mut session = Session::new(self.provider, self.login, self.policy, seed);
+        if let Some(saved) = self.saved.map(zeroize::Zeroizing::new) {
+            let now = self.clock.now();
+            let saved = session
+                .provider()
+                .read_saved(&saved, now)
+                .map_err(crate::SessionError::from)?;
+            session.restore(saved, now).map_err(crate::SessionError::from)?;
+        }
+        Ok(Handle::new(Shared::new(session, self.clock, host, self.listener)))
+    }
+}
+
+impl<P: Provider> std::fmt::Debug for Setup<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup")
+            .field("provider", &self.provider.name())
+            .field("login", &self.login)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}

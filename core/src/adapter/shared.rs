@@ -1,0 +1,146 @@
+//! What the handles and the driver of one session share.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use arc_swap::ArcSwap;
+
+use super::driver;
+use super::setup::Listener;
+use super::view::View;
+use super::wait::{Bell, Waiters, lock};
+use super::{BoxFuture, Clock, Host};
+use crate::credentials::Now;
+use crate::error::{Error, SessionError};
+use crate::exchange::Provider;
+use crate::session::Session;
+
+pub(super) struct Shared<P: Provider> {
+    /// For calls that need no lock.
+    pub(super) provider: P,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) listener: Option<Listener>,
+    pub(super) view: ArcSwap<View>,
+    pub(super) bell: Bell,
+    waiters: Waiters,
+    guarded: Mutex<Guarded<P>>,
+}
+
+/// The session, and what changes with it. Never locked across I/O or foreign code.
+struct Guarded<P: Provider> {
+    session: Session<P>,
+    /// A driver is running.
+    driven: bool,
+    closed: bool,
+}
+
+impl<P: Provider> Shared<P> {
+    pub(super) fn new(
+        session: Session<P>,
+        clock: Arc<dyn Clock>,
+        host: Arc<dyn Host>,
+        listener: Option<Listener>,
+    ) -> Arc<Self> {
+        let view = View::of(&session, false, clock.now());
+        Arc::new(Self {
+            provider: session.provider().clone(),
+            clock,
+            host,
+            listener,
+            view: ArcSwap::from_pointee(view),
+            bell: Bell::default(),
+            waiters: Waiters::default(),
+            guarded: Mutex::new(Guarded {
+                session,
+                driven: false,
+                closed: false,
+            }),
+        })
+    }
+
+    /// Does something with the session, publishes what came of it and wakes who waits for that.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
+        let (result, changed) = {
+            let mut guarded = lock(&self.guarded);
+            // The time is taken under the lock, so that it never runs backwards from one call to the next.
+            let now = self.clock.now();
+            let result = act(&mut guarded.session, now);
+            (result, self.publish(&guarded, now))
+        };
+        if changed {
+            self.waiters.wake_all();
+        }
+        result
+    }
+
+    /// The same, by a caller: the driver has to see what it led to.
+    pub(super) fn command<T>(self: &Arc<Self>, act: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
+        let result = self.with(act);
+        self.bell.ring();
+        result
+    }
+
+    fn publish(&self, guarded: &Guarded<P>, now: Now) -> bool {
+        let view = View::of(&guarded.session, guarded.closed, now);
+        let changed = view.differs(&self.view.load());
+        if changed {
+            self.view.store(Arc::new(view));
+        }
+        changed
+    }
+
+    /// Waits until `look` finds something in the picture. The driver is started if there is none: the one before
+    /// may have gone down with its runtime.
+    pub(super) async fn until<T>(self: &Arc<Self>, look: impl Fn(&View) -> Option<T>) -> Result<T, Error> {
+        let mut place = self.waiters.place();
+        poll_fn(|cx| {
+            if let Some(found) = look(&self.view.load()) {
+                return Poll::Ready(Ok(found));
+            }
+            place.wait(cx.waker());
+            if let Some(found) = look(&self.view.load()) {
+                return Poll::Ready(Ok(found));
+            }
+            match self.ensure_driver() {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            }
+        })
+        .await
+    }
+
+    /// Starts the driver if none is running.
+    pub(super) fn ensure_driver(self: &Arc<Self>) -> Result<(), Error> {
+        {
+            let mut guarded = lock(&self.guarded);
+            if guarded.closed {
+                return Err(SessionError::Closed.into());
+            }
+            if std::mem::replace(&mut guarded.driven, true) {
+                return Ok(());
+            }
+        }
+        let task: BoxFuture<()> = Box::pin(driver::drive(driver::Seat::take(Arc::clone(self))));
+        // Where it cannot be started it is dropped, and so leaves its seat.
+        self.host.spawn(task).map_err(|_| SessionError::Closed.into())
+    }
+
+    /// The driver left, or never came to run.
+    pub(super) fn driver_left(&self) {
+        lock(&self.guarded).driven = false;
+        self.waiters.wake_all();
+    }
+
+    /// Ends the work. Who waits is told.
+    pub(super) fn close(&self) {
+        lock(&self.guarded).closed = true;
+        self.with(|_, _| ());
+        self.bell.ring();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        lock(&self.guarded).closed
+    }
+}

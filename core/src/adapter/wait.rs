@@ -1,0 +1,91 @@
+//! Waiting and waking, for tasks and threads alike: all that is known of a waiter is its waker.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Locks, whoever panicked before: nothing here is left half done.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Everybody who waits for the picture to change.
+#[derive(Default)]
+pub(super) struct Waiters(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    last: u64,
+    wakers: BTreeMap<u64, Waker>,
+}
+
+impl Waiters {
+    /// A place to wait in. Given back when dropped, so that a cancelled caller leaves nothing behind.
+    pub(super) fn place(&self) -> Place<'_> {
+        Place {
+            waiters: self,
+            number: None,
+        }
+    }
+
+    pub(super) fn wake_all(&self) {
+        // Woken outside the lock: whoever wakes up may come back at once.
+        let wakers = std::mem::take(&mut lock(&self.0).wakers);
+        wakers.into_values().for_each(Waker::wake);
+    }
+}
+
+pub(super) struct Place<'a> {
+    waiters: &'a Waiters,
+    number: Option<u64>,
+}
+
+impl Place<'_> {
+    /// To be woken at the next change. Look again after this: the change may have come in between.
+    pub(super) fn wait(&mut self, waker: &Waker) {
+        let mut queue = lock(&self.waiters.0);
+        let number = *self.number.get_or_insert_with(|| {
+            queue.last += 1;
+            queue.last
+        });
+        queue.wakers.insert(number, waker.clone());
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            lock(&self.waiters.0).wakers.remove(&number);
+        }
+    }
+}
+
+/// Wakes the driver. A ring before it listens is not lost.
+#[derive(Default)]
+pub(super) struct Bell(Mutex<Ring>);
+
+#[derive(Default)]
+struct Ring {
+    rung: bool,
+    listener: Option<Waker>,
+}
+
+impl Bell {
+    pub(super) fn ring(&self) {
+        let listener = {
+            let mut ring = lock(&self.0);
+            ring.rung = true;
+            ring.listener.take()
+        };
+        listener.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut ring = lock(&self.0);
+        if std::mem::take(&mut ring.rung) {
+            return Poll::Ready(());
+        }
+        ring.listener = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
