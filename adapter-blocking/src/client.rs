@@ -1,0 +1,135 @@
+//! Sessions over threads.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use perennial_core::adapter::{self, BoxFuture, CannotSpawn, Host, Setup, SystemClock};
+use perennial_core::{Error, Exchange, Grant, Provider, Request, Response, TransportError, TransportErrorKind};
+
+use crate::handle::Handle;
+use crate::park::{block_on, sleep};
+use crate::transport::{HttpTransport, Transport};
+
+/// Carries out what sessions ask for, over one transport. Cheap to clone, shared by any number of sessions.
+///
+/// Each session has one thread that waits, and one more for the time of a request.
+#[derive(Clone)]
+pub struct Client {
+    transport: Arc<dyn Transport>,
+}
+
+impl Client {
+    /// Over ureq, with the certificate authorities of Mozilla.
+    pub fn new() -> Self {
+        Self::over(HttpTransport::new())
+    }
+
+    /// Over a transport of your own. It is shared and never closed here.
+    pub fn over(transport: impl Transport) -> Self {
+        Self {
+            transport: Arc::new(transport),
+        }
+    }
+
+    /// A session that holds valid credentials: restored or signed in, or the error that stands in the way.
+    pub fn connect<P: Provider>(&self, setup: Setup<P>) -> Result<Handle<P>, Error> {
+        let handle = self.build(setup)?;
+        handle.credentials()?;
+        Ok(handle)
+    }
+
+    /// A session that waits for the first demand. Only a saved session that cannot be taken up is an error.
+    pub fn build<P: Provider>(&self, setup: Setup<P>) -> Result<Handle<P>, Error> {
+        Ok(Handle::new(setup.build(Arc::new(self.clone()))?))
+    }
+
+    /// One exchange without a session: one sign-in, one refresh of a given token.
+    pub fn run(&self, exchange: impl Exchange) -> Result<Grant, Error> {
+        block_on(adapter::run(exchange, self, &SystemClock))
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+impl Host for Client {
+    fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>> {
+        let reply = Reply::default();
+        let promise = Promise(reply.clone());
+        let transport = Arc::clone(&self.transport);
+        let work = move || promise.keep(transport.send(request));
+        // Dropped with the closure, the promise is broken: nobody waits for ever.
+        let _ = thread::Builder::new().name("perennial-request".into()).spawn(work);
+        Box::pin(reply)
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<()> {
+        Box::pin(sleep(duration))
+    }
+
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
+        let thread = thread::Builder::new().name("perennial-session".into());
+        thread.spawn(move || block_on(task)).map(drop).map_err(|_| CannotSpawn)
+    }
+}
+
+type Outcome = Result<Response, TransportError>;
+
+/// The outcome of a request that a thread of its own carries out.
+#[derive(Clone, Default)]
+struct Reply(Arc<Mutex<Slot>>);
+
+#[derive(Default)]
+struct Slot {
+    outcome: Option<Outcome>,
+    waker: Option<Waker>,
+}
+
+impl Reply {
+    fn set(&self, outcome: Outcome) {
+        let waker = {
+            let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            slot.outcome.get_or_insert(outcome);
+            slot.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Future for Reply {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.waker = Some(cx.waker().clone());
+        slot.outcome.take().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// The promise of a reply. Broken by a panicking transport, or where no thread was to be had.
+struct Promise(Reply);
+
+impl Promise {
+    fn keep(self, outcome: Outcome) {
+        self.0.set(outcome);
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        let error = TransportError::new(TransportErrorKind::MaybeSent).with_source("the request was given up");
+        self.0.set(Err(error));
+    }
+}

@@ -1,0 +1,143 @@
+//! What callers hold: the handle of core, waiting in threads.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::HeaderMap;
+use perennial_core::adapter::{self, Current};
+use perennial_core::{Account, Credentials, Error, Grant, Need, Provider, Saved, State};
+
+use crate::park::block_on;
+
+/// A session that is kept alive. Cheap to clone, shared by any number of threads; the last clone dropped ends
+/// the work.
+pub struct Handle<P: Provider>(adapter::Handle<P>);
+
+impl<P: Provider> Clone for Handle<P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<P: Provider> fmt::Debug for Handle<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<P: Provider> Handle<P> {
+    pub(crate) fn new(handle: adapter::Handle<P>) -> Self {
+        Self(handle)
+    }
+
+    /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
+    /// is held; else it waits for one, or gets the error that everybody gets.
+    pub fn credentials(&self) -> Result<Current, Error> {
+        self.credentials_for(Need::Access)
+    }
+
+    /// As [`credentials`](Self::credentials), valid for this need.
+    pub fn credentials_for(&self, need: Need) -> Result<Current, Error> {
+        self.current(need)
+            .map_or_else(|| block_on(self.0.credentials_for(need)), Ok)
+    }
+
+    /// As [`credentials_for`](Self::credentials_for), with at least this much life left: renewed first if need
+    /// be. An error where the service's credentials never live that long.
+    pub fn credentials_with(&self, need: Need, min_remaining: Duration) -> Result<Current, Error> {
+        block_on(self.0.credentials_with(need, min_remaining))
+    }
+
+    /// Valid credentials if they are held, without waiting or asking.
+    pub fn current(&self, need: Need) -> Option<Current> {
+        self.0.current(need)
+    }
+
+    /// Puts valid credentials into the headers of an API call, as the service wants them.
+    pub fn authorize(&self, headers: &mut HeaderMap) -> Result<Current, Error> {
+        block_on(self.0.authorize(headers))
+    }
+
+    /// The service's API refused these credentials (a 401): they are renewed once, however many callers say so.
+    /// Ask for credentials again and repeat the call once.
+    pub fn rejected(&self, need: Need, credentials: &Credentials) {
+        self.0.rejected(need, credentials);
+    }
+
+    /// Renews now, before the time, and waits for it. During a pause after a failure: that failure.
+    pub fn renew(&self, need: Need) -> Result<Current, Error> {
+        block_on(self.0.renew(need))
+    }
+
+    /// Signs in with a login, from now on the session's own, and waits for it.
+    pub fn sign_in(&self, login: P::Login) -> Result<Current, Error> {
+        block_on(self.0.sign_in(login))
+    }
+
+    /// Takes what an interactive sign-in brought, in place of all that is held.
+    pub fn accept(&self, grant: Grant) -> Result<(), Error> {
+        self.0.accept(grant)
+    }
+
+    /// Signs out: credentials are gone at once; the service has been told, as far as it can be, when this
+    /// returns. Stays signed out until [`sign_in`](Self::sign_in).
+    pub fn sign_out(&self) -> Result<(), Error> {
+        block_on(self.0.sign_out())
+    }
+
+    /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
+    pub fn forget_login(&self) {
+        self.0.forget_login();
+    }
+
+    /// Waits for new issues of a lease: an MQTT client reconnects on each.
+    pub fn changes(&self, need: Need) -> Changes<P> {
+        Changes(self.0.changes(need))
+    }
+
+    /// Whose credentials are held; `None` where none are.
+    pub fn account(&self) -> Option<Account> {
+        self.0.account()
+    }
+
+    /// What the session is doing.
+    pub fn state(&self) -> State {
+        self.0.state()
+    }
+
+    /// Whether a valid access token is held.
+    pub fn is_authenticated(&self) -> bool {
+        self.0.is_authenticated()
+    }
+
+    /// Whether there is a login that was not refused.
+    pub fn has_login(&self) -> bool {
+        self.0.has_login()
+    }
+
+    /// The session to save, secrets in the clear; `None` where nothing is held.
+    pub fn export(&self) -> Option<Saved> {
+        self.0.export()
+    }
+
+    /// Ends the work, for all clones. Who waits is told.
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+/// New issues of a lease, one after another.
+#[derive(Debug)]
+pub struct Changes<P: Provider>(adapter::Changes<P>);
+
+impl<P: Provider> Changes<P> {
+    /// Waits for an issue that this has not yet told of. Several while nobody looked are one. Ends with an error
+    /// only when the session is closed: failures pass, and a sign-out may be followed by a sign-in.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the same name as in perennial-hyper; it ends with a reason"
+    )]
+    pub fn next(&mut self) -> Result<Current, Error> {
+        block_on(self.0.next())
+    }
+}

@@ -1,0 +1,227 @@
+//! Requests over std sockets and ureq: one fresh connection each, and an honest word on how far each got.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method};
+use log::{Level, log_enabled};
+use perennial_core::wire::{Body, BodyBuffer, BodyTooLarge, is_safe};
+use perennial_core::{Request, Response, TransportError, TransportErrorKind};
+use ureq::tls::TlsConfig;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Timeout};
+
+mod builder;
+mod watched;
+
+pub use self::builder::{HttpTransportBuilder, InvalidRoots};
+use self::watched::WatchedConnector;
+
+/// Carries out one request.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends the request and reads its answer, within its limits. Whatever the status, an answer is an answer.
+    ///
+    /// Redirects are not followed and nothing is repeated. An error is `NotSent` only where nothing of the request
+    /// can have left, and its sources hold no secret.
+    fn send(&self, request: Request) -> Result<Response, TransportError>;
+}
+
+/// HTTP/1.1 over std sockets, with TLS by rustls and no proxy. Clones share what they are made of.
+///
+/// Every request gets a connection of its own, which is closed after it. A name look-up cannot be interrupted: where
+/// it outlasts the deadline, its thread ends by itself later.
+///
+/// ureq writes the bytes it sends and receives to the `log` crate at trace level. While that is switched on for
+/// `ureq` or `ureq_proto`, nothing is sent: every request fails as `NotSent`, because tokens would be logged.
+#[derive(Clone)]
+pub struct HttpTransport(Arc<Inner>);
+
+struct Inner {
+    tls: TlsConfig,
+    /// Kept, because it holds what rustls made of `tls`.
+    connector: Arc<DefaultConnector>,
+    connect_timeout: Duration,
+    user_agent: HeaderValue,
+}
+
+/// The largest head of an answer, in bytes.
+const HEAD_CAP: usize = 64 * 1024;
+
+impl HttpTransport {
+    /// A transport that trusts Mozilla's root certificates.
+    pub fn new() -> Self {
+        HttpTransportBuilder::new().trusting_mozilla()
+    }
+
+    /// A transport with other settings.
+    pub fn builder() -> HttpTransportBuilder {
+        HttpTransportBuilder::new()
+    }
+}
+
+impl Default for HttpTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport")
+            .field("connect_timeout", &self.0.connect_timeout)
+            .field("user_agent", &self.0.user_agent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: Request) -> Result<Response, TransportError> {
+        if !is_safe(request.http.uri()) {
+            return Err(not_sent("only https may leave this machine"));
+        }
+        if logs_bytes() {
+            return Err(not_sent(
+                "trace logs of ureq and ureq_proto would show secrets: lower their level",
+            ));
+        }
+        // Set by the connection when the first byte of the request is about to leave.
+        let sent = Arc::new(AtomicBool::new(false));
+        let agent = self.0.agent(request.timeout, Arc::clone(&sent));
+        // ureq blames connecting for the time it took, whichever limit was the shorter.
+        let is_early = self.0.connect_timeout < request.timeout;
+        exchange(&agent, self.0.prepare(request.http), request.body_cap).map_err(|failure| match failure {
+            Failure::Http(ureq::Error::Timeout(limit)) if limit == Timeout::Global || !is_early => {
+                TransportError::new(TransportErrorKind::TimedOut)
+            }
+            failure => failure.after(sent.load(Ordering::Relaxed)),
+        })
+    }
+}
+
+impl Inner {
+    /// An agent for one request: what it connects cannot be used by another.
+    fn agent(&self, timeout: Duration, sent: Arc<AtomicBool>) -> Agent {
+        let config = Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .timeout_resolve(Some(self.connect_timeout))
+            .timeout_connect(Some(self.connect_timeout))
+            .tls_config(self.tls.clone())
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .max_response_header_size(HEAD_CAP)
+            .accept("")
+            .build();
+        let connector = WatchedConnector::new(Arc::clone(&self.connector), sent);
+        Agent::with_parts(config, connector, DefaultResolver::default())
+    }
+
+    /// With the headers that are ours to set.
+    fn prepare(&self, mut request: http::Request<Body>) -> http::Request<Body> {
+        let headers = request.headers_mut();
+        headers.remove(CONTENT_LENGTH);
+        headers.remove(TRANSFER_ENCODING);
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        request
+    }
+}
+
+/// The request out, the answer in.
+fn exchange(agent: &Agent, request: http::Request<Body>, cap: usize) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    // An empty body is announced where the method means one (RFC 9110, section 8.6).
+    let is_bare = body.as_ref().is_empty() && !matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
+    let answer = if is_bare {
+        agent.run(http::Request::from_parts(head, ()))
+    } else {
+        agent.run(http::Request::from_parts(head, body.as_ref()))
+    };
+    let (head, body) = answer?.into_parts();
+    if is_compressed(&head.headers) {
+        return Err(Failure::Compressed);
+    }
+    if body.content_length().is_some_and(|announced| announced > cap as u64) {
+        return Err(Failure::TooLarge);
+    }
+    let mut buffer = BodyBuffer::new(cap);
+    io::copy(&mut body.into_reader(), &mut buffer)?;
+    Ok(Response::from_parts(head, buffer.finish()))
+}
+
+/// RFC 9110, section 12.5.3: we asked for `identity`, and a bomb need not be small.
+fn is_compressed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether ureq would log what it sends and receives.
+fn logs_bytes() -> bool {
+    log_enabled!(target: "ureq_proto::util", Level::Trace) || log_enabled!(target: "ureq::util", Level::Trace)
+}
+
+/// Why there is no answer.
+enum Failure {
+    Http(ureq::Error),
+    Compressed,
+    TooLarge,
+}
+
+impl From<ureq::Error> for Failure {
+    fn from(error: ureq::Error) -> Self {
+        Self::Http(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.get_ref() {
+            Some(inner) if inner.is::<BodyTooLarge>() => Self::TooLarge,
+            // An error of ureq's in an error of std is unwrapped here.
+            _ => Self::Http(error.into()),
+        }
+    }
+}
+
+impl Failure {
+    /// The error, now that it is known whether any byte of the request was sent.
+    fn after(self, sent: bool) -> TransportError {
+        let error = match self {
+            Self::TooLarge => return TransportError::new(TransportErrorKind::TooLarge),
+            Self::Compressed => {
+                return TransportError::new(TransportErrorKind::MaybeSent)
+                    .with_source("the answer is compressed, uninvited");
+            }
+            Self::Http(error) => error,
+        };
+        let failed = TransportError::new(if sent {
+            TransportErrorKind::MaybeSent
+        } else {
+            TransportErrorKind::NotSent
+        });
+        // Only what cannot quote the request or the answer is passed on.
+        match error {
+            ureq::Error::Io(error) => failed.with_source(error),
+            ureq::Error::Rustls(error) => failed.with_source(error),
+            ureq::Error::HostNotFound => failed.with_source("the name has no address"),
+            ureq::Error::Timeout(_) => failed.with_source("connecting took too long"),
+            ureq::Error::Tls(reason) => failed.with_source(reason),
+            ureq::Error::LargeResponseHeader(..) => failed.with_source("the head of the answer is too large"),
+            ureq::Error::Protocol(_) => failed.with_source("the answer is not valid HTTP"),
+            ureq::Error::Other(error) => failed.with_source(error),
+            _ => failed,
+        }
+    }
+}
+
+fn not_sent(why: &'static str) -> TransportError {
+    TransportError::new(TransportErrorKind::NotSent).with_source(why)
+}

@@ -1,0 +1,74 @@
+//! ureq's connection, watched: it tells when the first byte of a request leaves, and when an answer ends torn.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ureq::Error;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+
+/// Connects as ureq does. Name look-up, TCP and TLS happen before, and `sent` stays unset through all of them.
+#[derive(Debug)]
+pub(super) struct WatchedConnector {
+    inner: Arc<DefaultConnector>,
+    sent: Arc<AtomicBool>,
+}
+
+impl WatchedConnector {
+    pub(super) fn new(inner: Arc<DefaultConnector>, sent: Arc<AtomicBool>) -> Self {
+        Self { inner, sent }
+    }
+}
+
+impl Connector for WatchedConnector {
+    type Out = Watched;
+
+    fn connect(&self, details: &ConnectionDetails, chained: Option<()>) -> Result<Option<Watched>, Error> {
+        let connected = self.inner.connect(details, chained)?;
+        Ok(connected.map(|inner| Watched {
+            inner,
+            sent: Arc::clone(&self.sent),
+        }))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Watched {
+    inner: Box<dyn Transport>,
+    sent: Arc<AtomicBool>,
+}
+
+impl Transport for Watched {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.sent.store(true, Ordering::Relaxed);
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    /// ureq takes a reset, and the end of a TLS connection without its farewell, for the end of a body that has no
+    /// length. Both are how a cut looks, so they are errors here, of a kind that it passes on.
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.inner.await_input(timeout).map_err(|error| match error {
+            Error::Io(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::UnexpectedEof | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+                ) =>
+            {
+                Error::Other(Box::new(error))
+            }
+            error => error,
+        })
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}

@@ -1,0 +1,194 @@
+//! Twenty seconds in the life of a session, against an emulator started here.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use perennial_core::credentials::masked;
+use perennial_core::providers::navien::{Login, Navien};
+use perennial_core::wire::json_request;
+use perennial_core::{Need, Response};
+use perennial_emulator::{Emulator, Endpoint, Fault, NavienSettings};
+use perennial_hyper::{Client, Handle, HttpTransport, Setup, Transport};
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use crate::args::Args;
+use crate::screen::Screen;
+
+const CALLERS: u64 = 20;
+const STORM: usize = 100;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+pub(crate) async fn run(args: Args) -> Outcome {
+    let screen = Screen::new(args.json);
+    let settings = NavienSettings {
+        access_lifetime: Duration::from_secs(8),
+        aws_lifetime: Some(Duration::from_secs(11)),
+        ..NavienSettings::default()
+    };
+    let service = Emulator::builder().navien(settings).start()?;
+    screen.say(&format!("an emulated Navien service listens on {}", service.url()));
+    screen.say("its access tokens live 8 s, its AWS credentials 11 s");
+
+    let login = Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD)?;
+    let events = screen.clone();
+    let setup = Setup::new(Navien::new(&service.navien_url())?).login(login).on_event(move |event| events.event(event));
+    let session = Client::new().connect(setup).await?;
+    let account = session.account().unwrap_or_default();
+    screen.say(&format!("signed in as {} ({})", account.full_name(), masked(&account.user_id)));
+
+    let callers = Callers::start(&session);
+    let story = Story { screen, service, session };
+    // A story that hangs is a fault: it ends with a sentence, not with the reader's patience.
+    timeout(Duration::from_secs(60), story.tell(&callers)).await??;
+
+    let (served, waited) = callers.count();
+    story.screen.timeline();
+    story.screen.say(&format!(
+        "{served} calls served, {waited} of them had to wait (while a refused token was replaced); {} requests sent",
+        story.sign_in_requests()
+    ));
+    Ok(())
+}
+
+struct Story {
+    screen: Screen,
+    service: Emulator,
+    session: Handle<Navien>,
+}
+
+impl Story {
+    async fn tell(&self, callers: &Callers) -> Outcome {
+        let Self { screen, service, session } = self;
+        let mut access = session.changes(Need::Access);
+        let mut aws = session.changes(Need::Aws);
+
+        access.next().await?;
+        let (served, waited) = callers.count();
+        screen.say(&format!("renewed ahead of time: {served} calls served so far, {waited} had to wait"));
+        aws.next().await?;
+        screen.say("the AWS credentials were renewed on a ladder of their own");
+
+        service.fault_always(Endpoint::Any, Fault::retry_after(503, "1"));
+        screen.say("the service goes down");
+        service.wait_for_failure().await?;
+        screen.say("a renewal failed; the token is still valid, and nobody notices");
+        service.clear_faults();
+        screen.say("the service is back");
+        access.next().await?;
+        let (_, waited) = callers.count();
+        screen.say(&format!("renewed; {waited} calls had to wait through the outage"));
+
+        // The API's answer to one revoked token reaches a hundred callers.
+        sleep(Duration::from_millis(1200)).await;
+        let before = self.sign_in_requests();
+        service.navien().revoke_access(NavienSettings::EMAIL);
+        screen.say(&format!("the service revokes the token: {STORM} API calls at once get a 401"));
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..STORM {
+            calls.spawn(call_api(session.clone(), service.navien_url()));
+        }
+        let mut repeated = 0;
+        while let Some(outcome) = calls.join_next().await {
+            repeated += usize::from(outcome?.map_err(|error| error.to_string())?);
+        }
+        let renewals = self.sign_in_requests() - before;
+        screen.say(&format!("{STORM} calls succeeded, {repeated} of them by a second try; that cost {renewals} renewal"));
+
+        sleep(Duration::from_millis(1200)).await;
+        service.navien().revoke_refresh(NavienSettings::EMAIL);
+        screen.say("the service revokes the refresh token");
+        session.renew(Need::Access).await?;
+        screen.say("refused to refresh, the session signed in by itself");
+
+        sleep(Duration::from_millis(1500)).await;
+        callers.stop();
+        session.sign_out().await?;
+        screen.say(match session.credentials().await {
+            Err(_) => "signed out: no credentials for anybody",
+            Ok(_) => return Err("credentials after a sign-out".into()),
+        });
+        Ok(())
+    }
+
+    /// Requests of the session: all but the API calls.
+    fn sign_in_requests(&self) -> usize {
+        self.service.requests().iter().filter(|request| request.endpoint != Some(Endpoint::DeviceList)).count()
+    }
+}
+
+trait WaitForFailure {
+    async fn wait_for_failure(&self) -> Outcome;
+}
+
+impl WaitForFailure for Emulator {
+    /// Waits until a request has met the outage.
+    async fn wait_for_failure(&self) -> Outcome {
+        for _ in 0..1000 {
+            if self.requests().iter().any(|request| request.fault.is_some()) {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Err("no renewal came".into())
+    }
+}
+
+/// One API call: with a 401, it says so and repeats the call once. Answers whether it had to.
+async fn call_api(session: Handle<Navien>, url: String) -> Result<bool, Box<dyn Error + Send + Sync>> {
+    let transport = HttpTransport::new();
+    for attempt in 0..2 {
+        let body = json!({ "offset": 0, "count": 20, "userId": NavienSettings::EMAIL });
+        let mut request = json_request(format!("{url}/device/list").parse()?, &body);
+        let credentials = session.authorize(request.http.headers_mut()).await?;
+        let response: Response = transport.send(request).await?;
+        if response.status() == 200 {
+            return Ok(attempt > 0);
+        }
+        session.rejected(Need::Access, &credentials);
+    }
+    Err("refused twice".into())
+}
+
+/// Tasks that ask for credentials all the time.
+struct Callers {
+    counts: Arc<Counts>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    served: AtomicU64,
+    waited: AtomicU64,
+}
+
+impl Callers {
+    fn start(session: &Handle<Navien>) -> Self {
+        let counts = Arc::<Counts>::default();
+        let tasks = (0..CALLERS).map(|_| tokio::spawn(call_on(session.clone(), Arc::clone(&counts)))).collect();
+        Self { counts, tasks }
+    }
+
+    fn count(&self) -> (u64, u64) {
+        (self.counts.served.load(Ordering::Relaxed), self.counts.waited.load(Ordering::Relaxed))
+    }
+
+    fn stop(&self) {
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+async fn call_on(session: Handle<Navien>, counts: Arc<Counts>) {
+    loop {
+        if session.current(Need::Access).is_none() {
+            counts.waited.fetch_add(1, Ordering::Relaxed);
+        }
+        if session.credentials().await.is_ok() {
+            counts.served.fetch_add(1, Ordering::Relaxed);
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+}

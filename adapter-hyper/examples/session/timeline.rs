@@ -1,0 +1,81 @@
+//! The drawn timeline: a row for each lease, one for the requests.
+
+use perennial_core::{Event, Need};
+
+const COLUMNS: usize = 84;
+
+#[derive(Default)]
+pub(crate) struct Timeline {
+    marks: Vec<Mark>,
+}
+
+struct Mark {
+    at: f64,
+    row: Row,
+    sign: char,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Row {
+    Lease(Need),
+    Requests,
+}
+
+impl Timeline {
+    pub(crate) fn note(&mut self, at: f64, event: &Event) {
+        let mut mark = |row, sign| self.marks.push(Mark { at, row, sign });
+        match event {
+            Event::Attempt { rung, .. } => mark(Row::Requests, sign_of(rung)),
+            Event::Renewed { need, .. } => mark(Row::Lease(*need), '├'),
+            Event::Rejected { need, .. } => mark(Row::Lease(*need), '✗'),
+            Event::Failed { .. } => mark(Row::Requests, '!'),
+            Event::Expired { need } => mark(Row::Lease(*need), '┤'),
+            Event::SignedOut => {
+                mark(Row::Lease(Need::Access), '┤');
+                mark(Row::Lease(Need::Aws), '┤');
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn draw(&self, end: f64) -> String {
+        let rows = [
+            ("access token", Row::Lease(Need::Access)),
+            ("AWS credentials", Row::Lease(Need::Aws)),
+            ("requests", Row::Requests),
+        ];
+        let mut text = String::new();
+        for (name, row) in rows {
+            text += &format!("{name:>16}  {}\n", self.row(row, end));
+        }
+        let scale: String = (0..=4).map(|quarter| format!("{:<21}", format!("{:.0} s", end * f64::from(quarter) / 4.0))).collect();
+        text += &format!("{:>16}  {}\n", "", scale.trim_end());
+        text + "\n├─ valid from here   ✗ refused by the API   ┤ gone   S sign-in   R refresh   A session refresh   ! failed\n"
+    }
+
+    /// Valid times are drawn through; of several marks at one moment each has a column of its own.
+    fn row(&self, row: Row, end: f64) -> String {
+        let mut cells = vec![' '; COLUMNS];
+        let mut line = ' ';
+        let mut from = 0;
+        for mark in self.marks.iter().filter(|mark| mark.row == row) {
+            let column = ((mark.at / end) * (COLUMNS - 1) as f64) as usize;
+            let column = column.max(from).min(COLUMNS - 1);
+            cells[from.min(column)..column].fill(line);
+            cells[column] = mark.sign;
+            line = if mark.sign == '├' { '─' } else { ' ' };
+            from = column + 1;
+        }
+        cells[from.min(COLUMNS)..].fill(line);
+        cells.into_iter().collect::<String>().trim_end().to_owned()
+    }
+}
+
+fn sign_of(rung: &str) -> char {
+    match rung {
+        "refresh" => 'R',
+        "sign-in" => 'S',
+        "session refresh" => 'A',
+        _ => '·',
+    }
+}

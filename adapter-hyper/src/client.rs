@@ -1,0 +1,75 @@
+//! Sessions over tokio.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_core::adapter::{BoxFuture, CannotSpawn, Handle, Host, Setup, SystemClock};
+use perennial_core::{Error, Exchange, Grant, Provider, Request, Response, TransportError};
+
+use crate::transport::{HttpTransport, Transport};
+
+/// Carries out what sessions ask for, over one transport. Cheap to clone, shared by any number of sessions.
+#[derive(Clone)]
+pub struct Client {
+    transport: Arc<dyn Transport>,
+}
+
+impl Client {
+    /// Over hyper, with the certificate authorities of Mozilla.
+    pub fn new() -> Self {
+        Self::over(HttpTransport::new())
+    }
+
+    /// Over a transport of your own. It is shared and never closed here.
+    pub fn over(transport: impl Transport) -> Self {
+        Self {
+            transport: Arc::new(transport),
+        }
+    }
+
+    /// A session that holds valid credentials: restored or signed in, or the error that stands in the way.
+    pub async fn connect<P: Provider>(&self, setup: Setup<P>) -> Result<Handle<P>, Error> {
+        let handle = self.build(setup)?;
+        handle.credentials().await?;
+        Ok(handle)
+    }
+
+    /// A session that waits for the first demand. Only a saved session that cannot be taken up is an error.
+    pub fn build<P: Provider>(&self, setup: Setup<P>) -> Result<Handle<P>, Error> {
+        setup.build(Arc::new(self.clone()))
+    }
+
+    /// One exchange without a session: one sign-in, one refresh of a given token.
+    pub async fn run(&self, exchange: impl Exchange) -> Result<Grant, Error> {
+        perennial_core::adapter::run(exchange, self, &SystemClock).await
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+impl Host for Client {
+    fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>> {
+        self.transport.send(request)
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<()> {
+        Box::pin(async move { tokio::time::sleep(duration).await })
+    }
+
+    /// On the runtime of whoever calls.
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| CannotSpawn)?;
+        runtime.spawn(task);
+        Ok(())
+    }
+}

@@ -1,0 +1,282 @@
+//! Requests over tokio and hyper: one fresh connection each, and an honest word on how far each got.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT,
+};
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use http_body::Body as _;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use perennial_core::wire::{Body, BodyBuffer, is_safe};
+use perennial_core::{Request, Response, TransportError, TransportErrorKind};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+mod builder;
+
+pub use self::builder::{HttpTransportBuilder, InvalidRoots};
+
+/// Carries out one request.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends the request and reads its answer, within its limits. Whatever the status, an answer is an answer.
+    ///
+    /// Redirects are not followed, nothing is repeated, and dropping the future closes the connection. An error
+    /// is `NotSent` only where nothing of the request can have left, and its sources hold no secret.
+    fn send(&self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>>;
+}
+
+/// HTTP/1.1 over tokio, with TLS by rustls and no proxy. Clones share what they are made of.
+///
+/// Every request gets a connection of its own, which is closed after it. Futures must be polled inside a tokio
+/// runtime that has I/O and time enabled.
+#[derive(Clone)]
+pub struct HttpTransport(Arc<Inner>);
+
+struct Inner {
+    tls: TlsConnector,
+    connect_timeout: Duration,
+    user_agent: HeaderValue,
+}
+
+/// The largest head of an answer, in bytes.
+const HEAD_CAP: usize = 64 * 1024;
+
+/// How many interim answers (1xx) may come before the answer.
+const MOST_INTERIM: usize = 100;
+
+impl HttpTransport {
+    /// A transport that trusts Mozilla's root certificates.
+    pub fn new() -> Self {
+        HttpTransportBuilder::new().trusting_mozilla()
+    }
+
+    /// A transport with other settings.
+    pub fn builder() -> HttpTransportBuilder {
+        HttpTransportBuilder::new()
+    }
+}
+
+impl Default for HttpTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport")
+            .field("connect_timeout", &self.0.connect_timeout)
+            .field("user_agent", &self.0.user_agent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            if Handle::try_current().is_err() {
+                return Err(not_sent("there is no tokio runtime here"));
+            }
+            match timeout(request.timeout, inner.carry_out(request)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(TransportError::new(TransportErrorKind::TimedOut)),
+            }
+        })
+    }
+}
+
+impl Inner {
+    async fn carry_out(&self, request: Request) -> Result<Response, TransportError> {
+        let uri = request.http.uri().clone();
+        if !is_safe(&uri) {
+            return Err(not_sent("only https may leave this machine"));
+        }
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let is_tls = uri.scheme_str() == Some("https");
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let head_and_body = self.prepare(request.http);
+        let (limit, cap) = (request.timeout, request.body_cap);
+
+        if is_tls {
+            let stream = self
+                .within_connect_timeout(limit, self.connect_tls(host, port, limit))
+                .await?;
+            exchange(stream, head_and_body, cap).await
+        } else {
+            let stream = self
+                .within_connect_timeout(limit, self.connect(host, port, limit))
+                .await?;
+            exchange(stream, head_and_body, cap).await
+        }
+    }
+
+    /// In the form that goes over a connection to its host: HTTP/1.1, the path only, and our own framing.
+    fn prepare(&self, request: http::Request<Body>) -> http::Request<Full<Bytes>> {
+        let (mut parts, body) = request.into_parts();
+        let wants_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
+        let uri = std::mem::take(&mut parts.uri);
+        let host = match (uri.host().unwrap_or_default(), uri.port()) {
+            (host, Some(port)) => HeaderValue::try_from(format!("{host}:{port}")),
+            (host, None) => HeaderValue::try_from(host),
+        };
+        if let Ok(host) = host {
+            parts.headers.insert(HOST, host);
+        }
+        if let Some(path) = uri.into_parts().path_and_query {
+            parts.uri = Uri::from(path);
+        }
+        parts.version = http::Version::HTTP_11;
+        parts.headers.remove(CONTENT_LENGTH);
+        parts.headers.remove(TRANSFER_ENCODING);
+        if wants_body && body.as_ref().is_empty() {
+            // RFC 9110, section 8.6: an empty body is announced where the method means one. hyper leaves it out.
+            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        parts
+            .headers
+            .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        parts
+            .headers
+            .entry(USER_AGENT)
+            .or_insert_with(|| self.user_agent.clone());
+        http::Request::from_parts(parts, Full::new(body.bytes()))
+    }
+
+    /// Gives up on a connection early, while it is still certain that nothing was sent.
+    async fn within_connect_timeout<S>(
+        &self,
+        limit: Duration,
+        connecting: impl Future<Output = io::Result<S>>,
+    ) -> Result<S, TransportError> {
+        let connected = if self.connect_timeout < limit {
+            timeout(self.connect_timeout, connecting)
+                .await
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        } else {
+            connecting.await
+        };
+        connected.map_err(not_sent)
+    }
+
+    async fn connect_tls(
+        &self,
+        host: &str,
+        port: u16,
+        limit: Duration,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Unpin> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        let stream = self.connect(host, port, limit).await?;
+        self.tls.connect(name, stream).await
+    }
+
+    /// Tries the addresses of a name in turn. One that stays silent leaves the others their share of the time.
+    async fn connect(&self, host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
+        let until = Instant::now() + limit.min(self.connect_timeout);
+        let addresses: Vec<_> = lookup_host((host, port)).await?.collect();
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for (address, left) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
+            let connecting = TcpStream::connect(address);
+            let connected = if left == 1 {
+                connecting.await
+            } else {
+                let share = until.saturating_duration_since(Instant::now()) / left;
+                timeout(share, connecting)
+                    .await
+                    .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            };
+            match connected {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    return Ok(stream);
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+}
+
+/// The request out, the answer in. From here on nothing is certain: bytes may have left.
+async fn exchange<S>(stream: S, mut request: http::Request<Full<Bytes>>, cap: usize) -> Result<Response, TransportError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let interim = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&interim);
+    hyper::ext::on_informational(&mut request, move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD_CAP)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(not_sent)?;
+    let mut answer = pin!(async move {
+        let (head, body) = sender.send_request(request).await.map_err(maybe_sent)?.into_parts();
+        if is_compressed(&head.headers) {
+            return Err(maybe_sent("the answer is compressed, uninvited"));
+        }
+        Ok(Response::from_parts(head, read(body, cap).await?))
+    });
+    // The connection is polled here and not in a task of its own, so that nothing outlives this future.
+    let mut connection = pin!(Some(connection));
+    poll_fn(|cx| {
+        if let Some(open) = connection.as_mut().as_pin_mut()
+            && open.poll(cx).is_ready()
+        {
+            connection.set(None);
+        }
+        if interim.load(Ordering::Relaxed) > MOST_INTERIM {
+            return Poll::Ready(Err(maybe_sent("there are too many interim answers")));
+        }
+        answer.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// Reads a body up to its cap. What is announced to be larger is not read at all.
+async fn read(mut body: Incoming, cap: usize) -> Result<Body, TransportError> {
+    let too_large = || TransportError::new(TransportErrorKind::TooLarge);
+    if body.size_hint().lower() > cap as u64 {
+        return Err(too_large());
+    }
+    let mut buffer = BodyBuffer::new(cap);
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        if let Ok(piece) = frame.map_err(maybe_sent)?.into_data() {
+            buffer.push(&piece).map_err(|_| too_large())?;
+        }
+    }
+    Ok(buffer.finish())
+}
+
+/// RFC 9110, section 12.5.3: we asked for `identity`, and a bomb need not be small.
+fn is_compressed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+fn not_sent(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TransportError {
+    TransportError::new(TransportErrorKind::NotSent).with_source(source)
+}
+
+fn maybe_sent(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TransportError {
+    TransportError::new(TransportErrorKind::MaybeSent).with_source(source)
+}
