@@ -116,6 +116,7 @@ pub trait Exchange: Send + 'static {
 
 /// What follows an answer.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is looked at once and never kept")]
 pub enum Step {
     /// Another request.
     Send(Request),

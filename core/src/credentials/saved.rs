@@ -1,13 +1,12 @@
 //! The saved form of a session.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{AccessToken, Account, AwsCredentials, Credentials, Grant, Need, Now, Secret, Term, Timestamp};
-use crate::wire::BodyBuffer;
+use crate::wire::{BodyBuffer, Object, Text};
 
 /// The version that this crate writes, and the newest that it reads.
 const VERSION: u64 = 1;
@@ -82,22 +81,26 @@ impl Saved {
     /// The session as JSON, secrets in the clear: keep it where only its owner reads. Deadlines are absolute, in
     /// integer Unix milliseconds.
     pub fn to_json(&self) -> Secret {
-        let credentials = &self.credentials;
+        let Self {
+            provider,
+            realm,
+            credentials,
+        } = self;
         let form = Form {
             perennial: VERSION,
-            provider: Cow::Borrowed(&self.provider),
-            realm: Cow::Borrowed(&self.realm),
+            provider: provider.as_str(),
+            realm,
             access: AccessForm {
-                token_type: credentials.access().token_type().into(),
-                token: credentials.access().expose().into(),
+                token_type: credentials.access().token_type(),
+                token: credentials.access().expose(),
                 term: TermForm::from(credentials.access().term()),
             },
-            refresh_token: credentials.refresh_token().map(|token| token.expose().into()),
-            id_token: credentials.id_token().map(|token| token.expose().into()),
+            refresh_token: credentials.refresh_token().map(Secret::expose),
+            id_token: credentials.id_token().map(Secret::expose),
             aws: credentials.aws().map(|aws| AwsForm {
-                access_key_id: aws.access_key_id().expose().into(),
-                secret_access_key: aws.secret_access_key().expose().into(),
-                session_token: aws.session_token().expose().into(),
+                access_key_id: aws.access_key_id().expose(),
+                secret_access_key: aws.secret_access_key().expose(),
+                session_token: aws.session_token().expose(),
                 term: TermForm::from(aws.term()),
             }),
             account: AccountForm::from(credentials.account()),
@@ -113,39 +116,18 @@ impl Saved {
     pub fn parse(json: &[u8], now: Now) -> Result<Self, SavedError> {
         let malformed = |what| SavedError::Malformed { what };
         let text = std::str::from_utf8(json).map_err(|_| malformed("not UTF-8"))?;
-        let version: VersionForm = serde_json::from_str(text).map_err(|_| malformed("no format version"))?;
-        if version.perennial != VERSION {
-            return Err(match version.perennial {
-                0 => malformed("no format version"),
-                version => SavedError::Newer { version },
-            });
+        match serde_json::from_str(text) {
+            Ok(Object(Some(VersionForm { perennial: VERSION }))) => {}
+            Ok(Object(Some(VersionForm { perennial: version }))) if version > VERSION => {
+                return Err(SavedError::Newer { version });
+            }
+            _ => return Err(malformed("no format version")),
         }
-        let form: Form<'_> =
+        let form: Form<Text<'_>> =
             serde_json::from_str(text).map_err(|_| malformed("a field is missing or of another type"))?;
-        let invalid = |_| malformed("a token that a header cannot carry");
-        let grant = Grant {
-            access: Some(
-                AccessToken::new(&form.access.token_type, &form.access.token, form.access.term.read(now))
-                    .map_err(invalid)?,
-            ),
-            refresh_token: form.refresh_token.map(|token| Secret::from(&*token)),
-            id_token: form.id_token.map(|token| Secret::from(&*token)),
-            aws: form
-                .aws
-                .map(|aws| {
-                    AwsCredentials::new(
-                        &aws.access_key_id,
-                        &aws.secret_access_key,
-                        &aws.session_token,
-                        aws.term.read(now),
-                    )
-                })
-                .transpose()
-                .map_err(invalid)?,
-            account: Some(form.account.into()),
-        };
-        let credentials = Credentials::from_grant(grant, None).ok_or(malformed("no access token"))?;
-        Ok(Self::new(form.provider, form.realm, credentials))
+        let needed = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(malformed("a field is empty"));
+        let (provider, realm) = (needed(&form.provider)?, needed(&form.realm)?);
+        Ok(Self::new(provider, realm, form.read(now)?))
     }
 
     /// Whether it may be taken up by a session with `user_id`, if that is known.
@@ -181,45 +163,71 @@ struct VersionForm {
     perennial: u64,
 }
 
+/// Written with `&str`, read with [`Text`]: neither leaves copies of secrets behind.
 #[derive(Serialize, Deserialize)]
-struct Form<'a> {
+struct Form<S> {
     perennial: u64,
-    #[serde(borrow)]
-    provider: Cow<'a, str>,
-    #[serde(borrow)]
-    realm: Cow<'a, str>,
-    #[serde(borrow)]
-    access: AccessForm<'a>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    id_token: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    aws: Option<AwsForm<'a>>,
+    provider: S,
+    realm: S,
+    access: AccessForm<S>,
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<S>,
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    id_token: Option<S>,
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    aws: Option<AwsForm<S>>,
     #[serde(default)]
     account: AccountForm,
 }
 
 #[derive(Serialize, Deserialize)]
-struct AccessForm<'a> {
-    #[serde(borrow)]
-    token_type: Cow<'a, str>,
-    #[serde(borrow)]
-    token: Cow<'a, str>,
-    #[serde(flatten)]
+struct AccessForm<S> {
+    token_type: S,
+    token: S,
     term: TermForm,
 }
 
 #[derive(Serialize, Deserialize)]
-struct AwsForm<'a> {
-    #[serde(borrow)]
-    access_key_id: Cow<'a, str>,
-    #[serde(borrow)]
-    secret_access_key: Cow<'a, str>,
-    #[serde(borrow)]
-    session_token: Cow<'a, str>,
-    #[serde(flatten)]
+struct AwsForm<S> {
+    access_key_id: S,
+    secret_access_key: S,
+    session_token: S,
     term: TermForm,
+}
+
+fn none<T>() -> Option<T> {
+    None
+}
+
+impl Form<Text<'_>> {
+    fn read(self, now: Now) -> Result<Credentials, SavedError> {
+        let invalid = |_| SavedError::Malformed {
+            what: "a token that a header cannot carry",
+        };
+        fn text<'a>(text: &'a Text<'_>) -> &'a str {
+            text.get().unwrap_or_default()
+        }
+        let secret = |token: Option<Text<'_>>| token.as_ref().and_then(Text::get).map(Secret::from);
+        let AccessForm {
+            token_type,
+            token,
+            term,
+        } = &self.access;
+        let aws = self.aws.as_ref().map(|aws| {
+            let (id, key, session) = (&aws.access_key_id, &aws.secret_access_key, &aws.session_token);
+            AwsCredentials::new(text(id), text(key), text(session), aws.term.read(now))
+        });
+        let grant = Grant {
+            access: Some(AccessToken::new(text(token_type), text(token), term.read(now)).map_err(invalid)?),
+            aws: aws.transpose().map_err(invalid)?,
+            refresh_token: secret(self.refresh_token),
+            id_token: secret(self.id_token),
+            account: Some(self.account.into()),
+        };
+        Credentials::from_grant(grant, None).ok_or(SavedError::Malformed {
+            what: "no access token",
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]

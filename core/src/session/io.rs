@@ -126,7 +126,12 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Attempt { need, rung } => write!(f, "{need}: asking for new ones ({rung})"),
-            Event::Renewed { need, rung, generation, expires_at } => {
+            Event::Renewed {
+                need,
+                rung,
+                generation,
+                expires_at,
+            } => {
                 write!(f, "{need}: {generation} by {}", rung.unwrap_or("the caller"))?;
                 match expires_at {
                     Some(at) => write!(f, ", until {at}"),

@@ -60,7 +60,9 @@ impl Lease {
         if self.falling {
             return Duration::ZERO;
         }
-        let gap = self.attempted_at.map_or(Duration::ZERO, |at| at.saturating_add(MIN_GAP));
+        let gap = self
+            .attempted_at
+            .map_or(Duration::ZERO, |at| at.saturating_add(MIN_GAP));
         self.retry.map_or(gap, |retry| retry.at.max(gap))
     }
 
@@ -119,7 +121,11 @@ impl Lease {
 
     /// Forgets all but what callers count by.
     pub(super) fn reset(&mut self) {
-        *self = Self { generation: self.generation.next(), told: self.told, ..Self::default() };
+        *self = Self {
+            generation: self.generation.next(),
+            told: self.told,
+            ..Self::default()
+        };
     }
 
     /// A new login: what was refused to the old one may be granted now. Whoever waits goes on waiting.
@@ -145,7 +151,11 @@ impl Lease {
     pub(super) fn back_off(&mut self, error: Error, holds_valid: bool, random: &mut Random, now: Now) {
         self.failures = self.failures.saturating_add(1);
         let pace = random.backoff(self.failures);
-        let pace = if self.asked && !holds_valid { pace.min(MAX_BACKOFF_ASKED) } else { pace };
+        let pace = if self.asked && !holds_valid {
+            pace.min(MAX_BACKOFF_ASKED)
+        } else {
+            pace
+        };
         let asked_for = error.retry_after().unwrap_or_default();
         self.retry = Some(Retry {
             at: now.monotonic.saturating_add(pace.max(asked_for)),
@@ -168,12 +178,18 @@ impl Lease {
     /// The API refused the present generation. One that is refused again and again right after its issue is not
     /// withdrawn: it is not the credentials that are at fault, and others may be served by them.
     pub(super) fn reject(&mut self, random: &mut Random, now: Now) {
-        let fresh = self.renewed_at.is_some_and(|at| now.monotonic.saturating_sub(at) < FRESH);
+        let fresh = self
+            .renewed_at
+            .is_some_and(|at| now.monotonic.saturating_sub(at) < FRESH);
         self.rejections = if fresh { self.rejections.saturating_add(1) } else { 0 };
         if let Some(at) = self.renewed_at.filter(|_| fresh) {
             let at = at.saturating_add(random.backoff(self.rejections));
             if self.retry.is_none_or(|retry| retry.at < at) {
-                self.retry = Some(Retry { at, since: now.monotonic, by_service: false });
+                self.retry = Some(Retry {
+                    at,
+                    since: now.monotonic,
+                    by_service: false,
+                });
             }
         }
         self.named = true;

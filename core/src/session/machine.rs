@@ -77,7 +77,10 @@ enum Choice<X> {
 impl<P: Provider> Session<P> {
     /// Takes the time. The monotonic clock of a broken driver may go back; ours does not.
     pub(super) fn tick(&mut self, now: Now) {
-        self.now = Now { wall: now.wall, monotonic: now.monotonic.max(self.now.monotonic) };
+        self.now = Now {
+            wall: now.wall,
+            monotonic: now.monotonic.max(self.now.monotonic),
+        };
     }
 
     /// Does what follows from the state: tells expiries, ends what took too long, begins what is due.
@@ -100,7 +103,9 @@ impl<P: Provider> Session<P> {
             }
         }
         while matches!(self.slot, Slot::Free) {
-            let Some(credentials) = self.revocations.pop_front() else { break };
+            let Some(credentials) = self.revocations.pop_front() else {
+                break;
+            };
             if let Some(exchange) = self.provider.sign_out(&credentials) {
                 let flight = self.launch(exchange, Need::Access, 0);
                 self.slot = Slot::Revoking(flight);
@@ -119,7 +124,10 @@ impl<P: Provider> Session<P> {
         };
         Need::ALL.into_iter().filter(ready).min_by_key(|need| {
             let valid = self.term(*need).filter(|_| self.is_valid(*need));
-            valid.map(|term| term.deadline().map_or(Duration::MAX, |deadline| deadline.remaining(self.now)))
+            valid.map(|term| {
+                term.deadline()
+                    .map_or(Duration::MAX, |deadline| deadline.remaining(self.now))
+            })
         })
     }
 
@@ -133,7 +141,9 @@ impl<P: Provider> Session<P> {
             || lease.rejected && (lease.asked || !lazy)
             || match self.term(need) {
                 Some(term) => {
-                    let reached = lease.renewal_at(term, self.now).is_some_and(|at| at <= self.now.monotonic);
+                    let reached = lease
+                        .renewal_at(term, self.now)
+                        .is_some_and(|at| at <= self.now.monotonic);
                     reached && (lease.asked || !lazy)
                 }
                 None => lease.asked || (lease.engaged && !lazy),
@@ -152,7 +162,11 @@ impl<P: Provider> Session<P> {
         need != Need::Access
             && !self.is_valid(Need::Access)
             && self.leases[Need::Access.index()].stopped.is_none()
-            && self.provider.ladder(need).iter().any(|rung| self.provider.builds_on(*rung) == Some(Need::Access))
+            && self
+                .provider
+                .ladder(need)
+                .iter()
+                .any(|rung| self.provider.builds_on(*rung) == Some(Need::Access))
     }
 
     /// Notes that somebody wants this lease.
@@ -184,7 +198,9 @@ impl<P: Provider> Session<P> {
             .chain(lost)
             .filter(|(position, rung)| !lease.is_ruled_out(*position) && self.is_open(need, *rung))
             .find_map(|(position, rung)| {
-                let exchange = self.provider.begin(rung, self.login.as_ref(), self.credentials.as_deref())?;
+                let exchange = self
+                    .provider
+                    .begin(rung, self.login.as_ref(), self.credentials.as_deref())?;
                 Some(Choice::Begin(position, exchange))
             })
             .unwrap_or(Choice::Exhausted)
@@ -217,7 +233,14 @@ impl<P: Provider> Session<P> {
     fn launch(&mut self, mut exchange: P::Exchange, need: Need, position: usize) -> Flight<P> {
         let request = exchange.start(self.now);
         let (id, deadline) = self.send(request);
-        Flight { exchange, id, deadline, steps: 1, need, position }
+        Flight {
+            exchange,
+            id,
+            deadline,
+            steps: 1,
+            need,
+            position,
+        }
     }
 
     fn send(&mut self, mut request: Request) -> (RequestId, Duration) {
@@ -269,10 +292,12 @@ impl<P: Provider> Session<P> {
             (Slot::Renewing(flight), Ok(grant)) => self.granted(flight.need, flight.position, grant),
             (Slot::Renewing(flight), Err(error)) => self.failed(flight.need, flight.position, error),
             (Slot::Orphaned(_), Ok(grant)) => {
-                self.revocations.extend(Credentials::from_grant(grant, None).map(Arc::new));
+                self.revocations
+                    .extend(Credentials::from_grant(grant, None).map(Arc::new));
             }
             (Slot::Revoking(_), outcome) => {
-                self.outputs.push_back(Output::Event(Event::Revoked { error: outcome.err() }));
+                self.outputs
+                    .push_back(Output::Event(Event::Revoked { error: outcome.err() }));
             }
             (Slot::Orphaned(_), Err(_)) | (Slot::Free, _) => {}
         }
@@ -287,7 +312,11 @@ impl<P: Provider> Session<P> {
         if !covers[need.index()] {
             self.failed(need, position, ServiceError::new(ServiceErrorKind::NotGranted).into());
         } else if !self.is_valid(need) {
-            self.failed(need, position, ServiceError::malformed("credentials that have already expired").into());
+            self.failed(
+                need,
+                position,
+                ServiceError::malformed("credentials that have already expired").into(),
+            );
         }
     }
 
@@ -295,13 +324,20 @@ impl<P: Provider> Session<P> {
     fn publish(&mut self, mut credentials: Credentials, covers: [bool; 2], rung: Option<&'static str>, origin: Origin) {
         credentials = credentials.with_margin(self.policy.margin.unwrap_or_else(|| self.provider.margin()));
         for need in Need::ALL.into_iter().filter(|need| covers[need.index()]) {
-            let Some(term) = credentials.term(need).copied() else { continue };
+            let Some(term) = credentials.term(need).copied() else {
+                continue;
+            };
             let lease = &mut self.leases[need.index()];
             lease.renewed(&term, &mut self.random, self.now, origin == Origin::Issued);
             let generation = lease.generation;
             credentials.set_generation(need, generation);
             let expires_at = term.deadline().map(|deadline| deadline.wall);
-            self.outputs.push_back(Output::Event(Event::Renewed { need, rung, generation, expires_at }));
+            self.outputs.push_back(Output::Event(Event::Renewed {
+                need,
+                rung,
+                generation,
+                expires_at,
+            }));
         }
         self.credentials = Some(Arc::new(credentials));
         if covers[Need::Access.index()] {
@@ -349,14 +385,22 @@ impl<P: Provider> Session<P> {
                 }
                 self.tell(need, &error);
             }
-            self.outputs.push_back(Output::Event(Event::Fallback { need, rung: name, error }));
+            self.outputs.push_back(Output::Event(Event::Fallback {
+                need,
+                rung: name,
+                error,
+            }));
         } else {
             self.leases[need.index()].back_off(error.clone(), valid, &mut self.random, self.now);
             let at = self.leases[need.index()].retry.map(|retry| self.wall_at(retry.at));
             let error = error.with_retry_at(at);
             self.share(need, &error);
             self.leases[need.index()].error = Some(error.clone());
-            self.outputs.push_back(Output::Event(Event::Failed { need, rung: name, error }));
+            self.outputs.push_back(Output::Event(Event::Failed {
+                need,
+                rung: name,
+                error,
+            }));
         }
     }
 
@@ -385,7 +429,10 @@ impl<P: Provider> Session<P> {
             (_, Some(error)) if is_not_granted(&error) => error,
             (Some(refused), _) => refused.clone(),
             (None, None) if self.login.is_none() && self.credentials.is_none() => SessionError::NoLogin.into(),
-            (None, error) => SessionError::SignInRequired { source: error.map(Arc::new) }.into(),
+            (None, error) => SessionError::SignInRequired {
+                source: error.map(Arc::new),
+            }
+            .into(),
         };
         // Those whose lease waits for this one learn it from this lease, or go their own way.
         self.tell(need, &error);
@@ -451,8 +498,16 @@ impl<P: Provider> Session<P> {
 
     /// The one table of timers.
     pub(super) fn timers(&self) -> [Option<Wake>; 5] {
-        let wake = |at: Duration, why| Some(Wake { at: at.max(self.now.monotonic), why });
-        let flight = self.slot.flight().and_then(|flight| wake(flight.deadline, Timer::RequestDeadline));
+        let wake = |at: Duration, why| {
+            Some(Wake {
+                at: at.max(self.now.monotonic),
+                why,
+            })
+        };
+        let flight = self
+            .slot
+            .flight()
+            .and_then(|flight| wake(flight.deadline, Timer::RequestDeadline));
         let expiry = |need: Need| {
             let term = self.term(need).filter(|_| !self.leases[need.index()].expiry_told)?;
             let left = term.deadline()?.remaining(self.now);
@@ -460,7 +515,11 @@ impl<P: Provider> Session<P> {
         };
         let attempt = |need: Need| {
             let lease = &self.leases[need.index()];
-            if flight.is_some() || self.standing == Standing::SignedOut || lease.stopped.is_some() || self.is_blocked(need) {
+            if flight.is_some()
+                || self.standing == Standing::SignedOut
+                || lease.stopped.is_some()
+                || self.is_blocked(need)
+            {
                 None
             } else if self.is_due(need) {
                 wake(lease.start_at(), Timer::Retry(need))
@@ -470,7 +529,13 @@ impl<P: Provider> Session<P> {
                 None
             }
         };
-        [flight, expiry(Need::Access), attempt(Need::Access), expiry(Need::Aws), attempt(Need::Aws)]
+        [
+            flight,
+            expiry(Need::Access),
+            attempt(Need::Access),
+            expiry(Need::Aws),
+            attempt(Need::Aws),
+        ]
     }
 }
 

@@ -128,7 +128,8 @@ impl<P: Provider> Session<P> {
             return;
         }
         lease.reject(&mut self.random, self.now);
-        self.outputs.push_back(Output::Event(Event::Rejected { need, generation }));
+        self.outputs
+            .push_back(Output::Event(Event::Rejected { need, generation }));
         self.advance();
     }
 
@@ -223,7 +224,9 @@ impl<P: Provider> Session<P> {
 
     /// What to do next. Ends with [`Output::Sleep`], again and again until something is told.
     pub fn poll_output(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or_else(|| Output::Sleep(self.next_wake()))
+        self.outputs
+            .pop_front()
+            .unwrap_or_else(|| Output::Sleep(self.next_wake()))
     }
 
     // ---- Getters
@@ -315,7 +318,11 @@ impl<P: Provider> Session<P> {
     /// The session to save: what is held, bound to provider and account.
     pub fn export(&self) -> Option<Saved> {
         let held = self.credentials.as_ref()?;
-        Some(Saved::new(self.provider.name(), self.provider.realm(), Credentials::clone(held)))
+        Some(Saved::new(
+            self.provider.name(),
+            self.provider.realm(),
+            Credentials::clone(held),
+        ))
     }
 
     /// Puts credentials into the headers of an API call, as the service wants them.
@@ -347,7 +354,9 @@ impl<P: Provider> Session<P> {
     }
 
     fn wall_at(&self, monotonic: Duration) -> crate::Timestamp {
-        self.now.wall.saturating_add(monotonic.saturating_sub(self.now.monotonic))
+        self.now
+            .wall
+            .saturating_add(monotonic.saturating_sub(self.now.monotonic))
     }
 }
 

@@ -4,9 +4,11 @@
 mod body;
 mod headers;
 mod json;
+mod lenient;
 mod url;
 
 pub use self::body::{Body, BodyBuffer, BodyTooLarge};
 pub use self::headers::{MAX_RETRY_AFTER, failure, retry_after};
 pub use self::json::{Lifetime, json_request, parse_json};
+pub use self::lenient::{Number, Object, Text};
 pub use self::url::{BaseUrl, InvalidUrl, is_safe};

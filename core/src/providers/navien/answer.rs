@@ -1,0 +1,186 @@
+//! The answers: pure functions of a response.
+
+use serde::Deserialize;
+
+use crate::credentials::{Account, Grant, Now, Term};
+use crate::error::{ServiceError, ServiceErrorKind};
+use crate::exchange::Response;
+use crate::wire;
+
+use super::MARGIN;
+use super::fields::{Aws, Legal, Tokens, UserInfo};
+use super::refusal::{Asked, Head, failure_in, failure_of};
+use crate::wire::{Number, Object, Text};
+
+/// Reads the answer to [`Navien::sign_in_request`](super::Navien::sign_in_request): JWTs, AWS credentials and
+/// the account. `user_id` is the e-mail address that signed in.
+///
+/// A success is an HTTP 2xx whose envelope has the code 200, or none. Lifetimes run from `sent`, the moment at
+/// which the request was sent; `now` is when the answer came: a dated `Retry-After` counts from it.
+///
+/// An access token is needed; an incomplete AWS set is left out as a whole. A refused login is
+/// [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials) or, where the service says so,
+/// [`AccountLocked`](ServiceErrorKind::AccountLocked) or [`UserNotFound`](ServiceErrorKind::UserNotFound). A 403
+/// that names no reason is none of these: gateways answer so too.
+pub fn parse_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+    let Opened { head, data } = open::<Nested<'_>>(response, Asked::SignIn, now)?;
+    let mut grant = jwts(data.tokens(response)?, response, sent)?;
+    let user_info = data.user_info.0.unwrap_or_default();
+    grant.account = Some(account(user_info, data.legal, &head, response, user_id));
+    Ok(grant)
+}
+
+/// Reads the answer to [`Navien::refresh_request`](super::Navien::refresh_request): JWTs, sometimes AWS
+/// credentials. What the service leaves out (refresh token, ID token, AWS set) is `None`: the old one stays.
+///
+/// Times as in [`parse_sign_in`]. A refusal is [`RefreshRefused`](ServiceErrorKind::RefreshRefused).
+pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+    let tokens = open::<Tokens<'_>>(response, Asked::Renewal, now)?.data;
+    jwts(&tokens, response, sent)
+}
+
+/// Reads the answer to [`Navien::session_refresh_request`](super::Navien::session_refresh_request): AWS
+/// credentials, and nothing else, so that no other deadline moves.
+///
+/// Times as in [`parse_sign_in`]. A refusal is [`RefreshRefused`](ServiceErrorKind::RefreshRefused), an answer
+/// without AWS credentials [`NotGranted`](ServiceErrorKind::NotGranted), with some of the set
+/// [`Malformed`](ServiceErrorKind::Malformed).
+pub fn parse_session_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+    let tokens = open::<Tokens<'_>>(response, Asked::Renewal, now)?.data;
+    aws_only(&tokens, response, sent)
+}
+
+/// Reads the answer to [`Navien::secured_sign_in_request`](super::Navien::secured_sign_in_request): AWS
+/// credentials and, if it is told, the account. `user_id` is the one that was sent.
+///
+/// Otherwise as [`parse_session_refresh`].
+pub fn parse_secured_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+    let Opened { head, data } = open::<Nested<'_>>(response, Asked::Renewal, now)?;
+    let mut grant = aws_only(data.tokens(response)?, response, sent)?;
+    grant.account = data
+        .user_info
+        .0
+        .map(|user_info| account(user_info, data.legal, &head, response, user_id));
+    Ok(grant)
+}
+
+/// Around every answer.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+struct Envelope<'a, T> {
+    #[serde(default)]
+    code: Number,
+    #[serde(borrow, default)]
+    msg: Text<'a>,
+    #[serde(borrow, default)]
+    message: Text<'a>,
+    #[serde(default)]
+    data: Object<T>,
+}
+
+/// The `data` of both sign-ins.
+#[derive(Deserialize)]
+struct Nested<'a> {
+    #[serde(borrow, default, alias = "userInfo")]
+    user_info: Object<UserInfo<'a>>,
+    #[serde(default)]
+    legal: Legal,
+    #[serde(borrow, default)]
+    token: Object<Tokens<'a>>,
+    /// Another name of it.
+    #[serde(borrow, default)]
+    tokens: Object<Tokens<'a>>,
+}
+
+impl<'a> Nested<'a> {
+    fn tokens(&self, response: &Response) -> Result<&Tokens<'a>, ServiceError> {
+        let (token, tokens) = (self.token.0.as_ref(), self.tokens.0.as_ref());
+        token
+            .or(tokens)
+            .ok_or_else(|| ServiceError::malformed("a success without a token").with_status(response.status()))
+    }
+}
+
+/// A success, taken apart.
+struct Opened<'a, T> {
+    head: Head<'a>,
+    data: T,
+}
+
+/// An error wins over any token in the same body; a success without `data` is none.
+fn open<'a, T: Deserialize<'a>>(response: &'a Response, asked: Asked, now: Now) -> Result<Opened<'a, T>, ServiceError> {
+    let status = response.status();
+    let error = match wire::parse_json::<Object<Envelope<'a, T>>>(response.body().as_ref()) {
+        Ok(Object(Some(envelope))) => {
+            let head = Head::new(envelope.code, envelope.msg, envelope.message);
+            if !status.is_success() || !head.is_success() {
+                return Err(failure_of(response, &head, asked, now));
+            }
+            match envelope.data.0 {
+                Some(data) => return Ok(Opened { head, data }),
+                None => ServiceError::malformed("a success without data"),
+            }
+        }
+        Ok(Object(None)) => ServiceError::malformed("JSON of another shape"),
+        Err(error) => error,
+    };
+    // A refusal counts even where its `data` cannot be read.
+    Err(failure_in(response, asked, now).unwrap_or_else(|| error.with_status(status)))
+}
+
+/// The JWTs, and the AWS set if it is whole: an access token is not thrown away because of half a set.
+fn jwts(tokens: &Tokens<'_>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
+    let malformed = |what| ServiceError::malformed(what).with_status(response.status());
+    let term = Term::lasting(sent, tokens.access_lifetime()).with_margin(MARGIN);
+    let access = tokens
+        .access_token(term)
+        .ok_or_else(|| malformed("no access token"))?
+        .map_err(|_| malformed("an access token with odd characters"))?;
+    let aws = match tokens.aws() {
+        Aws::Complete(parts) => parts.build(aws_term(tokens, sent)).ok(),
+        Aws::Incomplete | Aws::Absent => None,
+    };
+    let odd = |_| malformed("a token with odd characters");
+    Ok(Grant {
+        access: Some(access),
+        refresh_token: tokens.refresh_token().map_err(odd)?,
+        id_token: tokens.id_token().map_err(odd)?,
+        aws,
+        account: None,
+    })
+}
+
+/// The AWS set, which must be whole.
+fn aws_only(tokens: &Tokens<'_>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
+    let malformed = |what| ServiceError::malformed(what).with_status(response.status());
+    let aws = match tokens.aws() {
+        Aws::Complete(parts) => parts
+            .build(aws_term(tokens, sent))
+            .map_err(|_| malformed("AWS credentials with odd characters"))?,
+        Aws::Incomplete => return Err(malformed("an incomplete AWS set")),
+        Aws::Absent => return Err(ServiceError::new(ServiceErrorKind::NotGranted).with_status(response.status())),
+    };
+    Ok(Grant {
+        aws: Some(aws),
+        ..Grant::default()
+    })
+}
+
+fn aws_term(tokens: &Tokens<'_>, sent: Now) -> Term {
+    let term = match tokens.aws_lifetime() {
+        Some(lifetime) => Term::lasting(sent, lifetime),
+        None => Term::unknown(sent),
+    };
+    term.with_margin(MARGIN)
+}
+
+/// Where the service leaves them out, `code` is the HTTP status and `message` is `SUCCESS`.
+fn account(user_info: UserInfo<'_>, legal: Legal, head: &Head<'_>, response: &Response, user_id: &str) -> Account {
+    let status = i64::from(response.status().as_u16());
+    Account {
+        legal: legal.0,
+        code: Some(head.code().unwrap_or(status)),
+        message: head.message().unwrap_or("SUCCESS").to_owned(),
+        ..user_info.into_account(user_id)
+    }
+}

@@ -1,0 +1,166 @@
+//! The pieces of an answer: strict on what a token is, lenient on how the rest is written.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::credentials::{AccessToken, Account, AwsCredentials, InvalidToken, Secret, Term, check_token};
+use crate::wire::Lifetime;
+
+use super::DEFAULT_LIFETIME;
+use crate::wire::{Number, Text};
+
+/// The `token` object, with the service's keys and those of saved files. Where both are there, an empty
+/// camelCase value gives way to the snake_case one.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Tokens<'a> {
+    #[serde(borrow, rename = "idToken")]
+    id_token: Text<'a>,
+    #[serde(borrow, rename = "id_token")]
+    id_token_: Text<'a>,
+    #[serde(borrow, rename = "accessToken")]
+    access_token: Text<'a>,
+    #[serde(borrow, rename = "access_token")]
+    access_token_: Text<'a>,
+    #[serde(borrow, rename = "refreshToken")]
+    refresh_token: Text<'a>,
+    #[serde(borrow, rename = "refresh_token")]
+    refresh_token_: Text<'a>,
+    #[serde(borrow, rename = "accessKeyId")]
+    access_key_id: Text<'a>,
+    #[serde(borrow, rename = "access_key_id")]
+    access_key_id_: Text<'a>,
+    #[serde(borrow, rename = "secretKey")]
+    secret_key: Text<'a>,
+    #[serde(borrow, rename = "secret_key")]
+    secret_key_: Text<'a>,
+    #[serde(borrow, rename = "sessionToken")]
+    session_token: Text<'a>,
+    #[serde(borrow, rename = "session_token")]
+    session_token_: Text<'a>,
+    #[serde(rename = "authenticationExpiresIn")]
+    authentication_expires_in: Lifetime,
+    #[serde(rename = "authentication_expires_in")]
+    authentication_expires_in_: Lifetime,
+    #[serde(rename = "authorizationExpiresIn")]
+    authorization_expires_in: Lifetime,
+    #[serde(rename = "authorization_expires_in")]
+    authorization_expires_in_: Lifetime,
+}
+
+/// What is there of an AWS set.
+pub(super) enum Aws<'a> {
+    /// Nothing.
+    Absent,
+    /// Some of the three, which are worth nothing without the others.
+    Incomplete,
+    /// All three.
+    Complete(AwsParts<'a>),
+}
+
+/// The three parts of an AWS set, under the service's names.
+pub(super) struct AwsParts<'a> {
+    access_key_id: &'a str,
+    secret_key: &'a str,
+    session_token: &'a str,
+}
+
+impl AwsParts<'_> {
+    pub(super) fn build(&self, term: Term) -> Result<AwsCredentials, InvalidToken> {
+        AwsCredentials::new(self.access_key_id, self.secret_key, self.session_token, term)
+    }
+}
+
+impl<'a> Tokens<'a> {
+    /// `None` where there is none, or an empty one.
+    pub(super) fn access_token(&self, term: Term) -> Option<Result<AccessToken, InvalidToken>> {
+        let token = self.access_token.or(&self.access_token_)?;
+        Some(AccessToken::new("Bearer", token, term))
+    }
+
+    pub(super) fn refresh_token(&self) -> Result<Option<Secret>, InvalidToken> {
+        secret(self.refresh_token.or(&self.refresh_token_))
+    }
+
+    pub(super) fn id_token(&self) -> Result<Option<Secret>, InvalidToken> {
+        secret(self.id_token.or(&self.id_token_))
+    }
+
+    pub(super) fn aws(&self) -> Aws<'_> {
+        let access_key_id = self.access_key_id.or(&self.access_key_id_);
+        let secret_key = self.secret_key.or(&self.secret_key_);
+        let session_token = self.session_token.or(&self.session_token_);
+        match (access_key_id, secret_key, session_token) {
+            (None, None, None) => Aws::Absent,
+            (Some(access_key_id), Some(secret_key), Some(session_token)) => Aws::Complete(AwsParts {
+                access_key_id,
+                secret_key,
+                session_token,
+            }),
+            _ => Aws::Incomplete,
+        }
+    }
+
+    /// An hour where the service does not say.
+    pub(super) fn access_lifetime(&self) -> Duration {
+        let said = self.authentication_expires_in.0.or(self.authentication_expires_in_.0);
+        said.unwrap_or(DEFAULT_LIFETIME)
+    }
+
+    /// Unknown where the service does not say.
+    pub(super) fn aws_lifetime(&self) -> Option<Duration> {
+        self.authorization_expires_in.0.or(self.authorization_expires_in_.0)
+    }
+}
+
+fn secret(token: Option<&str>) -> Result<Option<Secret>, InvalidToken> {
+    let Some(token) = token else { return Ok(None) };
+    check_token(token)?;
+    Ok(Some(Secret::from(token)))
+}
+
+/// The `userInfo` object.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct UserInfo<'a> {
+    #[serde(borrow, alias = "userType")]
+    user_type: Text<'a>,
+    #[serde(borrow, alias = "userFirstName")]
+    user_first_name: Text<'a>,
+    #[serde(borrow, alias = "userLastName")]
+    user_last_name: Text<'a>,
+    #[serde(borrow, alias = "userStatus")]
+    user_status: Text<'a>,
+    #[serde(alias = "userSeq")]
+    user_seq: Number,
+}
+
+impl UserInfo<'_> {
+    pub(super) fn into_account(self, user_id: &str) -> Account {
+        let text = |field: &Text<'_>| field.get().unwrap_or_default().to_owned();
+        Account {
+            user_id: user_id.to_owned(),
+            first_name: text(&self.user_first_name),
+            last_name: text(&self.user_last_name),
+            user_type: text(&self.user_type),
+            status: text(&self.user_status),
+            sequence: self.user_seq.value(),
+            ..Account::default()
+        }
+    }
+}
+
+/// The `legal` array, as it is. Null or no array: empty.
+#[derive(Default)]
+pub(super) struct Legal(pub(super) Vec<Value>);
+
+impl<'de> Deserialize<'de> for Legal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::Array(items) => Self(items),
+            _ => Self::default(),
+        })
+    }
+}

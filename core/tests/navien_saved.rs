@@ -1,0 +1,191 @@
+//! What the Python client saves, taken up by Perennial.
+#![cfg(feature = "navien")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::process::Command;
+use std::time::Duration;
+
+use perennial_core::providers::navien::{BASE_URL, Navien};
+use perennial_core::{Credentials, Need, Now, Provider, Saved, SavedError, Timestamp};
+use serde_json::{Value, json};
+
+/// Version 6.1.1: moments without a zone, nothing about the age of the AWS set.
+const OLD: &str = include_str!("data/navien_saved_6_1_1.json");
+/// Version 9.12: JWTs refreshed 49 minutes after the AWS set was issued.
+const NEW: &str = include_str!("data/navien_saved_9_12.json");
+
+/// 2025-11-19T08:51:00Z and so many seconds.
+fn now(seconds: i64) -> Now {
+    Now::new(
+        Timestamp::from_unix_seconds(1_763_542_260 + seconds),
+        Duration::from_secs(5000),
+    )
+}
+
+fn read(saved: &str, now: Now) -> Credentials {
+    Navien::default()
+        .read_saved(saved.as_bytes(), now)
+        .unwrap()
+        .into_credentials()
+}
+
+fn edited(saved: &str, edit: impl FnOnce(&mut serde_json::Map<String, Value>)) -> String {
+    let mut form: Value = serde_json::from_str(saved).unwrap();
+    edit(form.as_object_mut().unwrap());
+    form.to_string()
+}
+
+#[test]
+fn a_file_of_version_6_is_taken_up() {
+    let saved = Navien::default().read_saved(OLD.as_bytes(), now(600)).unwrap();
+    assert_eq!((saved.provider(), saved.realm()), ("navien", BASE_URL));
+    let have = saved.into_credentials();
+    assert_eq!(have.access().expose(), "eyJ.access-1.sig");
+    assert_eq!(have.refresh_token().unwrap().expose(), "refresh-1");
+    assert_eq!(have.id_token().unwrap().expose(), "eyJ.id-1.sig");
+    assert_eq!(have.account().user_id, "grower@example.com");
+    assert!(have.are_valid(now(600)) && !have.renewal_due(now(600)));
+    assert!(have.renewal_due(now(3301)));
+    // Its AWS set may be older than its JWTs: no longer than so, and better renewed.
+    assert_eq!(
+        have.aws_expires_at(),
+        Some(Timestamp::from_unix_millis(1_763_545_760_176))
+    );
+    assert!(have.aws_renewal_due(now(600)) && !have.aws_is_expired(now(600)));
+}
+
+#[test]
+fn a_file_of_version_9_keeps_both_deadlines() {
+    let have = read(NEW, now(3000));
+    assert_eq!(have.expires_at(), Some(now(2940 + 3600).wall));
+    let aws = have.term(Need::Aws).unwrap();
+    assert_eq!(
+        have.aws_expires_at(),
+        Some(Timestamp::from_unix_millis(1_763_545_760_250))
+    );
+    assert!(!aws.is_doubtful());
+    assert!(!have.renewal_due(now(3000)) && !have.aws_renewal_due(now(3000)));
+}
+
+#[test]
+fn bug_naive_timestamps_were_read_as_local() {
+    let have = read(OLD, now(0));
+    assert_eq!(have.issued_at(), Timestamp::from_unix_millis(1_763_542_260_176));
+}
+
+#[test]
+fn the_zone_of_the_process_does_not_matter() {
+    for zone in ["UTC", "America/Los_Angeles", "Asia/Seoul", "XYZ-14"] {
+        let run = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "bug_naive_timestamps_were_read_as_local"])
+            .env("TZ", zone)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "TZ={zone}");
+        assert!(String::from_utf8_lossy(&run.stdout).contains("1 passed"), "TZ={zone}");
+    }
+}
+
+#[test]
+fn every_writing_of_a_moment_is_read() {
+    for text in [
+        "2025-11-19T08:51:00",
+        "2025-11-19T08:51:00Z",
+        "2025-11-19 08:51:00.000000",
+        "2025-11-19T08:51:00+00:00",
+        "2025-11-19T17:51:00.000+09:00",
+        "2025-11-18T23:51:00-09:00",
+    ] {
+        let saved = edited(OLD, |form| drop(form.insert("issued_at".into(), json!(text))));
+        assert_eq!(read(&saved, now(0)).issued_at(), now(0).wall, "{text}");
+    }
+}
+
+#[test]
+fn an_issue_that_is_missing_unreadable_or_in_the_future_is_renewed_at_once() {
+    for issued_at in [
+        json!(null),
+        json!(""),
+        json!("yesterday"),
+        json!(1_763_542_260),
+        json!("2025-11-19T12:00:00Z"),
+    ] {
+        let saved = edited(OLD, |form| drop(form.insert("issued_at".into(), issued_at.clone())));
+        let have = read(&saved, now(0));
+        assert!(have.renewal_due(now(0)) && have.aws_renewal_due(now(0)), "{issued_at}");
+        // Usable until then, and by the monotonic clock never longer than its lifetime.
+        assert!(have.are_valid(now(0)), "{issued_at}");
+        let deadline = have.term(Need::Access).unwrap().deadline().unwrap();
+        assert!(deadline.monotonic <= Duration::from_secs(5000 + 3600), "{issued_at}");
+    }
+    let saved = edited(OLD, |form| drop(form.remove("issued_at")));
+    assert!(read(&saved, now(0)).renewal_due(now(0)));
+}
+
+#[test]
+fn an_unknown_aws_deadline_stays_unknown() {
+    for odd in [json!(null), json!(0), json!("")] {
+        let saved = edited(NEW, |form| {
+            drop(form.insert("authorization_expires_in".into(), odd.clone()));
+        });
+        let have = read(&saved, now(3000));
+        assert!(have.aws().is_some());
+        assert_eq!(have.aws_expires_at(), None, "{odd}");
+        assert!(!have.aws_is_expired(now(1_000_000)));
+    }
+}
+
+#[test]
+fn both_key_styles_are_read_and_an_empty_one_gives_way() {
+    let camel = json!({
+        "accessToken": "", "access_token": "ey.1", "refreshToken": "r-1", "authenticationExpiresIn": 0,
+        "authentication_expires_in": 60, "issuedAt": "2025-11-19T08:51:00Z", "accessKeyId": null,
+        "access_key_id": "k", "secretKey": "s", "sessionToken": "t",
+    });
+    let have = read(&camel.to_string(), now(0));
+    assert_eq!(have.access().expose(), "ey.1");
+    assert_eq!(have.refresh_token().unwrap().expose(), "r-1");
+    assert_eq!(have.expires_at(), Some(now(60).wall));
+    assert_eq!(have.aws().unwrap().access_key_id().expose(), "k");
+    assert_eq!(have.account().user_id, "");
+}
+
+#[test]
+fn half_an_aws_set_is_none_and_empty_tokens_are_absent() {
+    let saved = edited(OLD, |form| {
+        form.insert("session_token".into(), json!(null));
+        form.insert("refresh_token".into(), json!(""));
+    });
+    let have = read(&saved, now(0));
+    assert!(have.aws().is_none() && have.refresh_token().is_none());
+}
+
+#[test]
+fn what_is_no_session_is_refused() {
+    for (saved, what) in [
+        ("", "no format version"),
+        ("[]", "no format version"),
+        ("{}", "no access token"),
+        (r#"{"access_token":""}"#, "no access token"),
+        (r#"{"access_token":"a\nb"}"#, "a token with odd characters"),
+        (
+            r#"{"access_token":"a","access_token":"b"}"#,
+            "a field is of another type, or there twice",
+        ),
+    ] {
+        let error = Navien::default().read_saved(saved.as_bytes(), now(0)).unwrap_err();
+        assert_eq!(error, SavedError::Malformed { what }, "{saved}");
+    }
+}
+
+#[test]
+fn perennials_own_form_is_read_as_such() {
+    let navien = Navien::new("https://a.example/api").unwrap();
+    let own = Saved::new("navien", "https://a.example/api", read(NEW, now(3000))).to_json();
+    let saved = navien.read_saved(own.expose().as_bytes(), now(3000)).unwrap();
+    assert_eq!(saved.realm(), "https://a.example/api");
+    assert_eq!(saved.credentials().account().user_id, "grower@example.com");
+
+    let newer = Navien::default().read_saved(br#"{"perennial":99,"access_token":"a"}"#, now(0));
+    assert_eq!(newer.unwrap_err(), SavedError::Newer { version: 99 });
+}
