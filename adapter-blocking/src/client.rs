@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use perennial_core::adapter::{self, BoxFuture, CannotSpawn, Host, Setup, SystemClock};
-use perennial_core::{Error, Exchange, Grant, Provider, Request, Response, TransportError, TransportErrorKind};
+use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportErrorKind};
 
 use crate::handle::Handle;
 use crate::park::{block_on, sleep};
@@ -47,7 +47,7 @@ impl Client {
     }
 
     /// One exchange without a session: one sign-in, one refresh of a given token.
-    pub fn run(&self, exchange: impl Exchange) -> Result<Grant, Error> {
+    pub fn run<X: Exchange>(&self, exchange: X) -> Result<X::Output, Error> {
         block_on(adapter::run(exchange, self, &SystemClock))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_core::adapter::{BoxFuture, CannotSpawn, Handle, Host, Setup, SystemClock};
-use perennial_core::{Error, Exchange, Grant, Provider, Request, Response, TransportError};
+use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError};
 
 use crate::transport::{HttpTransport, Transport};
 
@@ -40,7 +40,7 @@ impl Client {
     }
 
     /// One exchange without a session: one sign-in, one refresh of a given token.
-    pub async fn run(&self, exchange: impl Exchange) -> Result<Grant, Error> {
+    pub async fn run<X: Exchange>(&self, exchange: X) -> Result<X::Output, Error> {
         perennial_core::adapter::run(exchange, self, &SystemClock).await
     }
 }

@@ -26,7 +26,7 @@ pub trait Provider: Clone + Send + Sync + 'static {
     /// Its ways to renew: a plain enum.
     type Rung: Copy + PartialEq + fmt::Debug + Send + Sync + 'static;
     /// Its conversations.
-    type Exchange: Exchange;
+    type Exchange: Exchange<Output = Grant>;
 
     /// The service's short name, for logs and saved sessions.
     fn name(&self) -> &'static str;
@@ -107,21 +107,26 @@ pub enum Spends {
 
 /// One conversation with a service: one to some requests that end in a grant or an error. It owns all it needs.
 pub trait Exchange: Send + 'static {
+    /// What it ends in: a [`Grant`] where a session runs it.
+    type Output: Send;
+
     /// The first request.
     fn start(&mut self, now: Now) -> Request;
 
     /// Takes an answer, and says what follows.
-    fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error>;
+    fn receive(&mut self, response: Response, now: Now) -> Result<Step<Self::Output>, Error>;
 }
 
 /// What follows an answer.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "it is looked at once and never kept")]
-pub enum Step {
+pub enum Step<T = Grant> {
     /// Another request.
     Send(Request),
+    /// Not yet: begin again after this pause. Only where somebody waits for a person, never in a session.
+    Again(Duration),
     /// The end: this was granted.
-    Done(Grant),
+    Done(T),
 }
 
 /// An answer. Its body is wiped when dropped.
@@ -147,12 +152,7 @@ pub struct RequestId(pub u64);
 impl Request {
     /// A request with the default limits.
     pub fn new(http: http::Request<Body>) -> Self {
-        Self {
-            id: RequestId::default(),
-            http,
-            timeout: REQUEST_TIMEOUT,
-            body_cap: BODY_CAP,
-        }
+        Self { id: RequestId::default(), http, timeout: REQUEST_TIMEOUT, body_cap: BODY_CAP }
     }
 }
 
@@ -160,12 +160,6 @@ impl Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uri = self.http.uri();
-        write!(
-            f,
-            "{} {}{}",
-            self.http.method(),
-            uri.host().unwrap_or_default(),
-            uri.path()
-        )
+        write!(f, "{} {}{}", self.http.method(), uri.host().unwrap_or_default(), uri.path())
     }
 }

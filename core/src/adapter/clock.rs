@@ -27,17 +27,11 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that looks at the system's clocks"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that looks at the system's clocks")]
     fn now(&self) -> Now {
         static START: OnceLock<Instant> = OnceLock::new();
         let start = *START.get_or_init(Instant::now);
-        Now {
-            wall: system_wall(),
-            monotonic: start.elapsed(),
-        }
+        Now { wall: system_wall(), monotonic: start.elapsed() }
     }
 
     /// The kernel's cached reading: a tenth of the price of an exact one.
@@ -53,10 +47,7 @@ impl Clock for SystemClock {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that looks at the system's clocks"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that looks at the system's clocks")]
 fn system_wall() -> Timestamp {
     let millis = |since: std::time::Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
     Timestamp::from_unix_millis(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
@@ -91,26 +82,17 @@ mod manual {
         /// Starts here.
         pub fn at(wall: Timestamp) -> Self {
             let now = Now::new(wall, Duration::from_secs(1));
-            Self(Arc::new(Mutex::new(State {
-                now,
-                sleepers: Vec::new(),
-            })))
+            Self(Arc::new(Mutex::new(State { now, sleepers: Vec::new() })))
         }
 
         /// Time passes, on both clocks.
         pub fn advance(&self, by: Duration) {
-            self.set(|now| Now {
-                wall: now.wall.saturating_add(by),
-                monotonic: now.monotonic + by,
-            });
+            self.set(|now| Now { wall: now.wall.saturating_add(by), monotonic: now.monotonic + by });
         }
 
         /// The machine was suspended: only the wall clock went on.
         pub fn suspend(&self, by: Duration) {
-            self.set(|now| Now {
-                wall: now.wall.saturating_add(by),
-                ..now
-            });
+            self.set(|now| Now { wall: now.wall.saturating_add(by), ..now });
         }
 
         /// Somebody set the wall clock.

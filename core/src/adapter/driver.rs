@@ -40,8 +40,7 @@ impl<P: Provider> Drop for Seat<P> {
     fn drop(&mut self) {
         if let Some(flight) = self.flight.take() {
             let error = TransportError::new(TransportErrorKind::MaybeSent).with_source("the request was given up");
-            self.shared
-                .with(|session, now| session.handle_input(Input::Failed(flight.id, error), now));
+            self.shared.with(|session, now| session.handle_input(Input::Failed(flight.id, error), now));
         }
         self.shared.driver_left();
     }
@@ -99,10 +98,7 @@ impl<P: Provider> Seat<P> {
             path = uri.path()
         );
         span.in_scope(|| debug!("sending"));
-        Flight {
-            id,
-            answer: Box::pin(self.shared.host.send(request).instrument(span)),
-        }
+        Flight { id, answer: Box::pin(self.shared.host.send(request).instrument(span)) }
     }
 
     fn report(&self, event: &Event) {

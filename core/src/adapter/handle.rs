@@ -31,17 +31,13 @@ impl<P: Provider> Drop for Owner<P> {
 
 impl<P: Provider> Clone for Handle<P> {
     fn clone(&self) -> Self {
-        Self {
-            owner: Arc::clone(&self.owner),
-        }
+        Self { owner: Arc::clone(&self.owner) }
     }
 }
 
 impl<P: Provider> Handle<P> {
     pub(super) fn new(shared: Arc<Shared<P>>) -> Self {
-        let handle = Self {
-            owner: Arc::new(Owner(shared)),
-        };
+        let handle = Self { owner: Arc::new(Owner(shared)) };
         // A restored session renews by itself, if there is something to run it here; else with the first call.
         if handle.shared().view.load().credentials.is_some() {
             let _ = handle.shared().ensure_driver();
@@ -93,11 +89,7 @@ impl<P: Provider> Handle<P> {
         drop(current);
         self.renew(need).await?;
         let current = self.credentials_for(need).await?;
-        if enough(&current) {
-            Ok(current)
-        } else {
-            Err(SessionError::LifetimeTooShort.into())
-        }
+        if enough(&current) { Ok(current) } else { Err(SessionError::LifetimeTooShort.into()) }
     }
 
     /// Valid credentials if they are held, without waiting or asking.
@@ -127,8 +119,7 @@ impl<P: Provider> Handle<P> {
     /// Ask for credentials again and repeat the call once.
     pub fn rejected(&self, need: Need, credentials: &Credentials) {
         let generation = credentials.generation(need);
-        self.shared()
-            .command(|session, now| session.reject(need, generation, now));
+        self.shared().command(|session, now| session.reject(need, generation, now));
         let _ = self.shared().ensure_driver();
     }
 
@@ -162,9 +153,7 @@ impl<P: Provider> Handle<P> {
     /// it ends. Stays signed out until [`sign_in`](Self::sign_in).
     pub async fn sign_out(&self) -> Result<(), Error> {
         self.shared().command(|session, now| session.sign_out(now));
-        self.shared()
-            .until(|view| (!view.signing_out || view.closed).then_some(()))
-            .await
+        self.shared().until(|view| (!view.signing_out || view.closed).then_some(())).await
     }
 
     /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
@@ -174,11 +163,7 @@ impl<P: Provider> Handle<P> {
 
     /// Waits for new issues of a lease: an MQTT client reconnects on each.
     pub fn changes(&self, need: Need) -> Changes<P> {
-        Changes {
-            handle: self.clone(),
-            need,
-            seen: self.shared().view.load().generation(need),
-        }
+        Changes { handle: self.clone(), need, seen: self.shared().view.load().generation(need) }
     }
 
     /// Whose credentials are held; `None` where none are.
@@ -230,10 +215,7 @@ impl<P: Provider> Handle<P> {
             None if view.told(need) != before => Some(Err(view.error(need))),
             None => None,
         };
-        shared
-            .until(look)
-            .instrument(wait_span(shared.provider.name(), need))
-            .await??;
+        shared.until(look).instrument(wait_span(shared.provider.name(), need)).await??;
         Current::new(shared.view.load()).ok_or_else(|| SessionError::Closed.into())
     }
 }

@@ -22,9 +22,9 @@ pub use self::clock::{Clock, SystemClock};
 pub use self::handle::{Changes, Handle};
 pub use self::setup::Setup;
 pub use self::view::Current;
-use crate::credentials::Grant;
 use crate::error::{Error, ServiceError, TransportError};
 use crate::exchange::{Exchange, MAX_STEPS, Request, Response, Step};
+use crate::session::MIN_GAP;
 
 /// A future of any kind, on the heap.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -47,14 +47,24 @@ pub trait Host: Send + Sync + 'static {
 pub struct CannotSpawn;
 
 /// Carries out one exchange, without a session: one sign-in, one refresh of a given token, an interactive sign-in.
-pub async fn run(mut exchange: impl Exchange, host: &dyn Host, clock: &dyn Clock) -> Result<Grant, Error> {
+pub async fn run<X: Exchange>(mut exchange: X, host: &dyn Host, clock: &dyn Clock) -> Result<X::Output, Error> {
     let mut request = exchange.start(clock.now());
-    for _ in 0..MAX_STEPS {
+    let mut steps = 1;
+    loop {
         let response = host.send(request).await?;
-        match exchange.receive(response, clock.now())? {
-            Step::Done(grant) => return Ok(grant),
-            Step::Send(next) => request = next,
-        }
+        request = match exchange.receive(response, clock.now())? {
+            Step::Done(output) => return Ok(output),
+            Step::Send(_) if steps >= MAX_STEPS => return Err(ServiceError::endless().into()),
+            Step::Send(next) => {
+                steps += 1;
+                next
+            }
+            // How long a person may take, the exchange knows.
+            Step::Again(pause) => {
+                host.sleep(pause.max(MIN_GAP)).await;
+                steps = 1;
+                exchange.start(clock.now())
+            }
+        };
     }
-    Err(ServiceError::endless().into())
 }

@@ -41,19 +41,13 @@ impl<P: Provider> Setup<P> {
 
     /// From environment variables, under the names that the provider's [`FromEnv`] tells. What is set by hand
     /// afterwards wins; an empty variable is absent.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that looks at the environment, when asked to"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that looks at the environment, when asked to")]
     pub fn from_env() -> Result<Self, InvalidEnv>
     where
         P: FromEnv,
     {
         let (provider, login) = P::from_env(&|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))?;
-        Ok(Self {
-            login,
-            ..Self::new(provider)
-        })
+        Ok(Self { login, ..Self::new(provider) })
     }
 
     /// With a login, which lets the session sign in by itself.
@@ -104,10 +98,7 @@ impl<P: Provider> Setup<P> {
         let mut session = Session::new(self.provider, self.login, self.policy, seed);
         if let Some(saved) = self.saved.map(zeroize::Zeroizing::new) {
             let now = self.clock.now();
-            let saved = session
-                .provider()
-                .read_saved(&saved, now)
-                .map_err(crate::SessionError::from)?;
+            let saved = session.provider().read_saved(&saved, now).map_err(crate::SessionError::from)?;
             session.restore(saved, now).map_err(crate::SessionError::from)?;
         }
         Ok(Handle::new(Shared::new(session, self.clock, host, self.listener)))

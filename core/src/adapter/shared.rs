@@ -52,11 +52,7 @@ impl<P: Provider> Shared<P> {
             view: ArcSwap::from_pointee(view),
             bell: Bell::default(),
             waiters: Waiters::default(),
-            guarded: Mutex::new(Guarded {
-                session,
-                driven: false,
-                closed: false,
-            }),
+            guarded: Mutex::new(Guarded { session, driven: false, closed: false }),
         })
     }
 

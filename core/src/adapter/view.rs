@@ -88,10 +88,7 @@ impl View {
 
     /// What those who wait are told.
     pub(super) fn error(&self, need: Need) -> Error {
-        self.leases[need.index()]
-            .error
-            .clone()
-            .unwrap_or_else(|| SessionError::Closed.into())
+        self.leases[need.index()].error.clone().unwrap_or_else(|| SessionError::Closed.into())
     }
 
     /// Why waiting makes no sense, whatever one waits for.
@@ -116,9 +113,7 @@ impl LeaseView {
         let (told, error) = session.failures(need);
         Self {
             serves: deadline.map_or(Serves::No, |end| end.map_or(Serves::Unknown, Serves::Until)),
-            generation: session
-                .held()
-                .map_or_else(Generation::default, |held| held.generation(need)),
+            generation: session.held().map_or_else(Generation::default, |held| held.generation(need)),
             knock_at,
             told,
             error: error.cloned(),

@@ -22,10 +22,7 @@ struct Queue {
 impl Waiters {
     /// A place to wait in. Given back when dropped, so that a cancelled caller leaves nothing behind.
     pub(super) fn place(&self) -> Place<'_> {
-        Place {
-            waiters: self,
-            number: None,
-        }
+        Place { waiters: self, number: None }
     }
 
     pub(super) fn wake_all(&self) {

@@ -31,9 +31,7 @@ pub struct Account {
 impl Account {
     /// First and last name with one space between them; as much of it as is known.
     pub fn full_name(&self) -> String {
-        format!("{} {}", self.first_name.trim(), self.last_name.trim())
-            .trim()
-            .to_owned()
+        format!("{} {}", self.first_name.trim(), self.last_name.trim()).trim().to_owned()
     }
 }
 
@@ -54,12 +52,7 @@ mod tests {
     #[test]
     fn full_names_are_trimmed() {
         let name = |first: &str, last: &str| {
-            Account {
-                first_name: first.into(),
-                last_name: last.into(),
-                ..Account::default()
-            }
-            .full_name()
+            Account { first_name: first.into(), last_name: last.into(), ..Account::default() }.full_name()
         };
         assert_eq!(name(" Ada ", " Lovelace"), "Ada Lovelace");
         assert_eq!(name("Ada", ""), "Ada");

@@ -15,6 +15,10 @@ pub struct Grant {
     pub aws: Option<AwsCredentials>,
     /// Whose credentials they are.
     pub account: Option<Account>,
+    /// How the session was begun, where that decides how it goes on. A renewal leaves it out.
+    pub begun_by: Option<&'static str>,
+    /// What else the service answered: a JSON object.
+    pub extra: Option<Secret>,
 }
 
 impl Grant {

@@ -8,6 +8,7 @@ mod secret;
 mod time;
 mod token;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -80,6 +81,8 @@ pub struct Credentials {
     id_token: Option<Secret>,
     aws: Option<AwsCredentials>,
     account: Arc<Account>,
+    begun_by: Option<Cow<'static, str>>,
+    extra: Option<Secret>,
     generations: [Generation; 2],
 }
 
@@ -95,12 +98,12 @@ impl Credentials {
         };
         Some(Self {
             access: grant.access.or_else(|| old.map(|old| old.access.clone()))?,
-            refresh_token: grant
-                .refresh_token
-                .or_else(|| old.and_then(|old| old.refresh_token.clone())),
+            refresh_token: grant.refresh_token.or_else(|| old.and_then(|old| old.refresh_token.clone())),
             id_token: grant.id_token.or_else(|| old.and_then(|old| old.id_token.clone())),
             aws: grant.aws.or_else(|| old.and_then(|old| old.aws.clone())),
             account,
+            begun_by: grant.begun_by.map(Cow::Borrowed).or_else(|| old.and_then(|old| old.begun_by.clone())),
+            extra: grant.extra.or_else(|| old.and_then(|old| old.extra.clone())),
             generations: old.map_or_else(Default::default, |old| old.generations),
         })
     }
@@ -133,6 +136,17 @@ impl Credentials {
     /// Whose credentials these are. After a restore it may be partly unknown.
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// How the session was begun, where the provider tells ways apart: `password`, say.
+    pub fn begun_by(&self) -> Option<&str> {
+        self.begun_by.as_deref()
+    }
+
+    /// What else the service answered, by its name there: `scope`, say.
+    pub fn extra(&self, name: &str) -> Option<serde_json::Value> {
+        let mut extra: serde_json::Map<_, _> = serde_json::from_str(self.extra.as_ref()?.expose()).ok()?;
+        extra.remove(name)
     }
 
     /// The term of one lease; `None` for AWS where there is no AWS set.
@@ -207,6 +221,14 @@ impl Credentials {
             aws.set_term(aws.term().with_margin(margin));
         }
         self
+    }
+
+    pub(crate) fn extra_json(&self) -> Option<&Secret> {
+        self.extra.as_ref()
+    }
+
+    pub(crate) fn set_begun_by(&mut self, begun_by: Option<String>) {
+        self.begun_by = begun_by.map(Cow::Owned);
     }
 
     pub(crate) fn set_generation(&mut self, need: Need, generation: Generation) {

@@ -51,11 +51,7 @@ pub enum SavedError {
 impl Saved {
     /// Credentials of one provider at one realm.
     pub fn new(provider: impl Into<String>, realm: impl Into<String>, credentials: Credentials) -> Self {
-        Self {
-            provider: provider.into(),
-            realm: realm.into(),
-            credentials,
-        }
+        Self { provider: provider.into(), realm: realm.into(), credentials }
     }
 
     /// The provider's name.
@@ -81,11 +77,7 @@ impl Saved {
     /// The session as JSON, secrets in the clear: keep it where only its owner reads. Deadlines are absolute, in
     /// integer Unix milliseconds.
     pub fn to_json(&self) -> Secret {
-        let Self {
-            provider,
-            realm,
-            credentials,
-        } = self;
+        let Self { provider, realm, credentials } = self;
         let form = Form {
             perennial: VERSION,
             provider: provider.as_str(),
@@ -103,6 +95,8 @@ impl Saved {
                 session_token: aws.session_token().expose(),
                 term: TermForm::from(aws.term()),
             }),
+            begun_by: credentials.begun_by(),
+            extra: credentials.extra_json().map(Secret::expose),
             account: AccountForm::from(credentials.account()),
         };
         let mut buffer = BodyBuffer::new(usize::MAX);
@@ -151,11 +145,7 @@ pub(crate) fn same_user(one: &str, other: &str) -> bool {
 /// Reads a term that was saved. An issue in the future means that a clock was wrong then or is now.
 pub(crate) fn restored_term(issued_at: Timestamp, lifetime: Option<Duration>, now: Now) -> Term {
     let term = Term::restored(issued_at, lifetime, now);
-    if issued_at > now.wall.saturating_add(CLOCK_TOLERANCE) {
-        term.in_doubt()
-    } else {
-        term
-    }
+    if issued_at > now.wall.saturating_add(CLOCK_TOLERANCE) { term.in_doubt() } else { term }
 }
 
 #[derive(Deserialize)]
@@ -176,6 +166,11 @@ struct Form<S> {
     id_token: Option<S>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     aws: Option<AwsForm<S>>,
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    begun_by: Option<S>,
+    /// A JSON object in a text: nobody has to know what is in it.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    extra: Option<S>,
     #[serde(default)]
     account: AccountForm,
 }
@@ -201,18 +196,12 @@ fn none<T>() -> Option<T> {
 
 impl Form<Text<'_>> {
     fn read(self, now: Now) -> Result<Credentials, SavedError> {
-        let invalid = |_| SavedError::Malformed {
-            what: "a token that a header cannot carry",
-        };
+        let invalid = |_| SavedError::Malformed { what: "a token that a header cannot carry" };
         fn text<'a>(text: &'a Text<'_>) -> &'a str {
             text.get().unwrap_or_default()
         }
         let secret = |token: Option<Text<'_>>| token.as_ref().and_then(Text::get).map(Secret::from);
-        let AccessForm {
-            token_type,
-            token,
-            term,
-        } = &self.access;
+        let AccessForm { token_type, token, term } = &self.access;
         let aws = self.aws.as_ref().map(|aws| {
             let (id, key, session) = (&aws.access_key_id, &aws.secret_access_key, &aws.session_token);
             AwsCredentials::new(text(id), text(key), text(session), aws.term.read(now))
@@ -223,10 +212,13 @@ impl Form<Text<'_>> {
             refresh_token: secret(self.refresh_token),
             id_token: secret(self.id_token),
             account: Some(self.account.into()),
+            begun_by: None,
+            extra: secret(self.extra),
         };
-        Credentials::from_grant(grant, None).ok_or(SavedError::Malformed {
-            what: "no access token",
-        })
+        let credentials = Credentials::from_grant(grant, None);
+        let mut credentials = credentials.ok_or(SavedError::Malformed { what: "no access token" })?;
+        credentials.set_begun_by(self.begun_by.as_ref().and_then(Text::get).map(str::to_owned));
+        Ok(credentials)
     }
 }
 
@@ -245,9 +237,7 @@ impl From<&Term> for TermForm {
         let issued_at = term.issued_at();
         Self {
             issued_at: issued_at.unix_millis(),
-            expires_at: term
-                .lifetime()
-                .map(|lifetime| issued_at.saturating_add(lifetime).unix_millis()),
+            expires_at: term.lifetime().map(|lifetime| issued_at.saturating_add(lifetime).unix_millis()),
             in_doubt: term.is_doubtful(),
         }
     }
@@ -278,55 +268,16 @@ struct AccountForm {
 
 impl From<&Account> for AccountForm {
     fn from(account: &Account) -> Self {
-        let Account {
-            user_id,
-            first_name,
-            last_name,
-            user_type,
-            status,
-            sequence,
-            legal,
-            code,
-            message,
-        } = account.clone();
-        Self {
-            user_id,
-            first_name,
-            last_name,
-            user_type,
-            status,
-            sequence,
-            legal,
-            code,
-            message,
-        }
+        let Account { user_id, first_name, last_name, user_type, status, sequence, legal, code, message } =
+            account.clone();
+        Self { user_id, first_name, last_name, user_type, status, sequence, legal, code, message }
     }
 }
 
 impl From<AccountForm> for Account {
     fn from(form: AccountForm) -> Self {
-        let AccountForm {
-            user_id,
-            first_name,
-            last_name,
-            user_type,
-            status,
-            sequence,
-            legal,
-            code,
-            message,
-        } = form;
-        Self {
-            user_id,
-            first_name,
-            last_name,
-            user_type,
-            status,
-            sequence,
-            legal,
-            code,
-            message,
-        }
+        let AccountForm { user_id, first_name, last_name, user_type, status, sequence, legal, code, message } = form;
+        Self { user_id, first_name, last_name, user_type, status, sequence, legal, code, message }
     }
 }
 
@@ -345,10 +296,7 @@ mod tests {
     use super::*;
 
     fn now(seconds: i64) -> Now {
-        Now::new(
-            Timestamp::from_unix_seconds(1_700_000_000 + seconds),
-            Duration::from_secs(9),
-        )
+        Now::new(Timestamp::from_unix_seconds(1_700_000_000 + seconds), Duration::from_secs(9))
     }
 
     fn sample() -> Saved {
@@ -358,18 +306,10 @@ mod tests {
             ),
             refresh_token: Some(Secret::from("refresh")),
             aws: Some(AwsCredentials::new("AKIA", "key", "session", Term::unknown(now(-5))).unwrap()),
-            account: Some(Account {
-                user_id: "a@example.com".into(),
-                sequence: Some(7),
-                ..Account::default()
-            }),
+            account: Some(Account { user_id: "a@example.com".into(), sequence: Some(7), ..Account::default() }),
             ..Grant::default()
         };
-        Saved::new(
-            "navien",
-            "https://a.example",
-            Credentials::from_grant(grant, None).unwrap(),
-        )
+        Saved::new("navien", "https://a.example", Credentials::from_grant(grant, None).unwrap())
     }
 
     #[test]
@@ -399,51 +339,20 @@ mod tests {
     #[test]
     fn foreign_and_damaged_forms_are_refused() {
         let saved = sample();
-        assert_eq!(
-            saved.check("navien", "https://a.example", Some(" A@Example.com")),
-            Ok(())
-        );
-        assert_eq!(
-            saved.check("navien", "https://b.example", None),
-            Err(SavedError::OtherProvider)
-        );
-        assert_eq!(
-            saved.check("navien", "https://a.example", Some("b@x")),
-            Err(SavedError::OtherAccount)
-        );
-        assert_eq!(
-            Saved::parse(br#"{"perennial":2}"#, now(0)).unwrap_err(),
-            SavedError::Newer { version: 2 }
-        );
-        for bad in [
-            "",
-            "{}",
-            "[]",
-            r#"{"perennial":1}"#,
-            r#"{"perennial":"x"}"#,
-            "\u{0}",
-            r#"{"perennial":0}"#,
-        ] {
-            assert!(
-                matches!(Saved::parse(bad.as_bytes(), now(0)), Err(SavedError::Malformed { .. })),
-                "{bad}"
-            );
+        assert_eq!(saved.check("navien", "https://a.example", Some(" A@Example.com")), Ok(()));
+        assert_eq!(saved.check("navien", "https://b.example", None), Err(SavedError::OtherProvider));
+        assert_eq!(saved.check("navien", "https://a.example", Some("b@x")), Err(SavedError::OtherAccount));
+        assert_eq!(Saved::parse(br#"{"perennial":2}"#, now(0)).unwrap_err(), SavedError::Newer { version: 2 });
+        for bad in ["", "{}", "[]", r#"{"perennial":1}"#, r#"{"perennial":"x"}"#, "\u{0}", r#"{"perennial":0}"#] {
+            assert!(matches!(Saved::parse(bad.as_bytes(), now(0)), Err(SavedError::Malformed { .. })), "{bad}");
         }
         let broken = saved.to_json().expose().replace("acc\\\"ess", "a\\r\\nb");
-        assert!(matches!(
-            Saved::parse(broken.as_bytes(), now(0)),
-            Err(SavedError::Malformed { .. })
-        ));
+        assert!(matches!(Saved::parse(broken.as_bytes(), now(0)), Err(SavedError::Malformed { .. })));
     }
 
     #[test]
     fn nothing_secret_shows() {
         let text = format!("{0:?} {0}", sample());
-        assert!(
-            !["acc\"ess", "refresh\"", "AKIA", "a@example"]
-                .iter()
-                .any(|secret| text.contains(secret)),
-            "{text}"
-        );
+        assert!(!["acc\"ess", "refresh\"", "AKIA", "a@example"].iter().any(|secret| text.contains(secret)), "{text}");
     }
 }

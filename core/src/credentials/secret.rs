@@ -57,11 +57,7 @@ pub struct InvalidToken;
 pub fn check_token(token: &str) -> Result<(), InvalidToken> {
     // No early end: the compiler then looks at many bytes at a time, and tokens are long.
     let visible = token.bytes().fold(true, |ok, byte| ok & (0x20..=0x7e).contains(&byte));
-    if visible && !token.is_empty() && token.trim().len() == token.len() {
-        Ok(())
-    } else {
-        Err(InvalidToken)
-    }
+    if visible && !token.is_empty() && token.trim().len() == token.len() { Ok(()) } else { Err(InvalidToken) }
 }
 
 /// The two ways in which a token goes into an `Authorization` header, built once, in one wiped buffer.
@@ -86,10 +82,7 @@ impl HeaderPair {
             value.set_sensitive(true);
             Ok(value)
         };
-        Ok(Self {
-            raw: header(whole.slice(token_type.len() + 1..))?,
-            typed: header(whole)?,
-        })
+        Ok(Self { raw: header(whole.slice(token_type.len() + 1..))?, typed: header(whole)? })
     }
 }
 
@@ -113,10 +106,7 @@ impl fmt::Display for Masked<'_> {
             return Ok(());
         }
         f.write_str("@")?;
-        host.chars()
-            .filter(|c| !c.is_control())
-            .take(64)
-            .try_for_each(|c| write!(f, "{c}"))
+        host.chars().filter(|c| !c.is_control()).take(64).try_for_each(|c| write!(f, "{c}"))
     }
 }
 

@@ -83,11 +83,7 @@ impl Timestamp {
         let text = text.trim();
         let (_, clock) = text.split_at_checked(10)?;
         let zoned = clock.contains(['Z', 'z', '+', '-']);
-        let text = if zoned {
-            text.replacen(' ', "T", 1)
-        } else {
-            format!("{}Z", text.replacen(' ', "T", 1))
-        };
+        let text = if zoned { text.replacen(' ', "T", 1) } else { format!("{}Z", text.replacen(' ', "T", 1)) };
         OffsetDateTime::parse(&text, &Rfc3339).ok().map(Self::from)
     }
 }
@@ -127,10 +123,7 @@ pub struct Deadline {
 impl Deadline {
     /// `delay` after `start`, in both clocks.
     pub fn after(start: Now, delay: Duration) -> Self {
-        Self {
-            wall: start.wall.saturating_add(delay),
-            monotonic: start.monotonic.saturating_add(delay),
-        }
+        Self { wall: start.wall.saturating_add(delay), monotonic: start.monotonic.saturating_add(delay) }
     }
 
     /// Whether one of the clocks has reached it.
@@ -177,13 +170,7 @@ impl Term {
 
     /// Runs from `start` to a moment that nobody told: usable, and said to be unknown.
     pub fn unknown(start: Now) -> Self {
-        Self {
-            issued_at: start.wall,
-            lifetime: None,
-            deadline: None,
-            margin: Duration::ZERO,
-            doubtful: false,
-        }
+        Self { issued_at: start.wall, lifetime: None, deadline: None, margin: Duration::ZERO, doubtful: false }
     }
 
     /// Read back after a save. The monotonic clock of then is gone: the deadline in the monotonic clock of now
@@ -191,21 +178,10 @@ impl Term {
     pub fn restored(issued_at: Timestamp, lifetime: Option<Duration>, now: Now) -> Self {
         let deadline = lifetime.map(|lifetime| {
             let wall = issued_at.saturating_add(lifetime.min(MAX_LIFETIME));
-            let left = Duration::try_from(wall.since(now.wall))
-                .unwrap_or_default()
-                .min(lifetime);
-            Deadline {
-                wall,
-                monotonic: now.monotonic.saturating_add(left),
-            }
+            let left = Duration::try_from(wall.since(now.wall)).unwrap_or_default().min(lifetime);
+            Deadline { wall, monotonic: now.monotonic.saturating_add(left) }
         });
-        Self {
-            issued_at,
-            lifetime,
-            deadline,
-            margin: Duration::ZERO,
-            doubtful: false,
-        }
+        Self { issued_at, lifetime, deadline, margin: Duration::ZERO, doubtful: false }
     }
 
     /// Marks that the age of this lease cannot be proven: its deadline is only an upper bound, and its renewal
@@ -219,9 +195,7 @@ impl Term {
     /// With a renewal margin, clamped to a quarter of the lifetime.
     #[must_use]
     pub fn with_margin(mut self, margin: Duration) -> Self {
-        self.margin = self
-            .lifetime
-            .map_or(margin, |lifetime| margin.min(lifetime / MARGIN_SHARE));
+        self.margin = self.lifetime.map_or(margin, |lifetime| margin.min(lifetime / MARGIN_SHARE));
         self
     }
 
@@ -257,10 +231,7 @@ impl Term {
 
     /// Whether the margin has been reached. One that is unknown is never due by itself.
     pub fn renewal_due(&self, now: Now) -> bool {
-        self.doubtful
-            || self
-                .deadline
-                .is_some_and(|deadline| deadline.remaining(now) <= self.margin)
+        self.doubtful || self.deadline.is_some_and(|deadline| deadline.remaining(now) <= self.margin)
     }
 }
 
@@ -277,10 +248,7 @@ mod tests {
     use super::*;
 
     fn at(seconds: i64) -> Now {
-        Now::new(
-            Timestamp::from_unix_seconds(1_000_000 + seconds),
-            Duration::from_secs(50 + seconds.unsigned_abs()),
-        )
+        Now::new(Timestamp::from_unix_seconds(1_000_000 + seconds), Duration::from_secs(50 + seconds.unsigned_abs()))
     }
 
     #[test]
@@ -289,14 +257,8 @@ mod tests {
         assert!(!deadline.is_past(at(99)));
         assert!(deadline.is_past(at(100)));
         // Suspended: the wall goes on alone. Set back: the monotonic clock goes on alone.
-        assert!(deadline.is_past(Now {
-            monotonic: at(1).monotonic,
-            ..at(100)
-        }));
-        assert!(deadline.is_past(Now {
-            wall: Timestamp::from_unix_seconds(0),
-            ..at(100)
-        }));
+        assert!(deadline.is_past(Now { monotonic: at(1).monotonic, ..at(100) }));
+        assert!(deadline.is_past(Now { wall: Timestamp::from_unix_seconds(0), ..at(100) }));
         assert_eq!(deadline.until(at(130)), time::Duration::seconds(-30));
         assert_eq!(deadline.remaining(at(130)), Duration::ZERO);
     }
@@ -307,10 +269,7 @@ mod tests {
         let term = Term::restored(issued, Some(Duration::from_secs(100)), at(40));
         assert_eq!(term.deadline().unwrap().remaining(at(40)), Duration::from_secs(60));
         // The wall clock was set back by a year meanwhile.
-        let past = Now {
-            wall: Timestamp::from_unix_seconds(1_000),
-            ..at(40)
-        };
+        let past = Now { wall: Timestamp::from_unix_seconds(1_000), ..at(40) };
         let term = Term::restored(issued, Some(Duration::from_secs(100)), past);
         assert_eq!(term.deadline().unwrap().remaining(past), Duration::from_secs(100));
     }
@@ -318,9 +277,7 @@ mod tests {
     #[test]
     fn a_margin_never_takes_more_than_a_quarter_of_the_lifetime() {
         let margin = |lifetime| {
-            Term::lasting(at(0), Duration::from_secs(lifetime))
-                .with_margin(Duration::from_secs(300))
-                .margin()
+            Term::lasting(at(0), Duration::from_secs(lifetime)).with_margin(Duration::from_secs(300)).margin()
         };
         assert_eq!(margin(3600), Duration::from_secs(300));
         assert_eq!(margin(300), Duration::from_secs(75));
@@ -330,11 +287,7 @@ mod tests {
     #[test]
     fn lifetimes_are_cut_at_a_year() {
         assert_eq!(Term::lasting(at(0), Duration::MAX).lifetime(), Some(MAX_LIFETIME));
-        assert!(
-            Term::restored(Timestamp(i64::MAX), Some(Duration::MAX), at(0))
-                .deadline()
-                .is_some()
-        );
+        assert!(Term::restored(Timestamp(i64::MAX), Some(Duration::MAX), at(0)).deadline().is_some());
     }
 
     #[test]
@@ -344,14 +297,8 @@ mod tests {
         assert_eq!(zoned, naive);
         assert_eq!(naive.to_string(), "2025-11-02T01:04:05.25Z");
         assert_eq!(Timestamp::parse_iso8601("2025-11-02 01:04:05.25"), Some(naive));
-        for odd in [
-            "",
-            "yesterday",
-            "2025-11-02",
-            "2025-13-02T01:04:05",
-            "2025-11-02T01:04:05+99:99",
-            "é025-11-02T0",
-        ] {
+        for odd in ["", "yesterday", "2025-11-02", "2025-13-02T01:04:05", "2025-11-02T01:04:05+99:99", "é025-11-02T0"]
+        {
             assert_eq!(Timestamp::parse_iso8601(odd), None, "{odd}");
         }
     }

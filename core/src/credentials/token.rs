@@ -17,10 +17,7 @@ pub struct AccessToken {
 impl AccessToken {
     /// Checks a token and builds its header values once. `token_type` is `Bearer` at nearly every service.
     pub fn new(token_type: &str, token: &str, term: Term) -> Result<Self, InvalidToken> {
-        Ok(Self {
-            headers: HeaderPair::new(token_type, token)?,
-            term,
-        })
+        Ok(Self { headers: HeaderPair::new(token_type, token)?, term })
     }
 
     /// The token itself.
@@ -56,8 +53,6 @@ impl AccessToken {
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessToken")
-            .field("term", &self.term)
-            .finish_non_exhaustive()
+        f.debug_struct("AccessToken").field("term", &self.term).finish_non_exhaustive()
     }
 }

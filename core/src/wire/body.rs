@@ -25,11 +25,7 @@ impl Body {
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
-        if bytes.is_empty() {
-            Self::empty()
-        } else {
-            Self(Bytes::from_owner(Wiped(Zeroizing::new(bytes))))
-        }
+        if bytes.is_empty() { Self::empty() } else { Self(Bytes::from_owner(Wiped(Zeroizing::new(bytes)))) }
     }
 }
 
@@ -59,20 +55,13 @@ pub struct BodyBuffer {
 impl BodyBuffer {
     /// For at most `cap` bytes.
     pub fn new(cap: usize) -> Self {
-        Self {
-            bytes: Zeroizing::default(),
-            cap,
-        }
+        Self { bytes: Zeroizing::default(), cap }
     }
 
     /// Appends a piece; refuses it whole where it does not fit under the cap.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), BodyTooLarge> {
-        let needed = self
-            .bytes
-            .len()
-            .checked_add(piece.len())
-            .filter(|needed| *needed <= self.cap)
-            .ok_or(BodyTooLarge)?;
+        let needed =
+            self.bytes.len().checked_add(piece.len()).filter(|needed| *needed <= self.cap).ok_or(BodyTooLarge)?;
         if needed > self.bytes.capacity() {
             let mut grown = Zeroizing::new(Vec::with_capacity(needed.max(2 * self.bytes.capacity()).max(512)));
             grown.extend_from_slice(&self.bytes);

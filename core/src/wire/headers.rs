@@ -34,18 +34,14 @@ pub(crate) fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
 /// a redirect (never followed), a missing endpoint. `None` for the others: the body decides.
 pub fn failure(status: StatusCode, headers: &HeaderMap, now: Now) -> Option<ServiceError> {
     let kind = match status.as_u16() {
-        429 => ServiceErrorKind::RateLimited {
-            retry_after: retry_after(headers, now),
-        },
+        429 => ServiceErrorKind::RateLimited { retry_after: retry_after(headers, now) },
         503 => match retry_after(headers, now) {
             Some(retry_after) => ServiceErrorKind::Unavailable { retry_after },
             None => ServiceErrorKind::Service,
         },
         404 | 405 | 501 => ServiceErrorKind::Unsupported,
         500.. => ServiceErrorKind::Service,
-        100..200 | 300..400 => ServiceErrorKind::Malformed {
-            what: "neither a success nor an error",
-        },
+        100..200 | 300..400 => ServiceErrorKind::Malformed { what: "neither a success nor an error" },
         _ => return None,
     };
     Some(ServiceError::new(kind).with_status(status))
@@ -61,10 +57,7 @@ mod tests {
         if let Some(date) = date {
             headers.insert(header::DATE, date.parse().unwrap());
         }
-        retry_after(
-            &headers,
-            Now::new(Timestamp::from_unix_seconds(784_111_777), Duration::ZERO),
-        )
+        retry_after(&headers, Now::new(Timestamp::from_unix_seconds(784_111_777), Duration::ZERO))
     }
 
     #[test]
@@ -81,15 +74,9 @@ mod tests {
 
     #[test]
     fn a_dated_retry_after_counts_from_the_servers_clock() {
-        assert_eq!(
-            wait("Sun, 06 Nov 1994 08:49:47 GMT", None),
-            Some(Duration::from_secs(10))
-        );
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:47 GMT", None), Some(Duration::from_secs(10)));
         let skewed = Some("Sun, 06 Nov 1994 07:49:37 GMT");
-        assert_eq!(
-            wait("Sun, 06 Nov 1994 07:49:42 GMT", skewed),
-            Some(Duration::from_secs(5))
-        );
+        assert_eq!(wait("Sun, 06 Nov 1994 07:49:42 GMT", skewed), Some(Duration::from_secs(5)));
         assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT", None), Some(Duration::ZERO));
     }
 }

@@ -21,10 +21,7 @@ pub fn json_request(uri: Uri, body: &impl Serialize) -> Request {
     *http.method_mut() = Method::POST;
     *http.uri_mut() = uri;
     let headers = http.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     headers.insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
     Request::new(http)
 }
@@ -41,13 +38,8 @@ pub fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ServiceEr
         return Err(ServiceError::malformed("a web page in place of JSON"));
     }
     // The parser's own words would repeat the body.
-    serde_json::from_str(text).map_err(|error| {
-        ServiceError::malformed(if error.is_data() {
-            "JSON of another shape"
-        } else {
-            "broken JSON"
-        })
-    })
+    serde_json::from_str(text)
+        .map_err(|error| ServiceError::malformed(if error.is_data() { "JSON of another shape" } else { "broken JSON" }))
 }
 
 /// Seconds that something lives, in every form that servers give them: a number, a number with a fraction, a
@@ -60,11 +52,7 @@ impl Lifetime {
         if seconds.is_nan() || seconds <= 0.0 {
             return Self(None);
         }
-        Self(Some(
-            Duration::try_from_secs_f64(seconds)
-                .unwrap_or(MAX_LIFETIME)
-                .min(MAX_LIFETIME),
-        ))
+        Self(Some(Duration::try_from_secs_f64(seconds).unwrap_or(MAX_LIFETIME).min(MAX_LIFETIME)))
     }
 }
 
@@ -84,9 +72,7 @@ impl<'de> Visitor<'de> for LifetimeVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Lifetime, E> {
-        Ok(Lifetime(
-            (seconds > 0).then(|| Duration::from_secs(seconds).min(MAX_LIFETIME)),
-        ))
+        Ok(Lifetime((seconds > 0).then(|| Duration::from_secs(seconds).min(MAX_LIFETIME))))
     }
 
     fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Lifetime, E> {
@@ -116,17 +102,7 @@ mod tests {
         for hour in ["3600", "\"3600\"", "3600.0", "\" 3600 \"", "\"3.6e3\""] {
             assert_eq!(read(hour), Some(Duration::from_secs(3600)), "{hour}");
         }
-        for unknown in [
-            "0",
-            "-1",
-            "null",
-            "\"\"",
-            "\"soon\"",
-            "\"NaN\"",
-            "0.0",
-            "-1e300",
-            "-9223372036854775808",
-        ] {
+        for unknown in ["0", "-1", "null", "\"\"", "\"soon\"", "\"NaN\"", "0.0", "-1e300", "-9223372036854775808"] {
             assert_eq!(read(unknown), None, "{unknown}");
         }
         for long in ["1e18", "1e300", "\"inf\"", "18446744073709551615", "\"1e400\""] {
@@ -138,13 +114,7 @@ mod tests {
 
     #[test]
     fn an_error_never_repeats_the_body() {
-        for body in [
-            &b"{\"token\":\"hunter2\""[..],
-            b"<html>hunter2",
-            b"\xff\xfehunter2",
-            b"",
-            b"\"hunter2\"",
-        ] {
+        for body in [&b"{\"token\":\"hunter2\""[..], b"<html>hunter2", b"\xff\xfehunter2", b"", b"\"hunter2\""] {
             let error = parse_json::<Vec<u8>>(body).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"));
         }

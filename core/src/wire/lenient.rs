@@ -228,25 +228,14 @@ mod tests {
         for absent in ["null", "\"\"", "\" \""] {
             assert_eq!(number(absent), Number::Absent, "{absent}");
         }
-        for odd in [
-            "\"OK\"",
-            "200.5",
-            "1e300",
-            "18446744073709551615",
-            "true",
-            "[200]",
-            "{\"a\":1}",
-        ] {
+        for odd in ["\"OK\"", "200.5", "1e300", "18446744073709551615", "true", "[200]", "{\"a\":1}"] {
             assert_eq!(number(odd), Number::Odd, "{odd}");
         }
     }
 
     #[test]
     fn a_text_is_borrowed_unless_it_has_an_escape() {
-        assert!(matches!(
-            serde_json::from_str("\"abc\"").unwrap(),
-            Text::Borrowed("abc")
-        ));
+        assert!(matches!(serde_json::from_str("\"abc\"").unwrap(), Text::Borrowed("abc")));
         let escaped: Text<'_> = serde_json::from_str(r#""a\/b""#).unwrap();
         assert!(matches!(escaped, Text::Owned(_)));
         assert_eq!(escaped.get(), Some("a/b"));
@@ -254,17 +243,7 @@ mod tests {
 
     #[test]
     fn what_is_no_text_counts_as_absent() {
-        for odd in [
-            "null",
-            "true",
-            "1",
-            "-1",
-            "1.5",
-            "[\"a\"]",
-            "{\"a\":\"b\"}",
-            "\"\"",
-            "\" \"",
-        ] {
+        for odd in ["null", "true", "1", "-1", "1.5", "[\"a\"]", "{\"a\":\"b\"}", "\"\"", "\" \""] {
             assert_eq!(serde_json::from_str::<Text<'_>>(odd).unwrap().get(), None, "{odd}");
         }
     }
@@ -276,12 +255,7 @@ mod tests {
             #[serde(default)]
             one: i64,
         }
-        let read = |json| {
-            serde_json::from_str::<Object<One>>(json)
-                .unwrap()
-                .0
-                .map(|object| object.one)
-        };
+        let read = |json| serde_json::from_str::<Object<One>>(json).unwrap().0.map(|object| object.one);
         assert_eq!(read("{\"one\":1}"), Some(1));
         for odd in ["[1]", "[]", "null", "1", "\"one\"", "true"] {
             assert_eq!(read(odd), None, "{odd}");

@@ -2,12 +2,14 @@
 //! encoding and strictly in its meaning, addresses that are safe to send a password to.
 
 mod body;
+mod form;
 mod headers;
 mod json;
 mod lenient;
 mod url;
 
 pub use self::body::{Body, BodyBuffer, BodyTooLarge};
+pub use self::form::{form_decode, form_encode, form_request};
 pub use self::headers::{MAX_RETRY_AFTER, failure, retry_after};
 pub use self::json::{Lifetime, json_request, parse_json};
 pub use self::lenient::{Number, Object, Text};

@@ -114,10 +114,7 @@ mod tests {
     #[test]
     fn a_slash_at_the_end_does_not_matter() {
         for base in ["https://a.example/api", "https://a.example/api/"] {
-            assert_eq!(
-                BaseUrl::parse(base).unwrap().join("/user/sign-in"),
-                "https://a.example/api/user/sign-in"
-            );
+            assert_eq!(BaseUrl::parse(base).unwrap().join("/user/sign-in"), "https://a.example/api/user/sign-in");
         }
     }
 }

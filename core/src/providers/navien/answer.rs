@@ -57,10 +57,7 @@ pub fn parse_session_refresh(response: &Response, sent: Now, now: Now) -> Result
 pub fn parse_secured_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     let Opened { head, data } = open::<Nested<'_>>(response, Asked::Renewal, now)?;
     let mut grant = aws_only(data.tokens(response)?, response, sent)?;
-    grant.account = data
-        .user_info
-        .0
-        .map(|user_info| account(user_info, data.legal, &head, response, user_id));
+    grant.account = data.user_info.0.map(|user_info| account(user_info, data.legal, &head, response, user_id));
     Ok(grant)
 }
 
@@ -146,7 +143,7 @@ fn jwts(tokens: &Tokens<'_>, response: &Response, sent: Now) -> Result<Grant, Se
         refresh_token: tokens.refresh_token().map_err(odd)?,
         id_token: tokens.id_token().map_err(odd)?,
         aws,
-        account: None,
+        ..Grant::default()
     })
 }
 
@@ -154,16 +151,13 @@ fn jwts(tokens: &Tokens<'_>, response: &Response, sent: Now) -> Result<Grant, Se
 fn aws_only(tokens: &Tokens<'_>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
     let malformed = |what| ServiceError::malformed(what).with_status(response.status());
     let aws = match tokens.aws() {
-        Aws::Complete(parts) => parts
-            .build(aws_term(tokens, sent))
-            .map_err(|_| malformed("AWS credentials with odd characters"))?,
+        Aws::Complete(parts) => {
+            parts.build(aws_term(tokens, sent)).map_err(|_| malformed("AWS credentials with odd characters"))?
+        }
         Aws::Incomplete => return Err(malformed("an incomplete AWS set")),
         Aws::Absent => return Err(ServiceError::new(ServiceErrorKind::NotGranted).with_status(response.status())),
     };
-    Ok(Grant {
-        aws: Some(aws),
-        ..Grant::default()
-    })
+    Ok(Grant { aws: Some(aws), ..Grant::default() })
 }
 
 fn aws_term(tokens: &Tokens<'_>, sent: Now) -> Term {

@@ -14,25 +14,16 @@ impl FromEnv for Navien {
     fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Login>), InvalidEnv> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
         let provider = match set(BASE_URL_VARIABLE) {
-            Some(url) => Navien::new(&url).map_err(|error| InvalidEnv {
-                name: BASE_URL_VARIABLE,
-                what: why(error),
-            })?,
+            Some(url) => Navien::new(&url).map_err(|error| InvalidEnv { name: BASE_URL_VARIABLE, what: why(error) })?,
             None => Navien::default(),
         };
-        let missing = |name| InvalidEnv {
-            name,
-            what: "it is not set, although the other half of the login is",
-        };
+        let missing = |name| InvalidEnv { name, what: "it is not set, although the other half of the login is" };
         let login = match (set(EMAIL_VARIABLE), set(PASSWORD_VARIABLE)) {
             (None, None) => None,
             (Some(_), None) => return Err(missing(PASSWORD_VARIABLE)),
             (None, Some(_)) => return Err(missing(EMAIL_VARIABLE)),
             (Some(email), Some(password)) => {
-                let invalid = |_| InvalidEnv {
-                    name: EMAIL_VARIABLE,
-                    what: "it is no login",
-                };
+                let invalid = |_| InvalidEnv { name: EMAIL_VARIABLE, what: "it is no login" };
                 Some(Login::new(&email, password).map_err(invalid)?)
             }
         };
@@ -54,10 +45,7 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> Result<(Navien, Option<Login>), InvalidEnv> {
         Navien::from_env(&|name| {
-            variables
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned())
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         })
     }
 
@@ -84,11 +72,8 @@ mod tests {
 
     #[test]
     fn a_whole_login_is_taken() {
-        let variables = [
-            ("NAVIEN_EMAIL", "a@b"),
-            ("NAVIEN_PASSWORD", " x "),
-            ("NAVIEN_BASE_URL", "http://127.0.0.1:1/api/"),
-        ];
+        let variables =
+            [("NAVIEN_EMAIL", "a@b"), ("NAVIEN_PASSWORD", " x "), ("NAVIEN_BASE_URL", "http://127.0.0.1:1/api/")];
         let (provider, login) = read(&variables).unwrap();
         assert_eq!(login.unwrap().password().expose(), " x ");
         assert_eq!(provider.base_url(), "http://127.0.0.1:1/api");

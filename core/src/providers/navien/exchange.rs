@@ -1,6 +1,6 @@
 //! One conversation with the service: always one request.
 
-use crate::credentials::{AccessToken, Now, Secret};
+use crate::credentials::{AccessToken, Grant, Now, Secret};
 use crate::error::{Error, ServiceError};
 use crate::exchange::{self, Request, Response, Step};
 
@@ -47,15 +47,13 @@ impl Exchange {
     }
 
     fn new(navien: Navien, what: What) -> Self {
-        Self {
-            navien,
-            what,
-            sent: Now::default(),
-        }
+        Self { navien, what, sent: Now::default() }
     }
 }
 
 impl exchange::Exchange for Exchange {
+    type Output = Grant;
+
     fn start(&mut self, now: Now) -> Request {
         self.sent = now;
         match &self.what {
@@ -95,10 +93,7 @@ impl What {
 
 impl Caller {
     fn new(user_id: &str, access: AccessToken) -> Self {
-        Self {
-            user_id: user_id.into(),
-            access,
-        }
+        Self { user_id: user_id.into(), access }
     }
 }
 

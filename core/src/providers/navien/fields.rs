@@ -94,11 +94,9 @@ impl<'a> Tokens<'a> {
         let session_token = self.session_token.or(&self.session_token_);
         match (access_key_id, secret_key, session_token) {
             (None, None, None) => Aws::Absent,
-            (Some(access_key_id), Some(secret_key), Some(session_token)) => Aws::Complete(AwsParts {
-                access_key_id,
-                secret_key,
-                session_token,
-            }),
+            (Some(access_key_id), Some(secret_key), Some(session_token)) => {
+                Aws::Complete(AwsParts { access_key_id, secret_key, session_token })
+            }
             _ => Aws::Incomplete,
         }
     }

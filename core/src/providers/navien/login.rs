@@ -38,10 +38,7 @@ impl Login {
         if password.expose().is_empty() {
             return Err(InvalidLogin::NoPassword);
         }
-        Ok(Self {
-            email: email.into(),
-            password,
-        })
+        Ok(Self { email: email.into(), password })
     }
 
     /// The e-mail address, which is also the service's user id.
@@ -58,9 +55,7 @@ impl Login {
 /// The e-mail address, masked, and nothing else.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login")
-            .field("email", &masked(&self.email))
-            .finish_non_exhaustive()
+        f.debug_struct("Login").field("email", &masked(&self.email)).finish_non_exhaustive()
     }
 }
 

@@ -104,10 +104,7 @@ pub enum Rung {
 /// The service's production address.
 impl Default for Navien {
     fn default() -> Self {
-        Self {
-            base: BaseUrl::from_static(BASE_URL),
-            authorization: Authorization::default(),
-        }
+        Self { base: BaseUrl::from_static(BASE_URL), authorization: Authorization::default() }
     }
 }
 
@@ -115,10 +112,7 @@ impl Navien {
     /// At another address: a proxy, an emulator. With or without a slash at its end; https, or http to this
     /// machine.
     pub fn new(base_url: &str) -> Result<Self, InvalidUrl> {
-        Ok(Self {
-            base: BaseUrl::parse(base_url)?,
-            authorization: Authorization::default(),
-        })
+        Ok(Self { base: BaseUrl::parse(base_url)?, authorization: Authorization::default() })
     }
 
     /// With another form of the `authorization` header in API calls. Renewals always send the token alone: that
@@ -245,11 +239,7 @@ impl Provider for Navien {
 /// an e-mail address has only the login to tell.
 fn user_id<'a>(login: Option<&'a Login>, have: &'a Credentials) -> Option<&'a str> {
     let known = have.account().user_id.as_str();
-    if known.is_empty() {
-        login.map(Login::email)
-    } else {
-        Some(known)
-    }
+    if known.is_empty() { login.map(Login::email) } else { Some(known) }
 }
 
 #[cfg(test)]

@@ -125,9 +125,7 @@ fn by_code(headers: &HeaderMap, head: &Head<'_>, asked: Asked, now: Now) -> Opti
 /// The rest: a 4xx, or a code that is no success.
 fn by_words(status: StatusCode, head: &Head<'_>, body: Seen, asked: Asked) -> ServiceErrorKind {
     if body == Seen::Page {
-        return ServiceErrorKind::Malformed {
-            what: "a web page in place of JSON",
-        };
+        return ServiceErrorKind::Malformed { what: "a web page in place of JSON" };
     }
     if let Some(kind) = about_account(head, asked) {
         return kind;
@@ -148,16 +146,9 @@ fn by_words(status: StatusCode, head: &Head<'_>, body: Seen, asked: Asked) -> Se
 /// What the words say about the account itself.
 fn about_account(head: &Head<'_>, asked: Asked) -> Option<ServiceErrorKind> {
     let message = head.message()?;
-    let account = || {
-        ["user", "account", "member", "email"]
-            .iter()
-            .any(|word| has(message, word))
-    };
-    let missing = || {
-        ["not found", "not_found", "notfound", "not exist", "not_exist"]
-            .iter()
-            .any(|words| has(message, words))
-    };
+    let account = || ["user", "account", "member", "email"].iter().any(|word| has(message, word));
+    let missing =
+        || ["not found", "not_found", "notfound", "not exist", "not_exist"].iter().any(|words| has(message, words));
     if has(message, "locked") && !has(message, "blocked") {
         return Some(ServiceErrorKind::AccountLocked);
     }
@@ -172,9 +163,7 @@ fn about_account(head: &Head<'_>, asked: Asked) -> Option<ServiceErrorKind> {
 
 /// Whether `text` has `word`, which is in lower case, in it, in any case.
 fn has(text: &str, word: &str) -> bool {
-    text.as_bytes()
-        .windows(word.len())
-        .any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+    text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn is_page(body: &[u8]) -> bool {

@@ -30,18 +30,13 @@ struct User<'a> {
 impl Navien {
     /// `POST /user/sign-in`. Read the answer with [`parse_sign_in`](super::parse_sign_in).
     pub fn sign_in_request(&self, login: &Login) -> Request {
-        let body = SignIn {
-            user_id: login.email(),
-            password: login.password().expose(),
-        };
+        let body = SignIn { user_id: login.email(), password: login.password().expose() };
         json_request(self.base.join("/user/sign-in"), &body)
     }
 
     /// `POST /auth/refresh`. Read the answer with [`parse_refresh`](super::parse_refresh).
     pub fn refresh_request(&self, refresh_token: &Secret) -> Request {
-        let body = Refresh {
-            refresh_token: refresh_token.expose(),
-        };
+        let body = Refresh { refresh_token: refresh_token.expose() };
         json_request(self.base.join("/auth/refresh"), &body)
     }
 

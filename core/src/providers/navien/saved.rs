@@ -72,6 +72,7 @@ fn read_python(saved: &[u8], now: Now) -> Result<Credentials, SavedError> {
             user_id: beside.email.get().unwrap_or_default().trim().to_owned(),
             ..Account::default()
         }),
+        ..Grant::default()
     };
     Credentials::from_grant(grant, None).ok_or(malformed("no access token"))
 }

@@ -41,20 +41,14 @@ fn session_refresh(response: &Response) -> Result<Grant, ServiceError> {
 /// What both parsers make of a failure: on a sign-in, on a renewal.
 fn kinds(status: u16, body: &str) -> [ServiceErrorKind; 2] {
     let response = answer(status, body);
-    [
-        sign_in(&response).unwrap_err().kind(),
-        refresh(&response).unwrap_err().kind(),
-    ]
+    [sign_in(&response).unwrap_err().kind(), refresh(&response).unwrap_err().kind()]
 }
 
 fn credentials(user_id: &str, refresh_token: Option<&str>) -> Credentials {
     let grant = Grant {
         access: Some(AccessToken::new("Bearer", "ey.access", Term::unknown(now(0))).unwrap()),
         refresh_token: refresh_token.map(Secret::from),
-        account: Some(Account {
-            user_id: user_id.to_owned(),
-            ..Account::default()
-        }),
+        account: Some(Account { user_id: user_id.to_owned(), ..Account::default() }),
         ..Grant::default()
     };
     Credentials::from_grant(grant, None).unwrap()
@@ -71,15 +65,9 @@ const FAILED: [ServiceErrorKind; 2] = [ServiceErrorKind::Service; 2];
 
 #[test]
 fn the_addresses_of_this_crate_pass_their_own_checks() {
-    assert_eq!(
-        Navien::default().base_url(),
-        Navien::new(&format!("{BASE_URL}/")).unwrap().base_url()
-    );
+    assert_eq!(Navien::default().base_url(), Navien::new(&format!("{BASE_URL}/")).unwrap().base_url());
     #[cfg(feature = "aws")]
-    assert_eq!(
-        Navien::mqtt(),
-        crate::aws::Mqtt::new(MQTT_ENDPOINT, MQTT_REGION).unwrap()
-    );
+    assert_eq!(Navien::mqtt(), crate::aws::Mqtt::new(MQTT_ENDPOINT, MQTT_REGION).unwrap());
 }
 
 #[test]
@@ -104,14 +92,8 @@ fn requests_carry_the_secret_in_the_body_or_a_sensitive_header() {
     assert!(!request.http.headers().contains_key("authorization"));
 
     for (request, path) in [
-        (
-            navien.session_refresh_request(EMAIL, &access),
-            "/api/auth/session/refresh",
-        ),
-        (
-            navien.secured_sign_in_request(EMAIL, &access),
-            "/api/user/secured-sign-in",
-        ),
+        (navien.session_refresh_request(EMAIL, &access), "/api/auth/session/refresh"),
+        (navien.secured_sign_in_request(EMAIL, &access), "/api/user/secured-sign-in"),
     ] {
         assert_eq!(request.http.uri().path(), path);
         assert_eq!(body(&request), json!({"userId": EMAIL}));
@@ -157,9 +139,7 @@ fn a_rung_needs_what_it_takes() {
         assert!(begins(rung, Some(&login), Some(&credentials("", None))));
     }
     // The one that the access token is of, where both are known.
-    let mut exchange = navien
-        .begin(Rung::SessionRefresh, Some(&login), Some(&credentials(EMAIL, None)))
-        .unwrap();
+    let mut exchange = navien.begin(Rung::SessionRefresh, Some(&login), Some(&credentials(EMAIL, None))).unwrap();
     assert_eq!(body(&exchange.start(now(0))), json!({"userId": EMAIL}));
     assert!(navien.sign_out(&credentials(EMAIL, Some("r"))).is_none());
 }
@@ -171,12 +151,8 @@ fn lifetimes_run_from_the_moment_of_sending() {
     let mut exchange = Navien::default().refresh(&Secret::from("r-1"));
     exchange.start(now(100));
     let data = json!({"accessToken": "ey.2", "authenticationExpiresIn": 60});
-    let step = exchange
-        .receive(answer(200, envelope(200, "", data)), now(125))
-        .unwrap();
-    let Step::Done(grant) = step else {
-        panic!("another request")
-    };
+    let step = exchange.receive(answer(200, envelope(200, "", data)), now(125)).unwrap();
+    let Step::Done(grant) = step else { panic!("another request") };
     let term = *grant.access.unwrap().term();
     assert_eq!(term.issued_at(), now(100).wall);
     assert_eq!(term.deadline().unwrap().monotonic, now(160).monotonic);
@@ -188,15 +164,10 @@ fn an_exchange_hides_what_it_sends() {
     for exchange in [
         Navien::default().sign_in(&login),
         Navien::default().refresh(&Secret::from("hunter2")),
-        Navien::default()
-            .begin(Rung::SessionRefresh, None, Some(&credentials(EMAIL, None)))
-            .unwrap(),
+        Navien::default().begin(Rung::SessionRefresh, None, Some(&credentials(EMAIL, None))).unwrap(),
     ] {
         let shown = format!("{exchange:?}");
-        assert!(
-            !shown.contains("hunter2") && !shown.contains("ey.access") && !shown.contains(EMAIL),
-            "{shown}"
-        );
+        assert!(!shown.contains("hunter2") && !shown.contains("ey.access") && !shown.contains(EMAIL), "{shown}");
     }
 }
 
@@ -208,13 +179,8 @@ fn an_error_repeats_no_secret_that_the_service_echoes() {
     let error = exchange.receive(answer(200, told), now(1)).unwrap_err();
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains("hunter2") && !shown.contains(EMAIL), "{shown}");
-    let Error::Service(error) = error else {
-        panic!("{error}")
-    };
-    assert_eq!(
-        (error.kind(), error.code()),
-        (ServiceErrorKind::InvalidCredentials, Some("401"))
-    );
+    let Error::Service(error) = error else { panic!("{error}") };
+    assert_eq!((error.kind(), error.code()), (ServiceErrorKind::InvalidCredentials, Some("401")));
 }
 
 // -- Refusals.
@@ -247,11 +213,9 @@ fn what_is_said_about_the_account_is_told_apart() {
         let body = envelope(code, msg, Value::Null);
         assert_eq!(kinds(status, &body), [ServiceErrorKind::AccountLocked; 2], "{msg}");
     }
-    for (status, code, msg) in [
-        (401, 401, "USER_NOT_FOUND"),
-        (404, 404, "User not found"),
-        (200, 404, "This account does not exist"),
-    ] {
+    for (status, code, msg) in
+        [(401, 401, "USER_NOT_FOUND"), (404, 404, "User not found"), (200, 404, "This account does not exist")]
+    {
         let body = envelope(code, msg, Value::Null);
         let [at_sign_in, at_refresh] = kinds(status, &body);
         assert_eq!(at_sign_in, ServiceErrorKind::UserNotFound, "{msg}");
@@ -273,10 +237,7 @@ fn a_failing_service_refuses_nobody_whatever_it_says() {
         assert_eq!(kinds(status, &body), FAILED, "{status} {body}");
     }
     for (status, code) in [(429, 401), (200, 429), (401, 429)] {
-        assert_eq!(
-            kinds(status, &invalid(code)),
-            [ServiceErrorKind::RateLimited { retry_after: None }; 2]
-        );
+        assert_eq!(kinds(status, &invalid(code)), [ServiceErrorKind::RateLimited { retry_after: None }; 2]);
     }
 }
 
@@ -284,9 +245,7 @@ fn a_failing_service_refuses_nobody_whatever_it_says() {
 fn retry_after_is_obeyed_under_http_200_too() {
     for (status, code) in [(429, 429), (200, 429), (503, 503), (200, 503)] {
         let mut response = answer(status, envelope(code, "slow down", Value::Null));
-        response
-            .headers_mut()
-            .insert("retry-after", HeaderValue::from_static("7"));
+        response.headers_mut().insert("retry-after", HeaderValue::from_static("7"));
         let error = Error::from(refresh(&response).unwrap_err());
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)), "{status} {code}");
         assert_eq!(error.verdict(), Verdict::Unprocessed);
@@ -304,21 +263,14 @@ fn a_missing_endpoint_is_left_out_for_good() {
         (501, String::new()),
         (200, envelope(404, "Not Found", Value::Null)),
     ] {
-        assert_eq!(
-            kinds(status, &body),
-            [ServiceErrorKind::Unsupported; 2],
-            "{status} {body}"
-        );
+        assert_eq!(kinds(status, &body), [ServiceErrorKind::Unsupported; 2], "{status} {body}");
     }
 }
 
 #[test]
 fn a_403_without_a_reason_refuses_no_login() {
     let body = envelope(403, "FORBIDDEN", Value::Null);
-    assert_eq!(
-        kinds(403, &body),
-        [ServiceErrorKind::Service, ServiceErrorKind::RefreshRefused]
-    );
+    assert_eq!(kinds(403, &body), [ServiceErrorKind::Service, ServiceErrorKind::RefreshRefused]);
     let gateway = json!({"message": "Forbidden"}).to_string();
     assert_eq!(kinds(403, &gateway), FAILED);
 }
@@ -329,10 +281,7 @@ fn other_codes_are_failures_of_the_service() {
         (400, envelope(400, "BAD_REQUEST", Value::Null)),
         (400, envelope(200, "SUCCESS", Value::Null)),
         (409, String::new()),
-        (
-            200,
-            json!({"code": "OK", "data": {"token": {"accessToken": "ey.1"}}}).to_string(),
-        ),
+        (200, json!({"code": "OK", "data": {"token": {"accessToken": "ey.1"}}}).to_string()),
         (200, json!({"code": -1, "data": "x"}).to_string()),
         (200, json!({"code": 0, "data": [1]}).to_string()),
     ] {
@@ -354,10 +303,7 @@ fn pages_and_torn_bodies_are_never_refusals() {
         (307, r#"{"code":401}"#),
     ] {
         for kind in kinds(status, body) {
-            assert!(
-                matches!(kind, ServiceErrorKind::Malformed { .. }),
-                "{status} {body}: {kind:?}"
-            );
+            assert!(matches!(kind, ServiceErrorKind::Malformed { .. }), "{status} {body}: {kind:?}");
         }
     }
 }
