@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use perennial_core::adapter::{self, BoxFuture, CannotSpawn, Host, Setup, SystemClock};
-use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportErrorKind};
+use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError};
 
 use crate::handle::Handle;
 use crate::park::{block_on, sleep};
@@ -29,9 +29,7 @@ impl Client {
 
     /// Over a transport of your own. It is shared and never closed here.
     pub fn over(transport: impl Transport) -> Self {
-        Self {
-            transport: Arc::new(transport),
-        }
+        Self { transport: Arc::new(transport) }
     }
 
     /// A session that holds valid credentials: restored or signed in, or the error that stands in the way.
@@ -129,7 +127,7 @@ impl Promise {
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        let error = TransportError::new(TransportErrorKind::MaybeSent).with_source("the request was given up");
+        let error = TransportError::maybe_sent("the request was given up");
         self.0.set(Err(error));
     }
 }

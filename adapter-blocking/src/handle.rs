@@ -38,8 +38,7 @@ impl<P: Provider> Handle<P> {
 
     /// As [`credentials`](Self::credentials), valid for this need.
     pub fn credentials_for(&self, need: Need) -> Result<Current, Error> {
-        self.current(need)
-            .map_or_else(|| block_on(self.0.credentials_for(need)), Ok)
+        self.current(need).map_or_else(|| block_on(self.0.credentials_for(need)), Ok)
     }
 
     /// As [`credentials_for`](Self::credentials_for), with at least this much life left: renewed first if need
@@ -133,10 +132,7 @@ pub struct Changes<P: Provider>(adapter::Changes<P>);
 impl<P: Provider> Changes<P> {
     /// Waits for an issue that this has not yet told of. Several while nobody looked are one. Ends with an error
     /// only when the session is closed: failures pass, and a sign-out may be followed by a sign-in.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "the same name as in perennial-hyper; it ends with a reason"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "the same name as in perennial-hyper; it ends with a reason")]
     pub fn next(&mut self) -> Result<Current, Error> {
         block_on(self.0.next())
     }

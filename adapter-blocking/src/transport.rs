@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use log::{Level, log_enabled};
+use perennial_core::adapter::http::{HEAD_CAP, is_compressed, prepare_headers};
 use perennial_core::wire::{Body, BodyBuffer, BodyTooLarge, is_safe};
 use perennial_core::{Request, Response, TransportError, TransportErrorKind};
 use ureq::tls::TlsConfig;
@@ -49,9 +49,6 @@ struct Inner {
     user_agent: HeaderValue,
 }
 
-/// The largest head of an answer, in bytes.
-const HEAD_CAP: usize = 64 * 1024;
-
 impl HttpTransport {
     /// A transport that trusts Mozilla's root certificates.
     pub fn new() -> Self {
@@ -82,10 +79,10 @@ impl fmt::Debug for HttpTransport {
 impl Transport for HttpTransport {
     fn send(&self, request: Request) -> Result<Response, TransportError> {
         if !is_safe(request.http.uri()) {
-            return Err(not_sent("only https may leave this machine"));
+            return Err(TransportError::not_sent("only https may leave this machine"));
         }
         if logs_bytes() {
-            return Err(not_sent(
+            return Err(TransportError::not_sent(
                 "trace logs of ureq and ureq_proto would show secrets: lower their level",
             ));
         }
@@ -125,12 +122,7 @@ impl Inner {
 
     /// With the headers that are ours to set.
     fn prepare(&self, mut request: http::Request<Body>) -> http::Request<Body> {
-        let headers = request.headers_mut();
-        headers.remove(CONTENT_LENGTH);
-        headers.remove(TRANSFER_ENCODING);
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        prepare_headers(request.headers_mut(), &self.user_agent);
         request
     }
 }
@@ -155,12 +147,6 @@ fn exchange(agent: &Agent, request: http::Request<Body>, cap: usize) -> Result<R
     let mut buffer = BodyBuffer::new(cap);
     io::copy(&mut body.into_reader(), &mut buffer)?;
     Ok(Response::from_parts(head, buffer.finish()))
-}
-
-/// RFC 9110, section 12.5.3: we asked for `identity`, and a bomb need not be small.
-fn is_compressed(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
-    codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Whether ureq would log what it sends and receives.
@@ -197,16 +183,12 @@ impl Failure {
         let error = match self {
             Self::TooLarge => return TransportError::new(TransportErrorKind::TooLarge),
             Self::Compressed => {
-                return TransportError::new(TransportErrorKind::MaybeSent)
-                    .with_source("the answer is compressed, uninvited");
+                return TransportError::maybe_sent("the answer is compressed, uninvited");
             }
             Self::Http(error) => error,
         };
-        let failed = TransportError::new(if sent {
-            TransportErrorKind::MaybeSent
-        } else {
-            TransportErrorKind::NotSent
-        });
+        let failed =
+            TransportError::new(if sent { TransportErrorKind::MaybeSent } else { TransportErrorKind::NotSent });
         // Only what cannot quote the request or the answer is passed on.
         match error {
             ureq::Error::Io(error) => failed.with_source(error),
@@ -220,8 +202,4 @@ impl Failure {
             _ => failed,
         }
     }
-}
-
-fn not_sent(why: &'static str) -> TransportError {
-    TransportError::new(TransportErrorKind::NotSent).with_source(why)
 }

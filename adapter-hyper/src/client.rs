@@ -22,9 +22,7 @@ impl Client {
 
     /// Over a transport of your own. It is shared and never closed here.
     pub fn over(transport: impl Transport) -> Self {
-        Self {
-            transport: Arc::new(transport),
-        }
+        Self { transport: Arc::new(transport) }
     }
 
     /// A session that holds valid credentials: restored or signed in, or the error that stands in the way.

@@ -10,15 +10,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT,
-};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{HeaderValue, Method, Uri};
 use http_body::Body as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use perennial_core::adapter::http::{HEAD_CAP, is_compressed, prepare_headers};
 use perennial_core::wire::{Body, BodyBuffer, is_safe};
 use perennial_core::{Request, Response, TransportError, TransportErrorKind};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -53,9 +52,6 @@ struct Inner {
     connect_timeout: Duration,
     user_agent: HeaderValue,
 }
-
-/// The largest head of an answer, in bytes.
-const HEAD_CAP: usize = 64 * 1024;
 
 /// How many interim answers (1xx) may come before the answer.
 const MOST_INTERIM: usize = 100;
@@ -92,7 +88,7 @@ impl Transport for HttpTransport {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
             if Handle::try_current().is_err() {
-                return Err(not_sent("there is no tokio runtime here"));
+                return Err(TransportError::not_sent("there is no tokio runtime here"));
             }
             match timeout(request.timeout, inner.carry_out(request)).await {
                 Ok(outcome) => outcome,
@@ -106,7 +102,7 @@ impl Inner {
     async fn carry_out(&self, request: Request) -> Result<Response, TransportError> {
         let uri = request.http.uri().clone();
         if !is_safe(&uri) {
-            return Err(not_sent("only https may leave this machine"));
+            return Err(TransportError::not_sent("only https may leave this machine"));
         }
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let is_tls = uri.scheme_str() == Some("https");
@@ -115,14 +111,10 @@ impl Inner {
         let (limit, cap) = (request.timeout, request.body_cap);
 
         if is_tls {
-            let stream = self
-                .within_connect_timeout(limit, self.connect_tls(host, port, limit))
-                .await?;
+            let stream = self.within_connect_timeout(limit, self.connect_tls(host, port, limit)).await?;
             exchange(stream, head_and_body, cap).await
         } else {
-            let stream = self
-                .within_connect_timeout(limit, self.connect(host, port, limit))
-                .await?;
+            let stream = self.within_connect_timeout(limit, self.connect(host, port, limit)).await?;
             exchange(stream, head_and_body, cap).await
         }
     }
@@ -143,20 +135,11 @@ impl Inner {
             parts.uri = Uri::from(path);
         }
         parts.version = http::Version::HTTP_11;
-        parts.headers.remove(CONTENT_LENGTH);
-        parts.headers.remove(TRANSFER_ENCODING);
+        prepare_headers(&mut parts.headers, &self.user_agent);
         if wants_body && body.as_ref().is_empty() {
             // RFC 9110, section 8.6: an empty body is announced where the method means one. hyper leaves it out.
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        parts
-            .headers
-            .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        parts
-            .headers
-            .entry(USER_AGENT)
-            .or_insert_with(|| self.user_agent.clone());
         http::Request::from_parts(parts, Full::new(body.bytes()))
     }
 
@@ -167,13 +150,11 @@ impl Inner {
         connecting: impl Future<Output = io::Result<S>>,
     ) -> Result<S, TransportError> {
         let connected = if self.connect_timeout < limit {
-            timeout(self.connect_timeout, connecting)
-                .await
-                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            timeout(self.connect_timeout, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         } else {
             connecting.await
         };
-        connected.map_err(not_sent)
+        connected.map_err(TransportError::not_sent)
     }
 
     async fn connect_tls(
@@ -198,9 +179,7 @@ impl Inner {
                 connecting.await
             } else {
                 let share = until.saturating_duration_since(Instant::now()) / left;
-                timeout(share, connecting)
-                    .await
-                    .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+                timeout(share, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             };
             match connected {
                 Ok(stream) => {
@@ -228,11 +207,11 @@ where
         .max_buf_size(HEAD_CAP)
         .handshake(TokioIo::new(stream))
         .await
-        .map_err(not_sent)?;
+        .map_err(TransportError::not_sent)?;
     let mut answer = pin!(async move {
-        let (head, body) = sender.send_request(request).await.map_err(maybe_sent)?.into_parts();
+        let (head, body) = sender.send_request(request).await.map_err(TransportError::maybe_sent)?.into_parts();
         if is_compressed(&head.headers) {
-            return Err(maybe_sent("the answer is compressed, uninvited"));
+            return Err(TransportError::maybe_sent("the answer is compressed, uninvited"));
         }
         Ok(Response::from_parts(head, read(body, cap).await?))
     });
@@ -245,7 +224,7 @@ where
             connection.set(None);
         }
         if interim.load(Ordering::Relaxed) > MOST_INTERIM {
-            return Poll::Ready(Err(maybe_sent("there are too many interim answers")));
+            return Poll::Ready(Err(TransportError::maybe_sent("there are too many interim answers")));
         }
         answer.as_mut().poll(cx)
     })
@@ -260,23 +239,9 @@ async fn read(mut body: Incoming, cap: usize) -> Result<Body, TransportError> {
     }
     let mut buffer = BodyBuffer::new(cap);
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        if let Ok(piece) = frame.map_err(maybe_sent)?.into_data() {
+        if let Ok(piece) = frame.map_err(TransportError::maybe_sent)?.into_data() {
             buffer.push(&piece).map_err(|_| too_large())?;
         }
     }
     Ok(buffer.finish())
-}
-
-/// RFC 9110, section 12.5.3: we asked for `identity`, and a bomb need not be small.
-fn is_compressed(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
-    codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
-fn not_sent(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TransportError {
-    TransportError::new(TransportErrorKind::NotSent).with_source(source)
-}
-
-fn maybe_sent(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TransportError {
-    TransportError::new(TransportErrorKind::MaybeSent).with_source(source)
 }

@@ -3,11 +3,7 @@
 //! ```sh
 //! cargo run -p perennial-core --example by_hand
 //! ```
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "this is the part that does the I/O"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the part that does the I/O")]
 
 use std::error::Error;
 use std::io::{Read, Write};
@@ -24,12 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let provider = Navien::new(&service.navien_url())?;
     let login = Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD)?;
     let start = Instant::now();
-    let now = || {
-        Now::new(
-            Timestamp::from(time::OffsetDateTime::from(SystemTime::now())),
-            start.elapsed(),
-        )
-    };
+    let now = || Now::new(Timestamp::from(time::OffsetDateTime::from(SystemTime::now())), start.elapsed());
 
     let mut session = Session::new(provider, login, Policy::default(), 1);
     session.demand(Need::Access, now());
@@ -44,13 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             Output::Sleep(wake) => break wake,
         }
     };
-    let credentials = session
-        .credentials(Need::Access, now())
-        .ok_or("the service granted nothing")?;
-    println!(
-        "signed in as {}; asleep until {wake:?}",
-        credentials.account().full_name()
-    );
+    let credentials = session.credentials(Need::Access, now()).ok_or("the service granted nothing")?;
+    println!("signed in as {}; asleep until {wake:?}", credentials.account().full_name());
     Ok(())
 }
 
@@ -63,35 +49,20 @@ fn send(request: &Request) -> Result<Response, TransportError> {
 
     let mut stream = TcpStream::connect(authority).map_err(not_sent)?;
     let _ = stream.set_read_timeout(Some(request.timeout));
-    let mut text = format!(
-        "{} {} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n",
-        head.method(),
-        head.uri().path()
-    );
+    let mut text =
+        format!("{} {} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n", head.method(), head.uri().path());
     text += &format!("content-length: {}\r\n", body.len());
     for (name, value) in head.headers() {
         text += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
     }
-    stream
-        .write_all(text.as_bytes())
-        .and_then(|()| stream.write_all(b"\r\n"))
-        .map_err(maybe_sent)?;
+    stream.write_all(text.as_bytes()).and_then(|()| stream.write_all(b"\r\n")).map_err(maybe_sent)?;
     stream.write_all(body).map_err(maybe_sent)?;
 
     let mut answer = Vec::new();
-    stream
-        .take(request.body_cap as u64)
-        .read_to_end(&mut answer)
-        .map_err(maybe_sent)?;
+    stream.take(request.body_cap as u64).read_to_end(&mut answer).map_err(maybe_sent)?;
     let torn = || TransportError::new(TransportErrorKind::MaybeSent).with_source("the answer is torn");
-    let end = answer
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .ok_or_else(torn)?;
-    let status = answer
-        .get(9..12)
-        .and_then(|status| std::str::from_utf8(status).ok())
-        .ok_or_else(torn)?;
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").ok_or_else(torn)?;
+    let status = answer.get(9..12).and_then(|status| std::str::from_utf8(status).ok()).ok_or_else(torn)?;
     let mut response = Response::new(answer[end + 4..].to_vec().into());
     *response.status_mut() = status.parse().map_err(|_| torn())?;
     Ok(response)

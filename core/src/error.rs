@@ -140,13 +140,7 @@ pub enum ServiceErrorKind {
 impl ServiceError {
     /// A failure of this kind, with nothing more known.
     pub fn new(kind: ServiceErrorKind) -> Self {
-        Self {
-            kind,
-            status: None,
-            code: None,
-            message: None,
-            retry_at: None,
-        }
+        Self { kind, status: None, code: None, message: None, retry_at: None }
     }
 
     /// An answer that could not be understood.
@@ -289,11 +283,17 @@ pub enum TransportErrorKind {
 impl TransportError {
     /// A failure of this kind.
     pub fn new(kind: TransportErrorKind) -> Self {
-        Self {
-            kind,
-            source: None,
-            retry_at: None,
-        }
+        Self { kind, source: None, retry_at: None }
+    }
+
+    /// Provably nothing was sent, because of this.
+    pub fn not_sent(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::new(TransportErrorKind::NotSent).with_source(source)
+    }
+
+    /// It may have been sent, and failed because of this.
+    pub fn maybe_sent(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::new(TransportErrorKind::MaybeSent).with_source(source)
     }
 
     /// With what caused it. Its text must hold no secret: it is shown.
@@ -371,27 +371,15 @@ mod tests {
             .with_code("E\u{1b}[31m1")
             .with_message(&format!(" no\r\n{} ", "é".repeat(500)));
         assert_eq!(error.message().unwrap().chars().count(), 200);
-        assert!(
-            error
-                .to_string()
-                .starts_with("the service failed (HTTP 502) [E[31m1]: noéé")
-        );
-        assert_eq!(
-            ServiceError::new(ServiceErrorKind::Service)
-                .with_message("\n")
-                .message(),
-            None
-        );
+        assert!(error.to_string().starts_with("the service failed (HTTP 502) [E[31m1]: noéé"));
+        assert_eq!(ServiceError::new(ServiceErrorKind::Service).with_message("\n").message(), None);
     }
 
     #[test]
     fn display_and_source_do_not_repeat_each_other() {
         let error = TransportError::new(TransportErrorKind::NotSent).with_source("connection refused");
         assert_eq!(error.to_string(), "the service could not be reached");
-        assert_eq!(
-            std::error::Error::source(&error).unwrap().to_string(),
-            "connection refused"
-        );
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "connection refused");
     }
 
     #[test]

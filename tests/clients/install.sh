@@ -23,3 +23,4 @@ python() { # NAME: a virtual environment with the pinned requirements of clients
 
 mkdir -p "$place"
 python navien
+python botocore

@@ -76,9 +76,7 @@ impl HttpTransportBuilder {
         // ureq leaves out in silence what it cannot read: look first.
         let mut roots = RootCertStore::empty();
         for certificate in &given {
-            roots
-                .add(certificate.clone())
-                .map_err(|error| InvalidRoots(Some(error)))?;
+            roots.add(certificate.clone()).map_err(|error| InvalidRoots(Some(error)))?;
         }
         if roots.is_empty() {
             return Err(InvalidRoots(None));

@@ -25,10 +25,7 @@ impl Connector for WatchedConnector {
 
     fn connect(&self, details: &ConnectionDetails, chained: Option<()>) -> Result<Option<Watched>, Error> {
         let connected = self.inner.connect(details, chained)?;
-        Ok(connected.map(|inner| Watched {
-            inner,
-            sent: Arc::clone(&self.sent),
-        }))
+        Ok(connected.map(|inner| Watched { inner, sent: Arc::clone(&self.sent) }))
     }
 }
 

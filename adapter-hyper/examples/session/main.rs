@@ -32,12 +32,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let args = match Args::parse(std::env::args().skip(1))? {
-        Some(args) => args,
-        None => {
-            print!("{}", args::HELP);
-            return Ok(());
-        }
+    let Some(args) = Args::parse(std::env::args().skip(1))? else {
+        print!("{}", args::HELP);
+        return Ok(());
     };
     let given = |name| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
     match (given("NAVIEN_EMAIL"), given("NAVIEN_PASSWORD")) {

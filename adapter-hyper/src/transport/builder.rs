@@ -84,9 +84,7 @@ impl HttpTransportBuilder {
     }
 
     pub(super) fn trusting_mozilla(self) -> HttpTransport {
-        self.trusting(RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        })
+        self.trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
     }
 
     fn trusting(self, roots: RootCertStore) -> HttpTransport {

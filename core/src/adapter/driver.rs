@@ -11,7 +11,7 @@ use tracing::{Instrument, Span, debug, debug_span, info, warn};
 
 use super::BoxFuture;
 use super::shared::Shared;
-use crate::error::{TransportError, TransportErrorKind};
+use crate::error::TransportError;
 use crate::exchange::{Provider, Request, RequestId, Response};
 use crate::session::{Event, Input, Output, Wake};
 
@@ -39,7 +39,7 @@ impl<P: Provider> Seat<P> {
 impl<P: Provider> Drop for Seat<P> {
     fn drop(&mut self) {
         if let Some(flight) = self.flight.take() {
-            let error = TransportError::new(TransportErrorKind::MaybeSent).with_source("the request was given up");
+            let error = TransportError::maybe_sent("the request was given up");
             self.shared.with(|session, now| session.handle_input(Input::Failed(flight.id, error), now));
         }
         self.shared.driver_left();

@@ -9,10 +9,10 @@ use tracing::Instrument;
 use super::driver::wait_span;
 use super::shared::Shared;
 use super::view::{Current, View};
-use crate::credentials::{Account, Credentials, Generation, Grant, Need, Saved};
+use crate::credentials::{Account, Credentials, Generation, Grant, Need, Saved, Term};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
-use crate::session::State;
+use crate::session::{Session, State};
 
 /// A session that is kept alive. Cheap to clone, shared by any number of tasks and threads; the last clone
 /// dropped ends the work. Its futures need no particular runtime.
@@ -75,14 +75,14 @@ impl<P: Provider> Handle<P> {
     /// be. An error where the service's credentials never live that long.
     pub async fn credentials_with(&self, need: Need, min_remaining: Duration) -> Result<Current, Error> {
         let enough = |held: &Credentials| {
-            let left = held.term(need).and_then(|term| term.deadline());
+            let left = held.term(need).and_then(Term::deadline);
             left.is_none_or(|left| left.remaining(self.shared().clock.now()) >= min_remaining)
         };
         let current = self.credentials_for(need).await?;
         if enough(&current) {
             return Ok(current);
         }
-        let lifetime = current.term(need).and_then(|term| term.lifetime());
+        let lifetime = current.term(need).and_then(Term::lifetime);
         if lifetime.is_some_and(|lifetime| lifetime < min_remaining) {
             return Err(SessionError::LifetimeTooShort.into());
         }
@@ -152,7 +152,7 @@ impl<P: Provider> Handle<P> {
     /// Signs out: credentials are gone when this is called; the service has been told, as far as it can be, when
     /// it ends. Stays signed out until [`sign_in`](Self::sign_in).
     pub async fn sign_out(&self) -> Result<(), Error> {
-        self.shared().command(|session, now| session.sign_out(now));
+        self.shared().command(Session::sign_out);
         self.shared().until(|view| (!view.signing_out || view.closed).then_some(())).await
     }
 

@@ -7,6 +7,7 @@
 mod clock;
 mod driver;
 mod handle;
+pub mod http;
 mod setup;
 mod shared;
 mod view;

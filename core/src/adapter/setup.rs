@@ -1,6 +1,6 @@
 //! What a session is made of.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ impl<P: Provider> Setup<P> {
 
     /// The session, not yet asked for anything. Fails where a saved session cannot be taken up.
     pub fn build(self, host: Arc<dyn Host>) -> Result<Handle<P>, Error> {
-        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(()));
+        let seed = self.seed.unwrap_or_else(any_seed);
         let mut session = Session::new(self.provider, self.login, self.policy, seed);
         if let Some(saved) = self.saved.map(zeroize::Zeroizing::new) {
             let now = self.clock.now();
@@ -103,6 +103,12 @@ impl<P: Provider> Setup<P> {
         }
         Ok(Handle::new(Shared::new(session, self.clock, host, self.listener)))
     }
+}
+
+/// The standard library's only source of randomness. It spreads load and keeps no secret.
+#[expect(clippy::disallowed_types, reason = "an adapter may be random; the core gets the seed")]
+fn any_seed() -> u64 {
+    std::hash::RandomState::new().hash_one(())
 }
 
 impl<P: Provider> std::fmt::Debug for Setup<P> {
