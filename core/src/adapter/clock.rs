@@ -20,6 +20,11 @@ pub trait Clock: Send + Sync + 'static {
     fn watch(&self, sleeper: &Waker) {
         let _ = sleeper;
     }
+
+    /// How often it was moved by hand: a sleeper that sees another number than before looks at the time again.
+    fn moves(&self) -> u64 {
+        0
+    }
 }
 
 /// The system's clocks.
@@ -75,6 +80,7 @@ mod manual {
     #[derive(Debug, Default)]
     struct State {
         now: Now,
+        moves: u64,
         sleepers: Vec<Waker>,
     }
 
@@ -82,7 +88,7 @@ mod manual {
         /// Starts here.
         pub fn at(wall: Timestamp) -> Self {
             let now = Now::new(wall, Duration::from_secs(1));
-            Self(Arc::new(Mutex::new(State { now, sleepers: Vec::new() })))
+            Self(Arc::new(Mutex::new(State { now, ..State::default() })))
         }
 
         /// Time passes, on both clocks.
@@ -104,6 +110,7 @@ mod manual {
             let sleepers = {
                 let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
                 state.now = change(state.now);
+                state.moves += 1;
                 std::mem::take(&mut state.sleepers)
             };
             sleepers.into_iter().for_each(Waker::wake);
@@ -120,6 +127,10 @@ mod manual {
             if !state.sleepers.iter().any(|known| known.will_wake(sleeper)) {
                 state.sleepers.push(sleeper.clone());
             }
+        }
+
+        fn moves(&self) -> u64 {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).moves
         }
     }
 }

@@ -54,6 +54,7 @@ enum Turn {
 
 pub(super) async fn drive<P: Provider>(mut seat: Seat<P>) {
     loop {
+        let moves = seat.shared.clock.moves();
         let wake = seat.drain();
         if seat.shared.is_closed() {
             return;
@@ -62,7 +63,7 @@ pub(super) async fn drive<P: Provider>(mut seat: Seat<P>) {
             let left = wake.at.saturating_sub(seat.shared.clock.now().monotonic);
             seat.shared.host.sleep(left.min(LONGEST_SLEEP))
         });
-        let turn = poll_fn(|cx| seat.poll_turn(sleep.as_mut(), cx)).await;
+        let turn = poll_fn(|cx| seat.poll_turn(moves, sleep.as_mut(), cx)).await;
         seat.shared.with(|session, now| match turn {
             Turn::Reply(id, Ok(response)) => session.handle_input(Input::Response(id, response), now),
             Turn::Reply(id, Err(error)) => session.handle_input(Input::Failed(id, error), now),
@@ -98,7 +99,10 @@ impl<P: Provider> Seat<P> {
             path = uri.path()
         );
         span.in_scope(|| debug!("sending"));
-        Flight { id, answer: Box::pin(self.shared.host.send(request).instrument(span)) }
+        // Sent when it is first polled: where the transport panics there is a flight to give up by then.
+        let host = Arc::clone(&self.shared.host);
+        let answer = async move { host.send(request).await };
+        Flight { id, answer: Box::pin(answer.instrument(span)) }
     }
 
     fn report(&self, event: &Event) {
@@ -116,7 +120,7 @@ impl<P: Provider> Seat<P> {
         }
     }
 
-    fn poll_turn(&mut self, sleep: Option<&mut BoxFuture<()>>, cx: &mut Context<'_>) -> Poll<Turn> {
+    fn poll_turn(&mut self, moves: u64, sleep: Option<&mut BoxFuture<()>>, cx: &mut Context<'_>) -> Poll<Turn> {
         self.shared.clock.watch(cx.waker());
         if let Some(flight) = &mut self.flight
             && let Poll::Ready(answer) = flight.answer.as_mut().poll(cx)
@@ -125,7 +129,7 @@ impl<P: Provider> Seat<P> {
             self.flight = None;
             return Poll::Ready(Turn::Reply(id, answer));
         }
-        if self.shared.bell.poll(cx).is_ready() {
+        if self.shared.bell.poll(cx).is_ready() || self.shared.clock.moves() != moves {
             return Poll::Ready(Turn::Look);
         }
         if sleep.is_some_and(|sleep| Pin::new(sleep).poll(cx).is_ready()) {

@@ -1,0 +1,55 @@
+//! The tests that cross crates: the emulator on one side, both adapters on the other.
+//!
+//! A test is written once, against [`Subject`], and runs over `perennial-hyper` and `perennial-blocking`
+//! ([`both!`]). A [`World`] is an emulator and a clock that stands still until the test moves it: nothing here
+//! sleeps, and a day passes at once.
+//!
+//! ```
+//! use perennial_core::Need;
+//! use perennial_tests::{Hyper, Subject, World};
+//! use std::time::Duration;
+//!
+//! let world = World::new();
+//! let session: Hyper = world.connect();
+//! world.pass(Duration::from_secs(4000)); // on both sides
+//! let credentials = session.credentials(Need::Access).unwrap();
+//! assert!(world.accepts(Need::Access, &credentials));
+//! ```
+
+mod heard;
+mod leaks;
+mod subject;
+mod subjects;
+mod watch;
+mod world;
+
+pub use heard::Heard;
+pub use leaks::{Secrets, everything_said};
+pub use subject::{Issues, Link, Subject};
+pub use subjects::{Blocking, Hyper};
+pub use watch::{LONG, within};
+pub use world::{TIMEOUT, World, login};
+
+/// Runs each test over both adapters: `hyper::NAME` and `blocking::NAME`.
+#[macro_export]
+macro_rules! both {
+    ($($name:ident),* $(,)?) => {
+        mod hyper {
+            $(#[test]
+            fn $name() {
+                super::$name::<$crate::Hyper>();
+            })*
+        }
+        mod blocking {
+            $(#[test]
+            fn $name() {
+                super::$name::<$crate::Blocking>();
+            })*
+        }
+    };
+}
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,284 @@
+//! Both adapters as subjects.
+
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http::HeaderMap;
+use perennial_core::adapter::{Current, Setup};
+use perennial_core::providers::navien::{Login, Navien};
+use perennial_core::{Account, Credentials, Error, Need, Request, Response, Saved, State, TransportError};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::subject::{Issues, Link, Subject};
+
+/// `perennial-hyper`, on a runtime that all tests of a program share.
+#[derive(Clone)]
+pub struct Hyper(perennial_hyper::Handle<Navien>);
+
+/// `perennial-blocking`.
+#[derive(Clone)]
+pub struct Blocking(perennial_blocking::Handle<Navien>);
+
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(4).enable_all();
+        builder.build().expect("a runtime can be had")
+    })
+}
+
+fn kept(current: Result<Current, Error>) -> Result<Arc<Credentials>, Error> {
+    current.map(|current| current.to_arc())
+}
+
+impl Hyper {
+    /// The handle itself, for what only tasks can do.
+    pub fn handle(&self) -> &perennial_hyper::Handle<Navien> {
+        &self.0
+    }
+
+    /// What carries requests for this adapter.
+    pub fn client(link: Link) -> perennial_hyper::Client {
+        let mut transport = perennial_hyper::HttpTransport::builder();
+        if !link.root.is_empty() {
+            transport = transport.root_certificate_der(link.root);
+        }
+        perennial_hyper::Client::over(HyperLink {
+            before: link.before,
+            transport: transport.build().expect("the emulator's root is a certificate"),
+        })
+    }
+}
+
+struct HyperLink {
+    before: Arc<dyn Fn() + Send + Sync>,
+    transport: perennial_hyper::HttpTransport,
+}
+
+impl perennial_hyper::Transport for HyperLink {
+    fn send(&self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>> {
+        (self.before)();
+        self.transport.send(request)
+    }
+}
+
+impl Subject for Hyper {
+    const NAME: &'static str = "hyper";
+    type Changes = perennial_hyper::Changes<Navien>;
+
+    fn build(link: Link, setup: Setup<Navien>) -> Result<Self, Error> {
+        let _inside = runtime().enter();
+        Self::client(link).build(setup).map(Self)
+    }
+
+    fn connect(link: Link, setup: Setup<Navien>) -> Result<Self, Error> {
+        runtime().block_on(Self::client(link).connect(setup)).map(Self)
+    }
+
+    fn credentials(&self, need: Need) -> Result<Arc<Credentials>, Error> {
+        kept(runtime().block_on(self.0.credentials_for(need)))
+    }
+
+    fn credentials_with(&self, need: Need, min_remaining: Duration) -> Result<Arc<Credentials>, Error> {
+        kept(runtime().block_on(self.0.credentials_with(need, min_remaining)))
+    }
+
+    fn renew(&self, need: Need) -> Result<Arc<Credentials>, Error> {
+        kept(runtime().block_on(self.0.renew(need)))
+    }
+
+    fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error> {
+        kept(runtime().block_on(self.0.authorize(headers)))
+    }
+
+    fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
+        kept(runtime().block_on(self.0.sign_in(login)))
+    }
+
+    fn sign_out(&self) -> Result<(), Error> {
+        runtime().block_on(self.0.sign_out())
+    }
+
+    fn current(&self, need: Need) -> Option<Current> {
+        let _inside = runtime().enter();
+        self.0.current(need)
+    }
+
+    fn at_once(&self, need: Need) -> Option<Result<Current, Error>> {
+        match pin!(self.0.credentials_for(need)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        }
+    }
+
+    fn rejected(&self, need: Need, credentials: &Credentials) {
+        let _inside = runtime().enter();
+        self.0.rejected(need, credentials);
+    }
+
+    fn forget_login(&self) {
+        self.0.forget_login();
+    }
+
+    fn changes(&self, need: Need) -> Self::Changes {
+        self.0.changes(need)
+    }
+
+    fn state(&self) -> State {
+        self.0.state()
+    }
+
+    fn has_login(&self) -> bool {
+        self.0.has_login()
+    }
+
+    fn is_authenticated(&self) -> bool {
+        self.0.is_authenticated()
+    }
+
+    fn user_id(&self) -> Option<String> {
+        self.0.account().map(user_id)
+    }
+
+    fn export(&self) -> Option<Saved> {
+        self.0.export()
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?} {:#?}", self.0, self.0)
+    }
+}
+
+impl Issues for perennial_hyper::Changes<Navien> {
+    fn next(&mut self) -> Result<Arc<Credentials>, Error> {
+        kept(runtime().block_on(self.next()))
+    }
+}
+
+struct BlockingLink {
+    before: Arc<dyn Fn() + Send + Sync>,
+    transport: perennial_blocking::HttpTransport,
+}
+
+impl perennial_blocking::Transport for BlockingLink {
+    fn send(&self, request: Request) -> Result<Response, TransportError> {
+        (self.before)();
+        self.transport.send(request)
+    }
+}
+
+impl Blocking {
+    /// What carries requests for this adapter.
+    pub fn client(link: Link) -> perennial_blocking::Client {
+        let mut transport = perennial_blocking::HttpTransport::builder();
+        if !link.root.is_empty() {
+            transport = transport.root_certificate_der(link.root);
+        }
+        perennial_blocking::Client::over(BlockingLink {
+            before: link.before,
+            transport: transport.build().expect("the emulator's root is a certificate"),
+        })
+    }
+}
+
+impl Subject for Blocking {
+    const NAME: &'static str = "blocking";
+    type Changes = perennial_blocking::Changes<Navien>;
+
+    fn build(link: Link, setup: Setup<Navien>) -> Result<Self, Error> {
+        Self::client(link).build(setup).map(Self)
+    }
+
+    fn connect(link: Link, setup: Setup<Navien>) -> Result<Self, Error> {
+        Self::client(link).connect(setup).map(Self)
+    }
+
+    fn credentials(&self, need: Need) -> Result<Arc<Credentials>, Error> {
+        kept(self.0.credentials_for(need))
+    }
+
+    fn credentials_with(&self, need: Need, min_remaining: Duration) -> Result<Arc<Credentials>, Error> {
+        kept(self.0.credentials_with(need, min_remaining))
+    }
+
+    fn renew(&self, need: Need) -> Result<Arc<Credentials>, Error> {
+        kept(self.0.renew(need))
+    }
+
+    fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error> {
+        kept(self.0.authorize(headers))
+    }
+
+    fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
+        kept(self.0.sign_in(login))
+    }
+
+    fn sign_out(&self) -> Result<(), Error> {
+        self.0.sign_out()
+    }
+
+    fn current(&self, need: Need) -> Option<Current> {
+        self.0.current(need)
+    }
+
+    fn at_once(&self, need: Need) -> Option<Result<Current, Error>> {
+        Some(self.0.credentials_for(need))
+    }
+
+    fn rejected(&self, need: Need, credentials: &Credentials) {
+        self.0.rejected(need, credentials);
+    }
+
+    fn forget_login(&self) {
+        self.0.forget_login();
+    }
+
+    fn changes(&self, need: Need) -> Self::Changes {
+        self.0.changes(need)
+    }
+
+    fn state(&self) -> State {
+        self.0.state()
+    }
+
+    fn has_login(&self) -> bool {
+        self.0.has_login()
+    }
+
+    fn is_authenticated(&self) -> bool {
+        self.0.is_authenticated()
+    }
+
+    fn user_id(&self) -> Option<String> {
+        self.0.account().map(user_id)
+    }
+
+    fn export(&self) -> Option<Saved> {
+        self.0.export()
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?} {:#?}", self.0, self.0)
+    }
+}
+
+impl Issues for perennial_blocking::Changes<Navien> {
+    fn next(&mut self) -> Result<Arc<Credentials>, Error> {
+        kept(self.next())
+    }
+}
+
+fn user_id(account: Account) -> String {
+    account.user_id
+}
