@@ -3,26 +3,37 @@
 use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use perennial_core::Need;
 use perennial_core::credentials::masked;
-use perennial_core::providers::navien::Navien;
+use perennial_core::{FromEnv, Grant, Need, Provider};
 use perennial_hyper::{Client, Handle, Setup};
 
 use crate::args::Args;
 use crate::screen::Screen;
 
-pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
-    let screen = Screen::new(args.json);
-    let events = screen.clone();
-    let mut setup = Setup::<Navien>::from_env()?.on_event(move |event| events.event(event));
-    if let Some(path) = args.save.as_deref().filter(|path| path.exists()) {
+pub(crate) async fn run<P: FromEnv>(args: Args) -> Result<(), Box<dyn Error>> {
+    keep(Screen::new(args.json), Setup::<P>::from_env()?, None, args.save).await
+}
+
+/// Keeps a session alive, beginning with a grant that a person brought, if there is one.
+pub(crate) async fn keep<P: Provider>(
+    screen: Screen,
+    mut setup: Setup<P>,
+    grant: Option<Grant>,
+    file: Option<PathBuf>,
+) -> Result<(), Box<dyn Error>> {
+    if let Some(path) = file.as_deref().filter(|path| path.exists() && grant.is_none()) {
         setup = setup.saved(fs::read(path)?);
         screen.say(&format!("goes on from {}", path.display()));
     }
-    let session = Client::new().connect(setup).await?;
-    save(&session, args.save.as_deref())?;
+    let events = screen.clone();
+    let session = Client::new().build(setup.on_event(move |event| events.event(event)))?;
+    if let Some(grant) = grant {
+        session.accept(grant)?;
+    }
+    session.credentials().await?;
+    save(&session, file.as_deref())?;
     let account = session.account().unwrap_or_default();
     screen.say(&format!("signed in as {} ({}); Ctrl-C ends", account.full_name(), masked(&account.user_id)));
 
@@ -36,7 +47,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
             change = access.next() => drop(change?),
             change = aws.next() => drop(change?),
         }
-        save(&session, args.save.as_deref())?;
+        save(&session, file.as_deref())?;
     }
     screen.timeline();
     screen.say("ended; the session at the service goes on");
@@ -44,7 +55,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
 }
 
 /// The whole file or the old one: written beside it, for its owner alone, and moved over it.
-fn save(session: &Handle<Navien>, path: Option<&Path>) -> Result<(), Box<dyn Error>> {
+fn save<P: Provider>(session: &Handle<P>, path: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let (Some(path), Some(saved)) = (path, session.export()) else { return Ok(()) };
     let beside = path.with_extension("new");
     let mut options = OpenOptions::new();

@@ -4,21 +4,30 @@
 //!
 //! ```sh
 //! cargo run --example session
+//! cargo run --example session -- --provider mosaia
 //! ```
 //!
-//! With `NAVIEN_EMAIL` and `NAVIEN_PASSWORD` set (and `NAVIEN_BASE_URL`, if it is not the real service) it keeps
-//! that account alive until Ctrl-C. Tokens are never printed.
+//! With an account in the environment (`NAVIEN_EMAIL` and `NAVIEN_PASSWORD`, say) it keeps that one alive until
+//! Ctrl-C. Tokens are never printed.
 
 mod args;
+mod callers;
 mod live;
+mod person;
 mod screen;
 mod story;
 mod timeline;
+mod tour;
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use args::Args;
+use args::{Args, Service};
+use perennial_core::providers::auth0::Auth0;
+use perennial_core::providers::mosaia::Mosaia;
+use perennial_core::providers::navien::Navien;
+use perennial_core::providers::oauth2::OAuth2;
+use perennial_core::providers::settrade::Settrade;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -36,13 +45,22 @@ async fn run() -> Result<(), Box<dyn Error>> {
         print!("{}", args::HELP);
         return Ok(());
     };
-    let given = |name| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
-    match (given("NAVIEN_EMAIL"), given("NAVIEN_PASSWORD")) {
-        (true, true) => live::run(args).await,
-        (false, false) if args.save.is_some() => Err("--save needs an account: set NAVIEN_EMAIL and NAVIEN_PASSWORD".into()),
-        (false, false) => story::run(args).await,
-        (true, false) => Err("NAVIEN_EMAIL is set, NAVIEN_PASSWORD is not".into()),
-        (false, true) => Err("NAVIEN_PASSWORD is set, NAVIEN_EMAIL is not".into()),
+    if args.issuer.is_some() {
+        return person::run(args).await;
+    }
+    let prefix = args.provider.prefix();
+    if !std::env::vars().any(|(name, value)| name.starts_with(prefix) && !value.trim().is_empty()) {
+        if args.save.is_some() {
+            return Err(format!("--save needs an account: set the variables {prefix}…").into());
+        }
+        return tour::run(args).await;
+    }
+    match args.provider {
+        Service::Navien => live::run::<Navien>(args).await,
+        Service::Mosaia => live::run::<Mosaia>(args).await,
+        Service::Auth0 => live::run::<Auth0>(args).await,
+        Service::Settrade => live::run::<Settrade>(args).await,
+        Service::OAuth => live::run::<OAuth2>(args).await,
     }
 }
 

@@ -59,7 +59,8 @@ impl Screen {
 }
 
 fn as_json(event: &Event) -> Value {
-    let failure = |error: &Error| json!({ "text": sentence(error), "retry_at": error.retry_at().map(|at| at.to_string()) });
+    let failure =
+        |error: &Error| json!({ "text": sentence(error), "retry_at": error.retry_at().map(|at| at.to_string()) });
     match event {
         Event::Attempt { need, rung } => json!({ "event": "attempt", "need": need.to_string(), "rung": rung }),
         Event::Renewed { need, rung, generation, expires_at } => json!({
@@ -75,7 +76,9 @@ fn as_json(event: &Event) -> Value {
         Event::Failed { need, rung, error } => {
             json!({ "event": "failed", "need": need.to_string(), "rung": rung, "error": failure(error) })
         }
-        Event::Stopped { need, error } => json!({ "event": "stopped", "need": need.to_string(), "error": failure(error) }),
+        Event::Stopped { need, error } => {
+            json!({ "event": "stopped", "need": need.to_string(), "error": failure(error) })
+        }
         Event::Rejected { need, generation } => {
             json!({ "event": "rejected", "need": need.to_string(), "generation": generation.get() })
         }

@@ -1,8 +1,6 @@
 //! Twenty seconds in the life of a session, against an emulator started here.
 
 use std::error::Error;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use perennial_core::credentials::masked;
@@ -14,16 +12,13 @@ use perennial_hyper::{Client, Handle, HttpTransport, Setup, Transport};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::args::Args;
+use crate::callers::Callers;
 use crate::screen::Screen;
+use crate::tour::{Outcome, wait_for_failure};
 
-const CALLERS: u64 = 20;
 const STORM: usize = 100;
 
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-
-pub(crate) async fn run(args: Args) -> Outcome {
-    let screen = Screen::new(args.json);
+pub(crate) async fn run(screen: Screen) -> Outcome {
     let settings = NavienSettings {
         access_lifetime: Duration::from_secs(8),
         aws_lifetime: Some(Duration::from_secs(11)),
@@ -74,7 +69,7 @@ impl Story {
 
         service.fault_always(Endpoint::Any, Fault::retry_after(503, "1"));
         screen.say("the service goes down");
-        service.wait_for_failure().await?;
+        wait_for_failure(service).await?;
         screen.say("a renewal failed; the token is still valid, and nobody notices");
         service.clear_faults();
         screen.say("the service is back");
@@ -96,7 +91,8 @@ impl Story {
             repeated += usize::from(outcome?.map_err(|error| error.to_string())?);
         }
         let renewals = self.sign_in_requests() - before;
-        screen.say(&format!("{STORM} calls succeeded, {repeated} of them by a second try; that cost {renewals} renewal"));
+        screen
+            .say(&format!("{STORM} calls succeeded, {repeated} of them by a second try; that cost {renewals} renewal"));
 
         sleep(Duration::from_millis(1200)).await;
         service.navien().revoke_refresh(NavienSettings::EMAIL);
@@ -120,23 +116,6 @@ impl Story {
     }
 }
 
-trait WaitForFailure {
-    async fn wait_for_failure(&self) -> Outcome;
-}
-
-impl WaitForFailure for Emulator {
-    /// Waits until a request has met the outage.
-    async fn wait_for_failure(&self) -> Outcome {
-        for _ in 0..1000 {
-            if self.requests().iter().any(|request| request.fault.is_some()) {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-        Err("no renewal came".into())
-    }
-}
-
 /// One API call: with a 401, it says so and repeats the call once. Answers whether it had to.
 async fn call_api(session: Handle<Navien>, url: String) -> Result<bool, Box<dyn Error + Send + Sync>> {
     let transport = HttpTransport::new();
@@ -151,44 +130,4 @@ async fn call_api(session: Handle<Navien>, url: String) -> Result<bool, Box<dyn 
         session.rejected(Need::Access, &credentials);
     }
     Err("refused twice".into())
-}
-
-/// Tasks that ask for credentials all the time.
-struct Callers {
-    counts: Arc<Counts>,
-    tasks: Vec<tokio::task::JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Counts {
-    served: AtomicU64,
-    waited: AtomicU64,
-}
-
-impl Callers {
-    fn start(session: &Handle<Navien>) -> Self {
-        let counts = Arc::<Counts>::default();
-        let tasks = (0..CALLERS).map(|_| tokio::spawn(call_on(session.clone(), Arc::clone(&counts)))).collect();
-        Self { counts, tasks }
-    }
-
-    fn count(&self) -> (u64, u64) {
-        (self.counts.served.load(Ordering::Relaxed), self.counts.waited.load(Ordering::Relaxed))
-    }
-
-    fn stop(&self) {
-        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
-    }
-}
-
-async fn call_on(session: Handle<Navien>, counts: Arc<Counts>) {
-    loop {
-        if session.current(Need::Access).is_none() {
-            counts.waited.fetch_add(1, Ordering::Relaxed);
-        }
-        if session.credentials().await.is_ok() {
-            counts.served.fetch_add(1, Ordering::Relaxed);
-        }
-        sleep(Duration::from_millis(5)).await;
-    }
 }

@@ -46,9 +46,13 @@ impl Timeline {
         ];
         let mut text = String::new();
         for (name, row) in rows {
+            if !self.marks.iter().any(|mark| mark.row == row && mark.sign != '┤') {
+                continue;
+            }
             text += &format!("{name:>16}  {}\n", self.row(row, end));
         }
-        let scale: String = (0..=4).map(|quarter| format!("{:<21}", format!("{:.0} s", end * f64::from(quarter) / 4.0))).collect();
+        let scale: String =
+            (0..=4).map(|quarter| format!("{:<21}", format!("{:.0} s", end * f64::from(quarter) / 4.0))).collect();
         text += &format!("{:>16}  {}\n", "", scale.trim_end());
         text + "\n├─ valid from here   ✗ refused by the API   ┤ gone   S sign-in   R refresh   A session refresh   ! failed\n"
     }

@@ -1,0 +1,52 @@
+//! Tasks that ask for credentials all the time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use perennial_core::{Need, Provider};
+use perennial_hyper::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+const CALLERS: u64 = 20;
+
+pub(crate) struct Callers {
+    counts: Arc<Counts>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    served: AtomicU64,
+    waited: AtomicU64,
+}
+
+impl Callers {
+    pub(crate) fn start<P: Provider>(session: &Handle<P>) -> Self {
+        let counts = Arc::<Counts>::default();
+        let tasks = (0..CALLERS).map(|_| tokio::spawn(call_on(session.clone(), Arc::clone(&counts)))).collect();
+        Self { counts, tasks }
+    }
+
+    /// How many calls were served, and how many of them had to wait.
+    pub(crate) fn count(&self) -> (u64, u64) {
+        (self.counts.served.load(Ordering::Relaxed), self.counts.waited.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn stop(&self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn call_on<P: Provider>(session: Handle<P>, counts: Arc<Counts>) {
+    loop {
+        if session.current(Need::Access).is_none() {
+            counts.waited.fetch_add(1, Ordering::Relaxed);
+        }
+        if session.credentials().await.is_ok() {
+            counts.served.fetch_add(1, Ordering::Relaxed);
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+}
