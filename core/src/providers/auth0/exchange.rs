@@ -1,0 +1,203 @@
+//! The walk through the sign-in pages.
+
+use http::{HeaderMap, StatusCode, Uri, header};
+
+use super::cookies::Jar;
+use super::jwt::Claims;
+use super::location::{self, Origin, Wrong};
+use super::page::Page;
+use super::refusal::{obstacle, parse_refusal};
+use super::saved::cookie_extra;
+use super::{Auth0, Login, MAX_REDIRECTS};
+use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Timestamp};
+use crate::error::{Error, ServiceError};
+use crate::exchange::{self, Request, Response, Step};
+use crate::wire::server_time;
+
+/// One sign-in. It keeps its own cookies, and forgets them at its end.
+pub struct Exchange {
+    auth0: Auth0,
+    login: Login,
+    stage: Stage,
+    jar: Jar,
+    /// Where the last request went.
+    at: Uri,
+    /// How many redirects were followed since the last step.
+    redirects: u32,
+    /// When the last request was sent: the token's lifetime runs from here.
+    sent: Now,
+}
+
+/// What the last request asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    LoginPage,
+    PasswordPage,
+    /// The login was shown. Nothing before this can be a refused password.
+    Submit,
+    /// Where the redirects after it lead.
+    Landing,
+}
+
+impl Exchange {
+    pub(super) fn new(auth0: Auth0, login: Login) -> Self {
+        Self {
+            auth0,
+            login,
+            stage: Stage::LoginPage,
+            jar: Jar::default(),
+            at: Uri::default(),
+            redirects: 0,
+            sent: Now::default(),
+        }
+    }
+
+    fn send(&mut self, stage: Stage, mut request: Request, now: Now) -> Request {
+        (self.stage, self.sent) = (stage, now);
+        self.at = request.http.uri().clone();
+        if let Some(cookies) = self.jar.header(&self.at) {
+            request.http.headers_mut().insert(header::COOKIE, cookies);
+        }
+        request
+    }
+
+    fn step(&mut self, stage: Stage, request: Request, now: Now) -> Step {
+        self.redirects = 0;
+        Step::Send(self.send(stage, request, now))
+    }
+
+    fn answered(&mut self, response: &Response, now: Now) -> Result<Step, ServiceError> {
+        let (status, headers) = (response.status(), response.headers());
+        let server = server_time(headers);
+        self.jar.take(&self.at, headers, server.unwrap_or(now.wall));
+        if is_redirect(status) {
+            return self.redirected(status, headers, now);
+        }
+        let incomplete = |what| Err(ServiceError::malformed(what).with_status(status));
+        match self.stage {
+            Stage::LoginPage => {
+                let page = Page::read(response.body().as_ref());
+                if let Some(error) = obstacle(response, &page, now) {
+                    return Err(error);
+                }
+                let kept = || self.jar.get(&self.auth0.settings.state_cookie, None).map(Secret::from);
+                let Some(state) = page.state().cloned().or_else(kept) else {
+                    return incomplete("a sign-in page without a state");
+                };
+                let request = self.auth0.password_page_request(&self.login, &state);
+                Ok(self.step(Stage::PasswordPage, request, now))
+            }
+            Stage::PasswordPage => {
+                let page = Page::read(response.body().as_ref());
+                if let Some(error) = obstacle(response, &page, now) {
+                    return Err(error);
+                }
+                let (Some(state), Some(csrf_token)) = (page.state(), page.csrf_token()) else {
+                    return incomplete("a password page without its form");
+                };
+                let request = self.auth0.submit_request(&self.login, state, csrf_token);
+                Ok(self.step(Stage::Submit, request, now))
+            }
+            Stage::Submit => match parse_refusal(response, now) {
+                Some(refusal) => Err(refusal),
+                None => self.token(server)?.map_or(incomplete("a page that neither signs in nor refuses"), Ok),
+            },
+            // The token is what the walk is for: what the page behind it says does not matter any more.
+            Stage::Landing => match (self.token(server)?, parse_refusal(response, now)) {
+                (Some(done), _) => Ok(done),
+                (None, Some(refusal)) => Err(refusal),
+                (None, None) => incomplete("a sign-in that brought no token"),
+            },
+        }
+    }
+
+    fn redirected(&mut self, status: StatusCode, headers: &HeaderMap, now: Now) -> Result<Step, ServiceError> {
+        match self.next(status, headers) {
+            Ok(uri) => {
+                self.redirects += 1;
+                let stage = if self.stage == Stage::Submit { Stage::Landing } else { self.stage };
+                let request = self.auth0.page_request(uri);
+                Ok(Step::Send(self.send(stage, request, now)))
+            }
+            Err(wrong) => {
+                let error = ServiceError::malformed(wrong).with_status(status);
+                let signed_in = matches!(self.stage, Stage::Submit | Stage::Landing);
+                let done = if signed_in { self.token(server_time(headers))? } else { None };
+                done.ok_or(error)
+            }
+        }
+    }
+
+    fn next(&self, status: StatusCode, headers: &HeaderMap) -> Result<Uri, Wrong> {
+        // RFC 9110 §15.4.8: the same request again, password and all. No sign-in needs that.
+        if self.stage == Stage::Submit && matches!(status.as_u16(), 307 | 308) {
+            return Err("a redirect that asks for the password again");
+        }
+        if self.redirects >= MAX_REDIRECTS {
+            return Err("one redirect after another");
+        }
+        location::follow(&self.at, headers.get(header::LOCATION), &self.auth0.settings.allowed)
+    }
+
+    /// The token, if there is one: from the best cookie that has one to read.
+    fn token(&self, server: Option<Timestamp>) -> Result<Option<Step>, ServiceError> {
+        let web = Origin::of(&self.auth0.settings.base.join(""));
+        let held = || {
+            let names = self.auth0.settings.cookie_names.iter();
+            names.filter_map(|name| Some((name, self.jar.get(name, web.as_ref())?)))
+        };
+        let read = held().find_map(|(name, token)| Some((name, token, Claims::of(token)?)));
+        let Some((name, token, claims)) = read else {
+            return if held().next().is_none() { Ok(None) } else { Err(ServiceError::malformed(NOT_A_JWT)) };
+        };
+        let access = AccessToken::new("Bearer", token, claims.term(self.sent, server));
+        let grant = Grant {
+            access: Some(access.map_err(|_| ServiceError::malformed(NOT_A_JWT))?),
+            account: Some(Account { user_id: self.login.email().to_owned(), ..Account::default() }),
+            extra: Some(cookie_extra(name)),
+            ..Grant::default()
+        };
+        Ok(Some(Step::Done(grant)))
+    }
+}
+
+const NOT_A_JWT: &str = "a token that is no JWT";
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+impl exchange::Exchange for Exchange {
+    type Output = Grant;
+
+    fn start(&mut self, now: Now) -> Request {
+        (self.jar, self.redirects) = (Jar::default(), 0);
+        let request = self.auth0.login_page_request();
+        self.send(Stage::LoginPage, request, now)
+    }
+
+    // By value, as the trait has it: the answer's secrets are wiped here.
+    fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
+        self.answered(&response, now).map_err(|error| without_echo(error, &self.login).into())
+    }
+}
+
+/// Pages repeat what was typed: such words are left out.
+fn without_echo(error: ServiceError, login: &Login) -> ServiceError {
+    let echo = |words: &str| words.contains(login.password().expose()) || words.contains(login.email());
+    if !error.message().is_some_and(echo) {
+        return error;
+    }
+    let clean = ServiceError::new(error.kind());
+    match error.status() {
+        Some(status) => clean.with_status(status),
+        None => clean,
+    }
+}
+
+/// How far it is, and no secrets.
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange").field("stage", &self.stage).field("login", &self.login).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,165 @@
+//! The token looked at: when it ends. Its signature is the service's to check.
+
+use std::time::Duration;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::Deserialize;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::credentials::{Now, Term, Timestamp, check_token};
+use crate::wire::Object;
+
+/// What a token says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// It is good until then.
+    ValidUntil(Timestamp),
+    /// It has been over since then. Sign in.
+    ExpiredAt(Timestamp),
+    /// It is a JWT and does not say when it ends: usable until the service refuses it.
+    Unlimited,
+    /// It is no JWT. Sign in.
+    Unreadable,
+}
+
+impl Validity {
+    /// Whether it may be used.
+    pub fn is_usable(self) -> bool {
+        matches!(self, Validity::ValidUntil(_) | Validity::Unlimited)
+    }
+}
+
+/// Whether a token is still good, by this machine's wall clock: no request is made, no signature checked. Takes the
+/// token or the value of its cookie.
+pub fn validate(token: &str, now: Now) -> Validity {
+    match Claims::of(token.trim().trim_matches('"')) {
+        None => Validity::Unreadable,
+        Some(Claims { expires_at: None, .. }) => Validity::Unlimited,
+        Some(Claims { expires_at: Some(end), .. }) if end <= now.wall => Validity::ExpiredAt(end),
+        Some(Claims { expires_at: Some(end), .. }) => Validity::ValidUntil(end),
+    }
+}
+
+/// The claims that count (RFC 7519 §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claims {
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) issued_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    #[serde(default)]
+    exp: Value,
+    #[serde(default)]
+    iat: Value,
+}
+
+impl Claims {
+    /// `None` where it is no JWT. A claim of an odd type counts as absent.
+    pub(super) fn of(token: &str) -> Option<Self> {
+        check_token(token).ok()?;
+        let mut parts = token.split('.');
+        let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() {
+            return None;
+        }
+        let json = Zeroizing::new(Base64UrlUnpadded::decode_vec(payload.trim_end_matches('=')).ok()?);
+        let Object(payload) = serde_json::from_slice::<Object<Payload>>(&json).ok()?;
+        let Payload { exp, iat } = payload?;
+        Some(Self { expires_at: moment(&exp), issued_at: moment(&iat) })
+    }
+
+    /// Its end as a lifetime, by the clock of the server that sent it just now.
+    pub(super) fn term(&self, sent: Now, server: Option<Timestamp>) -> Term {
+        match self.expires_at {
+            None => Term::unknown(sent),
+            Some(end) => {
+                let left = Duration::try_from(end.since(server.unwrap_or(sent.wall))).unwrap_or_default();
+                Term::lasting(sent, left)
+            }
+        }
+    }
+}
+
+/// A `NumericDate`: seconds, with or without a fraction; some servers write them as a text.
+fn moment(value: &Value) -> Option<Timestamp> {
+    let seconds = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    // The cast saturates; an f64 holds whole seconds exactly for 285 million years.
+    #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+    seconds.filter(|seconds| !seconds.is_nan()).map(|seconds| Timestamp::from_unix_millis((seconds * 1000.0) as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(payload: &str) -> String {
+        format!("e30.{}.c2ln", Base64UrlUnpadded::encode_string(payload.as_bytes()))
+    }
+
+    fn now() -> Now {
+        Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(5))
+    }
+
+    #[test]
+    fn a_token_is_judged_without_any_request() {
+        let end = Timestamp::from_unix_seconds;
+        for (payload, validity) in [
+            (r#"{"exp":1700000001}"#, Validity::ValidUntil(end(1_700_000_001))),
+            (r#"{"exp":1700000000}"#, Validity::ExpiredAt(end(1_700_000_000))),
+            (r#"{"exp":1.700000001e9,"sub":"x"}"#, Validity::ValidUntil(end(1_700_000_001))),
+            (r#"{"exp":" 1700000001 "}"#, Validity::ValidUntil(end(1_700_000_001))),
+            (r#"{"exp":1700000000.5}"#, Validity::ValidUntil(Timestamp::from_unix_millis(1_700_000_000_500))),
+            (r#"{"exp":0}"#, Validity::ExpiredAt(end(0))),
+            (r#"{"exp":-1e300}"#, Validity::ExpiredAt(Timestamp::from_unix_millis(i64::MIN))),
+            (r#"{"exp":1e300}"#, Validity::ValidUntil(Timestamp::from_unix_millis(i64::MAX))),
+            (r#"{"exp":null}"#, Validity::Unlimited),
+            (r#"{"exp":"soon"}"#, Validity::Unlimited),
+            (r#"{"exp":[1]}"#, Validity::Unlimited),
+            ("{}", Validity::Unlimited),
+            (r#"{"exp":1700000001,"exp":1}"#, Validity::Unreadable),
+            ("[1700000001]", Validity::Unreadable),
+            ("null", Validity::Unreadable),
+            ("{", Validity::Unreadable),
+            ("", Validity::Unreadable),
+        ] {
+            assert_eq!(validate(&token(payload), now()), validity, "{payload}");
+            assert_eq!(validate(&format!(" \"{}\" ", token(payload)), now()), validity, "{payload}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_jwt_is_unreadable() {
+        let good = token(r#"{"exp":1700000001}"#);
+        for bad in [
+            String::new(),
+            "garbage".into(),
+            "a.b".into(),
+            "..".into(),
+            format!("{good}.x"),
+            good.replace('.', "\n."),
+            "e30.é.c".into(),
+            "e30.!!!!.c".into(),
+        ] {
+            assert_eq!(validate(&bad, now()), Validity::Unreadable, "{bad}");
+            assert!(!validate(&bad, now()).is_usable());
+        }
+        assert!(validate(&good, now()).is_usable());
+    }
+
+    #[test]
+    fn an_end_is_counted_by_the_servers_clock() {
+        let claims = Claims::of(&token(r#"{"exp":1700003600}"#)).unwrap();
+        let left = |server: Option<i64>| claims.term(now(), server.map(Timestamp::from_unix_seconds)).lifetime();
+        assert_eq!(left(None), Some(Duration::from_secs(3600)));
+        assert_eq!(left(Some(1_700_003_500)), Some(Duration::from_secs(100)));
+        assert_eq!(left(Some(1_700_003_700)), Some(Duration::ZERO));
+        assert_eq!(Claims::of(&token("{}")).unwrap().term(now(), None).deadline(), None);
+    }
+}

@@ -1,0 +1,224 @@
+//! Auth0 CIAM behind a web site's own sign-in pages, with a preset for Angel Studios.
+//!
+//! There is no token endpoint: a sign-in walks the pages that a browser would see, and the token, a JWT, comes as a
+//! cookie. There is no refresh token either: renewal is a whole sign-in ([`Rung::SignIn`]), and so the refresh
+//! buffer is long, an hour by default.
+//!
+//! | step | request | what is taken from the answer |
+//! | --- | --- | --- |
+//! | 1 | `GET {web}/auth/login` | `state`, from the page or else from a cookie |
+//! | 2 | `GET {auth}/u/login/password?email&state` | a new `state`, and `_csrf_token` |
+//! | 3 | `POST {auth}/u/login?state`, the login as a form | a redirect, or a page that says what is wrong |
+//! | 4 | `GET` wherever the redirects lead, 10 times at most | cookies, the token among them |
+//!
+//! Redirects are followed to the site's own hosts only; cookies are kept for one walk, each for the hosts that its
+//! server meant. The wire puts the e-mail address and the pages' `state` into addresses; the password and the token
+//! never are.
+//!
+//! [`Auth0`] is what a session takes. Without one, the walk is a loop around a transport:
+//!
+//! ```
+//! # use perennial_core::providers::auth0::{Auth0, Login};
+//! # use perennial_core::{Error, Exchange, Grant, Now, Request, Response, Step};
+//! # fn walk(transport: impl Fn(Request) -> Response, now: Now) -> Result<Grant, Error> {
+//! # let login = Login::new("viewer@example.com", "correct horse").unwrap();
+//! let mut exchange = Auth0::angel_studios().sign_in(&login);
+//! let mut request = exchange.start(now);
+//! loop {
+//!     match exchange.receive(transport(request), now)? {
+//!         Step::Send(next) => request = next,
+//!         Step::Done(grant) => return Ok(grant),
+//!         Step::Again(_) => unreachable!("nobody is waited for"),
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! Any other site by its settings:
+//!
+//! ```
+//! # use perennial_core::providers::auth0::Auth0;
+//! # fn main() -> Result<(), perennial_core::providers::auth0::InvalidSettings> {
+//! let site = Auth0::builder("https://www.films.example").cookie_names(["films_jwt"]).build()?;
+//! assert_eq!(site.auth_url(), "https://auth.films.example");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Whether a token is still good is a pure question: [`validate`]. A token that was kept elsewhere becomes a grant
+//! by [`Auth0::from_token`].
+
+mod cookies;
+mod env;
+mod exchange;
+mod jwt;
+mod location;
+mod login;
+mod page;
+mod refusal;
+mod request;
+mod saved;
+mod settings;
+
+use std::time::Duration;
+
+use http::{HeaderMap, header};
+
+pub use self::exchange::Exchange;
+pub use self::jwt::{Validity, validate};
+pub use self::login::{InvalidLogin, Login};
+pub use self::page::Page;
+pub use self::refusal::parse_refusal;
+pub use self::saved::NotAJwt;
+use self::settings::Settings;
+pub use self::settings::{Authorization, Builder, InvalidSettings};
+use crate::credentials::{Credentials, Grant, Need, Now, Saved, SavedError};
+use crate::exchange::{Provider, Spends};
+
+/// The web site of Angel Studios.
+pub const ANGEL_BASE_URL: &str = "https://www.angel.com";
+
+/// The cookies that hold the token at Angel Studios, the better one first.
+pub const ANGEL_COOKIE_NAMES: [&str; 2] = ["angel_jwt_v2", "angel_jwt"];
+
+/// The cookie that holds `state` at Angel Studios where the page does not.
+pub const ANGEL_STATE_COOKIE: &str = "angelSession";
+
+/// How long before the token's end it is renewed. Clamped to a quarter of the lifetime.
+pub const REFRESH_BUFFER: Duration = Duration::from_secs(3600);
+
+/// What the requests call themselves.
+pub const USER_AGENT: &str = concat!("Mozilla/5.0 (compatible; perennial/", env!("CARGO_PKG_VERSION"), ")");
+
+/// The most redirects that are followed from one step to the next.
+pub const MAX_REDIRECTS: u32 = 10;
+
+const NAME: &str = "auth0";
+
+/// How a site with sign-in pages of Auth0 is spoken to.
+#[derive(Clone, Debug)]
+pub struct Auth0 {
+    settings: Settings,
+}
+
+/// The service's ways to renew: one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rung {
+    /// The walk through the sign-in pages.
+    SignIn,
+}
+
+impl Auth0 {
+    /// Angel Studios, at its production address.
+    pub fn angel_studios() -> Self {
+        Self { settings: Settings::angel_studios() }
+    }
+
+    /// Another site, or another address of one. Cookie names, user agent, timeout and buffer are those of the
+    /// preset until they are set. https, or http to this machine.
+    pub fn builder(base_url: &str) -> Builder {
+        Builder::new(base_url)
+    }
+
+    /// The web site's address, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        self.settings.base.as_str()
+    }
+
+    /// The address of the sign-in pages, without a slash at its end.
+    pub fn auth_url(&self) -> &str {
+        self.settings.auth.as_str()
+    }
+
+    /// The cookies that may hold the token, the best one first.
+    pub fn cookie_names(&self) -> impl Iterator<Item = &str> {
+        self.settings.cookie_names.iter().map(AsRef::as_ref)
+    }
+
+    /// A sign-in on its own, outside any session.
+    pub fn sign_in(&self, login: &Login) -> Exchange {
+        Exchange::new(self.clone(), login.clone())
+    }
+
+    /// A grant from a token that was kept elsewhere: a session takes it by `accept`. No request is made; whose
+    /// token it is stays unknown. One that has ended is a grant too, and is renewed as soon as it is asked for.
+    pub fn from_token(&self, token: &str, now: Now) -> Result<Grant, NotAJwt> {
+        saved::grant(token, now)
+    }
+}
+
+impl Provider for Auth0 {
+    type Login = Login;
+    type Rung = Rung;
+    type Exchange = Exchange;
+
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// The web site's address.
+    fn realm(&self) -> String {
+        self.base_url().to_owned()
+    }
+
+    /// The e-mail address.
+    fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
+        Some(login.email())
+    }
+
+    fn ladder(&self, need: Need) -> &'static [Rung] {
+        match need {
+            Need::Access => &[Rung::SignIn],
+            Need::Aws => &[],
+        }
+    }
+
+    fn spends(&self, rung: Rung) -> Spends {
+        match rung {
+            Rung::SignIn => Spends::Login,
+        }
+    }
+
+    fn describe(&self, rung: Rung) -> &'static str {
+        match rung {
+            Rung::SignIn => "sign-in",
+        }
+    }
+
+    fn begin(&self, rung: Rung, login: Option<&Login>, _have: Option<&Credentials>) -> Option<Exchange> {
+        match rung {
+            Rung::SignIn => Some(self.sign_in(login?)),
+        }
+    }
+
+    /// A JWT cannot be taken back: forgetting is local. The login is kept.
+    fn sign_out(&self, _have: &Credentials) -> Option<Exchange> {
+        None
+    }
+
+    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+        match self.settings.authorization {
+            Authorization::Bearer => {
+                headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
+            }
+            Authorization::Cookie => {
+                let name = saved::cookie_name(credentials);
+                let name = name.as_deref().or_else(|| self.cookie_names().next()).unwrap_or_default();
+                cookies::put(headers, name, credentials.access().expose());
+            }
+        }
+    }
+
+    fn margin(&self) -> Duration {
+        self.settings.refresh_buffer
+    }
+
+    /// Also reads a bare JWT. A token that cannot be read as one is an error here, and never taken up: build the
+    /// session without it, and it signs in.
+    fn read_saved(&self, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
+        saved::read(self.base_url(), saved, now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! What a sign-in page holds, read by a tokenizer that follows the HTML standard.
+
+use html5gum::emitters::default::{DefaultEmitter, StartTag};
+use html5gum::{HtmlString, Token, Tokenizer};
+
+use crate::credentials::Secret;
+
+/// The longest error text that is read, in characters.
+const MOST: usize = 500;
+
+/// The parts of a sign-in page that count. What is not there is `None`.
+#[derive(Debug, Default)]
+pub struct Page {
+    state: Option<Secret>,
+    csrf_token: Option<Secret>,
+    error: Option<Box<str>>,
+}
+
+impl Page {
+    /// Reads a page: any bytes are one. Inputs in comments and scripts are none.
+    pub fn read(html: &[u8]) -> Self {
+        let mut emitter = DefaultEmitter::default();
+        emitter.naively_switch_states(true);
+        let mut reader = Reader::default();
+        for token in Tokenizer::new_with_emitter(html, emitter) {
+            let Ok(token) = token;
+            reader.take(token);
+        }
+        reader.finish()
+    }
+
+    /// The input `state`.
+    pub fn state(&self) -> Option<&Secret> {
+        self.state.as_ref()
+    }
+
+    /// The input `_csrf_token`.
+    pub fn csrf_token(&self) -> Option<&Secret> {
+        self.csrf_token.as_ref()
+    }
+
+    /// The text of the first `div.error-message` that says something.
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    page: Page,
+    /// How many `div` deep in an error message.
+    depth: usize,
+    words: String,
+    /// How many `template` deep: nothing in one is shown or sent.
+    templates: usize,
+}
+
+impl Reader {
+    fn take(&mut self, token: Token) {
+        match token {
+            Token::StartTag(tag) if *tag.name == b"template"[..] => self.templates += 1,
+            Token::EndTag(tag) if *tag.name == b"template"[..] => self.templates = self.templates.saturating_sub(1),
+            _ if self.templates > 0 => {}
+            Token::StartTag(tag) => match &**tag.name {
+                b"input" => self.input(tag),
+                b"div" if self.depth > 0 => self.divide(self.depth + 1),
+                b"div" if self.page.error.is_none() && is_error(&tag) => self.depth = 1,
+                b"br" | b"p" | b"li" if self.depth > 0 => self.words.push(' '),
+                _ => {}
+            },
+            Token::EndTag(tag) if *tag.name == b"div"[..] && self.depth > 0 => {
+                self.divide(self.depth - 1);
+                if self.depth == 0 {
+                    self.end_error();
+                }
+            }
+            Token::String(text) if self.depth > 0 && self.words.len() < 4 * MOST => {
+                self.words.push_str(&String::from_utf8_lossy(&text));
+            }
+            _ => {}
+        }
+    }
+
+    /// A `div` within the error begins or ends: a line of its own.
+    fn divide(&mut self, depth: usize) {
+        self.depth = depth;
+        self.words.push(' ');
+    }
+
+    /// The first of a name that has a value.
+    fn input(&mut self, tag: StartTag<()>) {
+        let place = match attribute(&tag, b"name") {
+            Some(b"state") => &mut self.page.state,
+            Some(b"_csrf_token") => &mut self.page.csrf_token,
+            _ => return,
+        };
+        let value = tag.attributes.into_iter().find(|(name, _)| **name == b"value"[..]);
+        let value = value.and_then(|(_, value)| String::from_utf8(value.value.into()).ok());
+        if place.is_none() {
+            *place = value.filter(|value| !value.trim().is_empty()).map(Secret::from);
+        }
+    }
+
+    fn end_error(&mut self) {
+        let words: Vec<_> = self.words.split_whitespace().collect();
+        let text: String = words.join(" ").chars().take(MOST).collect();
+        if !text.is_empty() {
+            self.page.error = Some(text.into());
+        }
+        self.words.clear();
+    }
+
+    fn finish(mut self) -> Page {
+        if self.depth > 0 {
+            self.end_error();
+        }
+        self.page
+    }
+}
+
+/// A hidden one is a form's empty place for it, or waits for a script.
+fn is_error(tag: &StartTag<()>) -> bool {
+    let mut classes = attribute(tag, b"class").unwrap_or_default().split(u8::is_ascii_whitespace);
+    classes.any(|class| class == b"error-message") && attribute(tag, b"hidden").is_none()
+}
+
+fn attribute<'a>(tag: &'a StartTag<()>, name: &[u8]) -> Option<&'a [u8]> {
+    let value: &HtmlString = tag.attributes.get(name)?;
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(html: &str) -> Option<String> {
+        Page::read(html.as_bytes()).state().map(|state| state.expose().to_owned())
+    }
+
+    fn error(html: &str) -> Option<String> {
+        Page::read(html.as_bytes()).error().map(str::to_owned)
+    }
+
+    #[test]
+    fn inputs_are_read_however_they_are_written() {
+        for html in [
+            r#"<input id="state" name="state" value="s-1">"#,
+            r#"<input value="s-1" type="hidden" name="state" id=x />"#,
+            "<INPUT NAME='state' VALUE='s-1'>",
+            "<input name=state value=s-1>",
+            "<input\n\tname = \"state\"\n\tvalue\n=\n's-1'\n>",
+            r#"<input data-value="no" name="state" value="s-1" value="twice">"#,
+            r#"<form><p>1 < 2 & 3<input name="state" value="&#115;&#x2d;1"></form>"#,
+            r#"<input name="state" value=""><input name="state" value="s-1"><input name="state" value="s-2">"#,
+            "\u{feff}<!doctype html><html><head><title><input name=state value=no></title></head><input name=state value=s-1>",
+        ] {
+            assert_eq!(state(html).as_deref(), Some("s-1"), "{html}");
+        }
+        let entities = r#"<input name="state" value="a&amp;b&quot;&lt;&#39;&eacute;&nosuch;&amp">"#;
+        assert_eq!(state(entities).as_deref(), Some("a&b\"<'é&nosuch;&"));
+    }
+
+    #[test]
+    fn what_only_looks_like_an_input_is_none() {
+        for html in [
+            r#"<!-- <input name="state" value="no"> -->"#,
+            r#"<!-- > <input name="state" value="no">"#,
+            r#"<script>var x = '<input name="state" value="no">';</script>"#,
+            r#"<script>/* <!-- <script> <input name="state" value="no"> */</script>"#,
+            r#"<style>a::before{content:'<input name="state" value="no">'}</style>"#,
+            r#"<textarea><input name="state" value="no"></textarea>"#,
+            r#"<noscript><input name="state" value="no"></noscript>"#,
+            r#"<template><input name="state" value="no"></template>"#,
+            r#"<a title='<input name="state" value="no">'>x</a>"#,
+            r#"&lt;input name="state" value="no"&gt;"#,
+            r#"<input name="states" value="no"><input id="state" value="no"><inputs name="state" value="no">"#,
+            r#"<input name="state">"#,
+            r#"<input name="state" value="  ">"#,
+            r#"<input name="state" value="no"#,
+            r#"<input name="state" value="no""#,
+            "<input name=state value=no",
+            "",
+            "<",
+            "\u{0}\u{ffff}<<>><//><!><?>",
+        ] {
+            assert_eq!(state(html), None, "{html}");
+        }
+        assert_eq!(state("<script>no</script><input name=state value=s>").as_deref(), Some("s"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_no_state() {
+        assert!(
+            Page::read(b"<input name=state value='\xff\xfe'>").state().is_none_or(|state| !state.expose().is_empty())
+        );
+        let page =
+            Page::read(b"\xff\xfe\x00<input name=_csrf_token value=c>\xc0\xaf<div class=error-message>\xff no</div>");
+        assert_eq!(page.csrf_token().unwrap().expose(), "c");
+        assert!(page.error().unwrap().ends_with("no"));
+    }
+
+    #[test]
+    fn an_error_is_a_div_that_says_something() {
+        for (html, words) in [
+            ("<div class=\"error-message\">Wrong  email\n or\tpassword</div>", Some("Wrong email or password")),
+            (
+                "<div id=e class='a error-message b'><span>Wrong</span>\n<b>pass</b>word.<br>Try<p>again</div> later",
+                Some("Wrong password. Try again"),
+            ),
+            ("<DIV CLASS=error-message>A<div>B</div>C</DIV><div>D</div>", Some("A B C")),
+            ("<div class=error-message></div><div class=error-message> Two </div>", Some("Two")),
+            ("<div class=error-message>Cut of", Some("Cut of")),
+            ("<div class=error-message>&lt;b&gt; &amp; co</div>", Some("<b> & co")),
+            ("<div class=error-message> \n </div>", None),
+            ("<div class=error-message hidden>Wrong</div>", None),
+            ("<div class=error-messages>Wrong</div>", None),
+            ("<div class=no-error-message>Wrong</div>", None),
+            ("<p class=error-message>Wrong</p>", None),
+            ("<!-- <div class=error-message>Wrong</div> -->", None),
+            ("<script>'<div class=error-message>Wrong</div>'</script>", None),
+            ("<template><div class=error-message>Wrong</div></template>", None),
+        ] {
+            assert_eq!(error(html).as_deref(), words, "{html}");
+        }
+        let long = format!("<div class=error-message>{}</div>", "é ".repeat(100_000));
+        assert_eq!(error(&long).unwrap().chars().count(), MOST);
+    }
+
+    #[test]
+    fn a_page_hides_in_debug() {
+        let page = Page::read(b"<input name=state value=hunter2><input name=_csrf_token value=hunter2>");
+        assert!(!format!("{page:?}").contains("hunter2"));
+    }
+}

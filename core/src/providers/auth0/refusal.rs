@@ -1,0 +1,76 @@
+//! What a page says that is no success.
+
+use http::StatusCode;
+
+use super::page::Page;
+use crate::credentials::Now;
+use crate::error::{ServiceError, ServiceErrorKind};
+use crate::exchange::Response;
+use crate::wire::failure;
+
+/// What stands against a sign-in in the answer to the login; `None` where nothing does. A page refuses it by its
+/// `div.error-message`; a status alone never does, and a failing service (5xx, 429) refuses nobody, whatever it
+/// says.
+pub fn parse_refusal(response: &Response, now: Now) -> Option<ServiceError> {
+    stumble(response, now).or_else(|| {
+        let page = Page::read(response.body().as_ref());
+        let status = response.status();
+        match page.error() {
+            Some(words) => Some(said(kind(words), status, words)),
+            None if status.is_client_error() => Some(failed(status)),
+            None => None,
+        }
+    })
+}
+
+/// The same before any password was shown: nothing can be said against it yet.
+pub(super) fn obstacle(response: &Response, page: &Page, now: Now) -> Option<ServiceError> {
+    let status = response.status();
+    stumble(response, now).or_else(|| {
+        let kind = match page.error().map(kind) {
+            Some(kind @ (ServiceErrorKind::AccountLocked | ServiceErrorKind::UserNotFound)) => kind,
+            _ if status.is_client_error() => ServiceErrorKind::Service,
+            _ => return None,
+        };
+        Some(said(kind, status, page.error().unwrap_or_default()))
+    })
+}
+
+/// The failures of the service itself. A page that is missing is one of them: there is no other way to sign in, and
+/// it may be back tomorrow.
+fn stumble(response: &Response, now: Now) -> Option<ServiceError> {
+    let status = response.status();
+    if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
+        return None;
+    }
+    let error = failure(status, response.headers(), now)?;
+    Some(if error.kind() == ServiceErrorKind::Unsupported { failed(status) } else { error })
+}
+
+fn failed(status: StatusCode) -> ServiceError {
+    ServiceError::new(ServiceErrorKind::Service).with_status(status)
+}
+
+fn said(kind: ServiceErrorKind, status: StatusCode, words: &str) -> ServiceError {
+    ServiceError::new(kind).with_status(status).with_message(words)
+}
+
+/// The words of the pages are known only in part: what is not known is a refusal, so that no account gets locked by
+/// trying.
+fn kind(words: &str) -> ServiceErrorKind {
+    let words = words.to_ascii_lowercase();
+    let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    if says(&["csrf", "session has expired", "session expired", "page has expired"]) {
+        ServiceErrorKind::Service
+    } else if says(&["locked", "blocked", "suspended", "disabled"]) {
+        ServiceErrorKind::AccountLocked
+    } else if says(&["not found", "no account", "does not exist", "doesn't exist", "no user"]) {
+        ServiceErrorKind::UserNotFound
+    } else if says(&["password", "email", "e-mail", "credential", "incorrect", "invalid", "wrong user"]) {
+        ServiceErrorKind::InvalidCredentials
+    } else if says(&["something went wrong", "try again later", "unavailable", "too many"]) {
+        ServiceErrorKind::Service
+    } else {
+        ServiceErrorKind::InvalidCredentials
+    }
+}

@@ -1,0 +1,54 @@
+//! A token that was kept, and what is kept beside it.
+
+use serde_json::{Value, json};
+
+use super::NAME;
+use super::jwt::Claims;
+use crate::credentials::{AccessToken, Credentials, Grant, Now, Saved, SavedError, Secret, Term, restored_term};
+
+/// The token is no JWT. Sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the token is no JWT")]
+pub struct NotAJwt;
+
+/// Under this name the saved form has the cookie that the token came in.
+const COOKIE: &str = "cookie";
+
+pub(super) fn cookie_extra(name: &str) -> Secret {
+    json!({COOKIE: name}).to_string().into()
+}
+
+pub(super) fn cookie_name(credentials: &Credentials) -> Option<String> {
+    match credentials.extra(COOKIE)? {
+        Value::String(name) if !name.is_empty() => Some(name),
+        _ => None,
+    }
+}
+
+pub(super) fn grant(token: &str, now: Now) -> Result<Grant, NotAJwt> {
+    let token = token.trim().trim_matches('"');
+    let claims = Claims::of(token).ok_or(NotAJwt)?;
+    let access = AccessToken::new("Bearer", token, kept_term(claims, now)).map_err(|_| NotAJwt)?;
+    Ok(Grant { access: Some(access), ..Grant::default() })
+}
+
+/// From when to when it runs, as far as it tells.
+fn kept_term(claims: Claims, now: Now) -> Term {
+    let Some(end) = claims.expires_at else { return Term::unknown(now) };
+    let issued_at = claims.issued_at.unwrap_or(now.wall).min(end);
+    restored_term(issued_at, end.since(issued_at).try_into().ok(), now)
+}
+
+pub(super) fn read(realm: &str, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
+    let no_jwt = |_| SavedError::Malformed { what: "its token is no JWT" };
+    let text = std::str::from_utf8(saved).map_err(|_| SavedError::Malformed { what: "not UTF-8" })?;
+    if text.trim_start().starts_with('{') {
+        let saved = Saved::parse(saved, now)?;
+        // A token that nothing can come of would be shown to the service again and again.
+        Claims::of(saved.credentials().access().expose()).ok_or(NotAJwt).map_err(no_jwt)?;
+        return Ok(saved);
+    }
+    let grant = grant(text, now).map_err(no_jwt)?;
+    let credentials = Credentials::from_grant(grant, None).ok_or(SavedError::Malformed { what: "no access token" })?;
+    Ok(Saved::new(NAME, realm, credentials))
+}

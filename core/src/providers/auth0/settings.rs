@@ -1,0 +1,275 @@
+//! What a site is described by.
+
+use std::time::Duration;
+
+use http::{HeaderValue, Uri};
+
+use super::location::Origin;
+use super::{ANGEL_BASE_URL, ANGEL_COOKIE_NAMES, ANGEL_STATE_COOKIE, Auth0, REFRESH_BUFFER, USER_AGENT};
+use crate::exchange::REQUEST_TIMEOUT;
+use crate::wire::{BaseUrl, InvalidUrl};
+
+/// The address of [`ANGEL_BASE_URL`]'s sign-in pages: what is derived from it.
+const ANGEL_AUTH_URL: &str = "https://auth.angel.com";
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) base: BaseUrl,
+    pub(super) auth: BaseUrl,
+    /// Where redirects may lead, and whose cookies count.
+    pub(super) allowed: Vec<Origin>,
+    pub(super) cookie_names: Vec<Box<str>>,
+    pub(super) state_cookie: Box<str>,
+    pub(super) timeout: Duration,
+    pub(super) refresh_buffer: Duration,
+    pub(super) user_agent: HeaderValue,
+    pub(super) authorization: Authorization,
+}
+
+/// How the token goes into an API call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Authorization {
+    /// `Authorization: Bearer` and the token.
+    #[default]
+    Bearer,
+    /// The cookie that the token came in, as a browser sends it. Cookies that the call has already stay.
+    Cookie,
+}
+
+impl Settings {
+    pub(super) fn angel_studios() -> Self {
+        let [base, auth] = [ANGEL_BASE_URL, ANGEL_AUTH_URL].map(BaseUrl::from_static);
+        Self {
+            allowed: allowed(&base, &auth),
+            base,
+            auth,
+            cookie_names: ANGEL_COOKIE_NAMES.map(Into::into).into(),
+            state_cookie: ANGEL_STATE_COOKIE.into(),
+            timeout: REQUEST_TIMEOUT,
+            refresh_buffer: REFRESH_BUFFER,
+            user_agent: HeaderValue::from_static(USER_AGENT),
+            authorization: Authorization::default(),
+        }
+    }
+}
+
+/// Describes a site, step by step. From [`Auth0::builder`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    base_url: String,
+    auth_url: Option<String>,
+    more_hosts: Vec<String>,
+    cookie_names: Vec<Box<str>>,
+    state_cookie: Box<str>,
+    timeout: Duration,
+    refresh_buffer: Duration,
+    user_agent: String,
+    authorization: Authorization,
+}
+
+/// What makes no sense about a site's settings. Nothing of them is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidSettings {
+    /// The web site's address cannot be used.
+    #[error("the web site's address cannot be used")]
+    BaseUrl(#[source] InvalidUrl),
+    /// The address of the sign-in pages cannot be used.
+    #[error("the address of the sign-in pages cannot be used")]
+    AuthUrl(#[source] InvalidUrl),
+    /// From a number, or a name without a dot, no `auth.` host can be derived. Name it with
+    /// [`Builder::auth_url`].
+    #[error("no host for the sign-in pages can be derived from the web site's address")]
+    NoAuthUrl,
+    /// An address to which redirects may lead cannot be used.
+    #[error("an address to which redirects may lead cannot be used")]
+    RedirectHost(#[source] InvalidUrl),
+    /// No cookie is named, or a name is empty or could not stand in a header.
+    #[error("a cookie's name is missing, or no such name")]
+    CookieName,
+    /// No request can be made in no time.
+    #[error("the timeout is zero")]
+    Timeout,
+    /// The user agent is empty or could not stand in a header.
+    #[error("the user agent is no header value")]
+    UserAgent,
+}
+
+impl Builder {
+    pub(super) fn new(base_url: &str) -> Self {
+        Self {
+            base_url: base_url.to_owned(),
+            auth_url: None,
+            more_hosts: Vec::new(),
+            cookie_names: ANGEL_COOKIE_NAMES.map(Into::into).into(),
+            state_cookie: ANGEL_STATE_COOKIE.into(),
+            timeout: REQUEST_TIMEOUT,
+            refresh_buffer: REFRESH_BUFFER,
+            user_agent: USER_AGENT.to_owned(),
+            authorization: Authorization::default(),
+        }
+    }
+
+    /// The address of the sign-in pages, where it is not `auth.` and the site's host (without `www.`).
+    pub fn auth_url(mut self, auth_url: &str) -> Self {
+        self.auth_url = Some(auth_url.to_owned());
+        self
+    }
+
+    /// One more address to which redirects may lead, beside those of the site and of its sign-in pages.
+    pub fn redirects_to(mut self, url: &str) -> Self {
+        self.more_hosts.push(url.to_owned());
+        self
+    }
+
+    /// The cookies that may hold the token, the best one first.
+    pub fn cookie_names<N: Into<Box<str>>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.cookie_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The cookie that holds `state` where the first page does not.
+    pub fn state_cookie(mut self, name: &str) -> Self {
+        self.state_cookie = name.into();
+        self
+    }
+
+    /// How long each request may take in all. 30 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long before the token's end it is renewed. An hour by default; clamped to a quarter of the lifetime.
+    pub fn refresh_buffer(mut self, buffer: Duration) -> Self {
+        self.refresh_buffer = buffer;
+        self
+    }
+
+    /// What the requests call themselves.
+    pub fn user_agent(mut self, user_agent: &str) -> Self {
+        user_agent.clone_into(&mut self.user_agent);
+        self
+    }
+
+    /// How the token goes into API calls.
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = authorization;
+        self
+    }
+
+    /// Checks it all.
+    pub fn build(self) -> Result<Auth0, InvalidSettings> {
+        let base = BaseUrl::parse(&self.base_url).map_err(InvalidSettings::BaseUrl)?;
+        let auth = match &self.auth_url {
+            Some(url) => BaseUrl::parse(url).map_err(InvalidSettings::AuthUrl)?,
+            None => derived(&base)?,
+        };
+        let mut allowed = allowed(&base, &auth);
+        for host in &self.more_hosts {
+            let url = BaseUrl::parse(host).map_err(InvalidSettings::RedirectHost)?;
+            allowed.extend(Origin::of(&url.join("")));
+        }
+        let names = || self.cookie_names.iter().chain([&self.state_cookie]);
+        if self.cookie_names.is_empty() || !names().all(|name| is_cookie_name(name)) {
+            return Err(InvalidSettings::CookieName);
+        }
+        if self.timeout.is_zero() {
+            return Err(InvalidSettings::Timeout);
+        }
+        let user_agent = HeaderValue::from_str(self.user_agent.trim()).ok().filter(|value| !value.is_empty());
+        let settings = Settings {
+            base,
+            auth,
+            allowed,
+            cookie_names: self.cookie_names,
+            state_cookie: self.state_cookie,
+            timeout: self.timeout,
+            refresh_buffer: self.refresh_buffer,
+            user_agent: user_agent.ok_or(InvalidSettings::UserAgent)?,
+            authorization: self.authorization,
+        };
+        Ok(Auth0 { settings })
+    }
+}
+
+/// A token of RFC 9110 §5.6.2, as RFC 6265 §4.1.1 has it.
+fn is_cookie_name(name: &str) -> bool {
+    let odd = b"\"(),/:;<=>?@[\\]{}";
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !odd.contains(&byte))
+}
+
+/// `auth.` before the site's host, without its `www.`; once, not twice. The port stays.
+fn derived(base: &BaseUrl) -> Result<BaseUrl, InvalidSettings> {
+    let uri: Uri = base.join("");
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    if !host.contains('.') || host.parse::<std::net::Ipv4Addr>().is_ok() || host.starts_with('[') {
+        return Err(InvalidSettings::NoAuthUrl);
+    }
+    let rest = host.strip_prefix("www.").or(host.strip_prefix("auth.")).unwrap_or(&host);
+    let port = uri.port().map_or_else(String::new, |port| format!(":{port}"));
+    let url = format!("{}://auth.{rest}{port}", uri.scheme_str().unwrap_or("https"));
+    BaseUrl::parse(&url).map_err(InvalidSettings::AuthUrl)
+}
+
+/// The site, its sign-in pages, and the site without its `www.`: it is the same one, and sites redirect between the
+/// two.
+fn allowed(base: &BaseUrl, auth: &BaseUrl) -> Vec<Origin> {
+    let base = Origin::of(&base.join(""));
+    let bare = base.as_ref().and_then(Origin::without_www);
+    base.into_iter().chain(bare).chain(Origin::of(&auth.join(""))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn auth_url(base: &str) -> Result<String, InvalidSettings> {
+        Ok(Auth0::builder(base).build()?.auth_url().to_owned())
+    }
+
+    #[test]
+    fn the_preset_passes_its_own_checks() {
+        let (preset, built) = (Auth0::angel_studios(), Auth0::builder("https://www.angel.com/").build().unwrap());
+        assert_eq!((preset.base_url(), preset.auth_url()), (built.base_url(), built.auth_url()));
+        assert_eq!(preset.auth_url(), "https://auth.angel.com");
+        assert_eq!(preset.settings.allowed, built.settings.allowed);
+        assert_eq!(preset.cookie_names().collect::<Vec<_>>(), ["angel_jwt_v2", "angel_jwt"]);
+    }
+
+    #[test]
+    fn bug_the_auth_host_was_derived_twice() {
+        for base in ["https://auth.angel.com", "https://www.angel.com", "https://angel.com", "https://WWW.Angel.com/x"]
+        {
+            assert_eq!(auth_url(base).unwrap(), "https://auth.angel.com", "{base}");
+        }
+        assert_eq!(auth_url("https://www.a.example:8443/app").unwrap(), "https://auth.a.example:8443");
+    }
+
+    #[test]
+    fn a_host_that_tells_no_auth_host_needs_one_to_be_named() {
+        for base in ["http://127.0.0.1:80", "http://localhost:1", "http://[::1]:1"] {
+            assert_eq!(auth_url(base).unwrap_err(), InvalidSettings::NoAuthUrl, "{base}");
+            let named = Auth0::builder(base).auth_url("http://localhost:2").build().unwrap();
+            assert_eq!(named.auth_url(), "http://localhost:2");
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused() {
+        let site = || Auth0::builder("https://a.example");
+        let refusal = |builder: Builder| builder.build().unwrap_err();
+        assert_eq!(refusal(Auth0::builder("http://a.example")), InvalidSettings::BaseUrl(InvalidUrl::NotHttps));
+        assert_eq!(refusal(site().auth_url("http://a.example")), InvalidSettings::AuthUrl(InvalidUrl::NotHttps));
+        assert_eq!(refusal(site().redirects_to("x")), InvalidSettings::RedirectHost(InvalidUrl::NotAUrl));
+        assert_eq!(refusal(site().cookie_names(Vec::<&str>::new())), InvalidSettings::CookieName);
+        for name in ["", " ", "a b", "a=b", "a;b", "é"] {
+            assert_eq!(refusal(site().cookie_names([name])), InvalidSettings::CookieName, "{name}");
+        }
+        assert_eq!(refusal(site().timeout(Duration::ZERO)), InvalidSettings::Timeout);
+        for agent in ["", "a\nb"] {
+            assert_eq!(refusal(site().user_agent(agent)), InvalidSettings::UserAgent);
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Accounts, walks and tokens, and the rules between them.
+
+use super::{Auth0Settings, pages};
+use crate::clock::Clock;
+use crate::message::Answer;
+use crate::tokens::Mint;
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often what happened.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counters {
+    pub(crate) sign_ins: usize,
+    pub(crate) refused_sign_ins: usize,
+    pub(crate) broken_walks: usize,
+    pub(crate) calls: usize,
+    pub(crate) refused_calls: usize,
+}
+
+pub(crate) struct State {
+    pub(crate) settings: Auth0Settings,
+    pub(crate) counters: Counters,
+    clock: Arc<Clock>,
+    mint: Mint,
+    accounts: HashMap<String, Account>,
+    /// By their `state`, which is good once.
+    walks: HashMap<String, Walk>,
+    /// Who signed in with a code.
+    codes: HashMap<String, String>,
+    /// The site's sessions, and who is signed in there.
+    sessions: HashMap<String, Option<String>>,
+    tokens: Vec<Token>,
+    count: u64,
+}
+
+struct Account {
+    password: String,
+    locked: bool,
+}
+
+/// What the next request of a walk is expected to show.
+enum Walk {
+    Begun,
+    Identified { walk: String, csrf_token: String, email: String },
+    SignedIn { walk: String, email: String },
+}
+
+struct Token {
+    text: String,
+    cookie: String,
+    email: String,
+    /// By the server's age.
+    dies_at: Duration,
+    revoked: bool,
+}
+
+/// What the password page holds.
+pub(super) struct Form {
+    pub(super) state: String,
+    pub(super) csrf_token: String,
+    pub(super) walk: String,
+}
+
+/// What becomes of a login that was shown.
+pub(super) enum Password {
+    /// Go on with this `state`.
+    Right(String),
+    /// Try again with this form.
+    Wrong(Form, &'static str),
+    /// Nobody was asked for one: another walk's cookie, a spent `state`.
+    Unasked,
+}
+
+impl State {
+    pub(super) fn new(mut settings: Auth0Settings, clock: Arc<Clock>) -> Self {
+        let accounts = std::mem::take(&mut settings.accounts);
+        let mut state = Self {
+            settings,
+            counters: Counters::default(),
+            clock,
+            mint: Mint::default(),
+            accounts: HashMap::new(),
+            walks: HashMap::new(),
+            codes: HashMap::new(),
+            sessions: HashMap::new(),
+            tokens: Vec::new(),
+            count: 0,
+        };
+        for (email, password) in accounts {
+            state.add_account(&email, &password);
+        }
+        state
+    }
+
+    // -- What requests do.
+
+    /// A session of the site, and the first `state`. Where the session cookie is to hold the state, they are one.
+    pub(super) fn begin(&mut self) -> (String, String) {
+        // As base64 has it: what must be encoded in an address.
+        let login_state = format!("{}+/=", self.fresh("s"));
+        let session = match self.settings.state_in {
+            super::StateIn::Page => self.fresh("session"),
+            super::StateIn::Cookie => login_state.clone(),
+        };
+        self.sessions.insert(session.clone(), None);
+        self.walks.insert(login_state.clone(), Walk::Begun);
+        (session, login_state)
+    }
+
+    pub(super) fn identified(&mut self, login_state: &str, email: &str) -> Option<Form> {
+        match self.walks.remove(login_state)? {
+            Walk::Begun => {
+                let walk = self.fresh("walk");
+                Some(self.form(&walk, email))
+            }
+            _ => None,
+        }
+    }
+
+    fn form(&mut self, walk: &str, email: &str) -> Form {
+        let form = Form {
+            state: format!("{}&\"'", self.fresh("s")),
+            csrf_token: format!("{}<+/=", self.fresh("csrf")),
+            walk: walk.to_owned(),
+        };
+        let next =
+            Walk::Identified { walk: walk.to_owned(), csrf_token: form.csrf_token.clone(), email: email.to_owned() };
+        self.walks.insert(form.state.clone(), next);
+        form
+    }
+
+    pub(super) fn submitted(
+        &mut self,
+        login_state: &str,
+        csrf: &str,
+        cookie: &str,
+        email: &str,
+        password: &str,
+    ) -> Password {
+        let (walk, expected) = match self.walks.remove(login_state) {
+            Some(Walk::Identified { walk, csrf_token, email }) if csrf_token == csrf && walk == cookie => (walk, email),
+            _ => return Password::Unasked,
+        };
+        let words = match self.accounts.get(email) {
+            _ if expected != email => return Password::Unasked,
+            Some(account) if account.locked => "Your account has been blocked.",
+            Some(account) if account.password == password => {
+                let resume = self.fresh("s");
+                self.walks.insert(resume.clone(), Walk::SignedIn { walk, email: email.to_owned() });
+                return Password::Right(resume);
+            }
+            _ => "Wrong email or password",
+        };
+        self.counters.refused_sign_ins += 1;
+        Password::Wrong(self.form(&walk, email), words)
+    }
+
+    pub(super) fn resumed(&mut self, login_state: &str, cookie: &str) -> Option<String> {
+        match self.walks.remove(login_state)? {
+            Walk::SignedIn { walk, email } if walk == cookie => {
+                let code = self.fresh("code");
+                self.codes.insert(code.clone(), email);
+                Some(code)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn called_back(&mut self, code: &str, session: &str) -> bool {
+        match (self.codes.remove(code), self.sessions.get_mut(session)) {
+            (Some(email), Some(place)) => {
+                *place = Some(email);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn account_of(&self, session: &str) -> Option<String> {
+        self.sessions.get(session)?.clone()
+    }
+
+    /// A token for each cookie.
+    pub(super) fn issue(&mut self, email: &str) -> Vec<(String, String)> {
+        self.counters.sign_ins += 1;
+        let (age, wall) = (self.clock.age(), self.clock.unix_seconds());
+        let lifetime = self.settings.token_lifetime;
+        let cookies = self.settings.jwt_cookies.clone();
+        let token = |cookie: String| {
+            let text = if self.settings.token_with_exp {
+                self.mint.jwt(email, &cookie, wall, wall.saturating_add(lifetime.as_secs()))
+            } else {
+                self.endless(email)
+            };
+            Token { text, cookie, email: email.to_owned(), dies_at: age.saturating_add(lifetime), revoked: false }
+        };
+        let issued: Vec<_> = cookies.into_iter().map(token).collect();
+        let set = issued.iter().map(|token| (token.cookie.clone(), token.text.clone())).collect();
+        self.tokens.extend(issued);
+        set
+    }
+
+    fn endless(&self, email: &str) -> String {
+        let claims = json!({"sub": email, "jti": self.mint.opaque()}).to_string();
+        let parts = [r#"{"alg":"RS256"}"#, &claims, "signature"];
+        parts.map(|part| Base64UrlUnpadded::encode_string(part.as_bytes())).join(".")
+    }
+
+    /// Whose token it is, if it is good.
+    pub(super) fn call(&mut self, token: &str) -> Option<String> {
+        let email = self.live(token)?.email.clone();
+        self.counters.calls += 1;
+        Some(email)
+    }
+
+    pub(super) fn redirect(&self, location: &str) -> Answer {
+        let answer = Answer::new(self.settings.redirect_status, "text/html; charset=utf-8", "<p>On we go.</p>");
+        answer.header("Location", location)
+    }
+
+    /// A request that no browser would have sent.
+    pub(super) fn broken(&mut self, status: u16) -> Answer {
+        self.counters.broken_walks += 1;
+        pages::problem(status)
+    }
+
+    fn fresh(&mut self, what: &str) -> String {
+        self.count += 1;
+        format!("{what}-{}-{}", self.count, &self.mint.opaque()[..24])
+    }
+
+    // -- What the test does and asks.
+
+    pub(super) fn add_account(&mut self, email: &str, password: &str) {
+        self.accounts.insert(email.to_owned(), Account { password: password.to_owned(), locked: false });
+    }
+
+    pub(super) fn lock_account(&mut self, email: &str, locked: bool) {
+        if let Some(account) = self.accounts.get_mut(email) {
+            account.locked = locked;
+        }
+    }
+
+    pub(super) fn change_password(&mut self, email: &str, password: &str) {
+        if let Some(account) = self.accounts.get_mut(email) {
+            password.clone_into(&mut account.password);
+        }
+    }
+
+    pub(super) fn revoke_tokens(&mut self, email: &str) {
+        for token in self.tokens.iter_mut().filter(|token| token.email == email) {
+            token.revoked = true;
+        }
+    }
+
+    pub(super) fn token_is_valid(&self, token: &str) -> bool {
+        self.live(token).is_some()
+    }
+
+    pub(super) fn newest_token(&self, email: &str, cookie: &str) -> Option<String> {
+        let mut tokens = self.tokens.iter().rev();
+        tokens.find(|token| token.email == email && token.cookie == cookie).map(|token| token.text.clone())
+    }
+
+    fn live(&self, token: &str) -> Option<&Token> {
+        let now = self.clock.age();
+        self.tokens.iter().find(|known| known.text == token && !known.revoked && now < known.dies_at)
+    }
+}
