@@ -19,7 +19,7 @@ pub use self::account::Account;
 pub use self::aws::AwsCredentials;
 pub use self::grant::Grant;
 pub use self::saved::{Saved, SavedError};
-pub(crate) use self::saved::{restored_term, same_user};
+pub(crate) use self::saved::same_user;
 pub(crate) use self::secret::Wiped;
 pub use self::secret::{InvalidToken, Masked, Secret, check_token, masked};
 pub use self::time::{Deadline, MAX_LIFETIME, Now, Term, Timestamp};

@@ -11,9 +11,6 @@ use crate::wire::{BodyBuffer, Object, Text};
 /// The version that this crate writes, and the newest that it reads.
 const VERSION: u64 = 1;
 
-/// Clocks of two machines differ. An issue so little ahead of ours is no sign of trouble.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
-
 /// A session to keep: credentials, bound to a provider and an account.
 ///
 /// The only way to secrets in writing is [`Saved::to_json`]: nothing here implements `Serialize`.
@@ -142,12 +139,6 @@ pub(crate) fn same_user(one: &str, other: &str) -> bool {
     one.trim().eq_ignore_ascii_case(other.trim())
 }
 
-/// Reads a term that was saved. An issue in the future means that a clock was wrong then or is now.
-pub(crate) fn restored_term(issued_at: Timestamp, lifetime: Option<Duration>, now: Now) -> Term {
-    let term = Term::restored(issued_at, lifetime, now);
-    if issued_at > now.wall.saturating_add(CLOCK_TOLERANCE) { term.in_doubt() } else { term }
-}
-
 #[derive(Deserialize)]
 struct VersionForm {
     perennial: u64,
@@ -247,7 +238,7 @@ impl TermForm {
     fn read(&self, now: Now) -> Term {
         let millis = |end: i64| u64::try_from(end.saturating_sub(self.issued_at)).unwrap_or(0);
         let lifetime = self.expires_at.map(|end| Duration::from_millis(millis(end)));
-        let term = restored_term(Timestamp::from_unix_millis(self.issued_at), lifetime, now);
+        let term = Term::restored(Timestamp::from_unix_millis(self.issued_at), lifetime, now);
         if self.in_doubt { term.in_doubt() } else { term }
     }
 }

@@ -14,6 +14,9 @@ pub const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 /// used and not renewed over and over.
 const MARGIN_SHARE: u32 = 4;
 
+/// Clocks of two machines differ. An issue so little ahead of ours is no sign of trouble.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
 /// What both clocks of a machine say at one moment. Every call that depends on time takes it.
 ///
 /// Two clocks, because each fails alone: the monotonic clock stops while a machine is suspended, and the
@@ -174,14 +177,16 @@ impl Term {
     }
 
     /// Read back after a save. The monotonic clock of then is gone: the deadline in the monotonic clock of now
-    /// is at most the saved lifetime away, whatever the wall clock did in between.
+    /// is at most the saved lifetime away, whatever the wall clock did in between. An issue in the future means that
+    /// a clock was wrong then or is now: the lease is [in doubt](Self::in_doubt).
     pub fn restored(issued_at: Timestamp, lifetime: Option<Duration>, now: Now) -> Self {
         let deadline = lifetime.map(|lifetime| {
             let wall = issued_at.saturating_add(lifetime.min(MAX_LIFETIME));
             let left = Duration::try_from(wall.since(now.wall)).unwrap_or_default().min(lifetime);
             Deadline { wall, monotonic: now.monotonic.saturating_add(left) }
         });
-        Self { issued_at, lifetime, deadline, margin: Duration::ZERO, doubtful: false }
+        let doubtful = issued_at > now.wall.saturating_add(CLOCK_TOLERANCE);
+        Self { issued_at, lifetime, deadline, margin: Duration::ZERO, doubtful }
     }
 
     /// Marks that the age of this lease cannot be proven: its deadline is only an upper bound, and its renewal

@@ -126,13 +126,11 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Attempt { need, rung } => write!(f, "{need}: asking for new ones ({rung})"),
-            Event::Renewed {
-                need,
-                rung,
-                generation,
-                expires_at,
-            } => {
-                write!(f, "{need}: {generation} by {}", rung.unwrap_or("the caller"))?;
+            Event::Renewed { need, rung, generation, expires_at } => {
+                match rung {
+                    Some(rung) => write!(f, "{need}: {generation} by {rung}")?,
+                    None => write!(f, "{need}: {generation} taken up")?,
+                }
                 match expires_at {
                     Some(at) => write!(f, ", until {at}"),
                     None => f.write_str(", of unknown length"),

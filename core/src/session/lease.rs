@@ -51,7 +51,8 @@ pub(super) struct Lease {
 pub(super) struct Retry {
     pub(super) at: Duration,
     since: Duration,
-    by_service: bool,
+    /// Not before this, whoever asks: the service's `Retry-After`.
+    floor: Duration,
 }
 
 impl Lease {
@@ -60,9 +61,7 @@ impl Lease {
         if self.falling {
             return Duration::ZERO;
         }
-        let gap = self
-            .attempted_at
-            .map_or(Duration::ZERO, |at| at.saturating_add(MIN_GAP));
+        let gap = self.attempted_at.map_or(Duration::ZERO, |at| at.saturating_add(MIN_GAP));
         self.retry.map_or(gap, |retry| retry.at.max(gap))
     }
 
@@ -80,6 +79,16 @@ impl Lease {
         self.falling = false;
         self.retry = None;
         self.attempted_at = Some(now.monotonic);
+    }
+
+    /// No attempt before the gap has passed, as after one.
+    pub(super) fn hold(&mut self, now: Now) {
+        self.falling = false;
+        self.attempted_at = Some(now.monotonic);
+    }
+
+    pub(super) fn falls_to_lost(&self, position: usize) -> bool {
+        self.falling && self.is_lost(position)
     }
 
     pub(super) fn is_ruled_out(&self, position: usize) -> bool {
@@ -100,6 +109,11 @@ impl Lease {
 
     /// What was refused with an old access token may work with a new one.
     pub(super) fn allow_again(&mut self, position: usize) {
+        if self.is_ruled_out(position) {
+            // Up the ladder again: not within the gap. A refusal that was given up on is taken up again.
+            self.falling = false;
+            self.forced |= self.named;
+        }
         self.ruled_out &= !(1 << position);
         self.stopped = None;
     }
@@ -112,7 +126,9 @@ impl Lease {
             rejections: self.rejections,
             attempted_at: self.attempted_at,
             engaged: true,
+            // Over when it comes: the pace stays, and callers still wait.
             failures: if term.is_expired(now) { self.failures } else { 0 },
+            asked: self.asked && term.is_expired(now),
             renewed_at: issued_now.then_some(now.monotonic),
             jitter: random.share_of(term.margin() / 10),
             ..Self::default()
@@ -121,17 +137,13 @@ impl Lease {
 
     /// Forgets all but what callers count by.
     pub(super) fn reset(&mut self) {
-        *self = Self {
-            generation: self.generation.next(),
-            told: self.told,
-            ..Self::default()
-        };
+        *self = Self { generation: self.generation, told: self.told, ..Self::default() };
     }
 
-    /// A new login: what was refused to the old one may be granted now. Whoever waits goes on waiting.
+    /// A new login: what was refused to the old one may be granted now. Whoever waits goes on waiting. A token
+    /// that was lost stays lost.
     pub(super) fn new_login(&mut self) {
         self.ruled_out = 0;
-        self.lost = 0;
         self.falling = false;
         self.stopped = None;
         self.error = None;
@@ -151,36 +163,30 @@ impl Lease {
     pub(super) fn back_off(&mut self, error: Error, holds_valid: bool, random: &mut Random, now: Now) {
         self.failures = self.failures.saturating_add(1);
         let pace = random.backoff(self.failures);
-        let pace = if self.asked && !holds_valid {
-            pace.min(MAX_BACKOFF_ASKED)
-        } else {
-            pace
-        };
+        let pace = if self.asked && !holds_valid { pace.min(MAX_BACKOFF_ASKED) } else { pace };
         let asked_for = error.retry_after().unwrap_or_default();
         self.retry = Some(Retry {
             at: now.monotonic.saturating_add(pace.max(asked_for)),
             since: now.monotonic,
-            by_service: asked_for > pace,
+            floor: now.monotonic.saturating_add(asked_for),
         });
-        self.forced &= self.login_first;
+        // What a new login or a refusal asks for is asked for until it is done.
+        self.forced &= self.login_first || self.named;
         self.tell(error);
     }
 
     /// Somebody asks, and nothing valid is held: our own pause need not be long. The service's stands.
     pub(super) fn hurry(&mut self) {
-        if let Some(retry) = &mut self.retry
-            && !retry.by_service
-        {
-            retry.at = retry.at.min(retry.since.saturating_add(MAX_BACKOFF_ASKED));
+        if let Some(retry) = &mut self.retry {
+            let soon = retry.since.saturating_add(MAX_BACKOFF_ASKED);
+            retry.at = retry.at.min(soon.max(retry.floor));
         }
     }
 
     /// The API refused the present generation. One that is refused again and again right after its issue is not
     /// withdrawn: it is not the credentials that are at fault, and others may be served by them.
     pub(super) fn reject(&mut self, random: &mut Random, now: Now) {
-        let fresh = self
-            .renewed_at
-            .is_some_and(|at| now.monotonic.saturating_sub(at) < FRESH);
+        let fresh = self.renewed_at.is_some_and(|at| now.monotonic.saturating_sub(at) < FRESH);
         self.rejections = if fresh { self.rejections.saturating_add(1) } else { 0 };
         if let Some(at) = self.renewed_at.filter(|_| fresh) {
             let at = at.saturating_add(random.backoff(self.rejections));
@@ -188,7 +194,7 @@ impl Lease {
                 self.retry = Some(Retry {
                     at,
                     since: now.monotonic,
-                    by_service: false,
+                    floor: self.retry.map_or(Duration::ZERO, |retry| retry.floor),
                 });
             }
         }

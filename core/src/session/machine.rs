@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use super::schedule::MIN_TIMEOUT;
 use super::{Event, Output, RefreshTokens, Renewal, Session, Timer, Wake};
-use crate::credentials::{Credentials, Grant, Need, Now};
+use crate::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Need, Now, Term, same_user};
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError, TransportError, TransportErrorKind, Verdict};
 use crate::exchange::{Exchange, MAX_STEPS, Provider, Request, RequestId, Response, Spends, Step};
 
@@ -77,10 +77,7 @@ enum Choice<X> {
 impl<P: Provider> Session<P> {
     /// Takes the time. The monotonic clock of a broken driver may go back; ours does not.
     pub(super) fn tick(&mut self, now: Now) {
-        self.now = Now {
-            wall: now.wall,
-            monotonic: now.monotonic.max(self.now.monotonic),
-        };
+        self.now = Now { wall: now.wall, monotonic: now.monotonic.max(self.now.monotonic) };
     }
 
     /// Does what follows from the state: tells expiries, ends what took too long, begins what is due.
@@ -97,8 +94,13 @@ impl<P: Provider> Session<P> {
         while matches!(self.slot, Slot::Free) {
             let Some(need) = self.most_urgent() else { break };
             match self.choose(need) {
+                // A one-use token whose answer was lost is not repeated at once.
+                Choice::Begin(position, _) if self.leases[need.index()].falls_to_lost(position) => {
+                    self.leases[need.index()].hold(self.now);
+                }
                 Choice::Begin(position, exchange) => self.begin(need, position, exchange),
                 Choice::Blocked => self.want(Need::Access),
+                Choice::Exhausted if self.leases[need.index()].login_first => self.give_up_login(need),
                 Choice::Exhausted => self.stop(need),
             }
         }
@@ -118,16 +120,11 @@ impl<P: Provider> Session<P> {
     /// The lease to work on now: of those that are due, may begin and are not blocked, the one that ends first.
     fn most_urgent(&self) -> Option<Need> {
         let ready = |need: &Need| {
-            self.is_due(*need)
-                && self.leases[need.index()].start_at() <= self.now.monotonic
-                && !(self.is_blocked(*need) && self.is_awaited(Need::Access))
+            self.is_due(*need) && self.leases[need.index()].start_at() <= self.now.monotonic && !self.is_queued(*need)
         };
         Need::ALL.into_iter().filter(ready).min_by_key(|need| {
             let valid = self.term(*need).filter(|_| self.is_valid(*need));
-            valid.map(|term| {
-                term.deadline()
-                    .map_or(Duration::MAX, |deadline| deadline.remaining(self.now))
-            })
+            valid.map(|term| term.deadline().map_or(Duration::MAX, |deadline| deadline.remaining(self.now)))
         })
     }
 
@@ -141,9 +138,7 @@ impl<P: Provider> Session<P> {
             || lease.rejected && (lease.asked || !lazy)
             || match self.term(need) {
                 Some(term) => {
-                    let reached = lease
-                        .renewal_at(term, self.now)
-                        .is_some_and(|at| at <= self.now.monotonic);
+                    let reached = lease.renewal_at(term, self.now).is_some_and(|at| at <= self.now.monotonic);
                     reached && (lease.asked || !lazy)
                 }
                 None => lease.asked || (lease.engaged && !lazy),
@@ -162,11 +157,12 @@ impl<P: Provider> Session<P> {
         need != Need::Access
             && !self.is_valid(Need::Access)
             && self.leases[Need::Access.index()].stopped.is_none()
-            && self
-                .provider
-                .ladder(need)
-                .iter()
-                .any(|rung| self.provider.builds_on(*rung) == Some(Need::Access))
+            && self.provider.ladder(need).iter().any(|rung| self.provider.builds_on(*rung) == Some(Need::Access))
+    }
+
+    /// Whether it waits for the access token, and that is on its way.
+    fn is_queued(&self, need: Need) -> bool {
+        self.is_blocked(need) && self.is_awaited(Need::Access)
     }
 
     /// Notes that somebody wants this lease.
@@ -198,9 +194,7 @@ impl<P: Provider> Session<P> {
             .chain(lost)
             .filter(|(position, rung)| !lease.is_ruled_out(*position) && self.is_open(need, *rung))
             .find_map(|(position, rung)| {
-                let exchange = self
-                    .provider
-                    .begin(rung, self.login.as_ref(), self.credentials.as_deref())?;
+                let exchange = self.provider.begin(rung, self.login.as_ref(), self.credentials.as_deref())?;
                 Some(Choice::Begin(position, exchange))
             })
             .unwrap_or(Choice::Exhausted)
@@ -233,14 +227,7 @@ impl<P: Provider> Session<P> {
     fn launch(&mut self, mut exchange: P::Exchange, need: Need, position: usize) -> Flight<P> {
         let request = exchange.start(self.now);
         let (id, deadline) = self.send(request);
-        Flight {
-            exchange,
-            id,
-            deadline,
-            steps: 1,
-            need,
-            position,
-        }
+        Flight { exchange, id, deadline, steps: 1, need, position }
     }
 
     fn send(&mut self, mut request: Request) -> (RequestId, Duration) {
@@ -267,6 +254,10 @@ impl<P: Provider> Session<P> {
                 (flight.id, flight.deadline) = self.send(request);
                 self.slot = slot;
             }
+            Ok(Step::Again(_)) => {
+                let error = ServiceError::malformed("an exchange that waits for a person");
+                self.finish(slot, Err(error.into()));
+            }
             Ok(Step::Done(grant)) => self.finish(slot, Ok(grant)),
             Err(error) => self.finish(slot, Err(error)),
         }
@@ -290,33 +281,41 @@ impl<P: Provider> Session<P> {
     fn finish(&mut self, slot: Slot<P>, outcome: Result<Grant, Error>) {
         match (slot, outcome) {
             (Slot::Renewing(flight), Ok(grant)) => self.granted(flight.need, flight.position, grant),
-            (Slot::Renewing(flight), Err(error)) => self.failed(flight.need, flight.position, error),
+            (Slot::Renewing(flight), Err(error)) => self.failed(flight.need, flight.position, flight.steps, error),
             (Slot::Orphaned(_), Ok(grant)) => {
-                self.revocations
-                    .extend(Credentials::from_grant(grant, None).map(Arc::new));
+                self.revocations.extend(Credentials::from_grant(grant, None).map(Arc::new));
             }
             (Slot::Revoking(_), outcome) => {
-                self.outputs
-                    .push_back(Output::Event(Event::Revoked { error: outcome.err() }));
+                self.outputs.push_back(Output::Event(Event::Revoked { error: outcome.err() }));
             }
             (Slot::Orphaned(_), Err(_)) | (Slot::Free, _) => {}
         }
     }
 
-    fn granted(&mut self, need: Need, position: usize, grant: Grant) {
+    fn granted(&mut self, need: Need, position: usize, mut grant: Grant) {
+        let expired = |term: Option<&Term>| term.is_some_and(|term| term.is_expired(self.now));
+        let over = [
+            expired(grant.access.as_ref().map(AccessToken::term)),
+            expired(grant.aws.as_ref().map(AwsCredentials::term)),
+        ];
+        // What is over when it comes does not displace what is not.
+        let kept = Need::ALL.map(|need| over[need.index()] && self.term(need).is_some() && !expired(self.term(need)));
+        if kept[Need::Access.index()] {
+            grant.access = None;
+        }
+        if kept[Need::Aws.index()] {
+            grant.aws = None;
+        }
         let covers = Need::ALL.map(|need| grant.covers(need));
         let rung = self.provider.ladder(need)[position];
         if let Some(credentials) = Credentials::from_grant(grant, self.credentials.as_deref()) {
             self.publish(credentials, covers, Some(self.provider.describe(rung)), Origin::Issued);
         }
-        if !covers[need.index()] {
-            self.failed(need, position, ServiceError::new(ServiceErrorKind::NotGranted).into());
-        } else if !self.is_valid(need) {
-            self.failed(
-                need,
-                position,
-                ServiceError::malformed("credentials that have already expired").into(),
-            );
+        if over[need.index()] {
+            let error = ServiceError::malformed("credentials that have already expired");
+            self.failed(need, position, 1, error.into());
+        } else if !covers[need.index()] {
+            self.failed(need, position, 1, ServiceError::new(ServiceErrorKind::NotGranted).into());
         }
     }
 
@@ -332,12 +331,7 @@ impl<P: Provider> Session<P> {
             let generation = lease.generation;
             credentials.set_generation(need, generation);
             let expires_at = term.deadline().map(|deadline| deadline.wall);
-            self.outputs.push_back(Output::Event(Event::Renewed {
-                need,
-                rung,
-                generation,
-                expires_at,
-            }));
+            self.outputs.push_back(Output::Event(Event::Renewed { need, rung, generation, expires_at }));
         }
         self.credentials = Some(Arc::new(credentials));
         if covers[Need::Access.index()] {
@@ -349,12 +343,16 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    fn failed(&mut self, need: Need, position: usize, error: Error) {
+    /// An attempt failed at its request number `steps`.
+    fn failed(&mut self, need: Need, position: usize, steps: u32, error: Error) {
         let rung = self.provider.ladder(need)[position];
         let spends = self.spends(rung);
         let name = self.provider.describe(rung);
         let valid = self.is_valid(need);
         let verdict = error.verdict();
+        // The requests before this one were carried out, or this one may have been.
+        let lost =
+            spends == Spends::OneUse && (verdict == Verdict::Unknown || verdict == Verdict::Unprocessed && steps > 1);
         let lease = &mut self.leases[need.index()];
         match verdict {
             Verdict::Refused => {
@@ -364,43 +362,32 @@ impl<P: Provider> Session<P> {
                 }
             }
             Verdict::Unsupported => self.unsupported.push(rung),
-            Verdict::Unknown if spends == Spends::OneUse => lease.lose(position),
+            Verdict::Unknown | Verdict::Unprocessed if lost => lease.lose(position),
             Verdict::Unknown | Verdict::Unprocessed => {}
         }
+        let asks_for_rest = verdict == Verdict::Unprocessed && matches!(error, Error::Service(_));
         let goes_on = match verdict {
             Verdict::Refused | Verdict::Unsupported => true,
-            Verdict::Unknown if spends == Spends::OneUse => self.has_way_besides(need, position),
-            Verdict::Unknown | Verdict::Unprocessed => false,
+            Verdict::Unknown | Verdict::Unprocessed => lost && !asks_for_rest && self.has_way_besides(need, position),
         };
         if goes_on {
+            // Down the ladder at once; up again, as a new access token allows it, only after the gap.
+            let waits = match self.choose(need) {
+                Choice::Begin(next, _) => next < position,
+                Choice::Blocked => true,
+                Choice::Exhausted => false,
+            };
             let lease = &mut self.leases[need.index()];
             lease.error = Some(error.clone());
-            lease.falling = true;
-            if lease.login_first && self.login_refused.is_some() {
-                // The new login is no good. What was held before it goes on; who waited is told.
-                lease.login_first = false;
-                lease.forced = false;
-                if valid {
-                    lease.falling = false;
-                }
-                self.tell(need, &error);
-            }
-            self.outputs.push_back(Output::Event(Event::Fallback {
-                need,
-                rung: name,
-                error,
-            }));
+            lease.falling = !waits;
+            self.outputs.push_back(Output::Event(Event::Fallback { need, rung: name, error }));
         } else {
             self.leases[need.index()].back_off(error.clone(), valid, &mut self.random, self.now);
             let at = self.leases[need.index()].retry.map(|retry| self.wall_at(retry.at));
             let error = error.with_retry_at(at);
             self.share(need, &error);
             self.leases[need.index()].error = Some(error.clone());
-            self.outputs.push_back(Output::Event(Event::Failed {
-                need,
-                rung: name,
-                error,
-            }));
+            self.outputs.push_back(Output::Event(Event::Failed { need, rung: name, error }));
         }
     }
 
@@ -421,6 +408,21 @@ impl<P: Provider> Session<P> {
         }
     }
 
+    /// The new login is no good, or was forgotten. What was held before it goes on; who waited is told.
+    fn give_up_login(&mut self, need: Need) {
+        let lease = &mut self.leases[need.index()];
+        lease.login_first = false;
+        lease.forced = lease.named;
+        if std::mem::take(&mut lease.falling)
+            && let Some(error) = lease.error.clone()
+        {
+            self.tell(need, &error);
+        }
+        self.leases[need.index()].hold(self.now);
+        // Without anything valid the ladder goes on, to whatever end.
+        self.leases[need.index()].asked |= !self.is_valid(need);
+    }
+
     /// No rung is left.
     fn stop(&mut self, need: Need) {
         let error = self.leases[need.index()].error.take();
@@ -429,10 +431,7 @@ impl<P: Provider> Session<P> {
             (_, Some(error)) if is_not_granted(&error) => error,
             (Some(refused), _) => refused.clone(),
             (None, None) if self.login.is_none() && self.credentials.is_none() => SessionError::NoLogin.into(),
-            (None, error) => SessionError::SignInRequired {
-                source: error.map(Arc::new),
-            }
-            .into(),
+            (None, error) => SessionError::SignInRequired { source: error.map(Arc::new) }.into(),
         };
         // Those whose lease waits for this one learn it from this lease, or go their own way.
         self.tell(need, &error);
@@ -450,6 +449,14 @@ impl<P: Provider> Session<P> {
     pub(super) fn take_up(&mut self, credentials: Credentials, origin: Origin) {
         self.drop_flight();
         self.forget_credentials();
+        // A login of another account, or of before a sign-out, must not renew these.
+        let another = self.login.as_ref().and_then(|login| self.provider.user_id(login)).is_some_and(|user| {
+            let theirs = &credentials.account().user_id;
+            !theirs.is_empty() && !same_user(user, theirs)
+        });
+        if self.standing == Standing::SignedOut || another {
+            self.forget_login();
+        }
         self.standing = Standing::SignedIn;
         let covers = Need::ALL.map(|need| credentials.term(need).is_some());
         self.publish(credentials, covers, None, origin);
@@ -459,6 +466,10 @@ impl<P: Provider> Session<P> {
     /// Gives up a renewal in flight. A revocation goes on.
     pub(super) fn drop_flight(&mut self) {
         if let Slot::Renewing(flight) = &self.slot {
+            let rung = self.provider.ladder(flight.need)[flight.position];
+            if self.spends(rung) == Spends::OneUse {
+                self.leases[flight.need.index()].lose(flight.position);
+            }
             self.outputs.push_back(Output::Cancel(flight.id));
             self.slot = Slot::Free;
         }
@@ -498,16 +509,8 @@ impl<P: Provider> Session<P> {
 
     /// The one table of timers.
     pub(super) fn timers(&self) -> [Option<Wake>; 5] {
-        let wake = |at: Duration, why| {
-            Some(Wake {
-                at: at.max(self.now.monotonic),
-                why,
-            })
-        };
-        let flight = self
-            .slot
-            .flight()
-            .and_then(|flight| wake(flight.deadline, Timer::RequestDeadline));
+        let wake = |at: Duration, why| Some(Wake { at: at.max(self.now.monotonic), why });
+        let flight = self.slot.flight().and_then(|flight| wake(flight.deadline, Timer::RequestDeadline));
         let expiry = |need: Need| {
             let term = self.term(need).filter(|_| !self.leases[need.index()].expiry_told)?;
             let left = term.deadline()?.remaining(self.now);
@@ -518,7 +521,7 @@ impl<P: Provider> Session<P> {
             if flight.is_some()
                 || self.standing == Standing::SignedOut
                 || lease.stopped.is_some()
-                || self.is_blocked(need)
+                || self.is_queued(need)
             {
                 None
             } else if self.is_due(need) {
@@ -529,13 +532,7 @@ impl<P: Provider> Session<P> {
                 None
             }
         };
-        [
-            flight,
-            expiry(Need::Access),
-            attempt(Need::Access),
-            expiry(Need::Aws),
-            attempt(Need::Aws),
-        ]
+        [flight, expiry(Need::Access), attempt(Need::Access), expiry(Need::Aws), attempt(Need::Aws)]
     }
 }
 

@@ -20,7 +20,7 @@ use self::schedule::Random;
 pub use self::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MIN_GAP};
 use crate::credentials::{Credentials, Generation, Grant, Need, Now, Saved, SavedError, Term};
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError};
-use crate::exchange::{Provider, RequestId};
+use crate::exchange::{Provider, RequestId, Spends};
 
 /// Keeps one login alive: decides when to run which exchange, and never waits for anything itself.
 ///
@@ -128,8 +128,7 @@ impl<P: Provider> Session<P> {
             return;
         }
         lease.reject(&mut self.random, self.now);
-        self.outputs
-            .push_back(Output::Event(Event::Rejected { need, generation }));
+        self.outputs.push_back(Output::Event(Event::Rejected { need, generation }));
         self.advance();
     }
 
@@ -159,6 +158,9 @@ impl<P: Provider> Session<P> {
         }
         self.login = Some(login);
         self.login_refused = None;
+        // A person who signs in wants it tried, whatever became of the endpoint before.
+        let provider = &self.provider;
+        self.unsupported.retain(|rung| provider.spends(*rung) != Spends::Login);
         self.standing = Standing::SignedIn;
         self.leases.iter_mut().for_each(Lease::new_login);
         // A sign-in brings every lease; the access token asks for it.
@@ -224,9 +226,7 @@ impl<P: Provider> Session<P> {
 
     /// What to do next. Ends with [`Output::Sleep`], again and again until something is told.
     pub fn poll_output(&mut self) -> Output {
-        self.outputs
-            .pop_front()
-            .unwrap_or_else(|| Output::Sleep(self.next_wake()))
+        self.outputs.pop_front().unwrap_or_else(|| Output::Sleep(self.next_wake()))
     }
 
     // ---- Getters
@@ -318,11 +318,7 @@ impl<P: Provider> Session<P> {
     /// The session to save: what is held, bound to provider and account.
     pub fn export(&self) -> Option<Saved> {
         let held = self.credentials.as_ref()?;
-        Some(Saved::new(
-            self.provider.name(),
-            self.provider.realm(),
-            Credentials::clone(held),
-        ))
+        Some(Saved::new(self.provider.name(), self.provider.realm(), Credentials::clone(held)))
     }
 
     /// Puts credentials into the headers of an API call, as the service wants them.
@@ -354,9 +350,7 @@ impl<P: Provider> Session<P> {
     }
 
     fn wall_at(&self, monotonic: Duration) -> crate::Timestamp {
-        self.now
-            .wall
-            .saturating_add(monotonic.saturating_sub(self.now.monotonic))
+        self.now.wall.saturating_add(monotonic.saturating_sub(self.now.monotonic))
     }
 }
 

@@ -39,9 +39,7 @@ impl Random {
 
     /// The wait before attempt `failures + 1`: doubling, a quarter of it jitter, never under the minimum gap.
     pub(super) fn backoff(&mut self, failures: u32) -> Duration {
-        let full = MIN_GAP
-            .saturating_mul(1 << failures.saturating_sub(1).min(16))
-            .min(MAX_BACKOFF);
+        let full = MIN_GAP.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(MAX_BACKOFF);
         (full - self.share_of(full / 4)).max(MIN_GAP)
     }
 }
@@ -65,9 +63,7 @@ mod tests {
     fn the_same_seed_gives_the_same_jitter() {
         let shares = |seed| {
             let mut random = Random::new(seed);
-            (0..50)
-                .map(|_| random.share_of(Duration::from_secs(10)))
-                .collect::<Vec<_>>()
+            (0..50).map(|_| random.share_of(Duration::from_secs(10))).collect::<Vec<_>>()
         };
         assert_eq!(shares(3), shares(3));
         assert_ne!(shares(3), shares(4));

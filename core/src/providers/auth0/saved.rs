@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::NAME;
 use super::jwt::Claims;
-use crate::credentials::{AccessToken, Credentials, Grant, Now, Saved, SavedError, Secret, Term, restored_term};
+use crate::credentials::{AccessToken, Credentials, Grant, Now, Saved, SavedError, Secret, Term};
 
 /// The token is no JWT. Sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ pub(super) fn grant(token: &str, now: Now) -> Result<Grant, NotAJwt> {
 fn kept_term(claims: Claims, now: Now) -> Term {
     let Some(end) = claims.expires_at else { return Term::unknown(now) };
     let issued_at = claims.issued_at.unwrap_or(now.wall).min(end);
-    restored_term(issued_at, end.since(issued_at).try_into().ok(), now)
+    Term::restored(issued_at, end.since(issued_at).try_into().ok(), now)
 }
 
 pub(super) fn read(realm: &str, saved: &[u8], now: Now) -> Result<Saved, SavedError> {

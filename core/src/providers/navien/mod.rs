@@ -50,8 +50,12 @@ use http::{HeaderMap, header};
 pub use self::answer::{parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in};
 pub use self::exchange::Exchange;
 pub use self::login::{InvalidLogin, Login};
+#[cfg(feature = "aws")]
+use crate::credentials::Timestamp;
 use crate::credentials::{Credentials, Need, Now, Saved, SavedError, Secret};
 use crate::exchange::{Provider, Spends};
+#[cfg(feature = "aws")]
+use crate::mqtt::Ticket;
 use crate::wire::{BaseUrl, InvalidUrl};
 
 /// Where the service is.
@@ -132,6 +136,17 @@ impl Navien {
     #[cfg(feature = "aws")]
     pub fn mqtt() -> crate::aws::Mqtt {
         crate::aws::Mqtt::from_static(MQTT_ENDPOINT, MQTT_REGION)
+    }
+
+    /// How to open one MQTT connection now, made of the AWS credentials alone; `None` where there are none. Its
+    /// address opens for 300 s (see [`Mqtt::presign`](crate::aws::Mqtt::presign)); its deadline is the AWS
+    /// credentials', if that is known.
+    #[cfg(feature = "aws")]
+    pub fn ticket(&self, credentials: &Credentials, now: Timestamp) -> Option<Ticket> {
+        let url = Self::mqtt().presign(credentials.aws()?, now);
+        // The address is right by construction: a test makes a ticket of it.
+        let ticket = Ticket::new(url.expose()).ok()?;
+        Some(ticket.with_deadline(credentials.aws_expires_at()))
     }
 
     /// A sign-in on its own, outside any session.

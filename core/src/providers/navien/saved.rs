@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::credentials::{Account, Credentials, Grant, Now, Saved, SavedError, Term, Timestamp, restored_term};
+use crate::credentials::{Account, Credentials, Grant, Now, Saved, SavedError, Term, Timestamp};
 use crate::wire;
 
 use super::fields::{Aws, Tokens};
@@ -85,7 +85,7 @@ fn moment(text: &Text<'_>) -> Option<Timestamp> {
 /// An issue that is not told, or lies in the future, proves no age: renewal is due at once.
 fn term(issued_at: Option<Timestamp>, lifetime: Option<Duration>, now: Now) -> Term {
     let term = match (issued_at, lifetime) {
-        (Some(issued_at), lifetime) => restored_term(issued_at, lifetime, now),
+        (Some(issued_at), lifetime) => Term::restored(issued_at, lifetime, now),
         (None, Some(lifetime)) => Term::lasting(now, lifetime).in_doubt(),
         (None, None) => Term::unknown(now).in_doubt(),
     };

@@ -1,0 +1,625 @@
+//! Clock, service, session and model together.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::model::{Model, Said, Told, View};
+use super::rule::{Rule, Violation};
+use super::service::{Answered, Asked, Delivery, Service};
+use super::step::{Lives, Outcome, Step, Stray, Which, Who};
+use super::subject::Subject;
+use super::toy::{CANARY, Toy, ToyLogin};
+use crate::session::Renewal;
+use crate::{
+    Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, RequestId, Saved, Session, State, Timestamp,
+    TransportError, TransportErrorKind,
+};
+
+/// When the virtual clocks begin.
+const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
+
+/// A session whose service is well again is live within this, `Retry-After` and the longest pause included.
+const RECOVERY: Duration = Duration::from_secs(3600 + 300 + 60);
+
+/// The same after a right login: what an older exchange may still take, and a bit.
+const SIGN_IN: Duration = Duration::from_secs(120);
+
+/// More than anything takes that recovers.
+const MOST_TURNS: u32 = 10_000;
+
+type Make<S> = Box<dyn Fn(Policy, Option<ToyLogin>, u64) -> S>;
+
+/// Drives a session through steps on a virtual clock, with a toy service, and checks every rule after each step.
+pub struct Harness<S: Subject = Session<Toy>> {
+    make: Make<S>,
+    seed: u64,
+    policy: Policy,
+    only: Option<Rule>,
+    now: Now,
+    elapsed: Duration,
+    service: Service,
+    session: S,
+    model: Model,
+    login: Option<ToyLogin>,
+    saved: Option<Saved>,
+    flight: Option<Flight>,
+    cancelled: Option<Flight>,
+    last_answer: Option<LastAnswer>,
+    generations: [Vec<Generation>; 2],
+    sent: Vec<Asked>,
+    events: Vec<Event>,
+    calls: Vec<Timed>,
+    trace: Vec<String>,
+    position: usize,
+    step: Option<Step>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Recovery {
+    ByItself,
+    WithLogin,
+}
+
+struct Flight {
+    id: RequestId,
+    asked: Asked,
+}
+
+struct LastAnswer {
+    id: RequestId,
+    delivery: Delivery,
+}
+
+/// A call of the session, so that it can be made again.
+#[derive(Clone)]
+enum Call {
+    Demand(Need),
+    Reject(Need, Generation),
+    Renew(Need),
+    SignIn(ToyLogin),
+    Accept(Box<Grant>),
+    Restore(Box<Saved>),
+    SignOut,
+    ForgetLogin,
+    Answer(RequestId, Delivery),
+    Wake,
+    Restart(Option<ToyLogin>, u64),
+}
+
+struct Timed {
+    call: Call,
+    now: Now,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How much virtual time has passed, by the monotonic clock.
+    pub elapsed: Duration,
+    /// What the session asked for, in order.
+    pub sent: Vec<Asked>,
+    /// What it announced, in order.
+    pub events: Vec<Event>,
+    /// Every output, secrets of the toy included: the same for the same steps and seed.
+    pub trace: Vec<String>,
+}
+
+/// Runs steps from nothing, then makes the service well again and expects the session to be. The seed chooses the
+/// policy and whether there is a login from the beginning, too.
+pub fn run(steps: &[Step], seed: u64) -> Result<Report, Violation> {
+    run_harness(Harness::seeded(seed), steps)?;
+    let again = run_harness(Harness::seeded(seed).record(), steps)?;
+    let report = run_harness(Harness::seeded(seed).record(), steps)?;
+    if report.trace != again.trace {
+        return Err(differs(steps.len(), &again.trace, &report.trace));
+    }
+    Ok(report)
+}
+
+fn run_harness<S: Subject>(mut harness: Harness<S>, steps: &[Step]) -> Result<Report, Violation> {
+    harness.run_steps(steps)?;
+    harness.recover()?;
+    harness.finish()
+}
+
+impl Harness {
+    /// A harness around a session that holds nothing, without a login, of default policy.
+    pub fn new(seed: u64) -> Self {
+        Self::of(seed, |policy, login, seed| Session::new(Toy, login, policy, seed))
+    }
+
+    /// A harness whose seed chooses policy and login, too.
+    pub fn seeded(seed: u64) -> Self {
+        Self::new(seed).chosen_by_seed()
+    }
+}
+
+impl<S: Subject> Harness<S> {
+    /// A harness around something that claims to be a session.
+    pub fn of(seed: u64, make: impl Fn(Policy, Option<ToyLogin>, u64) -> S + 'static) -> Self {
+        let policy = Policy::default();
+        Self {
+            session: make(policy, None, seed),
+            make: Box::new(make),
+            seed,
+            policy,
+            only: None,
+            now: START,
+            elapsed: Duration::ZERO,
+            service: Service::default(),
+            model: Model::new(policy, None),
+            login: None,
+            saved: None,
+            flight: None,
+            cancelled: None,
+            last_answer: None,
+            generations: Default::default(),
+            sent: Vec::new(),
+            events: Vec::new(),
+            calls: Vec::new(),
+            trace: Vec::new(),
+            position: 0,
+            step: None,
+        }
+    }
+
+    /// With a policy and a login that the seed chooses.
+    #[must_use]
+    pub fn chosen_by_seed(self) -> Self {
+        let policy = match self.seed % 5 {
+            0 | 1 => Policy::default(),
+            2 => Policy::default().lazy(),
+            3 => Policy::default().margin(Duration::from_secs(20)),
+            _ => Policy::default().reusable_refresh_tokens().request_timeout(Duration::from_secs(5)),
+        };
+        let login = (self.seed & 8 == 0).then_some(Who::Ann);
+        self.with(policy, login)
+    }
+
+    /// With this policy and login, from the beginning.
+    #[must_use]
+    pub fn with(mut self, policy: Policy, login: Option<Who>) -> Self {
+        self.policy = policy;
+        self.login = login.map(Who::login);
+        self.session = (self.make)(policy, self.login.clone(), self.seed);
+        self.model = Model::new(policy, self.login.clone());
+        self
+    }
+
+    /// Checks one rule only: a test of its own for each rule names it.
+    #[must_use]
+    pub fn only(mut self, rule: Rule) -> Self {
+        self.only = Some(rule);
+        self
+    }
+
+    /// Keeps every output, for [`Report::trace`].
+    #[must_use]
+    pub fn record(self) -> Self {
+        self.only(Rule::SameInputsSameOutputs)
+    }
+
+    /// The session.
+    pub fn session(&self) -> &S {
+        &self.session
+    }
+
+    /// The service.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// What the clocks say.
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// What the session asked for so far.
+    pub fn sent(&self) -> &[Asked] {
+        &self.sent
+    }
+
+    /// What the session announced so far.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// What is asked for just now.
+    pub fn in_flight(&self) -> Option<&Asked> {
+        self.flight.as_ref().map(|flight| &flight.asked)
+    }
+
+    /// Runs some steps.
+    pub fn run_steps(&mut self, steps: &[Step]) -> Result<(), Violation> {
+        steps.iter().try_for_each(|step| self.run_step(*step))
+    }
+
+    /// Runs one step: what does not apply just now (an answer without a request) does nothing.
+    pub fn run_step(&mut self, step: Step) -> Result<(), Violation> {
+        self.step = Some(step);
+        self.happen(step)?;
+        self.step = None;
+        self.position += 1;
+        Ok(())
+    }
+
+    fn happen(&mut self, step: Step) -> Result<(), Violation> {
+        match step {
+            Step::Pass(span) => self.pass(span.duration(), span.duration()),
+            Step::Suspend(span) => self.pass(Duration::ZERO, span.duration()),
+            Step::WallBack(span) => {
+                self.now.wall = self.now.wall.saturating_sub(span.duration());
+                self.tell(Call::Wake, &Told::Nothing)
+            }
+            Step::NextWake => match self.session.next_wake() {
+                Some(wake) => {
+                    let left = wake.at.saturating_sub(self.now.monotonic);
+                    self.pass(left, left)
+                }
+                None => Ok(()),
+            },
+            Step::Wake => self.tell(Call::Wake, &Told::Nothing),
+            Step::StaleWake(span) => {
+                let real = self.now;
+                self.now.monotonic = real.monotonic.saturating_sub(span.duration());
+                self.call(Call::Wake);
+                self.now = real;
+                self.observe(&Told::Nothing)
+            }
+            Step::Demand(need) => self.tell(Call::Demand(need), &Told::Demand(need)),
+            Step::Renew(need) => self.tell(Call::Renew(need), &Told::Renew(need)),
+            Step::Reject(need, which) => self.reject(need, which),
+            Step::SignIn(who) => {
+                self.login = Some(who.login());
+                self.tell(Call::SignIn(who.login()), &Told::SignIn(who.login()))
+            }
+            Step::Accept(who, lives) => match self.service.grant(who.user(), lives, self.now) {
+                Ok(granted) => {
+                    self.drop_login(who.user());
+                    self.tell(Call::Accept(Box::new(granted.grant)), &Told::Accepted(granted.facts))
+                }
+                Err(_) => Ok(()),
+            },
+            Step::Save => {
+                self.saved = self.session.export();
+                Ok(())
+            }
+            Step::Restore => match self.saved.clone().and_then(|saved| self.reread(&saved)) {
+                Some(saved) => self.restore(saved),
+                None => Ok(()),
+            },
+            Step::Restart => self.restart(),
+            Step::SignOut => self.tell(Call::SignOut, &Told::SignOut),
+            Step::ForgetLogin => {
+                self.login = None;
+                self.tell(Call::ForgetLogin, &Told::ForgetLogin)
+            }
+            Step::Answer(outcome) => self.answer(outcome),
+            Step::Stray(stray) => self.stray(stray),
+        }
+    }
+
+    /// Makes the service well: a session that can still sign in comes back by itself, any other with a right login.
+    pub fn recover(&mut self) -> Result<(), Violation> {
+        if self.model.can_sign_in() {
+            self.tell(Call::Demand(Need::Access), &Told::Demand(Need::Access))?;
+            self.until_served(Need::Access, RECOVERY, Recovery::ByItself)?;
+        }
+        let login = Who::Ann.login();
+        self.login = Some(login.clone());
+        self.tell(Call::SignIn(login.clone()), &Told::SignIn(login))?;
+        self.until_served(Need::Access, SIGN_IN, Recovery::WithLogin)?;
+        self.tell(Call::Demand(Need::Aws), &Told::Demand(Need::Aws))?;
+        self.until_served(Need::Aws, SIGN_IN, Recovery::WithLogin)
+    }
+
+    fn until_served(&mut self, need: Need, within: Duration, recovery: Recovery) -> Result<(), Violation> {
+        let end = self.now.monotonic.saturating_add(within);
+        for _ in 0..MOST_TURNS {
+            let served = self.session.credentials(need, self.now).is_some();
+            let wake = self.session.next_wake().filter(|wake| wake.at <= end);
+            if self.flight.is_some() {
+                self.answer(Outcome::Works(Lives::HOUR))?;
+                if self.policy.renewal == Renewal::Lazy && self.session.credentials(need, self.now).is_none() {
+                    // Whoever was told of a failure asks again.
+                    self.tell(Call::Demand(need), &Told::Demand(need))?;
+                }
+            } else if served || recovery == Recovery::ByItself && !self.model.can_sign_in() {
+                // A login that was never tried before may be wrong.
+                return Ok(());
+            } else if let Some(wake) = wake {
+                let left = wake.at.saturating_sub(self.now.monotonic);
+                self.pass(left, left)?;
+            } else {
+                break;
+            }
+        }
+        let what = format!("{need}: {} though the service is well, {within:?} later", self.session.state());
+        self.broken(Rule::NobodyPoisons, what)
+    }
+
+    /// The same calls again, with nobody taking an output before the end: the outputs must be the same.
+    pub fn finish(self) -> Result<Report, Violation> {
+        if self.checks(Rule::SameInputsSameOutputs) {
+            let mut again = (self.make)(self.policy, self.start_login(), self.seed);
+            let mut trace = Vec::new();
+            for Timed { call, now } in &self.calls {
+                if let Call::Restart(login, seed) = call {
+                    drain_into(&mut again, &mut trace);
+                    again = (self.make)(self.policy, login.clone(), *seed);
+                } else {
+                    apply(&mut again, call.clone(), *now);
+                }
+            }
+            drain_into(&mut again, &mut trace);
+            if trace != self.trace {
+                return Err(differs(self.position, &self.trace, &trace));
+            }
+        }
+        Ok(Report { elapsed: self.elapsed, sent: self.sent, events: self.events, trace: self.trace })
+    }
+
+    fn start_login(&self) -> Option<ToyLogin> {
+        match self.calls.first() {
+            Some(Timed { call: Call::Restart(login, _), .. }) => login.clone(),
+            _ => None,
+        }
+    }
+
+    // ---- Steps
+
+    fn pass(&mut self, monotonic: Duration, wall: Duration) -> Result<(), Violation> {
+        self.now.monotonic = self.now.monotonic.saturating_add(monotonic);
+        self.now.wall = self.now.wall.saturating_add(wall);
+        self.elapsed = self.elapsed.saturating_add(monotonic);
+        self.tell(Call::Wake, &Told::Nothing)
+    }
+
+    fn reject(&mut self, need: Need, which: Which) -> Result<(), Violation> {
+        let seen = &self.generations[need.index()];
+        let held = self.session.held().filter(|held| held.term(need).is_some());
+        let generation = match which {
+            Which::Current => held.map(|held| held.generation(need)),
+            Which::Old => seen.iter().rev().nth(1).copied(),
+            Which::First => seen.first().copied(),
+        };
+        match generation {
+            Some(generation) => self.tell(Call::Reject(need, generation), &Told::Reject(need, generation)),
+            None => Ok(()),
+        }
+    }
+
+    fn restore(&mut self, saved: Saved) -> Result<(), Violation> {
+        let credentials = Arc::new(saved.credentials().clone());
+        let user = credentials.account().user_id.clone();
+        if self.call(Call::Restore(Box::new(saved))) {
+            self.drop_login(&user);
+            self.observe(&Told::Restored(credentials))
+        } else {
+            self.observe(&Told::Nothing)
+        }
+    }
+
+    /// A login of before a sign-out or of another account is not used on what comes from outside.
+    fn drop_login(&mut self, user: &str) {
+        let another = self.login.as_ref().is_some_and(|login| login.user() != user);
+        if another || self.session.state() == State::SignedOut {
+            self.login = None;
+        }
+    }
+
+    fn reread(&self, saved: &Saved) -> Option<Saved> {
+        Saved::parse(saved.to_json().expose().as_bytes(), self.now).ok()
+    }
+
+    fn restart(&mut self) -> Result<(), Violation> {
+        let saved = self.session.export();
+        self.now.monotonic = Duration::from_secs(5);
+        self.seed = self.seed.wrapping_add(1);
+        self.session = (self.make)(self.policy, self.login.clone(), self.seed);
+        self.model = Model::new(self.policy, self.login.clone());
+        (self.flight, self.cancelled, self.last_answer) = (None, None, None);
+        self.generations = Default::default();
+        self.note(&Call::Restart(self.login.clone(), self.seed));
+        match saved.and_then(|saved| self.reread(&saved)) {
+            Some(saved) => self.restore(saved),
+            None => self.observe(&Told::Nothing),
+        }
+    }
+
+    fn answer(&mut self, outcome: Outcome) -> Result<(), Violation> {
+        let Some(flight) = self.flight.take() else {
+            return Ok(());
+        };
+        let Answered { delivery, said } = self.service.answer(&flight.asked, outcome);
+        self.last_answer = Some(LastAnswer { id: flight.id, delivery: delivery.clone() });
+        self.tell(Call::Answer(flight.id, delivery), &Told::Answer(flight.id, said))
+    }
+
+    fn stray(&mut self, stray: Stray) -> Result<(), Violation> {
+        let lost = || Err(TransportError::new(TransportErrorKind::MaybeSent));
+        let (id, delivery) = match stray {
+            Stray::Late => match self.cancelled.take() {
+                Some(late) => {
+                    let answered = self.service.answer(&late.asked, Outcome::Works(Lives::HOUR));
+                    (late.id, answered.delivery)
+                }
+                None => return Ok(()),
+            },
+            Stray::Again => match &self.last_answer {
+                Some(last) => (last.id, last.delivery.clone()),
+                None => return Ok(()),
+            },
+            Stray::Foreign => (RequestId(u64::MAX), lost()),
+        };
+        self.tell(Call::Answer(id, delivery), &Told::Answer(id, Said::Unknown))
+    }
+
+    // ---- One call, and what follows from it
+
+    fn tell(&mut self, call: Call, told: &Told) -> Result<(), Violation> {
+        self.call(call);
+        self.observe(told)
+    }
+
+    /// Whether the session took it.
+    fn call(&mut self, call: Call) -> bool {
+        self.note(&call);
+        apply(&mut self.session, call, self.now)
+    }
+
+    fn note(&mut self, call: &Call) {
+        if self.checks(Rule::SameInputsSameOutputs) {
+            if self.calls.is_empty() {
+                let start = Call::Restart(self.login.clone(), self.seed);
+                self.calls.push(Timed { call: start, now: self.now });
+            }
+            self.calls.push(Timed { call: call.clone(), now: self.now });
+        }
+    }
+
+    fn observe(&mut self, told: &Told) -> Result<(), Violation> {
+        self.model.told(told, self.now);
+        loop {
+            let output = self.session.poll_output();
+            self.model.saw(&output);
+            self.check_leaks(&output)?;
+            if self.checks(Rule::SameInputsSameOutputs) {
+                self.trace.extend(traced(&output));
+            }
+            match output {
+                Output::Send(request) => {
+                    if let Some(asked) = Service::read(&request) {
+                        self.sent.push(asked.clone());
+                        self.flight = Some(Flight { id: request.id, asked });
+                    }
+                }
+                Output::Cancel(id) => {
+                    self.cancelled = self.flight.take_if(|flight| flight.id == id).or(self.cancelled.take());
+                }
+                Output::Event(event) => self.events.push(event),
+                Output::Sleep(wake) if wake != self.session.next_wake() => {
+                    return self.broken(Rule::NoBusyLoop, "sleeps until another moment than it says".into());
+                }
+                Output::Sleep(_) => break,
+            }
+        }
+        let view = self.view();
+        for need in Need::ALL {
+            if let Some(held) = view.held.as_ref().filter(|held| held.term(need).is_some()) {
+                let (seen, generation) = (&mut self.generations[need.index()], held.generation(need));
+                if seen.last() != Some(&generation) {
+                    seen.push(generation);
+                }
+            }
+        }
+        self.model.check(&view);
+        for broken in self.model.take_broken() {
+            self.broken(broken.rule, broken.what)?;
+        }
+        Ok(())
+    }
+
+    fn view(&self) -> View {
+        let session = &self.session;
+        View {
+            now: self.now,
+            held: session.held(),
+            served: Need::ALL.map(|need| session.credentials(need, self.now)),
+            obstacles: Need::ALL.map(|need| session.obstacle(need)),
+            told: Need::ALL.map(|need| session.told(need)),
+            state: session.state(),
+            wake: session.next_wake(),
+            ignored: session.stats().ignored,
+        }
+    }
+
+    fn checks(&self, rule: Rule) -> bool {
+        self.only.is_none_or(|only| only == rule)
+    }
+
+    fn broken(&self, rule: Rule, what: String) -> Result<(), Violation> {
+        if !self.checks(rule) {
+            return Ok(());
+        }
+        Err(Violation { rule, position: self.position, step: self.step, what })
+    }
+
+    /// Whatever can be printed is: no secret and no address may be in it.
+    fn check_leaks(&self, output: &Output) -> Result<(), Violation> {
+        if !self.checks(Rule::NothingLeaks) {
+            return Ok(());
+        }
+        let mut text = format!("{output:?} {:?} {:?} {:?}", self.session, self.login, self.saved);
+        if let Output::Event(event) = output {
+            let _ = write!(text, " {event}");
+        }
+        if let Output::Send(request) = output {
+            let _ = write!(text, " {:?} {}", request.http, request.http.uri());
+        }
+        for error in Need::ALL.into_iter().filter_map(|need| self.session.obstacle(need)) {
+            let _ = write!(text, " {error:?}{}", chain(&error));
+        }
+        match [CANARY, "ann@", "bob@"].into_iter().find(|secret| text.contains(secret)) {
+            Some(secret) => self.broken(Rule::NothingLeaks, format!("{secret} is in {output:?} or beside it")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn chain(error: &Error) -> String {
+    let mut text = String::new();
+    let mut next: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = next {
+        let _ = write!(text, ": {error}");
+        next = error.source();
+    }
+    text
+}
+
+fn apply<S: Subject>(session: &mut S, call: Call, now: Now) -> bool {
+    match call {
+        Call::Demand(need) => session.demand(need, now),
+        Call::Reject(need, generation) => session.reject(need, generation, now),
+        Call::Renew(need) => session.renew(need, now),
+        Call::SignIn(login) => session.sign_in(login, now),
+        Call::Accept(grant) => return session.accept(*grant, now).is_ok(),
+        Call::Restore(saved) => return session.restore(*saved, now).is_ok(),
+        Call::SignOut => session.sign_out(now),
+        Call::ForgetLogin => session.forget_login(),
+        Call::Answer(id, Ok(response)) => session.handle_input(Input::Response(id, response), now),
+        Call::Answer(id, Err(error)) => session.handle_input(Input::Failed(id, error), now),
+        Call::Wake => session.handle_input(Input::Wake, now),
+        Call::Restart(..) => {}
+    }
+    true
+}
+
+/// An output as text, with the body of a request; nothing for sleep.
+fn traced(output: &Output) -> Option<String> {
+    match output {
+        Output::Sleep(_) => None,
+        Output::Send(request) => {
+            let body = String::from_utf8_lossy(request.http.body().as_ref()).into_owned();
+            Some(format!("{:?} {request:?} {body} {:?}", request.id, request.timeout))
+        }
+        output => Some(format!("{output:?}")),
+    }
+}
+
+fn drain_into<S: Subject>(session: &mut S, trace: &mut Vec<String>) {
+    while let Some(text) = traced(&session.poll_output()) {
+        trace.push(text);
+    }
+}
+
+fn differs(position: usize, one: &[String], other: &[String]) -> Violation {
+    let at = one.iter().zip(other).position(|(one, other)| one != other).unwrap_or(one.len().min(other.len()));
+    Violation {
+        rule: Rule::SameInputsSameOutputs,
+        position,
+        step: None,
+        what: format!("output {at} was {:?}, then {:?}", one.get(at), other.get(at)),
+    }
+}

@@ -1,0 +1,560 @@
+//! The reference model: a small second opinion. It sees what goes in, what comes out and what the getters say,
+//! never the inside of a session, and says which rule is broken.
+//!
+//! After each step: [`Model::told`] once, [`Model::saw`] for each output, [`Model::check`] once.
+
+mod check;
+mod outputs;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::rule::Rule;
+use super::service::Facts;
+use super::toy::{ToyLogin, ToyRung};
+use crate::credentials::{MAX_LIFETIME, same_user};
+use crate::session::{MAX_BACKOFF, MIN_GAP, RefreshTokens};
+use crate::{Credentials, Deadline, Error, Generation, Need, Now, Policy, RequestId, State, Term, Wake};
+
+/// What a session was told.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// Time has passed, or nothing has happened.
+    Nothing,
+    /// Somebody wants credentials.
+    Demand(Need),
+    /// The service's API refused this generation.
+    Reject(Need, Generation),
+    /// A renewal is commanded.
+    Renew(Need),
+    /// A login was given.
+    SignIn(ToyLogin),
+    /// A grant was given.
+    Accepted(Facts),
+    /// A save was taken up: these credentials.
+    Restored(Arc<Credentials>),
+    /// Sign out.
+    SignOut,
+    /// The login was forgotten.
+    ForgetLogin,
+    /// An answer, or a failure, under this request's id.
+    Answer(RequestId, Said),
+}
+
+/// What an answer means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A grant.
+    Granted(Facts),
+    /// Half of the work is done: another request is wanted.
+    Continues,
+    /// A sign-out was carried out.
+    SignedOut,
+    /// No.
+    Refused,
+    /// There is no such endpoint.
+    Missing,
+    /// Certainly nothing happened.
+    Unprocessed {
+        /// How long to leave the service alone, within bounds.
+        after: Option<Duration>,
+    },
+    /// Who knows.
+    Unknown,
+}
+
+/// What the getters of a session say at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The moment.
+    pub now: Now,
+    /// What is held, valid or not.
+    pub held: Option<Arc<Credentials>>,
+    /// What is served for each need.
+    pub served: [Option<Arc<Credentials>>; 2],
+    /// Why one who asks gets an error at once.
+    pub obstacles: [Option<Error>; 2],
+    /// How many failures were told.
+    pub told: [u64; 2],
+    /// What the session is doing.
+    pub state: State,
+    /// When it wants to be woken.
+    pub wake: Option<Wake>,
+    /// Answers that it ignored.
+    pub ignored: u64,
+}
+
+/// The reference model of a session at the toy provider.
+#[derive(Debug)]
+pub struct Model {
+    policy: Policy,
+    now: Now,
+    broken: Vec<Broken>,
+
+    signed_out: bool,
+    user: Option<String>,
+    login: Option<ToyLogin>,
+    login_refused: bool,
+    /// A login came and was not yet tried: older ways stand back.
+    login_first: bool,
+    missing: Vec<ToyRung>,
+    leases: [Lease; 2],
+    /// The refresh token that is held, by its number; and what became of it.
+    refresh: Option<u64>,
+    refresh_refused: bool,
+    refresh_lost_at: Option<Duration>,
+    /// Ways to AWS credentials that did not bring any.
+    aws_ruled_out: Vec<ToyRung>,
+
+    attempt: Option<Attempt>,
+    flight: Option<Flight>,
+    continuing: Option<Flight>,
+    last_request: RequestId,
+    /// Access tokens to revoke, by number, in order.
+    revocations: VecDeque<u64>,
+
+    // ---- This step
+    failure: Option<Failure>,
+    stray: bool,
+    /// A command came that may change what is held.
+    commanded: bool,
+    idle_reject: bool,
+    outputs: u32,
+    sends: u32,
+    failed_events: [bool; 2],
+    /// A new login failed, and callers learn it when its lease has its turn.
+    login_failed: bool,
+    // ---- The last step
+    told: [u64; 2],
+    ignored: u64,
+}
+
+/// A rule that was broken in this step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) rule: Rule,
+    pub(super) what: String,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Lease {
+    held: Option<Held>,
+    /// Callers wait.
+    asked: bool,
+    /// A renewal was wished for before its time.
+    forced: bool,
+    /// The present generation was named as refused.
+    named: bool,
+    stopped: bool,
+    /// An attempt failed since the last grant.
+    failed: bool,
+    attempted_at: [Option<Duration>; 3],
+    /// What the service asked for with `Retry-After`.
+    not_before: Duration,
+    renewed_at: Option<Duration>,
+    /// Refusals, one generation after the other, each within a minute of its issue.
+    fresh_rejects: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    serial: u64,
+    /// From when to when, by the two clocks; `None`: unknown.
+    deadline: Option<Deadline>,
+    lifetime: Option<Duration>,
+    doubtful: bool,
+    /// Known once it was seen.
+    generation: Option<Generation>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    need: Need,
+    rung: ToyRung,
+}
+
+#[derive(Clone, Debug)]
+struct Flight {
+    id: RequestId,
+    /// `None`: a sign-out.
+    attempt: Option<Attempt>,
+    sent: Now,
+    steps: u32,
+    /// Somebody signed out meanwhile.
+    orphan: bool,
+    /// A command made its answer useless.
+    dropped: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    need: Need,
+    /// Whether callers waited for it.
+    asked: bool,
+}
+
+impl Model {
+    /// Of a session that holds nothing yet.
+    pub fn new(policy: Policy, login: Option<ToyLogin>) -> Self {
+        Self {
+            policy,
+            now: Now::default(),
+            broken: Vec::new(),
+            signed_out: false,
+            user: login.as_ref().map(|login| login.user().to_owned()),
+            login,
+            login_refused: false,
+            login_first: false,
+            missing: Vec::new(),
+            leases: Default::default(),
+            refresh: None,
+            refresh_refused: false,
+            refresh_lost_at: None,
+            aws_ruled_out: Vec::new(),
+            attempt: None,
+            flight: None,
+            continuing: None,
+            last_request: RequestId::default(),
+            revocations: VecDeque::new(),
+            failure: None,
+            stray: false,
+            commanded: false,
+            idle_reject: false,
+            outputs: 0,
+            sends: 0,
+            failed_events: [false; 2],
+            login_failed: false,
+            told: [0; 2],
+            ignored: 0,
+        }
+    }
+
+    /// Whether a session in this place can come back by itself: it has a login that nobody refused.
+    pub fn can_sign_in(&self) -> bool {
+        !self.signed_out && self.login.is_some() && !self.login_refused && !self.missing.contains(&ToyRung::SignIn)
+    }
+
+    /// Takes what the session was told. Say it before the session is.
+    pub fn told(&mut self, told: &Told, now: Now) {
+        self.now = now;
+        self.failure = None;
+        self.stray = false;
+        self.commanded = false;
+        self.idle_reject = false;
+        self.outputs = 0;
+        self.sends = 0;
+        self.failed_events = [false; 2];
+        match told {
+            Told::Nothing => {}
+            Told::Demand(need) => {
+                let valid = self.is_live(*need) && !self.lease(*need).named;
+                self.lease(*need).asked |= !self.signed_out && !valid;
+            }
+            Told::Reject(need, generation) => self.rejected(*need, *generation),
+            Told::Renew(need) => self.lease(*need).forced |= !self.signed_out,
+            Told::SignIn(login) => self.sign_in(login),
+            Told::Accepted(facts) => {
+                self.taken_up(facts.user.as_deref());
+                self.expect(facts, now, &Need::ALL);
+                self.refresh = facts.refresh.then_some(facts.serial);
+            }
+            Told::Restored(credentials) => self.restored(credentials),
+            Told::SignOut if self.signed_out => {}
+            Told::SignOut => {
+                self.signed_out = true;
+                let access = self.leases[Need::Access.index()].held.as_ref().map(|held| held.serial);
+                self.revocations.extend(access);
+                for flight in [&mut self.flight, &mut self.continuing].into_iter().flatten() {
+                    flight.orphan |= flight.attempt.is_some();
+                }
+                self.forget();
+                self.leases.iter_mut().for_each(|lease| lease.asked = false);
+            }
+            Told::ForgetLogin => {
+                self.login = None;
+                self.login_refused = false;
+            }
+            Told::Answer(id, said) => match self.flight.take_if(|flight| flight.id == *id) {
+                Some(flight) => self.outcome(flight, said),
+                None => self.stray = true,
+            },
+        }
+    }
+
+    fn lease(&mut self, need: Need) -> &mut Lease {
+        &mut self.leases[need.index()]
+    }
+
+    /// Whether a lease is before its deadline by both clocks.
+    fn is_live(&self, need: Need) -> bool {
+        let held = self.leases[need.index()].held.as_ref();
+        held.is_some_and(|held| held.deadline.is_none_or(|deadline| !deadline.is_past(self.now)))
+    }
+
+    fn breaks(&mut self, rule: Rule, what: impl Into<String>) {
+        self.broken.push(Broken { rule, what: what.into() });
+    }
+
+    pub(super) fn take_broken(&mut self) -> Vec<Broken> {
+        std::mem::take(&mut self.broken)
+    }
+
+    // ---- Commands
+
+    fn rejected(&mut self, need: Need, generation: Generation) {
+        let now = self.now.monotonic;
+        let signed_out = self.signed_out;
+        let lease = self.lease(need);
+        let current = lease.held.as_ref().is_some_and(|held| held.generation == Some(generation));
+        if signed_out || !current || lease.named {
+            self.idle_reject = true;
+            return;
+        }
+        let fresh = lease.renewed_at.is_some_and(|at| now.saturating_sub(at) < Duration::from_secs(60));
+        lease.fresh_rejects = if fresh { lease.fresh_rejects.saturating_add(1) } else { 0 };
+        lease.named = true;
+        lease.forced = true;
+    }
+
+    fn sign_in(&mut self, login: &ToyLogin) {
+        self.drop_flight();
+        self.commanded = true;
+        let same = self.user.as_deref().is_some_and(|user| same_user(user, login.user()));
+        if !same || self.signed_out {
+            self.forget();
+        }
+        self.signed_out = false;
+        self.user = Some(login.user().to_owned());
+        self.login = Some(login.clone());
+        self.login_refused = false;
+        self.login_first = true;
+        // A new login may find what the old one did not.
+        self.missing.retain(|rung| *rung != ToyRung::SignIn);
+        self.refresh_refused = false;
+        self.aws_ruled_out.clear();
+        for lease in &mut self.leases {
+            lease.stopped = false;
+            lease.not_before = Duration::ZERO;
+            lease.attempted_at = [None; 3];
+        }
+        self.lease(Need::Access).forced = true;
+    }
+
+    fn taken_up(&mut self, user: Option<&str>) {
+        self.drop_flight();
+        self.commanded = true;
+        self.forget();
+        let another = match (&self.login, user) {
+            (Some(login), Some(user)) => !same_user(login.user(), user),
+            _ => false,
+        };
+        // A login of another account, or of before the sign-out, must not be used on these credentials.
+        if self.signed_out || another {
+            self.login = None;
+            self.login_refused = false;
+        }
+        self.signed_out = false;
+        self.user = user.map(str::to_owned);
+    }
+
+    fn restored(&mut self, credentials: &Credentials) {
+        let user = &credentials.account().user_id;
+        self.taken_up((!user.is_empty()).then_some(user));
+        for need in Need::ALL {
+            let held = credentials.term(need).map(|term| Held {
+                serial: serial(token(credentials, need)),
+                deadline: term.deadline(),
+                lifetime: term.lifetime(),
+                doubtful: term.is_doubtful(),
+                generation: None,
+            });
+            self.lease(need).held = held;
+            let live = self.is_live(need);
+            self.lease(need).asked &= !live;
+        }
+        self.refresh = credentials.refresh_token().map(|token| serial(token.expose()));
+    }
+
+    /// Everything held is gone.
+    fn forget(&mut self) {
+        let asked = [self.leases[0].asked, self.leases[1].asked];
+        self.leases = Default::default();
+        for (lease, asked) in self.leases.iter_mut().zip(asked) {
+            lease.asked = asked;
+        }
+        self.refresh = None;
+        self.refresh_refused = false;
+        self.refresh_lost_at = None;
+        self.aws_ruled_out.clear();
+        self.login_first = false;
+    }
+
+    /// A command ends what is in flight: nobody will know what became of it.
+    fn drop_flight(&mut self) {
+        let Some(flight) = &mut self.flight else { return };
+        if flight.attempt.is_none() || flight.orphan {
+            return;
+        }
+        flight.dropped = true;
+        if flight.attempt.is_some_and(|attempt| attempt.rung == ToyRung::Refresh) {
+            self.refresh_lost_at = Some(self.now.monotonic);
+        }
+    }
+
+    // ---- Answers
+
+    fn outcome(&mut self, flight: Flight, said: &Said) {
+        if *said == Said::Continues && flight.attempt.is_some() {
+            self.continuing = Some(flight);
+            return;
+        }
+        let Some(Attempt { need, rung }) = flight.attempt else {
+            return;
+        };
+        if flight.dropped {
+            return;
+        }
+        if flight.orphan {
+            if let Said::Granted(facts) = said
+                && facts.access
+            {
+                self.revocations.push_back(facts.serial);
+            }
+            return;
+        }
+        match said {
+            Said::Granted(facts) => return self.granted(need, rung, &flight, facts),
+            Said::Continues | Said::SignedOut => {}
+            Said::Refused => match rung {
+                ToyRung::SignIn => (self.login_refused, self.login_first) = (true, false),
+                ToyRung::Refresh => self.refresh_refused = true,
+                ToyRung::AwsRefresh => self.aws_ruled_out.push(rung),
+            },
+            Said::Missing => {
+                self.missing.push(rung);
+                if rung == ToyRung::SignIn {
+                    self.login_first = false;
+                }
+            }
+            Said::Unprocessed { after } => {
+                let until = self.now.monotonic.saturating_add(after.unwrap_or_default());
+                self.lease(need).not_before = until;
+                // The request before this one was carried out.
+                self.lost(rung, flight.steps > 1);
+            }
+            Said::Unknown => self.lost(rung, true),
+        }
+        self.lease(need).failed = true;
+        let asked = self.lease(need).asked;
+        self.failure = Some(Failure { need, asked });
+    }
+
+    fn lost(&mut self, rung: ToyRung, sent: bool) {
+        if rung == ToyRung::Refresh && sent {
+            self.refresh_lost_at = Some(self.now.monotonic);
+        }
+    }
+
+    fn granted(&mut self, need: Need, rung: ToyRung, flight: &Flight, facts: &Facts) {
+        let covered = |need| if need == Need::Access { facts.access } else { facts.aws };
+        if let Some(user) = &facts.user {
+            self.user = Some(user.clone());
+        }
+        if facts.refresh {
+            self.refresh = Some(facts.serial);
+            self.refresh_refused = false;
+            self.refresh_lost_at = None;
+        }
+        // One that is over when it comes does not displace what is valid.
+        let kept: Vec<Need> = Need::ALL
+            .into_iter()
+            .filter(|need| self.is_live(*need) && is_over(facts, *need, flight.sent, self.now))
+            .collect();
+        let taken: Vec<Need> = Need::ALL.into_iter().filter(|need| !kept.contains(need)).collect();
+        if facts.access && !kept.contains(&Need::Access) {
+            self.login_first = false;
+            self.aws_ruled_out.retain(|rung| *rung != ToyRung::AwsRefresh);
+            self.lease(Need::Aws).stopped = false;
+        }
+        self.expect(facts, flight.sent, &taken);
+        if need == Need::Aws && !covered(need) {
+            self.aws_ruled_out.push(rung);
+        }
+        if !covered(need) || kept.contains(&need) || !self.is_live(need) {
+            self.lease(need).failed = true;
+            let asked = self.lease(need).asked;
+            self.failure = Some(Failure { need, asked });
+        }
+    }
+
+    /// These leases are new now.
+    fn expect(&mut self, facts: &Facts, sent: Now, needs: &[Need]) {
+        for need in needs {
+            let (covered, millis) = match need {
+                Need::Access => (facts.access, facts.access_ms),
+                Need::Aws => (facts.aws, facts.aws_ms),
+            };
+            if !covered {
+                continue;
+            }
+            let lifetime = millis.map(|millis| Duration::from_millis(millis).min(MAX_LIFETIME));
+            let now = self.now;
+            let lease = self.lease(*need);
+            let deadline = lifetime.map(|lifetime| Deadline::after(sent, lifetime));
+            // Callers of one that is over already still wait.
+            let asked = lease.asked && deadline.is_some_and(|deadline| deadline.is_past(now));
+            *lease = Lease {
+                held: Some(Held { serial: facts.serial, deadline, lifetime, doubtful: false, generation: None }),
+                asked,
+                attempted_at: lease.attempted_at,
+                fresh_rejects: lease.fresh_rejects,
+                renewed_at: Some(now.monotonic),
+                ..Lease::default()
+            };
+        }
+    }
+}
+
+fn is_over(facts: &Facts, need: Need, sent: Now, now: Now) -> bool {
+    let millis = match need {
+        Need::Access => facts.access_ms.filter(|_| facts.access),
+        Need::Aws => facts.aws_ms.filter(|_| facts.aws),
+    };
+    millis.is_some_and(|millis| {
+        let lifetime = Duration::from_millis(millis).min(MAX_LIFETIME);
+        Deadline::after(sent, lifetime).is_past(now)
+    })
+}
+
+/// The token that tells which grant a lease is of.
+fn token(credentials: &Credentials, need: Need) -> &str {
+    match need {
+        Need::Access => credentials.access().expose(),
+        Need::Aws => credentials.aws().map_or("", |aws| aws.access_key_id().expose()),
+    }
+}
+
+/// The number at the end of each of the toy's tokens.
+pub(super) fn serial(token: &str) -> u64 {
+    let (_, number) = token.rsplit_once('-').unwrap_or_default();
+    number.parse().unwrap_or(u64::MAX)
+}
+
+fn margin(policy: &Policy, lifetime: Duration) -> Duration {
+    policy.margin.unwrap_or(Duration::from_secs(300)).min(lifetime / 4)
+}
+
+/// The pause that a generation refused so often gets at least: doubling, a quarter of it jitter.
+fn pace(rejects: u32) -> Duration {
+    let full = MIN_GAP.saturating_mul(1 << rejects.saturating_sub(1).min(16)).min(MAX_BACKOFF);
+    (full * 3 / 4).max(MIN_GAP)
+}
+
+fn is_reusable(policy: &Policy) -> bool {
+    policy.refresh_tokens == RefreshTokens::Reusable
+}
+
+fn lifetime_of(term: &Term) -> Option<Duration> {
+    term.lifetime()
+}

@@ -1,0 +1,226 @@
+//! What the model makes of a session's outputs.
+
+use std::time::Duration;
+
+use super::{Attempt, Flight, MIN_GAP, Model, Said, is_reusable, margin, pace, serial};
+use crate::session::MAX_BACKOFF_ASKED;
+use crate::testing::rule::Rule;
+use crate::testing::service::{Asked, Service};
+use crate::testing::toy::ToyRung;
+use crate::{Error, Event, Need, Output, Request};
+
+/// Clocks of the outputs are whole milliseconds.
+const ROUNDING: Duration = Duration::from_millis(1);
+
+/// More requests than one step can cause.
+const MOST_SENDS: u32 = 8;
+
+impl Model {
+    /// Takes one output.
+    pub fn saw(&mut self, output: &Output) {
+        self.outputs += u32::from(!matches!(output, Output::Sleep(_)));
+        match output {
+            Output::Send(request) => self.sent(request),
+            Output::Cancel(id) => match self.flight.take_if(|flight| flight.id == *id) {
+                Some(flight) if flight.dropped => {}
+                Some(flight) => self.outcome(flight, &Said::Unknown),
+                None => self.breaks(Rule::OneAtATime, format!("{id:?} is cancelled and not in flight")),
+            },
+            Output::Event(event) => self.happened(event),
+            Output::Sleep(_) => {}
+        }
+    }
+
+    fn sent(&mut self, request: &Request) {
+        self.sends += 1;
+        if self.sends > MOST_SENDS {
+            self.breaks(Rule::NoBusyLoop, "one request after another in a single step");
+        }
+        if let Some(flight) = &self.flight {
+            let what = format!("{:?} is sent while {:?} is in flight", request.id, flight.id);
+            self.breaks(Rule::OneAtATime, what);
+        }
+        if request.id <= self.last_request {
+            self.breaks(Rule::OneAtATime, format!("{:?} is used twice", request.id));
+        }
+        self.last_request = request.id;
+        let Some(asked) = Service::read(request) else {
+            self.breaks(Rule::NobodyPoisons, format!("a request that nobody understands: {request:?}"));
+            return;
+        };
+        let attempt = self.attempt.take();
+        let mut flight = Flight { id: request.id, attempt, sent: self.now, steps: 1, orphan: false, dropped: false };
+        match (&asked, self.continuing.take()) {
+            (Asked::Ticket { .. }, Some(half)) => {
+                flight = Flight { id: request.id, sent: self.now, steps: half.steps + 1, ..half };
+            }
+            (Asked::Ticket { .. }, None) => self.breaks(Rule::NewLoginIsANewEpoch, "goes on with what has ended"),
+            (Asked::SignOut { token }, _) => {
+                let next = self.revocations.pop_front();
+                if next != Some(serial(token)) {
+                    let what = format!("revokes grant {}, expected {next:?}", serial(token));
+                    self.breaks(Rule::SignOutWins, what);
+                }
+            }
+            (Asked::Refresh { token }, _) => self.check_refresh(serial(token)),
+            (Asked::SignIn { user, password }, _) => self.check_sign_in(user, password),
+            (Asked::AwsRefresh { .. }, _) => {}
+        }
+        let is_sign_out = matches!(asked, Asked::SignOut { .. });
+        if flight.attempt.is_some() == is_sign_out {
+            self.breaks(Rule::OneAtATime, "a request without an attempt, or the other way round");
+        }
+        if self.signed_out && !is_sign_out && !flight.orphan {
+            self.breaks(Rule::SignOutWins, "asks for credentials after a sign-out");
+        }
+        self.flight = Some(flight);
+    }
+
+    fn check_refresh(&mut self, serial: u64) {
+        if Some(serial) != self.refresh {
+            let what = format!("sends refresh token {serial}, the latest is {:?}", self.refresh);
+            self.breaks(Rule::LostAnswer, what);
+        }
+        if self.refresh_refused {
+            self.breaks(Rule::LadderIsDescended, format!("sends refresh token {serial}, which was refused"));
+        }
+        let Some(lost_at) = self.refresh_lost_at.filter(|_| !is_reusable(&self.policy)) else {
+            return;
+        };
+        if self.can_sign_in() {
+            self.breaks(Rule::LostAnswer, format!("repeats refresh token {serial}, though there is a login"));
+        } else if self.now.monotonic < lost_at.saturating_add(MIN_GAP) {
+            self.breaks(Rule::LostAnswer, format!("repeats refresh token {serial} without a pause"));
+        }
+    }
+
+    fn check_sign_in(&mut self, user: &str, password: &str) {
+        let known = self.login.as_ref();
+        let ours = known.is_some_and(|login| login.user() == user && login.password().expose() == password);
+        if self.login_refused {
+            self.breaks(Rule::RefusedStops, "sends a login that was refused");
+        } else if !ours {
+            self.breaks(Rule::NewLoginIsANewEpoch, "signs in with a login that is not the latest");
+        }
+    }
+
+    fn happened(&mut self, event: &Event) {
+        match event {
+            Event::Attempt { need, rung } => {
+                if let Some(rung) = ToyRung::ALL.into_iter().find(|known| known.name() == *rung) {
+                    self.check_attempt(*need, rung);
+                    self.attempt = Some(Attempt { need: *need, rung });
+                }
+                if self.idle_reject {
+                    self.breaks(Rule::NameWhatWasRefused, "an old refusal begins a renewal");
+                }
+            }
+            Event::Rejected { .. } if self.idle_reject => {
+                self.breaks(Rule::NameWhatWasRefused, "an old refusal is taken for news");
+            }
+            Event::Renewed { .. } if self.signed_out => {
+                self.breaks(Rule::SignOutWins, "credentials are announced after a sign-out");
+            }
+            Event::Fallback { need: Need::Access, .. } => self.login_failed = true,
+            Event::Failed { need, error, .. } => {
+                self.failed_events[need.index()] = true;
+                self.check_failed(*need, error);
+                self.lease(*need).forced &= self.login_first;
+            }
+            Event::Stopped { need, error } => {
+                self.failed_events[need.index()] = true;
+                self.check_stopped(*need, error);
+                self.lease(*need).stopped = true;
+                self.lease(*need).forced = false;
+            }
+            _ => {}
+        }
+    }
+
+    fn check_attempt(&mut self, need: Need, rung: ToyRung) {
+        let now = self.now.monotonic;
+        let lease = self.leases[need.index()].clone();
+        let live = self.is_live(need);
+        let mut breaks = |rule, what: String| self.broken.push(super::Broken { rule, what });
+        if lease.not_before > now {
+            let left = lease.not_before - now;
+            breaks(Rule::TransientIsNotRefused, format!("{need}: {left:?} before Retry-After"));
+        }
+        if self.missing.contains(&rung) {
+            breaks(Rule::LadderIsDescended, format!("{need}: {rung:?} is not there"));
+        }
+        if lease.stopped {
+            breaks(Rule::RefusedStops, format!("{need}: {rung:?} after everything was refused"));
+        }
+        let last = lease.attempted_at[rung as usize];
+        if last.is_some_and(|last| now < last.saturating_add(MIN_GAP)) {
+            breaks(Rule::NoBusyLoop, format!("{need}: {rung:?} twice within the gap"));
+        }
+        if let Some(at) = lease.renewed_at.filter(|_| lease.named && lease.fresh_rejects > 0)
+            && now < at.saturating_add(pace(lease.fresh_rejects)).saturating_sub(ROUNDING)
+            && !self.login_first
+            && self.failure.is_none()
+            && live
+        {
+            breaks(Rule::NameWhatWasRefused, format!("{need}: refused right after its issue, and no pause"));
+        }
+        if let Some(held) = lease.held
+            && self.is_live(need)
+            && !(lease.forced || lease.named || held.doubtful)
+        {
+            let early = match (held.deadline, held.lifetime) {
+                (Some(deadline), Some(lifetime)) => {
+                    let margin = margin(&self.policy, lifetime);
+                    deadline.remaining(self.now) > margin + margin / 10 + ROUNDING
+                }
+                _ => true,
+            };
+            if early {
+                self.breaks(Rule::MarginsFitLifetimes, format!("{need}: {rung:?} before its margin"));
+            }
+        }
+        self.lease(need).attempted_at[rung as usize] = Some(now);
+    }
+
+    fn check_failed(&mut self, need: Need, error: &Error) {
+        let Some(at) = error.retry_at() else {
+            self.breaks(Rule::FailuresAreShared, format!("{need}: failed, and nobody knows until when"));
+            return;
+        };
+        let pause = Duration::try_from(at.since(self.now.wall)).unwrap_or_default();
+        let lease = &self.leases[need.index()];
+        let asked_for = lease.not_before.saturating_sub(self.now.monotonic);
+        if pause + ROUNDING < asked_for {
+            self.breaks(Rule::TransientIsNotRefused, format!("{need}: {pause:?} is less than Retry-After"));
+        } else if pause > asked_for.max(crate::session::MAX_BACKOFF) + ROUNDING {
+            self.breaks(Rule::NobodyPoisons, format!("{need}: a pause of {pause:?}"));
+        } else if lease.asked && !self.is_live(need) && pause > asked_for.max(MAX_BACKOFF_ASKED) + ROUNDING {
+            self.breaks(Rule::FailuresAreShared, format!("{need}: callers wait {pause:?}"));
+        }
+    }
+
+    /// A lease may stop only when nothing is left.
+    fn check_stopped(&mut self, need: Need, error: &Error) {
+        if error.retry_at().is_some() {
+            self.breaks(Rule::FailuresAreShared, format!("{need}: stopped, and still to be tried again"));
+        }
+        let left = match need {
+            _ if self.can_sign_in() && !(need == Need::Aws && self.aws_ruled_out.contains(&ToyRung::SignIn)) => {
+                Some(ToyRung::SignIn)
+            }
+            Need::Access => {
+                (self.refresh.is_some() && !self.refresh_refused && !self.missing.contains(&ToyRung::Refresh))
+                    .then_some(ToyRung::Refresh)
+            }
+            Need::Aws => {
+                let base = self.is_live(Need::Access) && !self.leases[Need::Access.index()].named;
+                let out =
+                    self.aws_ruled_out.contains(&ToyRung::AwsRefresh) || self.missing.contains(&ToyRung::AwsRefresh);
+                (base && !out).then_some(ToyRung::AwsRefresh)
+            }
+        };
+        if let Some(rung) = left {
+            self.breaks(Rule::TransientIsNotRefused, format!("{need}: stops, though {rung:?} is left"));
+        }
+    }
+}

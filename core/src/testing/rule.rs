@@ -1,0 +1,122 @@
+//! The rules of a session, by name.
+
+use std::fmt;
+
+use super::step::Step;
+
+/// A rule. Its text is the rule's title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// At most one exchange is in flight, whatever is asked.
+    OneAtATime,
+    /// Credentials are served until their hard deadline.
+    NoWaitingOnValid,
+    /// A failed renewal leaves valid credentials as they are.
+    FailureNeverDisplaces,
+    /// Everyone who waits gets the same error at once, with `retry_at`; while somebody asks, pauses are short.
+    FailuresAreShared,
+    /// No transient failure discards a token. `Retry-After` is obeyed, within bounds.
+    TransientIsNotRefused,
+    /// A refused login is not tried again.
+    RefusedStops,
+    /// A missing endpoint and a refused token are left out.
+    LadderIsDescended,
+    /// A lease's failure is not another's.
+    LeasesFailApart,
+    /// A one-use token whose answer was lost is not blindly repeated.
+    LostAnswer,
+    /// A refusal of an old generation does nothing; refusals of the present one cause one renewal.
+    NameWhatWasRefused,
+    /// AWS credentials are replaced together or not at all; an unknown deadline stays unknown.
+    WholeSets,
+    /// A renewal moves no deadline but its own lease's.
+    AbsoluteDeadlines,
+    /// A margin fits the lifetime; jitter never eats it.
+    MarginsFitLifetimes,
+    /// A minimum gap between attempts; a wake-up always lies ahead, and there is one when something is due.
+    NoBusyLoop,
+    /// No life beyond the earlier deadline.
+    ClocksMisbehave,
+    /// After a sign-out nothing is published; everything is revoked.
+    SignOutWins,
+    /// A new login drops older answers, and another account's credentials.
+    NewLoginIsANewEpoch,
+    /// No error is for ever but a refusal.
+    NobodyPoisons,
+    /// No secret shows.
+    NothingLeaks,
+    /// Same inputs, same outputs, whenever they are taken.
+    SameInputsSameOutputs,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Rule; 20] = [
+        Rule::OneAtATime,
+        Rule::NoWaitingOnValid,
+        Rule::FailureNeverDisplaces,
+        Rule::FailuresAreShared,
+        Rule::TransientIsNotRefused,
+        Rule::RefusedStops,
+        Rule::LadderIsDescended,
+        Rule::LeasesFailApart,
+        Rule::LostAnswer,
+        Rule::NameWhatWasRefused,
+        Rule::WholeSets,
+        Rule::AbsoluteDeadlines,
+        Rule::MarginsFitLifetimes,
+        Rule::NoBusyLoop,
+        Rule::ClocksMisbehave,
+        Rule::SignOutWins,
+        Rule::NewLoginIsANewEpoch,
+        Rule::NobodyPoisons,
+        Rule::NothingLeaks,
+        Rule::SameInputsSameOutputs,
+    ];
+
+    /// The rule's title.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Rule::OneAtATime => "one at a time",
+            Rule::NoWaitingOnValid => "no waiting on valid",
+            Rule::FailureNeverDisplaces => "failure never displaces",
+            Rule::FailuresAreShared => "failures are shared",
+            Rule::TransientIsNotRefused => "transient is not refused",
+            Rule::RefusedStops => "refused stops",
+            Rule::LadderIsDescended => "the ladder is descended",
+            Rule::LeasesFailApart => "leases fail apart",
+            Rule::LostAnswer => "lost answer",
+            Rule::NameWhatWasRefused => "name what was refused",
+            Rule::WholeSets => "whole sets",
+            Rule::AbsoluteDeadlines => "absolute deadlines",
+            Rule::MarginsFitLifetimes => "margins fit lifetimes",
+            Rule::NoBusyLoop => "no busy loop",
+            Rule::ClocksMisbehave => "clocks misbehave",
+            Rule::SignOutWins => "sign-out wins",
+            Rule::NewLoginIsANewEpoch => "a new login is a new epoch",
+            Rule::NobodyPoisons => "nobody poisons",
+            Rule::NothingLeaks => "nothing leaks",
+            Rule::SameInputsSameOutputs => "same inputs, same outputs",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.title())
+    }
+}
+
+/// A rule that was broken, where and how.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("“{rule}” is broken at step {position} ({step:?}): {what}")]
+pub struct Violation {
+    /// The rule.
+    pub rule: Rule,
+    /// Which step it was, from zero.
+    pub position: usize,
+    /// The step; `None` after the last one, when everything is well again and the session should be too.
+    pub step: Option<Step>,
+    /// What was seen.
+    pub what: String,
+}

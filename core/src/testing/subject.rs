@@ -1,0 +1,121 @@
+//! What the harness drives: a session, or something that claims to be one.
+
+use std::sync::Arc;
+
+use super::toy::{Toy, ToyLogin};
+use crate::session::Stats;
+use crate::{Credentials, Error, Generation, Grant, Input, Need, Now, Output, Saved, SavedError, Session, State, Wake};
+
+/// The surface of a session, as the harness uses it. Wrap a session to see whether the model catches a fault.
+pub trait Subject: std::fmt::Debug {
+    /// See [`Session::demand`].
+    fn demand(&mut self, need: Need, now: Now);
+    /// See [`Session::reject`].
+    fn reject(&mut self, need: Need, generation: Generation, now: Now);
+    /// See [`Session::renew`].
+    fn renew(&mut self, need: Need, now: Now);
+    /// See [`Session::sign_in`].
+    fn sign_in(&mut self, login: ToyLogin, now: Now);
+    /// See [`Session::accept`].
+    fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error>;
+    /// See [`Session::restore`].
+    fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError>;
+    /// See [`Session::sign_out`].
+    fn sign_out(&mut self, now: Now);
+    /// See [`Session::forget_login`].
+    fn forget_login(&mut self);
+    /// See [`Session::handle_input`].
+    fn handle_input(&mut self, input: Input, now: Now);
+    /// See [`Session::poll_output`].
+    fn poll_output(&mut self) -> Output;
+    /// See [`Session::credentials`].
+    fn credentials(&self, need: Need, now: Now) -> Option<Arc<Credentials>>;
+    /// See [`Session::held`].
+    fn held(&self) -> Option<Arc<Credentials>>;
+    /// See [`Session::obstacle`].
+    fn obstacle(&self, need: Need) -> Option<Error>;
+    /// How many failures were told. See [`Session::failures`].
+    fn told(&self, need: Need) -> u64;
+    /// See [`Session::state`].
+    fn state(&self) -> State;
+    /// See [`Session::next_wake`].
+    fn next_wake(&self) -> Option<Wake>;
+    /// See [`Session::export`].
+    fn export(&self) -> Option<Saved>;
+    /// See [`Session::stats`].
+    fn stats(&self) -> Stats;
+}
+
+impl Subject for Session<Toy> {
+    fn demand(&mut self, need: Need, now: Now) {
+        self.demand(need, now);
+    }
+
+    fn reject(&mut self, need: Need, generation: Generation, now: Now) {
+        self.reject(need, generation, now);
+    }
+
+    fn renew(&mut self, need: Need, now: Now) {
+        self.renew(need, now);
+    }
+
+    fn sign_in(&mut self, login: ToyLogin, now: Now) {
+        self.sign_in(login, now);
+    }
+
+    fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
+        self.accept(grant, now)
+    }
+
+    fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError> {
+        self.restore(saved, now)
+    }
+
+    fn sign_out(&mut self, now: Now) {
+        self.sign_out(now);
+    }
+
+    fn forget_login(&mut self) {
+        self.forget_login();
+    }
+
+    fn handle_input(&mut self, input: Input, now: Now) {
+        self.handle_input(input, now);
+    }
+
+    fn poll_output(&mut self) -> Output {
+        self.poll_output()
+    }
+
+    fn credentials(&self, need: Need, now: Now) -> Option<Arc<Credentials>> {
+        self.credentials(need, now).cloned()
+    }
+
+    fn held(&self) -> Option<Arc<Credentials>> {
+        self.held().cloned()
+    }
+
+    fn obstacle(&self, need: Need) -> Option<Error> {
+        self.obstacle(need)
+    }
+
+    fn told(&self, need: Need) -> u64 {
+        self.failures(need).0
+    }
+
+    fn state(&self) -> State {
+        self.state()
+    }
+
+    fn next_wake(&self) -> Option<Wake> {
+        self.next_wake()
+    }
+
+    fn export(&self) -> Option<Saved> {
+        self.export()
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats()
+    }
+}

@@ -1,0 +1,254 @@
+//! A small provider: enough of a service to meet every rule of a session.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode, Uri, header};
+use serde::{Deserialize, Serialize};
+
+use crate::credentials::masked;
+use crate::wire::{failure, json_request, parse_json};
+use crate::{
+    AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Need, Now, Provider, Request, Response,
+    Secret, ServiceError, ServiceErrorKind, Spends, Step, Term,
+};
+
+/// Stands in every secret of the toy, so that a leak is found by looking for it.
+pub const CANARY: &str = "CANARY";
+
+/// The provider: a refresh token that works once, AWS credentials renewed with a live access token, and a login
+/// that brings both.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Toy;
+
+/// A user and a password.
+#[derive(Clone)]
+pub struct ToyLogin {
+    user: String,
+    password: Secret,
+}
+
+/// The toy's ways to renew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ToyRung {
+    /// With the refresh token, which works once.
+    Refresh,
+    /// New AWS credentials with a live access token.
+    AwsRefresh,
+    /// With the login: brings everything.
+    SignIn,
+}
+
+/// One conversation with the toy's service: one request, or as many as the service asks for.
+#[derive(Debug)]
+pub struct ToyExchange {
+    kind: Kind,
+    first: Option<Request>,
+    sent: Now,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Renew(ToyRung),
+    SignOut,
+}
+
+/// The body of a request.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Ask {
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) ticket: Option<String>,
+}
+
+/// The body of an answer. Lifetimes are in milliseconds; zero has already passed, absent is unknown.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) ticket: Option<String>,
+    pub(super) access: Option<String>,
+    pub(super) access_ms: Option<u64>,
+    pub(super) refresh: Option<String>,
+    pub(super) aws: Option<[String; 3]>,
+    pub(super) aws_ms: Option<u64>,
+    pub(super) user: Option<String>,
+}
+
+impl ToyLogin {
+    /// A login.
+    pub fn new(user: &str, password: &str) -> Self {
+        Self { user: user.into(), password: password.into() }
+    }
+
+    /// The user's name.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The password.
+    pub fn password(&self) -> &Secret {
+        &self.password
+    }
+}
+
+impl fmt::Debug for ToyLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToyLogin({})", masked(&self.user))
+    }
+}
+
+impl ToyRung {
+    /// All of them.
+    pub const ALL: [ToyRung; 3] = [ToyRung::Refresh, ToyRung::AwsRefresh, ToyRung::SignIn];
+
+    /// Its name in events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ToyRung::Refresh => "refresh",
+            ToyRung::AwsRefresh => "aws-refresh",
+            ToyRung::SignIn => "sign-in",
+        }
+    }
+
+    fn uri(self) -> Uri {
+        Uri::from_static(match self {
+            ToyRung::Refresh => "https://toy.example/refresh",
+            ToyRung::AwsRefresh => "https://toy.example/aws-refresh",
+            ToyRung::SignIn => "https://toy.example/sign-in",
+        })
+    }
+}
+
+impl Provider for Toy {
+    type Login = ToyLogin;
+    type Rung = ToyRung;
+    type Exchange = ToyExchange;
+
+    fn name(&self) -> &'static str {
+        "toy"
+    }
+
+    fn realm(&self) -> String {
+        "https://toy.example".into()
+    }
+
+    fn user_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
+        Some(&login.user)
+    }
+
+    fn ladder(&self, need: Need) -> &'static [ToyRung] {
+        match need {
+            Need::Access => &[ToyRung::Refresh, ToyRung::SignIn],
+            Need::Aws => &[ToyRung::AwsRefresh, ToyRung::SignIn],
+        }
+    }
+
+    fn spends(&self, rung: ToyRung) -> Spends {
+        match rung {
+            ToyRung::Refresh => Spends::OneUse,
+            ToyRung::AwsRefresh => Spends::Nothing,
+            ToyRung::SignIn => Spends::Login,
+        }
+    }
+
+    fn builds_on(&self, rung: ToyRung) -> Option<Need> {
+        (rung == ToyRung::AwsRefresh).then_some(Need::Access)
+    }
+
+    fn describe(&self, rung: ToyRung) -> &'static str {
+        rung.name()
+    }
+
+    fn begin(&self, rung: ToyRung, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<ToyExchange> {
+        let ask = match rung {
+            ToyRung::Refresh => Ask { token: Some(have?.refresh_token()?.expose().into()), ..Ask::default() },
+            ToyRung::AwsRefresh => Ask { token: Some(have?.access().expose().into()), ..Ask::default() },
+            ToyRung::SignIn => Ask {
+                user: Some(login?.user.clone()),
+                password: Some(login?.password.expose().into()),
+                ..Ask::default()
+            },
+        };
+        Some(ToyExchange::new(Kind::Renew(rung), rung.uri(), &ask))
+    }
+
+    fn sign_out(&self, have: &Credentials) -> Option<ToyExchange> {
+        let ask = Ask { token: Some(have.access().expose().into()), ..Ask::default() };
+        let uri = Uri::from_static("https://toy.example/sign-out");
+        Some(ToyExchange::new(Kind::SignOut, uri, &ask))
+    }
+
+    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+        headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
+    }
+}
+
+impl ToyExchange {
+    fn new(kind: Kind, uri: Uri, ask: &Ask) -> Self {
+        Self { kind, first: Some(json_request(uri, ask)), sent: Now::default() }
+    }
+
+    fn refused(&self) -> ServiceErrorKind {
+        match self.kind {
+            Kind::Renew(ToyRung::SignIn) => ServiceErrorKind::InvalidCredentials,
+            Kind::Renew(_) | Kind::SignOut => ServiceErrorKind::RefreshRefused,
+        }
+    }
+}
+
+impl Exchange for ToyExchange {
+    type Output = Grant;
+
+    fn start(&mut self, now: Now) -> Request {
+        self.sent = now;
+        // It starts once; an empty request is what a second start would deserve.
+        self.first.take().unwrap_or_else(|| Request::new(http::Request::default()))
+    }
+
+    fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
+        let status = response.status();
+        if let Some(error) = failure(status, response.headers(), now) {
+            return Err(error.into());
+        }
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(ServiceError::new(self.refused()).with_status(status).into());
+        }
+        let answer: Answer = parse_json(response.body().as_ref())?;
+        match (self.kind, &answer.ticket) {
+            (Kind::Renew(rung), Some(ticket)) => {
+                self.sent = now;
+                let ask = Ask { ticket: Some(ticket.clone()), ..Ask::default() };
+                Ok(Step::Send(json_request(rung.uri(), &ask)))
+            }
+            _ => Ok(Step::Done(answer.grant(self.sent)?)),
+        }
+    }
+}
+
+impl Answer {
+    /// What it grants, if it was asked for at `sent`.
+    pub(super) fn grant(&self, sent: Now) -> Result<Grant, ServiceError> {
+        let invalid = |_| ServiceError::malformed("a token that a header cannot carry");
+        let term = |ms: Option<u64>| match ms {
+            Some(ms) => Term::lasting(sent, Duration::from_millis(ms)),
+            None => Term::unknown(sent),
+        };
+        Ok(Grant {
+            access: self
+                .access
+                .as_deref()
+                .map(|token| AccessToken::new("Bearer", token, term(self.access_ms)))
+                .transpose()
+                .map_err(invalid)?,
+            refresh_token: self.refresh.as_deref().map(Secret::from),
+            aws: self
+                .aws
+                .as_ref()
+                .map(|[key, secret, session]| AwsCredentials::new(key, secret, session, term(self.aws_ms)))
+                .transpose()
+                .map_err(invalid)?,
+            account: self.user.clone().map(|user_id| Account { user_id, ..Account::default() }),
+            ..Grant::default()
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! Every rule of a session that needs no store, tested on its own: random histories through the reference model.
+//! The last tests prove that the model can fail: sessions that are wrong on purpose.
+
+use perennial_core::testing::{Harness, Rule, Step, steps};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
+
+/// Random histories, and only one rule checked.
+fn holds(rule: Rule) {
+    let config = Config {
+        max_shrink_iters: 20_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        source_file: Some(file!()),
+        ..Config::default()
+    };
+    let histories = (any::<u64>(), steps(80));
+    TestRunner::new(config)
+        .run(&histories, |(seed, steps)| check(rule, seed, &steps).map_err(TestCaseError::fail))
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn check(rule: Rule, seed: u64, steps: &[Step]) -> Result<(), String> {
+    let mut harness = Harness::seeded(seed).only(rule);
+    let outcome = harness.run_steps(steps).and_then(|()| harness.recover());
+    outcome.and_then(|()| harness.finish().map(drop)).map_err(|violation| violation.to_string())
+}
+
+macro_rules! rules {
+    ($($name:ident: $rule:ident,)*) => {
+        $(#[test]
+        fn $name() {
+            holds(Rule::$rule);
+        })*
+
+        #[test]
+        fn every_rule_has_its_test() {
+            assert_eq!([$(Rule::$rule),*], Rule::ALL);
+        }
+    };
+}
+
+rules! {
+    one_at_a_time: OneAtATime,
+    no_waiting_on_valid: NoWaitingOnValid,
+    failure_never_displaces: FailureNeverDisplaces,
+    failures_are_shared: FailuresAreShared,
+    transient_is_not_refused: TransientIsNotRefused,
+    refused_stops: RefusedStops,
+    the_ladder_is_descended: LadderIsDescended,
+    leases_fail_apart: LeasesFailApart,
+    lost_answer: LostAnswer,
+    name_what_was_refused: NameWhatWasRefused,
+    whole_sets: WholeSets,
+    absolute_deadlines: AbsoluteDeadlines,
+    margins_fit_lifetimes: MarginsFitLifetimes,
+    no_busy_loop: NoBusyLoop,
+    clocks_misbehave: ClocksMisbehave,
+    sign_out_wins: SignOutWins,
+    a_new_login_is_a_new_epoch: NewLoginIsANewEpoch,
+    nobody_poisons: NobodyPoisons,
+    nothing_leaks: NothingLeaks,
+    same_inputs_same_outputs: SameInputsSameOutputs,
+}

@@ -1,0 +1,253 @@
+//! The model can fail: sessions that are wrong on purpose, one fault for each rule, and the rule is named.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::{StatusCode, header};
+use perennial_core::session::{Stats, Timer};
+use perennial_core::testing::{Harness, Rule, Subject, Toy, ToyLogin, steps};
+use perennial_core::{
+    AwsCredentials, Credentials, Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, Request, RequestId,
+    Saved, SavedError, Session, State, Term, Timestamp, TransportError, TransportErrorKind, Wake,
+};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+/// How a session is wrong: each fault breaks the rule of the same name.
+struct Wrong {
+    inner: Session<Toy>,
+    fault: Rule,
+    now: Now,
+    kept: Option<Arc<Credentials>>,
+    queue: VecDeque<Output>,
+    failed: bool,
+}
+
+impl Wrong {
+    fn new(fault: Rule, policy: Policy, login: Option<ToyLogin>, seed: u64) -> Self {
+        let policy = match fault {
+            Rule::MarginsFitLifetimes => policy.margin(Duration::from_millis(1)),
+            _ => policy,
+        };
+        Self {
+            inner: Session::new(Toy, login, policy, seed),
+            fault,
+            now: Now::default(),
+            kept: None,
+            queue: VecDeque::new(),
+            failed: false,
+        }
+    }
+
+    fn is(&self, fault: Rule) -> bool {
+        self.fault == fault
+    }
+
+    fn keep(&mut self, now: Now) {
+        self.now = now;
+        self.kept = self.inner.held().cloned().or(self.kept.take());
+    }
+
+    /// Answers that mean something else than they say.
+    fn twisted(&self, input: Input) -> Input {
+        match input {
+            Input::Response(id, mut response) => {
+                let twisted = match self.fault {
+                    Rule::RefusedStops => response.status() == StatusCode::UNAUTHORIZED,
+                    Rule::LadderIsDescended => response.status() == StatusCode::NOT_FOUND,
+                    _ => false,
+                };
+                if twisted {
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                }
+                if self.is(Rule::TransientIsNotRefused) {
+                    response.headers_mut().remove(header::RETRY_AFTER);
+                }
+                Input::Response(id, response)
+            }
+            Input::Failed(id, _) if self.is(Rule::LostAnswer) => {
+                Input::Failed(id, TransportError::new(TransportErrorKind::NotSent))
+            }
+            input => input,
+        }
+    }
+
+    /// Credentials with another AWS set.
+    fn rebuilt(&self, held: &Arc<Credentials>) -> Arc<Credentials> {
+        let Some(aws) = held.aws() else { return Arc::clone(held) };
+        let (session_token, term) = match self.fault {
+            Rule::WholeSets => ("CANARY-session-0", *aws.term()),
+            _ => (aws.session_token().expose(), Term::lasting(self.now, Duration::from_secs(7))),
+        };
+        let (key, secret) = (aws.access_key_id().expose(), aws.secret_access_key().expose());
+        let grant = Grant { aws: AwsCredentials::new(key, secret, session_token, term).ok(), ..Grant::default() };
+        Credentials::from_grant(grant, Some(held)).map_or_else(|| Arc::clone(held), Arc::new)
+    }
+}
+
+impl fmt::Debug for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.inner)?;
+        match self.inner.held() {
+            Some(held) if self.is(Rule::NothingLeaks) => write!(f, "{}", held.access().expose()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Subject for Wrong {
+    fn demand(&mut self, need: Need, now: Now) {
+        self.inner.demand(need, now);
+    }
+
+    fn reject(&mut self, need: Need, generation: Generation, now: Now) {
+        let current = self.inner.held().map(|held| held.generation(need));
+        let generation = current.filter(|_| self.is(Rule::NameWhatWasRefused)).unwrap_or(generation);
+        self.inner.reject(need, generation, now);
+    }
+
+    fn renew(&mut self, need: Need, now: Now) {
+        self.inner.renew(need, now);
+    }
+
+    fn sign_in(&mut self, login: ToyLogin, now: Now) {
+        self.keep(now);
+        self.failed = false;
+        self.inner.sign_in(login, now);
+    }
+
+    fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
+        self.inner.accept(grant, now)
+    }
+
+    fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError> {
+        self.inner.restore(saved, now)
+    }
+
+    fn sign_out(&mut self, now: Now) {
+        self.keep(now);
+        self.inner.sign_out(now);
+    }
+
+    fn forget_login(&mut self) {
+        self.inner.forget_login();
+    }
+
+    fn handle_input(&mut self, input: Input, now: Now) {
+        self.now = now;
+        let input = self.twisted(input);
+        if !(self.failed && self.is(Rule::NobodyPoisons)) {
+            self.inner.handle_input(input, now);
+        }
+    }
+
+    fn poll_output(&mut self) -> Output {
+        if let Some(output) = self.queue.pop_front() {
+            return output;
+        }
+        match self.inner.poll_output() {
+            Output::Send(mut request) => {
+                if self.is(Rule::OneAtATime) {
+                    let mut twin = Request::new(request.http.clone());
+                    twin.id = RequestId(request.id.0 + 1000);
+                    self.queue.push_back(Output::Send(twin));
+                }
+                if self.is(Rule::SameInputsSameOutputs) {
+                    static COUNTER: AtomicU64 = AtomicU64::new(0);
+                    request.timeout += Duration::from_millis(COUNTER.fetch_add(1, Ordering::Relaxed));
+                }
+                Output::Send(request)
+            }
+            Output::Sleep(_) => Output::Sleep(self.next_wake()),
+            output => {
+                self.failed |= matches!(output, Output::Event(Event::Failed { .. }));
+                output
+            }
+        }
+    }
+
+    fn credentials(&self, need: Need, now: Now) -> Option<Arc<Credentials>> {
+        let now = match self.fault {
+            Rule::ClocksMisbehave => Now::new(Timestamp::from_unix_seconds(0), now.monotonic),
+            _ => now,
+        };
+        let held = self.inner.credentials(need, now).cloned();
+        match self.fault {
+            Rule::NoWaitingOnValid => held.filter(|_| self.inner.state() != State::Renewing),
+            Rule::FailureNeverDisplaces => held.filter(|_| !self.failed),
+            Rule::SignOutWins if self.inner.state() == State::SignedOut => self.kept.clone(),
+            _ => held,
+        }
+    }
+
+    fn held(&self) -> Option<Arc<Credentials>> {
+        let held = self.inner.held();
+        match self.fault {
+            Rule::WholeSets | Rule::AbsoluteDeadlines => held.map(|held| self.rebuilt(held)),
+            Rule::NewLoginIsANewEpoch => held.or(self.kept.as_ref()).cloned(),
+            _ => held.cloned(),
+        }
+    }
+
+    fn obstacle(&self, need: Need) -> Option<Error> {
+        self.inner.obstacle(need)
+    }
+
+    fn told(&self, need: Need) -> u64 {
+        match self.fault {
+            Rule::FailuresAreShared => 0,
+            Rule::LeasesFailApart => Need::ALL.map(|need| self.inner.failures(need).0).iter().sum(),
+            _ => self.inner.failures(need).0,
+        }
+    }
+
+    fn state(&self) -> State {
+        self.inner.state()
+    }
+
+    fn next_wake(&self) -> Option<Wake> {
+        match self.fault {
+            Rule::NoBusyLoop => Some(Wake { at: self.now.monotonic, why: Timer::RequestDeadline }),
+            _ => self.inner.next_wake(),
+        }
+    }
+
+    fn export(&self) -> Option<Saved> {
+        self.inner.export()
+    }
+
+    fn stats(&self) -> Stats {
+        self.inner.stats()
+    }
+}
+
+/// Whether some history makes the model name this rule.
+fn is_named(rule: Rule) -> bool {
+    let mut runner = TestRunner::deterministic();
+    (0..400).any(|seed| {
+        let steps = steps(40).new_tree(&mut runner).expect("a history").current();
+        let make = move |policy, login, seed| Wrong::new(rule, policy, login, seed);
+        let mut harness = Harness::of(seed, make).chosen_by_seed().only(rule);
+        let outcome = harness.run_steps(&steps).and_then(|()| harness.recover());
+        let outcome = outcome.and_then(|()| harness.finish().map(drop));
+        outcome.is_err_and(|violation| violation.rule == rule)
+    })
+}
+
+#[test]
+fn each_rule_is_named_when_a_session_breaks_it() {
+    let silent: Vec<Rule> = Rule::ALL.into_iter().filter(|rule| !is_named(*rule)).collect();
+    assert_eq!(silent, []);
+}
+
+#[test]
+fn a_violation_says_which_rule_and_where() {
+    let make = |policy, login, seed| Wrong::new(Rule::NothingLeaks, policy, login, seed);
+    let mut harness = Harness::of(1, make);
+    let violation = harness.recover().expect_err("it leaks");
+    assert_eq!(violation.rule, Rule::NothingLeaks);
+    assert!(violation.to_string().starts_with("“nothing leaks” is broken at step 0"), "{violation}");
+}
