@@ -26,7 +26,7 @@ pub fn retry_after(headers: &HeaderMap, now: Now) -> Option<Duration> {
 }
 
 /// The server's clock when it answered: the `Date` header.
-pub(crate) fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
+pub fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
     Timestamp::parse_http_date(headers.get(header::DATE)?.to_str().ok()?)
 }
 

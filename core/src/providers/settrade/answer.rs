@@ -1,0 +1,157 @@
+//! The answers: pure functions of a response.
+
+use http::header;
+use serde::Deserialize;
+
+use super::refusal::{Asked, failure_in};
+use super::{DEFAULT_LIFETIME, MARGIN, Settrade};
+use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Term, check_token};
+use crate::error::ServiceError;
+use crate::exchange::Response;
+use crate::mqtt::Ticket;
+use crate::wire::{self, Lifetime, Object, Text};
+
+/// What the service calls its tokens where it does not say.
+const TOKEN_TYPE: &str = "Bearer";
+
+/// The types of tokens that the service is known to have.
+const TOKEN_TYPES: [&str; 2] = ["Bearer", "Basic"];
+
+/// The port of the MQTT brokers.
+const MQTT_PORT: u16 = 443;
+
+/// Reads the answer to [`Settrade::sign_in_request`]: tokens. `app_id` is the one that signed in.
+///
+/// A success is an HTTP 2xx with an access token. Lifetimes run from `sent`, the moment at which the request was
+/// sent, by this machine's own clock; `now` is when the answer came: a dated `Retry-After` counts from it.
+///
+/// A refused login is [`InvalidCredentials`](crate::ServiceErrorKind::InvalidCredentials) or, where the service
+/// says so, [`AccountLocked`](crate::ServiceErrorKind::AccountLocked) or
+/// [`UserNotFound`](crate::ServiceErrorKind::UserNotFound). A refused clock is none of these, but
+/// [`Service`](crate::ServiceErrorKind::Service): see [`server_clock`](super::server_clock).
+pub fn parse_sign_in(response: &Response, app_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+    let grant = open::<Tokens<'_>>(response, Asked::SignIn, now)?.grant(response, TOKEN_TYPE, sent)?;
+    Ok(Grant { account: Some(Account { user_id: app_id.to_owned(), ..Account::default() }), ..grant })
+}
+
+/// Reads the answer to [`Settrade::refresh_request`]: tokens. The service may leave out their type: it is
+/// `token_type` then, the one so far.
+///
+/// Times as in [`parse_sign_in`]. A refusal is [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused).
+pub fn parse_refresh(response: &Response, token_type: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+    open::<Tokens<'_>>(response, Asked::Renewal, now)?.grant(response, token_type, sent)
+}
+
+impl Settrade {
+    /// Reads the answer to [`Settrade::ticket_request`]: where the broker is, and a dispatcher token. `access` is
+    /// the access token that was shown: the ticket has its type and its deadline.
+    ///
+    /// No host is an error, and so is one that is not the name of a host, with or without a port. A refused access
+    /// token is [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused).
+    pub fn parse_ticket(&self, response: &Response, access: &AccessToken, now: Now) -> Result<Ticket, ServiceError> {
+        let malformed = |what| ServiceError::malformed(what).with_status(response.status());
+        let dispatcher = open::<Dispatcher<'_>>(response, Asked::Renewal, now)?;
+        let hosts = dispatcher.hosts.0;
+        let host = hosts.first().and_then(Text::get).ok_or_else(|| malformed("no hosts"))?;
+        let token = dispatcher.token.get().ok_or_else(|| malformed("no dispatcher token"))?;
+        // Builds and checks the header.
+        let token = AccessToken::new(access.token_type(), token, *access.term())
+            .map_err(|_| malformed("a dispatcher token with odd characters"))?;
+        let ticket = self.address(host.trim()).and_then(|url| Ticket::new(url).ok());
+        let ticket = ticket.ok_or_else(|| malformed("a host that is not the name of one"))?;
+        Ok(ticket
+            .with_header(header::AUTHORIZATION, token.typed_header().clone())
+            // Newer brokers look at the header, older ones at these.
+            .with_login(&self.app_code, Secret::from(token.expose()))
+            .with_deadline(access.term().deadline().map(|deadline| deadline.wall)))
+    }
+
+    /// The broker's address. `ws` only where everything is on this machine.
+    fn address(&self, host: &str) -> Option<String> {
+        let (name, port) = match host.split_once(':') {
+            Some((name, port)) => (name, port.parse().ok()?),
+            None => (host, MQTT_PORT),
+        };
+        let local = self.base.as_str().starts_with("http:") && matches!(name, "127.0.0.1" | "localhost");
+        let scheme = if local { "ws" } else { "wss" };
+        is_host(name).then(|| format!("{scheme}://{name}:{port}{}/mqtt", self.dispatcher_path()))
+    }
+}
+
+/// What both grants have.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tokens<'a> {
+    #[serde(borrow)]
+    token_type: Text<'a>,
+    #[serde(borrow)]
+    access_token: Text<'a>,
+    #[serde(borrow)]
+    refresh_token: Text<'a>,
+    expires_in: Lifetime,
+}
+
+impl Tokens<'_> {
+    fn grant(&self, response: &Response, usual_type: &str, sent: Now) -> Result<Grant, ServiceError> {
+        let malformed = |what| ServiceError::malformed(what).with_status(response.status());
+        let token_type = match self.token_type.get().map(str::trim) {
+            None => usual_type,
+            Some(said) if TOKEN_TYPES.iter().any(|known| known.eq_ignore_ascii_case(said)) => said,
+            Some(_) => return Err(malformed("an unknown type of token")),
+        };
+        let token = self.access_token.get().ok_or_else(|| malformed("no access token"))?;
+        let term = Term::lasting(sent, self.expires_in.0.unwrap_or(DEFAULT_LIFETIME)).with_margin(MARGIN);
+        let odd = |_| malformed("a token with odd characters");
+        let refresh_token = self.refresh_token.get();
+        refresh_token.map_or(Ok(()), check_token).map_err(odd)?;
+        Ok(Grant {
+            access: Some(AccessToken::new(token_type, token, term).map_err(odd)?),
+            refresh_token: refresh_token.map(Secret::from),
+            ..Grant::default()
+        })
+    }
+}
+
+/// The dispatcher's answer.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Dispatcher<'a> {
+    #[serde(borrow)]
+    hosts: Hosts<'a>,
+    #[serde(borrow)]
+    token: Text<'a>,
+}
+
+/// A list; null counts as an empty one.
+#[derive(Default)]
+struct Hosts<'a>(Vec<Text<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Hosts<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Option::deserialize(deserializer)?.unwrap_or_default()))
+    }
+}
+
+/// An error wins over any token in the same body.
+fn open<'a, T: Deserialize<'a>>(response: &'a Response, asked: Asked, now: Now) -> Result<T, ServiceError> {
+    if let Some(error) = failure_in(response, asked, now) {
+        return Err(error);
+    }
+    let error = match wire::parse_json::<Object<T>>(response.body().as_ref()) {
+        Ok(Object(Some(data))) => return Ok(data),
+        Ok(Object(None)) => ServiceError::malformed("JSON of another shape"),
+        Err(error) => error,
+    };
+    Err(error.with_status(response.status()))
+}
+
+/// RFC 1123 §2.1: labels of letters, digits and inner hyphens.
+fn is_host(name: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}

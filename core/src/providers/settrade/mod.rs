@@ -1,0 +1,253 @@
+//! Settrade Open API: trading in Thailand, through a broker.
+//!
+//! Sign-in is signed with the app's secret, an ECDSA key, and grants an access token and a refresh token that works
+//! once. There is one lease, [`Need::Access`], with the rungs [`Rung::Refresh`] and [`Rung::SignIn`]. Market data
+//! comes over MQTT: [`Settrade::mqtt`] fetches a [`Ticket`] for one connection.
+//!
+//! [`Settrade`] is what a session takes. Without a session, an exchange is one or two calls around a transport:
+//!
+//! ```
+//! # use perennial_core::providers::settrade::{Login, Settrade};
+//! # use perennial_core::{Error, Exchange, Now, Request, Response, Step};
+//! # fn transport(_: Request) -> Response {
+//! #     let answer = r#"{"token_type":"Bearer","access_token":"ey.J","refresh_token":"r","expires_in":3600}"#;
+//! #     http::Response::new(answer.as_bytes().to_vec().into())
+//! # }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let now = Now::default();
+//! let settrade = Settrade::new("SANDBOX", "ALGO")?;
+//! let login = Login::new("app id", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")?;
+//! let mut exchange = settrade.sign_in(&login);
+//! let mut request = exchange.start(now);
+//! let grant = loop {
+//!     match exchange.receive(transport(request), now)? {
+//!         Step::Done(grant) => break grant,
+//!         Step::Send(corrected) => request = corrected, // this machine's clock was refused
+//!         Step::Again(_) => unreachable!("nobody is waited for"),
+//!     }
+//! };
+//! assert!(grant.access.is_some());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The halves of an exchange are public too: the requests are methods of [`Settrade`], the parsers are
+//! [`parse_sign_in`], [`parse_refresh`], [`Settrade::parse_ticket`] and [`server_clock`], the signature is
+//! [`Login::sign`].
+
+mod answer;
+mod env;
+mod exchange;
+mod login;
+mod refusal;
+mod request;
+
+use std::time::Duration;
+
+use http::{HeaderMap, header};
+
+pub use self::answer::{parse_refresh, parse_sign_in};
+pub use self::exchange::{Exchange, MqttExchange};
+pub use self::login::{InvalidLogin, Login};
+pub use self::refusal::{LARGE_SKEW, server_clock};
+use crate::credentials::{Credentials, Need, Secret};
+use crate::exchange::{Provider, Spends};
+#[cfg(doc)]
+use crate::mqtt::Ticket;
+use crate::wire::{BaseUrl, InvalidUrl};
+
+/// Where the service is.
+pub const BASE_URL: &str = "https://open-api.settrade.com";
+
+/// Where it can be tried without money.
+pub const UAT_URL: &str = "https://open-api-test.settrade.com";
+
+/// The broker that means [`SANDBOX_BROKER`] at [`UAT_URL`], in any case.
+pub const SANDBOX: &str = "SANDBOX";
+
+/// The broker behind [`SANDBOX`].
+pub const SANDBOX_BROKER: &str = "098";
+
+/// How long before a deadline the access token is renewed. Clamped to a quarter of the lifetime.
+pub const MARGIN: Duration = Duration::from_secs(300);
+
+/// How long an access token lives where the service does not say, or says nothing that makes sense.
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+
+const NAME: &str = "settrade";
+
+/// How the Settrade Open API is spoken to, for one app at one broker.
+#[derive(Clone, Debug)]
+pub struct Settrade {
+    base: BaseUrl,
+    broker_id: Box<str>,
+    app_code: Box<str>,
+}
+
+/// Why a broker or an app is refused. Both stand in addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidApp {
+    /// A broker's id has letters, digits, `-`, `_` and `.`: `098`. It is the broker's number at the exchange.
+    #[error("the broker id is empty or has other characters than letters, digits, -, _ and .")]
+    BrokerId,
+    /// An app's code has letters, digits, `-`, `_` and `.`: `ALGO`. The service shows it beside the app's id.
+    #[error("the app code is empty or has other characters than letters, digits, -, _ and .")]
+    AppCode,
+}
+
+/// The service's ways to renew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rung {
+    /// `/refresh-token`: a refresh token, which works once, for new tokens.
+    Refresh,
+    /// `/login`: a signature with the app's secret for new tokens.
+    SignIn,
+}
+
+impl Settrade {
+    /// An app at a broker, in production; the broker [`SANDBOX`], in any case, is [`SANDBOX_BROKER`] at
+    /// [`UAT_URL`]. Blanks at the ends, which get there by copying, do not matter.
+    pub fn new(broker_id: &str, app_code: &str) -> Result<Self, InvalidApp> {
+        let (broker_id, app_code) = (broker_id.trim(), app_code.trim());
+        if !is_segment(broker_id) {
+            return Err(InvalidApp::BrokerId);
+        }
+        if !is_segment(app_code) {
+            return Err(InvalidApp::AppCode);
+        }
+        let (base, broker_id) =
+            if broker_id.eq_ignore_ascii_case(SANDBOX) { (UAT_URL, SANDBOX_BROKER) } else { (BASE_URL, broker_id) };
+        Ok(Self { base: BaseUrl::from_static(base), broker_id: broker_id.into(), app_code: app_code.into() })
+    }
+
+    /// In the service's test environment.
+    #[must_use]
+    pub fn uat(mut self) -> Self {
+        self.base = BaseUrl::from_static(UAT_URL);
+        self
+    }
+
+    /// At another address: a proxy, an emulator. With or without a slash at its end; https, or http to this
+    /// machine.
+    pub fn with_base_url(mut self, base_url: &str) -> Result<Self, InvalidUrl> {
+        self.base = BaseUrl::parse(base_url)?;
+        Ok(self)
+    }
+
+    /// The address, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// The broker.
+    pub fn broker_id(&self) -> &str {
+        &self.broker_id
+    }
+
+    /// The app's code.
+    pub fn app_code(&self) -> &str {
+        &self.app_code
+    }
+
+    /// A sign-in on its own, outside any session. Where the service refuses this machine's clock, it is corrected
+    /// by the answer's `Date` and tried once more: see [`server_clock`].
+    pub fn sign_in(&self, login: &Login) -> Exchange {
+        Exchange::sign_in(self.clone(), login.clone())
+    }
+
+    /// A refresh on its own, outside any session. The service rotates: the token is spent, whatever happens to the
+    /// answer. `token_type` is that of the access token held so far: the answer may leave it out.
+    pub fn refresh(&self, app_id: &str, refresh_token: &Secret, token_type: &str) -> Exchange {
+        Exchange::refresh(self.clone(), app_id, refresh_token.clone(), token_type)
+    }
+
+    /// Fetches a [`Ticket`] for one MQTT connection: a dispatcher token and the broker's address. Run it before
+    /// each connection, with the session's credentials of that moment.
+    ///
+    /// It is no part of the sign-in: a dispatcher that is down must not keep anybody from trading. A 401 (the kind
+    /// is [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused)) means the access token: tell the session
+    /// (`rejected`), and ask again with what it then has.
+    pub fn mqtt(&self, credentials: &Credentials) -> MqttExchange {
+        MqttExchange::new(self.clone(), credentials.access().clone())
+    }
+}
+
+impl Provider for Settrade {
+    type Login = Login;
+    type Rung = Rung;
+    type Exchange = Exchange;
+
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// The address, the broker and the app.
+    fn realm(&self) -> String {
+        format!("{}/{}/{}", self.base.as_str(), self.broker_id, self.app_code)
+    }
+
+    /// The app's id.
+    fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
+        Some(login.app_id())
+    }
+
+    fn ladder(&self, need: Need) -> &'static [Rung] {
+        match need {
+            Need::Access => &[Rung::Refresh, Rung::SignIn],
+            Need::Aws => &[],
+        }
+    }
+
+    fn spends(&self, rung: Rung) -> Spends {
+        match rung {
+            Rung::Refresh => Spends::OneUse,
+            Rung::SignIn => Spends::Login,
+        }
+    }
+
+    fn describe(&self, rung: Rung) -> &'static str {
+        match rung {
+            Rung::Refresh => "refresh",
+            Rung::SignIn => "sign-in",
+        }
+    }
+
+    fn begin(&self, rung: Rung, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
+        match rung {
+            Rung::SignIn => Some(self.sign_in(login?)),
+            Rung::Refresh => {
+                let (app_id, have) = (app_id(login, have?)?, have?);
+                Some(self.refresh(app_id, have.refresh_token()?, have.access().token_type()))
+            }
+        }
+    }
+
+    /// The service has no such endpoint: forgetting is local.
+    fn sign_out(&self, _have: &Credentials) -> Option<Exchange> {
+        None
+    }
+
+    /// The token with its type in front.
+    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+        headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
+    }
+
+    fn margin(&self) -> Duration {
+        MARGIN
+    }
+}
+
+/// Whose tokens they are: a refresh names the app. What came with them knows best.
+fn app_id<'a>(login: Option<&'a Login>, have: &'a Credentials) -> Option<&'a str> {
+    let known = have.account().user_id.as_str();
+    if known.is_empty() { login.map(Login::app_id) } else { Some(known) }
+}
+
+/// Whether a text is one segment of a path as it stands (RFC 3986 §2.3), and no way out of its folder.
+fn is_segment(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(plain) && !text.bytes().all(|byte| byte == b'.')
+}
+
+#[cfg(test)]
+mod tests;

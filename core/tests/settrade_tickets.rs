@@ -1,0 +1,63 @@
+//! Both services that give MQTT connections say in one type how to open one.
+#![cfg(all(feature = "aws", feature = "navien", feature = "settrade"))]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::time::Duration;
+
+use perennial_core::mqtt::Ticket;
+use perennial_core::providers::navien::{MQTT_ENDPOINT, Navien};
+use perennial_core::providers::settrade::Settrade;
+use perennial_core::{AccessToken, AwsCredentials, Credentials, Exchange, Grant, Now, Response, Step, Term, Timestamp};
+
+fn now() -> Now {
+    Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(5))
+}
+
+fn term(seconds: u64) -> Term {
+    Term::lasting(now(), Duration::from_secs(seconds))
+}
+
+fn credentials(aws: Option<AwsCredentials>) -> Credentials {
+    let access = AccessToken::new("Bearer", "ey.access", term(3600)).unwrap();
+    Credentials::from_grant(Grant { access: Some(access), aws, ..Grant::default() }, None).unwrap()
+}
+
+/// What a program does with a ticket, whatever the service.
+fn open(ticket: Ticket) -> (String, usize, bool) {
+    assert!(!format!("{ticket:?}").contains("ey."));
+    let parts = ticket.into_parts();
+    assert_eq!((parts.subprotocol, parts.protocol_level, parts.clean_session), ("mqtt", 4, true));
+    (parts.url.expose().to_owned(), parts.headers.len(), parts.password.is_some())
+}
+
+#[test]
+fn naviens_ticket_is_made_of_the_aws_credentials_alone() {
+    let aws = AwsCredentials::new("AKIA", "key", "ey.session", term(900)).unwrap();
+    let have = credentials(Some(aws.clone()));
+    let ticket = Navien::default().ticket(&have, now().wall).unwrap();
+    assert_eq!((ticket.host(), ticket.deadline()), (MQTT_ENDPOINT, have.aws_expires_at()));
+    let (url, headers, password) = open(ticket);
+    assert_eq!(url, Navien::mqtt().presign(&aws, now().wall).expose());
+    assert_eq!((headers, password), (0, false));
+}
+
+#[test]
+fn without_aws_credentials_there_is_no_ticket() {
+    assert!(Navien::default().ticket(&credentials(None), now().wall).is_none());
+    let unknown = AwsCredentials::new("AKIA", "key", "session", Term::unknown(now())).unwrap();
+    let ticket = Navien::default().ticket(&credentials(Some(unknown)), now().wall).unwrap();
+    assert_eq!(ticket.deadline(), None);
+}
+
+#[test]
+fn settrades_ticket_is_fetched() {
+    let have = credentials(None);
+    let mut exchange = Settrade::new("SANDBOX", "ALGO").unwrap().mqtt(&have);
+    assert_eq!(exchange.start(now()).http.uri().path(), "/api/dispatcher/v3/098/token");
+    let answer = br#"{"hosts":["mqtt.example"],"token":"ey.dispatch"}"#;
+    let Step::Done(ticket) = exchange.receive(Response::new(answer.to_vec().into()), now()).unwrap() else { panic!() };
+    assert_eq!((ticket.host(), ticket.deadline()), ("mqtt.example:443", have.expires_at()));
+    let (url, headers, password) = open(ticket);
+    assert_eq!(url, "wss://mqtt.example:443/api/dispatcher/v3/098/mqtt");
+    assert_eq!((headers, password), (1, true));
+}
