@@ -173,6 +173,21 @@ impl ServiceError {
         self
     }
 
+    /// Without code or message where they repeat one of these.
+    #[must_use]
+    pub fn without_echo<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        for secret in secrets {
+            // The words were kept with one blank between two.
+            let secret = secret.split_whitespace().collect::<Vec<_>>().join(" ");
+            let secret = zeroize::Zeroizing::new(secret);
+            if !secret.is_empty() {
+                self.code.take_if(|code| code.contains(secret.as_str()));
+                self.message.take_if(|message| message.contains(secret.as_str()));
+            }
+        }
+        self
+    }
+
     /// What kind of no it was.
     pub fn kind(&self) -> ServiceErrorKind {
         self.kind
@@ -207,10 +222,19 @@ impl ServiceError {
     }
 }
 
-/// Untrusted text for an error: printable, of bounded length.
+/// Untrusted text for an error: printable, of bounded length, without what may be an address or a token. Errors go
+/// into logs, and services echo what they were sent.
 fn cleaned(text: &str, most: usize) -> Option<Arc<str>> {
-    let text: String = text.trim().chars().filter(|c| is_printable(*c)).take(most).collect();
-    (!text.is_empty()).then(|| text.into())
+    let mut clean = String::new();
+    // Every word leaves at least one character: more of them than `most` are cut anyway.
+    for word in text.split_whitespace().take(most) {
+        let opaque = word.len() >= 16 && word.bytes().any(|byte| byte.is_ascii_digit());
+        let word = if opaque || word.contains('@') { "***" } else { word };
+        clean.extend((!clean.is_empty()).then_some(' '));
+        clean.extend(word.chars().filter(|c| is_printable(*c)).take(most));
+    }
+    let clean: String = clean.trim().chars().take(most).collect();
+    (!clean.is_empty()).then(|| clean.into())
 }
 
 /// Control characters move a terminal's cursor; bidirectional marks reorder what is read.
@@ -371,8 +395,22 @@ mod tests {
             .with_code("E\u{1b}[31m1")
             .with_message(&format!(" no\r\n{} ", "é".repeat(500)));
         assert_eq!(error.message().unwrap().chars().count(), 200);
-        assert!(error.to_string().starts_with("the service failed (HTTP 502) [E[31m1]: noéé"));
+        assert!(error.to_string().starts_with("the service failed (HTTP 502) [E[31m1]: no éé"));
         assert_eq!(ServiceError::new(ServiceErrorKind::Service).with_message("\n").message(), None);
+    }
+
+    #[test]
+    fn addresses_and_tokens_are_taken_out_of_messages() {
+        let words = "user a@b.example with  eyJhbGciOiJIUzI1NiJ9.e30 is INVALID_CREDENTIALS";
+        let error = ServiceError::new(ServiceErrorKind::Service).with_message(words);
+        assert_eq!(error.message(), Some("user *** with *** is INVALID_CREDENTIALS"));
+    }
+
+    #[test]
+    fn an_echo_of_a_secret_is_left_out() {
+        let error = ServiceError::new(ServiceErrorKind::Service).with_code("E1").with_message("no hunter2 here");
+        let error = error.without_echo(["", "hunter2"]);
+        assert_eq!((error.code(), error.message()), (Some("E1"), None));
     }
 
     #[test]

@@ -46,7 +46,9 @@
 //! | [`session`] | *when*: the state machine that keeps one login alive |
 //! | [`providers`] | *what*: how each service is spoken to |
 //! | [`exchange`] | the two traits between them |
+//! | `oauth` | OAuth 2: what the standard says, shared by providers (feature `oauth`) |
 //! | [`credentials`] | the nouns: tokens, deadlines, secrets, the saved form |
+//! | [`mqtt`] | how to open one MQTT connection now |
 //! | `aws` | pre-signed addresses for MQTT on AWS IoT (feature `aws`) |
 //! | [`wire`] | reading and writing HTTP messages, shared by providers |
 //! | `adapter` | what adapters share: clock, driver, waiting, handle (feature `adapter`) |
@@ -59,6 +61,9 @@ pub mod aws;
 pub mod credentials;
 mod error;
 pub mod exchange;
+pub mod mqtt;
+#[cfg(feature = "oauth")]
+pub mod oauth;
 pub mod providers;
 pub mod session;
 #[cfg(feature = "testing")]

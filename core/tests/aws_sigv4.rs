@@ -15,23 +15,10 @@ fn addresses_are_those_of_botocore() {
     let mut compared = 0;
     for line in CASES.lines().filter(|line| !line.starts_with('#')) {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [
-            endpoint,
-            region,
-            moment,
-            validity,
-            key_id,
-            secret,
-            token,
-            signature,
-            digest,
-        ] = fields[..]
-        else {
+        let [endpoint, region, moment, validity, key_id, secret, token, signature, digest] = fields[..] else {
             panic!("{} fields: {line}", fields.len());
         };
-        let broker = Mqtt::new(endpoint, region)
-            .unwrap()
-            .with_validity(Duration::from_secs(validity.parse().unwrap()));
+        let broker = Mqtt::new(endpoint, region).unwrap().with_validity(Duration::from_secs(validity.parse().unwrap()));
         let credentials = AwsCredentials::new(key_id, secret, token, Term::unknown(Now::default())).unwrap();
         let moment = Timestamp::from_unix_seconds(moment.parse().unwrap());
 
@@ -39,10 +26,7 @@ fn addresses_are_those_of_botocore() {
 
         let (_, rest) = url.expose().split_once("&X-Amz-Signature=").unwrap();
         assert_eq!(&rest[..64], signature, "{line}");
-        let hashed: String = Sha256::digest(url.expose())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hashed: String = Sha256::digest(url.expose()).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hashed, digest, "{line}");
         compared += 1;
     }

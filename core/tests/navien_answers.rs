@@ -23,10 +23,7 @@ fn answer(body: &str) -> Response {
 
 fn now(seconds: u64) -> Now {
     let wall = Timestamp::from_unix_seconds(1_763_542_260);
-    Now::new(
-        wall.saturating_add(Duration::from_secs(seconds)),
-        Duration::from_secs(seconds),
-    )
+    Now::new(wall.saturating_add(Duration::from_secs(seconds)), Duration::from_secs(seconds))
 }
 
 fn signed_in() -> Credentials {
@@ -47,10 +44,7 @@ fn a_sign_in_grants_everything() {
     assert_eq!(have.expires_at(), Some(now(3600).wall));
     let aws = have.aws().unwrap();
     assert_eq!(aws.access_key_id().expose(), "ASIAMADEUPKEY0000001");
-    assert_eq!(
-        aws.secret_access_key().expose(),
-        "made/up+secret+key+of+forty+characters01"
-    );
+    assert_eq!(aws.secret_access_key().expose(), "made/up+secret+key+of+forty+characters01");
     assert_eq!(aws.session_token().expose(), "IQoJb3JpZ2luX2VjMADEUP//session+token==");
     assert_eq!(have.aws_expires_at(), Some(now(3500).wall));
 
@@ -122,10 +116,7 @@ fn bug_the_aws_deadline_moved_3400_s_late_by_refresh_save_and_load() {
 
     let saved = Saved::new(navien.name(), navien.realm(), have).to_json();
     let later = now(3450);
-    let have = navien
-        .read_saved(saved.expose().as_bytes(), later)
-        .unwrap()
-        .into_credentials();
+    let have = navien.read_saved(saved.expose().as_bytes(), later).unwrap().into_credentials();
     assert_eq!(have.aws_expires_at(), Some(now(3500).wall));
     assert_eq!(have.expires_at(), Some(now(7000).wall));
     assert!(!have.term(Need::Aws).unwrap().is_doubtful());
@@ -151,11 +142,7 @@ fn bug_a_300_s_token_was_expired_the_moment_it_was_issued() {
 
 #[test]
 fn bug_a_success_without_data_was_accepted_with_an_empty_token() {
-    for body in [
-        r#"{"code":200}"#,
-        r#"{"code":200,"data":{}}"#,
-        r#"{"code":200,"data":{"token":{}}}"#,
-    ] {
+    for body in [r#"{"code":200}"#, r#"{"code":200,"data":{}}"#, r#"{"code":200,"data":{"token":{}}}"#] {
         let error = parse_sign_in(&answer(body), EMAIL, now(0), now(1)).unwrap_err();
         assert!(matches!(error.kind(), ServiceErrorKind::Malformed { .. }), "{body}");
         let error = parse_refresh(&answer(body), now(0), now(1)).unwrap_err();

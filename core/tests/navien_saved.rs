@@ -16,17 +16,11 @@ const NEW: &str = include_str!("data/navien_saved_9_12.json");
 
 /// 2025-11-19T08:51:00Z and so many seconds.
 fn now(seconds: i64) -> Now {
-    Now::new(
-        Timestamp::from_unix_seconds(1_763_542_260 + seconds),
-        Duration::from_secs(5000),
-    )
+    Now::new(Timestamp::from_unix_seconds(1_763_542_260 + seconds), Duration::from_secs(5000))
 }
 
 fn read(saved: &str, now: Now) -> Credentials {
-    Navien::default()
-        .read_saved(saved.as_bytes(), now)
-        .unwrap()
-        .into_credentials()
+    Navien::default().read_saved(saved.as_bytes(), now).unwrap().into_credentials()
 }
 
 fn edited(saved: &str, edit: impl FnOnce(&mut serde_json::Map<String, Value>)) -> String {
@@ -47,10 +41,7 @@ fn a_file_of_version_6_is_taken_up() {
     assert!(have.are_valid(now(600)) && !have.renewal_due(now(600)));
     assert!(have.renewal_due(now(3301)));
     // Its AWS set may be older than its JWTs: no longer than so, and better renewed.
-    assert_eq!(
-        have.aws_expires_at(),
-        Some(Timestamp::from_unix_millis(1_763_545_760_176))
-    );
+    assert_eq!(have.aws_expires_at(), Some(Timestamp::from_unix_millis(1_763_545_760_176)));
     assert!(have.aws_renewal_due(now(600)) && !have.aws_is_expired(now(600)));
 }
 
@@ -59,10 +50,7 @@ fn a_file_of_version_9_keeps_both_deadlines() {
     let have = read(NEW, now(3000));
     assert_eq!(have.expires_at(), Some(now(2940 + 3600).wall));
     let aws = have.term(Need::Aws).unwrap();
-    assert_eq!(
-        have.aws_expires_at(),
-        Some(Timestamp::from_unix_millis(1_763_545_760_250))
-    );
+    assert_eq!(have.aws_expires_at(), Some(Timestamp::from_unix_millis(1_763_545_760_250)));
     assert!(!aws.is_doubtful());
     assert!(!have.renewal_due(now(3000)) && !have.aws_renewal_due(now(3000)));
 }
@@ -103,13 +91,7 @@ fn every_writing_of_a_moment_is_read() {
 
 #[test]
 fn an_issue_that_is_missing_unreadable_or_in_the_future_is_renewed_at_once() {
-    for issued_at in [
-        json!(null),
-        json!(""),
-        json!("yesterday"),
-        json!(1_763_542_260),
-        json!("2025-11-19T12:00:00Z"),
-    ] {
+    for issued_at in [json!(null), json!(""), json!("yesterday"), json!(1_763_542_260), json!("2025-11-19T12:00:00Z")] {
         let saved = edited(OLD, |form| drop(form.insert("issued_at".into(), issued_at.clone())));
         let have = read(&saved, now(0));
         assert!(have.renewal_due(now(0)) && have.aws_renewal_due(now(0)), "{issued_at}");
@@ -168,10 +150,7 @@ fn what_is_no_session_is_refused() {
         ("{}", "no access token"),
         (r#"{"access_token":""}"#, "no access token"),
         (r#"{"access_token":"a\nb"}"#, "a token with odd characters"),
-        (
-            r#"{"access_token":"a","access_token":"b"}"#,
-            "a field is of another type, or there twice",
-        ),
+        (r#"{"access_token":"a","access_token":"b"}"#, "a field is of another type, or there twice"),
     ] {
         let error = Navien::default().read_saved(saved.as_bytes(), now(0)).unwrap_err();
         assert_eq!(error, SavedError::Malformed { what }, "{saved}");

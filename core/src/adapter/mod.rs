@@ -47,12 +47,27 @@ pub trait Host: Send + Sync + 'static {
 #[error("there is nothing here that could run a task")]
 pub struct CannotSpawn;
 
+/// How many questions in a row may get lost while a person signs in.
+const MOST_LOST: u32 = 12;
+
 /// Carries out one exchange, without a session: one sign-in, one refresh of a given token, an interactive sign-in.
 pub async fn run<X: Exchange>(mut exchange: X, host: &dyn Host, clock: &dyn Clock) -> Result<X::Output, Error> {
     let mut request = exchange.start(clock.now());
     let mut steps = 1;
+    // While a person is at it, a lost question is asked again.
+    let (mut pause, mut lost) = (None, 0);
     loop {
-        let response = host.send(request).await?;
+        let response = match (host.send(request).await, pause) {
+            (Ok(response), _) => response,
+            (Err(_), Some(pause)) if lost < MOST_LOST => {
+                lost += 1;
+                host.sleep(pause).await;
+                request = exchange.start(clock.now());
+                continue;
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
+        lost = 0;
         request = match exchange.receive(response, clock.now())? {
             Step::Done(output) => return Ok(output),
             Step::Send(_) if steps >= MAX_STEPS => return Err(ServiceError::endless().into()),
@@ -61,8 +76,10 @@ pub async fn run<X: Exchange>(mut exchange: X, host: &dyn Host, clock: &dyn Cloc
                 next
             }
             // How long a person may take, the exchange knows.
-            Step::Again(pause) => {
-                host.sleep(pause.max(MIN_GAP)).await;
+            Step::Again(wait) => {
+                let wait = wait.max(MIN_GAP);
+                pause = Some(wait);
+                host.sleep(wait).await;
                 steps = 1;
                 exchange.start(clock.now())
             }

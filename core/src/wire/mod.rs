@@ -10,7 +10,7 @@ mod url;
 
 pub use self::body::{Body, BodyBuffer, BodyTooLarge};
 pub use self::form::{form_decode, form_encode, form_request};
-pub use self::headers::{MAX_RETRY_AFTER, failure, retry_after};
+pub use self::headers::{MAX_RETRY_AFTER, failure, retry_after, server_time};
 pub use self::json::{Lifetime, json_request, parse_json};
 pub use self::lenient::{Number, Object, Text};
 pub use self::url::{BaseUrl, InvalidUrl, is_safe};

@@ -178,20 +178,10 @@ impl exchange::Exchange for Exchange {
 
     // By value, as the trait has it: the answer's secrets are wiped here.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
-        self.answered(&response, now).map_err(|error| without_echo(error, &self.login).into())
-    }
-}
-
-/// Pages repeat what was typed: such words are left out.
-fn without_echo(error: ServiceError, login: &Login) -> ServiceError {
-    let echo = |words: &str| words.contains(login.password().expose()) || words.contains(login.email());
-    if !error.message().is_some_and(echo) {
-        return error;
-    }
-    let clean = ServiceError::new(error.kind());
-    match error.status() {
-        Some(status) => clean.with_status(status),
-        None => clean,
+        // Pages repeat what was typed.
+        let typed = self.login.clone();
+        let typed = [typed.password().expose(), typed.email()];
+        self.answered(&response, now).map_err(|error| error.without_echo(typed).into())
     }
 }
 

@@ -1,7 +1,7 @@
 //! One conversation with the service: always one request.
 
 use crate::credentials::{AccessToken, Grant, Now, Secret};
-use crate::error::{Error, ServiceError};
+use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
 
 use super::{Login, Navien, parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in};
@@ -76,7 +76,7 @@ impl exchange::Exchange for Exchange {
         };
         match granted {
             Ok(grant) => Ok(Step::Done(grant)),
-            Err(error) => Err(without_echo(error, self.what.secret()).into()),
+            Err(error) => Err(error.without_echo([self.what.secret()]).into()),
         }
     }
 }
@@ -100,20 +100,5 @@ impl Caller {
 impl std::fmt::Debug for Caller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Caller(***)")
-    }
-}
-
-/// Services echo what they were sent: such words are left out.
-fn without_echo(error: ServiceError, secret: &str) -> ServiceError {
-    if !error.message().is_some_and(|message| message.contains(secret)) {
-        return error;
-    }
-    let mut clean = ServiceError::new(error.kind());
-    if let Some(status) = error.status() {
-        clean = clean.with_status(status);
-    }
-    match error.code() {
-        Some(code) => clean.with_code(code),
-        None => clean,
     }
 }

@@ -57,11 +57,11 @@ pub(super) fn failure_in(response: &Response, asked: Asked, now: Now) -> Option<
         .unwrap_or_else(|| ServiceError::new(by_words(status, &head, seen, asked)))
         .with_status(status);
     let error = match &head.code.0 {
-        Some(code) => error.with_code(&discreet(code)),
+        Some(code) => error.with_code(code),
         None => error,
     };
     Some(match head.message.get() {
-        Some(message) => error.with_message(&discreet(message)),
+        Some(message) => error.with_message(message),
         None => error,
     })
 }
@@ -159,12 +159,4 @@ impl<'de> Deserialize<'de> for Code {
 
 fn contains(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
-}
-
-/// The service's words without what may be a token, an id or a signature: errors go into logs.
-fn discreet(text: &str) -> String {
-    let opaque = |word: &str| word.len() >= 16 && word.bytes().any(|byte| byte.is_ascii_digit());
-    // More words than this are cut later anyway.
-    let words = text.split_whitespace().take(100);
-    words.map(|word| if opaque(word) || word.contains('@') { "***" } else { word }).collect::<Vec<_>>().join(" ")
 }

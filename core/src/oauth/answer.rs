@@ -1,0 +1,197 @@
+//! The answers of a token endpoint: one pure function of a response (RFC 6749 §5.1), for all that is really sent.
+
+use std::time::Duration;
+
+use http::header;
+
+use super::fields::Fields;
+use super::profile::{Names, Profile};
+use super::refusal;
+use crate::credentials::{AccessToken, Credentials, Grant, Now, Secret, Term, Timestamp, check_token};
+use crate::error::ServiceError;
+use crate::exchange::Response;
+use crate::wire::{Number, Text};
+
+/// Milliseconds and seconds are told apart here: as seconds, this is the year 5138.
+const MILLIS_FROM: i64 = 100_000_000_000;
+
+/// What was shown for tokens. It decides what a refusal refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantType {
+    /// The code of a redirect.
+    AuthorizationCode,
+    /// The client's own credentials.
+    ClientCredentials,
+    /// The code of a device.
+    DeviceCode,
+    /// A user's password.
+    Password,
+    /// A refresh token.
+    RefreshToken,
+}
+
+impl GrantType {
+    /// The name in the standard, which is also what [`Credentials::begun_by`] says afterwards.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "device_code",
+            Self::Password => "password",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+
+    /// Whether a 401 without a word can only mean what was shown.
+    pub(super) fn shows_a_login(self) -> bool {
+        matches!(self, Self::ClientCredentials | Self::Password)
+    }
+}
+
+/// Reads the answer to a token request. Lifetimes run from `sent`, the moment at which the request was sent; `now`
+/// is when the answer came.
+///
+/// An error wins over a token in the same body; an empty token is none; an unknown token type is an error. A
+/// refresh token that is left out stays as it was. What the server says beside is kept for
+/// [`Credentials::extra`], `scope` with one blank between two.
+///
+/// Only `invalid_grant` under a 4xx refuses a refresh token
+/// ([`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused)): a client that is refused for an hour, a gateway,
+/// a page refuse nobody. Anything else that was shown is refused by `invalid_grant`, `invalid_client` and
+/// `access_denied` ([`InvalidCredentials`](crate::ServiceErrorKind::InvalidCredentials)): passwords are not tried
+/// over and over. 429 and 5xx win over all of this.
+pub fn parse_token(
+    profile: &Profile,
+    asked: GrantType,
+    response: &Response,
+    sent: Now,
+    now: Now,
+) -> Result<Grant, ServiceError> {
+    let read = Fields::read(response.body().as_ref(), profile.encoding);
+    if let Some(error) = refusal::failure(profile, asked, response, read.as_ref(), now) {
+        return Err(error);
+    }
+    let granted = read.and_then(|fields| match &profile.within {
+        Some(name) => {
+            grant(profile, asked, &fields.object(name).ok_or(malformed("no tokens in it"))??, response, sent, now)
+        }
+        None => grant(profile, asked, &fields, response, sent, now),
+    });
+    granted.map_err(|error| error.with_status(response.status()))
+}
+
+/// The scopes that were granted, as far as the server told: where it granted what was asked for, it may tell
+/// nothing (RFC 6749 §5.1).
+pub fn scopes(credentials: &Credentials) -> Vec<String> {
+    let told = credentials.extra("scope");
+    let told = told.as_ref().and_then(|scope| scope.as_str()).unwrap_or_default();
+    told.split_whitespace().map(str::to_owned).collect()
+}
+
+fn grant(
+    profile: &Profile,
+    asked: GrantType,
+    fields: &Fields<'_>,
+    response: &Response,
+    sent: Now,
+    now: Now,
+) -> Result<Grant, ServiceError> {
+    let names = Spelled { fields, names: profile.names };
+    let lifetime = match names.lifetime() {
+        None => absolute(profile, fields, response, now),
+        told => told,
+    };
+    let term = lifetime.map_or_else(|| Term::unknown(sent), |lifetime| Term::lasting(sent, lifetime));
+    let token = names.text("access_token", "accessToken")?;
+    let token = token.get().ok_or(malformed("no access token"))?;
+    let access = AccessToken::new(&token_type(profile, &names)?, token, term);
+    let mut known =
+        vec!["access_token", "refresh_token", "id_token", "token_type", "expires_in", "scope", "error", "errors"];
+    if profile.names == Names::Camel {
+        known.extend(["accessToken", "refreshToken", "idToken", "tokenType", "expiresIn"]);
+    }
+    Ok(Grant {
+        access: Some(access.map_err(|_| malformed("an access token with odd characters"))?),
+        refresh_token: names.secret("refresh_token", "refreshToken")?,
+        id_token: names.secret("id_token", "idToken")?,
+        extra: fields.rest(&known, scope(fields).as_deref()),
+        // A renewal does not change how a session was begun.
+        begun_by: (asked != GrantType::RefreshToken).then(|| asked.as_str()),
+        ..Grant::default()
+    })
+}
+
+/// `Bearer` in any case, or no type at all; any other by profile only.
+fn token_type(profile: &Profile, names: &Spelled<'_, '_>) -> Result<String, ServiceError> {
+    let unknown = || malformed("an unknown token type");
+    let told = names.text("token_type", "tokenType")?;
+    let Some(told) = told.get().map(str::trim) else {
+        let odd = |name| names.fields.raw(name).is_some_and(|json| json != "null" && !json.starts_with('"'));
+        return if odd("token_type") || odd("tokenType") { Err(unknown()) } else { Ok("Bearer".to_owned()) };
+    };
+    if let Some(known) = profile.token_types.iter().find(|known| known.told.eq_ignore_ascii_case(told)) {
+        return Ok(known.sent_as.to_string());
+    }
+    if told.eq_ignore_ascii_case("bearer") { Ok("Bearer".to_owned()) } else { Err(unknown()) }
+}
+
+/// By an absolute end, which is corrected for the server's clock. One that is past by our own clock alone proves
+/// nothing.
+fn absolute(profile: &Profile, fields: &Fields<'_>, response: &Response, now: Now) -> Option<Duration> {
+    let told: Number = serde_json::from_str(fields.raw(profile.expiry.as_deref()?)?).ok()?;
+    let told = told.value().filter(|told| *told > 0)?;
+    let end = if told > MILLIS_FROM { Timestamp::from_unix_millis(told) } else { Timestamp::from_unix_seconds(told) };
+    let date = response.headers().get(header::DATE).and_then(|date| Timestamp::parse_http_date(date.to_str().ok()?));
+    match Duration::try_from(end.since(date.unwrap_or(now.wall))) {
+        Ok(lifetime) => Some(lifetime),
+        Err(_) => date.map(|_| Duration::ZERO),
+    }
+}
+
+/// Scopes in any form: a text with blanks or commas, an array of texts.
+fn scope(fields: &Fields<'_>) -> Option<String> {
+    let json = fields.raw("scope")?;
+    let listed: Vec<Text<'_>> = match serde_json::from_str(json) {
+        Ok(listed) => listed,
+        Err(_) => vec![serde_json::from_str(json).ok()?],
+    };
+    let words = listed.iter().filter_map(Text::get);
+    let words = words.flat_map(|words| words.split(|c: char| c == ',' || c.is_whitespace()));
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// Fields under the standard's names, or under those of the profile.
+struct Spelled<'f, 'a> {
+    fields: &'f Fields<'a>,
+    names: Names,
+}
+
+impl<'f> Spelled<'f, '_> {
+    fn text(&self, snake: &str, camel: &str) -> Result<Text<'f>, ServiceError> {
+        if self.names == Names::Camel {
+            let text = self.fields.text(camel)?;
+            if text.get().is_some() {
+                return Ok(text);
+            }
+        }
+        self.fields.text(snake)
+    }
+
+    /// `None` where it is absent or blank: the old one stays.
+    fn secret(&self, snake: &str, camel: &str) -> Result<Option<Secret>, ServiceError> {
+        let text = self.text(snake, camel)?;
+        let Some(token) = text.get() else { return Ok(None) };
+        check_token(token).map_err(|_| malformed("a token with odd characters"))?;
+        Ok(Some(Secret::from(token)))
+    }
+
+    fn lifetime(&self) -> Option<Duration> {
+        let camel = (self.names == Names::Camel).then(|| self.fields.lifetime("expiresIn")).flatten();
+        camel.or_else(|| self.fields.lifetime("expires_in"))
+    }
+}
+
+fn malformed(what: &'static str) -> ServiceError {
+    ServiceError::malformed(what)
+}

@@ -1,0 +1,213 @@
+//! What a server says about itself (RFC 8414, OpenID Connect Discovery).
+
+use std::fmt;
+
+use http::{Method, Uri, header};
+
+use super::client::ClientAuth;
+use super::endpoint::Endpoint;
+use super::fields::Fields;
+use super::profile::{Encoding, InvalidProfile, Issuer, Profile};
+use crate::credentials::Now;
+use crate::error::{Error, ServiceError, ServiceErrorKind, Verdict};
+use crate::exchange::{Exchange, Request, Response, Step};
+use crate::wire::{self, BaseUrl, Body, InvalidUrl};
+
+/// Where OpenID providers say it.
+const OPENID: &str = "/.well-known/openid-configuration";
+
+/// Where authorization servers say it.
+const OAUTH: &str = "/.well-known/oauth-authorization-server";
+
+/// Asks a server what it has: at the place of RFC 8414 §3.1 first, then at that of OpenID Connect.
+pub struct Discovery {
+    issuer: Box<str>,
+    places: [Uri; 2],
+    /// Which of the places is asked.
+    at: usize,
+}
+
+impl Discovery {
+    /// Of this issuer: https, or http to this machine, without query and fragment. It is compared letter by letter
+    /// with what the server calls itself: a slash at the end matters.
+    pub fn new(issuer: &str) -> Result<Self, InvalidUrl> {
+        let issuer = issuer.trim();
+        BaseUrl::parse(issuer)?;
+        let bare = issuer.trim_end_matches('/');
+        let uri: Uri = bare.parse().map_err(|_| InvalidUrl::NotAUrl)?;
+        let (scheme, authority) = (uri.scheme_str(), uri.authority().ok_or(InvalidUrl::NotAUrl)?);
+        // RFC 8414 puts its place between host and path, OpenID Connect behind both.
+        let path = uri.path().trim_end_matches('/');
+        let between = format!("{}://{authority}{OAUTH}{path}", scheme.unwrap_or("https"));
+        let place = |text: String| text.parse().map_err(|_| InvalidUrl::NotAUrl);
+        Ok(Self { issuer: issuer.into(), places: [place(between)?, place(format!("{bare}{OPENID}"))?], at: 0 })
+    }
+
+    fn request(&self) -> Request {
+        let mut http = http::Request::new(Body::empty());
+        *http.method_mut() = Method::GET;
+        *http.uri_mut() = self.places[self.at].clone();
+        http.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
+        Request::new(http)
+    }
+}
+
+impl Exchange for Discovery {
+    type Output = Metadata;
+
+    fn start(&mut self, _now: Now) -> Request {
+        self.at = 0;
+        self.request()
+    }
+
+    fn receive(&mut self, response: Response, now: Now) -> Result<Step<Metadata>, Error> {
+        let error = match parse_metadata(&self.issuer, &response, now) {
+            Ok(metadata) => return Ok(Step::Done(metadata)),
+            Err(error) => error,
+        };
+        // Servers answer a page, or a 4xx, where they have nothing to say. One that is down is not asked elsewhere.
+        let is_down = Error::from(error.clone()).verdict() == Verdict::Unprocessed
+            || error.status().is_some_and(|status| status.is_server_error() && status.as_u16() != 501);
+        if is_down || error.kind() == OTHER_ISSUER || self.at + 1 == self.places.len() {
+            return Err(error.into());
+        }
+        self.at += 1;
+        Ok(Step::Send(self.request()))
+    }
+}
+
+/// RFC 8414 §3.3: then nothing else in the document may be believed.
+const OTHER_ISSUER: ServiceErrorKind =
+    ServiceErrorKind::Malformed { what: "the issuer is another one than was asked for" };
+
+/// What a server says about itself. Its addresses were checked as any others.
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    issuer: Box<str>,
+    token_endpoint: Option<Endpoint>,
+    authorization_endpoint: Option<Endpoint>,
+    revocation_endpoint: Option<Endpoint>,
+    device_endpoint: Option<Endpoint>,
+    lists: Lists,
+    iss_promised: bool,
+}
+
+/// `None` where the server does not say.
+#[derive(Clone, Debug, Default)]
+struct Lists {
+    client_auth: Option<Vec<String>>,
+    grants: Option<Vec<String>>,
+    scopes: Option<Vec<String>>,
+    challenges: Option<Vec<String>>,
+}
+
+/// Reads a document of metadata. Its `issuer` must be `issuer`, letter by letter.
+pub fn parse_metadata(issuer: &str, response: &Response, now: Now) -> Result<Metadata, ServiceError> {
+    let status = response.status();
+    if let Some(error) = wire::failure(status, response.headers(), now) {
+        return Err(error);
+    }
+    if !status.is_success() {
+        return Err(ServiceError::new(ServiceErrorKind::Service).with_status(status));
+    }
+    let read = Fields::read(response.body().as_ref(), Encoding::Json);
+    read.and_then(|fields| metadata(issuer, &fields)).map_err(|error| error.with_status(status))
+}
+
+fn metadata(issuer: &str, fields: &Fields<'_>) -> Result<Metadata, ServiceError> {
+    let told = fields.text("issuer")?;
+    if told.get().ok_or(ServiceError::malformed("no issuer"))? != issuer {
+        return Err(ServiceError::new(OTHER_ISSUER));
+    }
+    let endpoint = |name| -> Result<Option<Endpoint>, ServiceError> {
+        let text = fields.text(name)?;
+        let endpoint = text.get().map(Endpoint::parse).transpose();
+        endpoint.map_err(|_| ServiceError::malformed("an endpoint that is not https"))
+    };
+    let list = |name| serde_json::from_str::<Vec<String>>(fields.raw(name)?).ok();
+    Ok(Metadata {
+        issuer: issuer.into(),
+        token_endpoint: endpoint("token_endpoint")?,
+        authorization_endpoint: endpoint("authorization_endpoint")?,
+        revocation_endpoint: endpoint("revocation_endpoint")?,
+        device_endpoint: endpoint("device_authorization_endpoint")?,
+        lists: Lists {
+            client_auth: list("token_endpoint_auth_methods_supported"),
+            grants: list("grant_types_supported"),
+            scopes: list("scopes_supported"),
+            challenges: list("code_challenge_methods_supported"),
+        },
+        iss_promised: fields.raw("authorization_response_iss_parameter_supported") == Some("true"),
+    })
+}
+
+impl Metadata {
+    /// The server's name for itself.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The token endpoint.
+    pub fn token_endpoint(&self) -> Option<&Endpoint> {
+        self.token_endpoint.as_ref()
+    }
+
+    /// The endpoint that a browser opens.
+    pub fn authorization_endpoint(&self) -> Option<&Endpoint> {
+        self.authorization_endpoint.as_ref()
+    }
+
+    /// The endpoint that revokes tokens.
+    pub fn revocation_endpoint(&self) -> Option<&Endpoint> {
+        self.revocation_endpoint.as_ref()
+    }
+
+    /// The endpoint for devices without a browser.
+    pub fn device_endpoint(&self) -> Option<&Endpoint> {
+        self.device_endpoint.as_ref()
+    }
+
+    /// The ways in which a client may prove itself, by their registered names; `None` where the server does not
+    /// say. For people to read: which one it is has been agreed on, and is stated.
+    pub fn client_auth_methods(&self) -> Option<&[String]> {
+        self.lists.client_auth.as_deref()
+    }
+
+    /// The grant types; `None` where the server does not say.
+    pub fn grant_types(&self) -> Option<&[String]> {
+        self.lists.grants.as_deref()
+    }
+
+    /// The scopes; `None` where the server does not say.
+    pub fn scopes(&self) -> Option<&[String]> {
+        self.lists.scopes.as_deref()
+    }
+
+    /// Whether redirects promise to name the issuer (RFC 9207).
+    pub fn promises_issuer(&self) -> bool {
+        self.iss_promised
+    }
+
+    /// The profile of one client at this server. A server that lists its code challenges without S256 gets no
+    /// sign-in in a browser.
+    pub fn profile(&self, client_id: &str, client_auth: ClientAuth) -> Result<Profile, InvalidProfile> {
+        let token_endpoint = self.token_endpoint.clone().ok_or(InvalidProfile::NoTokenEndpoint)?;
+        let in_redirect = if self.iss_promised { Issuer::Promised } else { Issuer::Optional };
+        let profile = Profile::at(token_endpoint, client_id)?.with_issuer(&self.issuer, in_redirect);
+        let challenges = self.lists.challenges.as_deref();
+        Ok(Profile {
+            authorization_endpoint: self.authorization_endpoint.clone(),
+            revocation_endpoint: self.revocation_endpoint.clone(),
+            device_endpoint: self.device_endpoint.clone(),
+            client_auth,
+            lacks_s256: challenges.is_some_and(|known| !known.iter().any(|name| name == "S256")),
+            ..profile
+        })
+    }
+}
+
+impl fmt::Debug for Discovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discovery").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}

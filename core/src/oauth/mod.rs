@@ -1,0 +1,71 @@
+//! OAuth 2: the standard's pure parts, shared by whatever provider speaks it.
+//!
+//! A [`Profile`] states what a server and a client have agreed on: nothing is probed. From it come the exchanges:
+//!
+//! | what | how | ends in |
+//! | --- | --- | --- |
+//! | authorization code with PKCE | [`Profile::authorize`], then [`Pending::redeem`] | a grant |
+//! | device without a browser (RFC 8628) | [`Profile::device`], then [`DeviceAuthorization::poll`] | a grant |
+//! | refresh token | [`Profile::refresh`] | a grant |
+//! | client credentials | [`Profile::client_credentials`] | a grant |
+//! | password, where nothing else is left | [`Profile::legacy_password`] | a grant |
+//! | revocation (RFC 7009) | [`Profile::revoke`] | nothing |
+//! | discovery (RFC 8414, OpenID Connect) | [`Discovery::new`] | [`Metadata`], which makes a profile |
+//!
+//! A sign-in in a browser is two halves, with the person between them:
+//!
+//! ```
+//! use perennial_core::oauth::{Profile, Wanted};
+//! # use perennial_core::{Exchange, Now};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (entropy, now) = ([7; 64], Now::default());
+//! let profile = Profile::new("https://auth.example/token", "my-app")?
+//!     .with_authorization_endpoint("https://auth.example/authorize")?;
+//! let wanted = Wanted::new("http://127.0.0.1:8123/done").scopes(["openid", "offline_access"]);
+//! let authorization = profile.authorize(entropy, &wanted, now)?;
+//! println!("open {}", authorization.url());
+//!
+//! // The browser comes back with this:
+//! # let state = authorization.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+//! let redirect = format!("/done?code=4711&state={state}");
+//! let mut exchange = authorization.into_pending().redeem(&redirect, now)?;
+//! let request = exchange.start(now); // an adapter's client runs the exchange to its end
+//! # assert_eq!(format!("{request:?}"), "POST auth.example/token");
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod authorize;
+mod client;
+mod device;
+mod discovery;
+mod endpoint;
+#[cfg(feature = "es256")]
+mod es256;
+mod exchange;
+mod fields;
+mod pending;
+mod pkce;
+mod profile;
+mod redirect;
+mod refusal;
+mod request;
+mod revoke;
+mod words;
+
+pub use self::answer::{GrantType, parse_token, scopes};
+pub use self::authorize::{Authorization, CannotAuthorize, Wanted};
+pub use self::client::{Assertions, ClientAuth, Signer};
+pub use self::device::{DeviceAuthorization, DevicePoll, DeviceRequest, POLL_INTERVAL, parse_device};
+pub use self::discovery::{Discovery, Metadata, parse_metadata};
+pub use self::endpoint::Endpoint;
+#[cfg(feature = "es256")]
+pub use self::es256::{Es256, InvalidKey};
+pub use self::exchange::TokenExchange;
+pub use self::pending::{InvalidPending, PENDING_LIFETIME, Pending};
+pub use self::pkce::{InvalidVerifier, Verifier};
+pub use self::profile::{At, Encoding, InvalidProfile, Issuer, Names, Profile, Rotation, Separator};
+pub use self::redirect::{AuthorizationError, Refusal};
+pub use self::refusal::ErrorCode;
+pub use self::revoke::{Revocation, parse_revocation};

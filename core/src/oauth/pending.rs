@@ -1,0 +1,183 @@
+//! The second half of a sign-in in a browser: what is remembered until the browser comes back.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use super::exchange::{Shown, TokenExchange};
+use super::pkce::Verifier;
+use super::profile::{Issuer, Profile};
+use super::redirect::{AuthorizationError, Redirect};
+use crate::credentials::{Deadline, Now, Secret, Timestamp};
+use crate::wire::{BodyBuffer, Object, Text};
+
+/// How long a person may take in front of the browser, unless the profile says otherwise.
+pub const PENDING_LIFETIME: Duration = Duration::from_secs(600);
+
+/// The version that this crate writes and reads.
+const VERSION: u64 = 1;
+
+/// A sign-in that waits for the browser to come back. Good once: redeeming or exporting takes it.
+///
+/// ```compile_fail,E0382
+/// # use perennial_core::{Now, oauth::Pending};
+/// fn twice(pending: Pending, redirect: &str, now: Now) {
+///     let _ = pending.redeem(redirect, now);
+///     let _ = pending.redeem(redirect, now); // used up
+/// }
+/// ```
+pub struct Pending {
+    pub(super) profile: Profile,
+    pub(super) redirect_uri: Box<str>,
+    pub(super) state: Secret,
+    pub(super) verifier: Verifier,
+    pub(super) deadline: Deadline,
+}
+
+/// An exported sign-in cannot be taken up. Begin anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidPending {
+    /// It is no exported sign-in, or a damaged one.
+    #[error("it is damaged or not a sign-in that was exported")]
+    Malformed,
+    /// It was begun at another server or by another client.
+    #[error("it belongs to another server or client")]
+    OtherProfile,
+    /// The person took too long.
+    #[error("it has expired")]
+    Expired,
+}
+
+impl Pending {
+    /// Whether a redirect answers this sign-in, without using it up: a receiver on loopback is also called by
+    /// others. Compares the state in constant time, and looks at nothing else.
+    pub fn is_answered_by(&self, redirect: &str) -> bool {
+        Redirect::parse(redirect).is_ok_and(|redirect| self.owns(&redirect))
+    }
+
+    /// Takes the redirect, as a whole or its query alone, and makes of its code the exchange for tokens.
+    ///
+    /// The state is compared first, in constant time, before anything else in the redirect counts; then the time,
+    /// the issuer (RFC 9207), the error, the code. A parameter that is there twice is refused.
+    // By value: what was begun once is redeemed once.
+    pub fn redeem(self, redirect: &str, now: Now) -> Result<TokenExchange, AuthorizationError> {
+        let redirect = Redirect::parse(redirect)?;
+        if !self.owns(&redirect) {
+            return Err(AuthorizationError::State);
+        }
+        if self.deadline.is_past(now) {
+            return Err(AuthorizationError::Expired);
+        }
+        redirect.check_repeated()?;
+        self.check_issuer(&redirect)?;
+        let code = redirect.code()?;
+        let Self { profile, redirect_uri, verifier, .. } = self;
+        Ok(TokenExchange::new(profile, Shown::Code { code, verifier, redirect_uri }))
+    }
+
+    fn owns(&self, redirect: &Redirect) -> bool {
+        let told = redirect.state().unwrap_or_default();
+        told.as_bytes().ct_eq(self.state.expose().as_bytes()).into()
+    }
+
+    /// RFC 9207 §2.4: letter by letter.
+    fn check_issuer(&self, redirect: &Redirect) -> Result<(), AuthorizationError> {
+        match (redirect.issuer(), self.profile.issuer()) {
+            (Some(told), Some(known)) if told == known => Ok(()),
+            // Nobody said whom to expect: then nobody can say that it is right.
+            (Some(_), _) => Err(AuthorizationError::Issuer),
+            (None, _) if self.profile.issuer_in_redirect == Issuer::Promised => Err(AuthorizationError::Issuer),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// When it is too late.
+    pub fn expires_at(&self) -> Timestamp {
+        self.deadline.wall
+    }
+
+    /// Where the browser comes back to.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// Gives it away as a text, to keep between two web requests: in the session of that one browser, and
+    /// nowhere where another could read it. It is a secret.
+    pub fn export(self) -> Secret {
+        let token_endpoint = self.profile.token_endpoint.to_string();
+        let form = Form {
+            pending: VERSION,
+            issuer: self.profile.issuer(),
+            token_endpoint: &*token_endpoint,
+            client_id: &*self.profile.client_id,
+            redirect_uri: &*self.redirect_uri,
+            state: self.state.expose(),
+            verifier: self.verifier.expose(),
+            expires_at: self.deadline.wall.unix_millis(),
+        };
+        let mut buffer = BodyBuffer::new(usize::MAX);
+        // Texts and numbers into memory: neither side can fail.
+        let _ = serde_json::to_writer(&mut buffer, &form);
+        Secret::from(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default())
+    }
+
+    /// Takes up what [`Pending::export`] gave away: once. Delete it where it was kept, before or in the same
+    /// step; the `state` it waits for and the code it brings work once either way.
+    ///
+    /// Issuer, token endpoint and client must be those of `profile`: a code is never sent to another server than
+    /// the one it was asked from.
+    #[expect(clippy::needless_pass_by_value, reason = "what is taken up is used up")]
+    pub fn restore(profile: &Profile, exported: Secret, now: Now) -> Result<Self, InvalidPending> {
+        let malformed = |_| InvalidPending::Malformed;
+        let Object(form) = serde_json::from_str::<Object<Form<Text<'_>>>>(exported.expose()).map_err(malformed)?;
+        let form = form.filter(|form| form.pending == VERSION).ok_or(InvalidPending::Malformed)?;
+        let text = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(InvalidPending::Malformed);
+        let verifier = Verifier::parse(&text(&form.verifier)?).map_err(|_| InvalidPending::Malformed)?;
+        let (state, redirect_uri) = (Secret::from(text(&form.state)?), text(&form.redirect_uri)?);
+        let (issuer, token_endpoint) = (form.issuer.as_ref().and_then(Text::get), text(&form.token_endpoint)?);
+        if issuer != profile.issuer()
+            || token_endpoint != profile.token_endpoint.to_string()
+            || text(&form.client_id)? != *profile.client_id
+        {
+            return Err(InvalidPending::OtherProfile);
+        }
+        let wall = Timestamp::from_unix_millis(form.expires_at);
+        // The wall clock may have been set back meanwhile: never longer than from now.
+        let left = Duration::try_from(wall.since(now.wall)).unwrap_or_default().min(profile.pending_lifetime);
+        if left.is_zero() {
+            return Err(InvalidPending::Expired);
+        }
+        let deadline = Deadline::after(now, left);
+        Ok(Self { profile: profile.clone(), redirect_uri: redirect_uri.into(), state, verifier, deadline })
+    }
+}
+
+/// Written with `&str`, read with [`Text`]: neither leaves copies of secrets behind.
+#[derive(Serialize, Deserialize)]
+struct Form<S> {
+    pending: u64,
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    issuer: Option<S>,
+    token_endpoint: S,
+    client_id: S,
+    redirect_uri: S,
+    state: S,
+    verifier: S,
+    expires_at: i64,
+}
+
+fn none<T>() -> Option<T> {
+    None
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("profile", &self.profile)
+            .field("expires_at", &self.deadline.wall)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,442 @@
+//! What a server and a client have agreed on. Stated, never probed.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::client::ClientAuth;
+use super::endpoint::Endpoint;
+use super::pending::PENDING_LIFETIME;
+use crate::wire::InvalidUrl;
+
+/// How one client speaks to one server.
+#[derive(Clone)]
+pub struct Profile {
+    pub(super) token_endpoint: Endpoint,
+    pub(super) authorization_endpoint: Option<Endpoint>,
+    pub(super) revocation_endpoint: Option<Endpoint>,
+    pub(super) device_endpoint: Option<Endpoint>,
+    pub(super) issuer: Option<Box<str>>,
+    pub(super) issuer_in_redirect: Issuer,
+    pub(super) client_id: Box<str>,
+    pub(super) client_auth: ClientAuth,
+    pub(super) separator: Separator,
+    pub(super) rotation: Rotation,
+    pub(super) token_types: Vec<TokenType>,
+    pub(super) encoding: Encoding,
+    pub(super) names: Names,
+    pub(super) within: Option<Box<str>>,
+    pub(super) expiry: Option<Box<str>>,
+    pub(super) refusals: Vec<Box<str>>,
+    pub(super) parameters: Vec<Parameter>,
+    pub(super) resources: Vec<Box<str>>,
+    pub(super) pending_lifetime: Duration,
+    pub(super) anonymous_refresh: bool,
+    pub(super) lacks_s256: bool,
+}
+
+/// A token type that is taken, and the word in front of the token that goes with it.
+#[derive(Clone)]
+pub(super) struct TokenType {
+    pub(super) told: Box<str>,
+    pub(super) sent_as: Box<str>,
+}
+
+/// A parameter of the server's own.
+#[derive(Clone)]
+pub(super) struct Parameter {
+    pub(super) at: At,
+    pub(super) name: Box<str>,
+    pub(super) value: Box<str>,
+}
+
+/// Where a parameter of the server's own goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Into the address that a browser opens, and the device authorization request.
+    Authorization,
+    /// Into every request for a token.
+    Token,
+    /// Into both.
+    Both,
+}
+
+/// What stands between two scopes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Separator {
+    /// A blank, as the standard says (RFC 6749 §3.3).
+    #[default]
+    Space,
+    /// A comma.
+    Comma,
+}
+
+/// What becomes of a refresh token that was used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotation {
+    /// It works once: the answer may bring the next. A lost answer is treated with care. Right for every server
+    /// that is not known to be otherwise.
+    #[default]
+    OneUse,
+    /// It stays the same and can be sent again and again.
+    Reusable,
+}
+
+/// In what the token endpoint answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// JSON, under any content type.
+    #[default]
+    Json,
+    /// A form; JSON is taken too.
+    Form,
+}
+
+/// How the fields of an answer are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Names {
+    /// `access_token`, as the standard says.
+    #[default]
+    Snake,
+    /// `accessToken`; the standard's names are taken too.
+    Camel,
+}
+
+/// Whether the redirect names the issuer (RFC 9207). One that is there must match, always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Issuer {
+    /// It may.
+    #[default]
+    Optional,
+    /// The server promised it: a redirect without it is refused.
+    Promised,
+}
+
+/// A setting that makes no sense. Its value is not repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidProfile {
+    /// An address is not one that a secret may be sent to.
+    #[error(transparent)]
+    Url(#[from] InvalidUrl),
+    /// The client id is empty.
+    #[error("the client has no id")]
+    NoClientId,
+    /// A parameter of the server's own has a name that the standard uses: it would be there twice.
+    #[error("a parameter's name is one of the standard's own")]
+    Reserved,
+    /// A resource is not an absolute URI without a fragment (RFC 8707 §2).
+    #[error("a resource is an absolute URI without a fragment")]
+    Resource,
+    /// The server names no token endpoint.
+    #[error("the server has no token endpoint")]
+    NoTokenEndpoint,
+}
+
+/// The names that this crate sends itself.
+const RESERVED: [&str; 19] = [
+    "client_assertion",
+    "client_assertion_type",
+    "client_id",
+    "client_secret",
+    "code",
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "device_code",
+    "grant_type",
+    "password",
+    "redirect_uri",
+    "refresh_token",
+    "resource",
+    "response_type",
+    "scope",
+    "state",
+    "token",
+    "username",
+];
+
+impl Profile {
+    /// A public client with the standard's ways: rotating refresh tokens, JSON, `Bearer`, scopes with a blank
+    /// between them. The endpoint is https, or http to this machine.
+    pub fn new(token_endpoint: &str, client_id: &str) -> Result<Self, InvalidProfile> {
+        Self::at(Endpoint::parse(token_endpoint)?, client_id)
+    }
+
+    pub(super) fn at(token_endpoint: Endpoint, client_id: &str) -> Result<Self, InvalidProfile> {
+        if client_id.trim().is_empty() {
+            return Err(InvalidProfile::NoClientId);
+        }
+        Ok(Self {
+            token_endpoint,
+            authorization_endpoint: None,
+            revocation_endpoint: None,
+            device_endpoint: None,
+            issuer: None,
+            issuer_in_redirect: Issuer::Optional,
+            client_id: client_id.into(),
+            client_auth: ClientAuth::None,
+            separator: Separator::Space,
+            rotation: Rotation::OneUse,
+            token_types: Vec::new(),
+            encoding: Encoding::Json,
+            names: Names::Snake,
+            within: None,
+            expiry: None,
+            refusals: Vec::new(),
+            parameters: Vec::new(),
+            resources: Vec::new(),
+            pending_lifetime: PENDING_LIFETIME,
+            anonymous_refresh: false,
+            lacks_s256: false,
+        })
+    }
+
+    /// With the endpoint that a browser opens.
+    pub fn with_authorization_endpoint(mut self, url: &str) -> Result<Self, InvalidUrl> {
+        self.authorization_endpoint = Some(Endpoint::parse(url)?);
+        Ok(self)
+    }
+
+    /// With the endpoint that revokes tokens (RFC 7009).
+    pub fn with_revocation_endpoint(mut self, url: &str) -> Result<Self, InvalidUrl> {
+        self.revocation_endpoint = Some(Endpoint::parse(url)?);
+        Ok(self)
+    }
+
+    /// With the endpoint for devices without a browser (RFC 8628).
+    pub fn with_device_endpoint(mut self, url: &str) -> Result<Self, InvalidUrl> {
+        self.device_endpoint = Some(Endpoint::parse(url)?);
+        Ok(self)
+    }
+
+    /// With the server's name for itself, and whether its redirects promise to repeat it (RFC 9207). It is
+    /// compared letter by letter: a slash at the end matters.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: &str, in_redirect: Issuer) -> Self {
+        self.issuer = Some(issuer.into());
+        self.issuer_in_redirect = in_redirect;
+        self
+    }
+
+    /// With a way in which the client proves itself.
+    #[must_use]
+    pub fn with_client_auth(mut self, client_auth: ClientAuth) -> Self {
+        self.client_auth = client_auth;
+        self
+    }
+
+    /// With something else between two scopes than a blank.
+    #[must_use]
+    pub fn with_separator(mut self, separator: Separator) -> Self {
+        self.separator = separator;
+        self
+    }
+
+    /// With what becomes of a used refresh token.
+    #[must_use]
+    pub fn with_rotation(mut self, rotation: Rotation) -> Self {
+        self.rotation = rotation;
+        self
+    }
+
+    /// Also takes tokens of a type that is called `told`, and sends them with `sent_as` in front: eBay's
+    /// `User Access Token` is sent as `Bearer`. `Bearer`, or no type at all, is always taken.
+    #[must_use]
+    pub fn with_token_type(mut self, told: &str, sent_as: &str) -> Self {
+        self.token_types.push(TokenType { told: told.trim().into(), sent_as: sent_as.into() });
+        self
+    }
+
+    /// With another form of the token endpoint's answers.
+    #[must_use]
+    pub fn with_encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
+        self
+    }
+
+    /// With another way to write the names of fields.
+    #[must_use]
+    pub fn with_names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Tokens stand in an object of this name in the answer: `data`. An error stands there or beside it.
+    #[must_use]
+    pub fn with_answers_within(mut self, name: &str) -> Self {
+        self.within = Some(name.into());
+        self
+    }
+
+    /// Where `expires_in` is absent, this field tells the moment at which the access token ends: seconds since
+    /// 1970, or milliseconds where that is more than 1e11. It is corrected for the server's clock.
+    #[must_use]
+    pub fn with_absolute_expiry(mut self, name: &str) -> Self {
+        self.expiry = Some(name.into());
+        self
+    }
+
+    /// This error code too says that a refresh token, a code or a password is refused, under any 4xx or 2xx:
+    /// `bad_refresh_token`. The standard has only `invalid_grant`, under a 4xx.
+    #[must_use]
+    pub fn with_refusal(mut self, code: &str) -> Self {
+        self.refusals.push(code.into());
+        self
+    }
+
+    /// With a parameter of the server's own: `audience`, `prompt`.
+    pub fn with_parameter(mut self, at: At, name: &str, value: &str) -> Result<Self, InvalidProfile> {
+        let twice =
+            |known: &Parameter| &*known.name == name && (known.at == at || known.at == At::Both || at == At::Both);
+        if RESERVED.contains(&name) || name.is_empty() || self.parameters.iter().any(twice) {
+            return Err(InvalidProfile::Reserved);
+        }
+        self.parameters.push(Parameter { at, name: name.into(), value: value.into() });
+        Ok(self)
+    }
+
+    /// Asks for tokens that are meant for this resource (RFC 8707). More than one may be named.
+    pub fn with_resource(mut self, resource: &str) -> Result<Self, InvalidProfile> {
+        let scheme = resource.split_once(':').map_or("", |(scheme, _)| scheme);
+        let named = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        let plain = resource.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        if !named || !plain {
+            return Err(InvalidProfile::Resource);
+        }
+        self.resources.push(resource.into());
+        Ok(self)
+    }
+
+    /// With another time for the person in front of the browser than [`PENDING_LIFETIME`].
+    #[must_use]
+    pub fn with_pending_lifetime(mut self, lifetime: Duration) -> Self {
+        self.pending_lifetime = lifetime;
+        self
+    }
+
+    /// A refresh names no client: Mosaia's takes the token alone. Only for clients that prove nothing.
+    #[must_use]
+    pub fn with_anonymous_refresh(mut self) -> Self {
+        self.anonymous_refresh = true;
+        self
+    }
+
+    /// The token endpoint.
+    pub fn token_endpoint(&self) -> &Endpoint {
+        &self.token_endpoint
+    }
+
+    /// The endpoint that a browser opens.
+    pub fn authorization_endpoint(&self) -> Option<&Endpoint> {
+        self.authorization_endpoint.as_ref()
+    }
+
+    /// The endpoint that revokes tokens.
+    pub fn revocation_endpoint(&self) -> Option<&Endpoint> {
+        self.revocation_endpoint.as_ref()
+    }
+
+    /// The endpoint for devices without a browser.
+    pub fn device_endpoint(&self) -> Option<&Endpoint> {
+        self.device_endpoint.as_ref()
+    }
+
+    /// The server's name for itself.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// The client's id.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// How the client proves itself.
+    pub fn client_auth(&self) -> &ClientAuth {
+        &self.client_auth
+    }
+
+    /// What becomes of a used refresh token.
+    pub fn rotation(&self) -> Rotation {
+        self.rotation
+    }
+
+    /// Scopes as this server wants them; `None` where there are none.
+    pub(super) fn joined<S: AsRef<str>>(&self, scopes: &[S]) -> Option<String> {
+        let scopes: Vec<_> = scopes.iter().map(AsRef::as_ref).filter(|scope| !scope.is_empty()).collect();
+        let separator = match self.separator {
+            Separator::Space => " ",
+            Separator::Comma => ",",
+        };
+        (!scopes.is_empty()).then(|| scopes.join(separator))
+    }
+
+    /// The server's own parameters and the resources, for one kind of request.
+    pub(super) fn extra(&self, here: At) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.parameters.iter().filter(move |known| known.at == here || known.at == At::Both);
+        let own = own.map(|known| (&*known.name, &*known.value));
+        own.chain(self.resources.iter().map(|resource| ("resource", &**resource)))
+    }
+}
+
+/// Addresses and names: no secret of the client.
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Profile")
+            .field("token_endpoint", &self.token_endpoint)
+            .field("client_id", &self.client_id)
+            .field("client_auth", &self.client_auth)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile() -> Profile {
+        Profile::new("https://a.example/token", "app").unwrap()
+    }
+
+    #[test]
+    fn every_endpoint_is_checked() {
+        let insecure = "http://a.example/x";
+        assert_eq!(Profile::new(insecure, "app").unwrap_err(), InvalidProfile::Url(InvalidUrl::NotHttps));
+        assert_eq!(Profile::new("https://a.example", " ").unwrap_err(), InvalidProfile::NoClientId);
+        for refused in [
+            profile().with_authorization_endpoint(insecure),
+            profile().with_revocation_endpoint(insecure),
+            profile().with_device_endpoint(insecure),
+        ] {
+            assert_eq!(refused.unwrap_err(), InvalidUrl::NotHttps);
+        }
+    }
+
+    #[test]
+    fn a_parameter_cannot_be_there_twice() {
+        for name in RESERVED.into_iter().chain([""]) {
+            assert_eq!(profile().with_parameter(At::Token, name, "x").unwrap_err(), InvalidProfile::Reserved, "{name}");
+        }
+        let once = profile().with_parameter(At::Token, "audience", "x").unwrap();
+        assert!(once.clone().with_parameter(At::Both, "audience", "y").is_err());
+        assert!(once.with_parameter(At::Authorization, "audience", "y").is_ok());
+    }
+
+    #[test]
+    fn a_resource_is_an_absolute_uri_without_a_fragment() {
+        for good in ["https://api.example/", "urn:example:api"] {
+            assert!(profile().with_resource(good).is_ok(), "{good}");
+        }
+        for bad in ["", "api", "/api", "https://api.example/#x", "https://api.example/ x", "1x:y"] {
+            assert_eq!(profile().with_resource(bad).unwrap_err(), InvalidProfile::Resource, "{bad}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_joined_as_the_server_wants_them() {
+        assert_eq!(profile().joined(&["a", "", "b"]).unwrap(), "a b");
+        assert_eq!(profile().with_separator(Separator::Comma).joined(&["a", "b"]).unwrap(), "a,b");
+        assert_eq!(profile().joined::<&str>(&[]), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! What a browser comes back with (RFC 6749 §4.1.2).
+
+use std::fmt;
+
+use super::refusal::ErrorCode;
+use super::words;
+use crate::credentials::{Secret, check_token};
+use crate::wire::form_decode;
+
+/// The longest redirect that is looked at, in bytes.
+const MAX_REDIRECT: usize = 64 * 1024;
+
+/// Why a redirect brings no tokens.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorizationError {
+    /// It is no redirect of an authorization server. Ask the person to begin anew.
+    #[error("the redirect cannot be read: {what}")]
+    Malformed {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// It answers another sign-in, or is forged: its state is not the one that was sent. Begin anew.
+    #[error("the redirect answers another sign-in")]
+    State,
+    /// The person took too long. Begin anew.
+    #[error("the sign-in has expired")]
+    Expired,
+    /// A parameter is there twice (RFC 6749 §3.1). Begin anew.
+    #[error("a parameter of the redirect is there twice")]
+    Repeated,
+    /// It comes from another server than the one that was asked (RFC 9207), or does not say from which although
+    /// that was promised. Tell whoever runs the server.
+    #[error("the redirect comes from another server")]
+    Issuer,
+    /// The server, or the person, said no.
+    #[error("the sign-in was refused: {0}")]
+    Refused(Refusal),
+}
+
+/// What the server said.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Refusal {
+    code: ErrorCode,
+    name: String,
+    description: Option<String>,
+    uri: Option<String>,
+}
+
+impl Refusal {
+    /// Which of the standard's reasons it is.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The reason as the server wrote it, cleaned and cut.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The server's own words, cleaned and cut.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// Where to read more: http or https, without a query.
+    pub fn uri(&self) -> Option<&str> {
+        self.uri.as_deref()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.code, self.name)?;
+        match &self.description {
+            Some(description) => write!(f, ": {description}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .field("uri", &self.uri)
+            .finish()
+    }
+}
+
+/// The parameters of a redirect. Their values are wiped.
+pub(super) struct Redirect(Vec<(String, Secret)>);
+
+impl Redirect {
+    /// From a whole URI, from its path and query, or from its query alone.
+    pub(super) fn parse(text: &str) -> Result<Self, AuthorizationError> {
+        let malformed = |what| AuthorizationError::Malformed { what };
+        if text.len() > MAX_REDIRECT {
+            return Err(malformed("it is too long"));
+        }
+        let text = text.trim().split('#').next().unwrap_or_default();
+        let query = match text.find(['?', '=', '&']) {
+            Some(at) if text.as_bytes()[at] == b'?' => &text[at + 1..],
+            Some(_) => text,
+            None => return Err(malformed("it has no parameters")),
+        };
+        let pairs = form_decode(query).map(|pair| pair.map(|(name, value)| (name, Secret::from(value))));
+        pairs.collect::<Option<_>>().map(Self).ok_or(malformed("it is not UTF-8"))
+    }
+
+    /// `None` where it is absent, or there twice.
+    fn one(&self, name: &str) -> Option<&str> {
+        let mut found = self.0.iter().filter(|(known, _)| known == name);
+        let (_, value) = found.next()?;
+        found.next().is_none().then(|| value.expose())
+    }
+
+    pub(super) fn state(&self) -> Option<&str> {
+        self.one("state")
+    }
+
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.one("iss")
+    }
+
+    pub(super) fn check_repeated(&self) -> Result<(), AuthorizationError> {
+        let twice = |name: &String| self.0.iter().filter(|(known, _)| known == name).count() > 1;
+        if self.0.iter().any(|(name, _)| twice(name)) { Err(AuthorizationError::Repeated) } else { Ok(()) }
+    }
+
+    /// The code; an error wins.
+    pub(super) fn code(&self) -> Result<Secret, AuthorizationError> {
+        let malformed = |what| AuthorizationError::Malformed { what };
+        if let Some(error) = self.one("error") {
+            return Err(AuthorizationError::Refused(Refusal {
+                code: ErrorCode::from(error),
+                name: words::code(error).unwrap_or_default(),
+                description: self.one("error_description").and_then(words::cleaned),
+                uri: self.one("error_uri").and_then(words::address),
+            }));
+        }
+        let code = self.one("code").filter(|code| !code.is_empty()).ok_or(malformed("it has no code"))?;
+        check_token(code).map_err(|_| malformed("its code has odd characters"))?;
+        Ok(Secret::from(code))
+    }
+}

@@ -1,0 +1,249 @@
+//! What a server says when it does not grant (RFC 6749 §5.2), in all the forms that are seen.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use super::answer::GrantType;
+use super::fields::Fields;
+use super::profile::{Names, Profile};
+use super::words;
+use crate::credentials::Now;
+use crate::error::{ServiceError, ServiceErrorKind};
+use crate::exchange::Response;
+use crate::wire::{self, Number, Text};
+
+/// The error codes of the standards. Of a [`ServiceError`]: `error.code().map(ErrorCode::from)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// `access_denied`: the person, or the server, said no.
+    AccessDenied,
+    /// `authorization_pending`: the person has not yet decided (RFC 8628).
+    AuthorizationPending,
+    /// `expired_token`: the person took too long (RFC 8628).
+    ExpiredToken,
+    /// `interaction_required`, `login_required`, `consent_required`, `account_selection_required`: it does not go
+    /// without the person (OpenID Connect §3.1.2.6).
+    InteractionRequired,
+    /// `invalid_client`: the client did not prove itself.
+    InvalidClient,
+    /// `invalid_grant`: code, refresh token or password are refused.
+    InvalidGrant,
+    /// `invalid_request`: a parameter is missing, wrong, or there twice.
+    InvalidRequest,
+    /// `invalid_scope`: a scope is unknown, or more than is allowed.
+    InvalidScope,
+    /// `invalid_target`: a resource is unknown (RFC 8707).
+    InvalidTarget,
+    /// `server_error`.
+    ServerError,
+    /// `slow_down`: ask less often (RFC 8628).
+    SlowDown,
+    /// `temporarily_unavailable`.
+    TemporarilyUnavailable,
+    /// `unauthorized_client`: this client may not do so.
+    UnauthorizedClient,
+    /// `unsupported_grant_type`.
+    UnsupportedGrantType,
+    /// `unsupported_response_type`.
+    UnsupportedResponseType,
+    /// `unsupported_token_type`: tokens of this kind cannot be revoked (RFC 7009).
+    UnsupportedTokenType,
+    /// Any other.
+    Other,
+}
+
+impl From<&str> for ErrorCode {
+    fn from(code: &str) -> Self {
+        match code {
+            "access_denied" => Self::AccessDenied,
+            "account_selection_required" | "consent_required" | "interaction_required" | "login_required" => {
+                Self::InteractionRequired
+            }
+            "authorization_pending" => Self::AuthorizationPending,
+            "expired_token" => Self::ExpiredToken,
+            "invalid_client" => Self::InvalidClient,
+            "invalid_grant" => Self::InvalidGrant,
+            "invalid_request" => Self::InvalidRequest,
+            "invalid_scope" => Self::InvalidScope,
+            "invalid_target" => Self::InvalidTarget,
+            "server_error" => Self::ServerError,
+            "slow_down" => Self::SlowDown,
+            "temporarily_unavailable" => Self::TemporarilyUnavailable,
+            "unauthorized_client" => Self::UnauthorizedClient,
+            "unsupported_grant_type" => Self::UnsupportedGrantType,
+            "unsupported_response_type" => Self::UnsupportedResponseType,
+            "unsupported_token_type" => Self::UnsupportedTokenType,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What an answer says went wrong, cleaned.
+#[derive(Default)]
+pub(super) struct Said {
+    code: Option<String>,
+    message: Option<String>,
+    uri: Option<String>,
+}
+
+impl Said {
+    /// The error in an answer, if there is one: `error` as a text or an object, or `errors` with something in it.
+    /// What is empty, null, zero or false is no error.
+    pub(super) fn find(fields: &Fields<'_>, names: Names) -> Option<Self> {
+        let said = match fields.raw("error") {
+            Some(json) if is_truthy(json) => Self::from_json(json),
+            _ => Self::from_json(fields.raw("errors").filter(|json| is_truthy(json))?),
+        };
+        let camel = |name| matches!(names, Names::Camel).then_some(name);
+        Some(Self {
+            message: said
+                .message
+                .or_else(|| told(fields, "error_description"))
+                .or_else(|| told(fields, camel("errorDescription")?))
+                .or_else(|| told(fields, "message")),
+            uri: said.uri.or_else(|| words::address(fields.text("error_uri").ok()?.get()?)),
+            code: said.code,
+        })
+    }
+
+    /// The words of an answer that names no error: `{"message": …}`.
+    fn beside(fields: &Fields<'_>) -> Self {
+        let message = told(fields, "error_description").or_else(|| told(fields, "message"));
+        Self { message, ..Self::default() }
+    }
+
+    /// `"invalid_grant"`, `{"code", "message"}` (Facebook), `[{"errorType", "message"}]` (Fitbit).
+    fn from_json(json: &str) -> Self {
+        if let Ok(text) = serde_json::from_str::<Text<'_>>(json)
+            && let Some(text) = text.get()
+        {
+            return Self { code: words::code(text), ..Self::default() };
+        }
+        let first = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(json).ok();
+        if let Some(first) = first.and_then(|all| all.first().map(|first| first.get())) {
+            return if first.starts_with('[') { Self::default() } else { Self::from_json(first) };
+        }
+        let Ok(fields) = wire::parse_json::<Fields<'_>>(json.as_bytes()) else { return Self::default() };
+        let code = ["error", "errorType", "code", "type"].into_iter().find_map(|name| {
+            let json = fields.raw(name)?;
+            let text = serde_json::from_str::<Text<'_>>(json).ok()?;
+            match (text.get(), serde_json::from_str::<Number>(json).ok()?) {
+                (Some(text), _) => words::code(text),
+                (None, number) => number.value().map(|number| number.to_string()),
+            }
+        });
+        let message = told(&fields, "message").or_else(|| told(&fields, "error_description"));
+        Self { code, message, uri: None }
+    }
+
+    fn onto(self, error: ServiceError) -> ServiceError {
+        let error = match &self.code {
+            Some(code) => error.with_code(code),
+            None => error,
+        };
+        match (self.message, self.uri) {
+            (Some(message), Some(uri)) => error.with_message(&format!("{message} ({uri})")),
+            (Some(words), None) | (None, Some(words)) => error.with_message(&words),
+            (None, None) => error,
+        }
+    }
+}
+
+fn told(fields: &Fields<'_>, name: &str) -> Option<String> {
+    words::cleaned(fields.text(name).ok()?.get()?)
+}
+
+fn is_truthy(json: &str) -> bool {
+    let empty = json.bytes().all(|byte| byte.is_ascii_whitespace() || b"[]{}\"".contains(&byte));
+    !empty && !matches!(json, "null" | "false" | "0")
+}
+
+/// The failure in an answer; `None` where it is a 2xx without an error in it.
+pub(super) fn failure(
+    profile: &Profile,
+    asked: GrantType,
+    response: &Response,
+    fields: Result<&Fields<'_>, &ServiceError>,
+    now: Now,
+) -> Option<ServiceError> {
+    let status = response.status();
+    let said = fields.ok().and_then(|fields| {
+        let within = profile.within.as_deref().and_then(|name| fields.object(name)?.ok());
+        Said::find(fields, profile.names).or_else(|| Said::find(&within?, profile.names))
+    });
+    if status.is_success() && said.is_none() {
+        return None;
+    }
+    let code = said.as_ref().and_then(|said| said.code.as_deref());
+    let refuses = code.is_some_and(|code| refusal(profile, asked, status, code).is_some());
+    // 5xx and 429 win over anything that is said; a missing endpoint says nothing in the standard's own words.
+    if let Some(error) = wire::failure(status, response.headers(), now)
+        && !(refuses && matches!(error.kind(), ServiceErrorKind::Unsupported) && status.is_client_error())
+    {
+        return Some(said.unwrap_or_default().onto(error));
+    }
+    let kind = match (code, fields) {
+        (Some(code), _) => refusal(profile, asked, status, code).unwrap_or(ServiceErrorKind::Service),
+        // No word why: whoever showed a login has shown the wrong one.
+        (None, fields)
+            if status == StatusCode::UNAUTHORIZED && asked.shows_a_login() && is_silent(response, fields) =>
+        {
+            ServiceErrorKind::InvalidCredentials
+        }
+        // A proxy's page, a torn body: somebody else's words refuse nobody.
+        (None, Err(error)) if !response.body().as_ref().is_empty() => error.kind(),
+        (None, _) => ServiceErrorKind::Service,
+    };
+    let said = said.unwrap_or_else(|| fields.map(Said::beside).unwrap_or_default());
+    Some(said.onto(ServiceError::new(kind).with_status(status)))
+}
+
+/// Nothing in it, or JSON without a code.
+fn is_silent(response: &Response, fields: Result<&Fields<'_>, &ServiceError>) -> bool {
+    fields.is_ok() || response.body().as_ref().trim_ascii().is_empty()
+}
+
+/// What a code refuses for good; `None` where it may pass.
+fn refusal(profile: &Profile, asked: GrantType, status: StatusCode, code: &str) -> Option<ServiceErrorKind> {
+    let own = profile.refusals.iter().any(|known| &**known == code);
+    if asked == GrantType::RefreshToken {
+        // Nothing else discards a refresh token: not a client that is misconfigured for an hour, not a 200.
+        let refused = own || (code == "invalid_grant" && status.is_client_error());
+        return refused.then_some(ServiceErrorKind::RefreshRefused);
+    }
+    match ErrorCode::from(code) {
+        _ if own => Some(ServiceErrorKind::InvalidCredentials),
+        ErrorCode::InvalidGrant | ErrorCode::InvalidClient | ErrorCode::AccessDenied => {
+            Some(ServiceErrorKind::InvalidCredentials)
+        }
+        ErrorCode::ExpiredToken => Some(ServiceErrorKind::NotGranted),
+        ErrorCode::UnsupportedGrantType | ErrorCode::UnauthorizedClient => Some(ServiceErrorKind::Unsupported),
+        _ => None,
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AccessDenied => "access denied",
+            Self::AuthorizationPending => "not yet decided",
+            Self::ExpiredToken => "it took too long",
+            Self::InteractionRequired => "a person has to be asked",
+            Self::InvalidClient => "the client did not prove itself",
+            Self::InvalidGrant => "the grant is refused",
+            Self::InvalidRequest => "the request is not as it should be",
+            Self::InvalidScope => "a scope is not granted",
+            Self::InvalidTarget => "a resource is unknown",
+            Self::ServerError => "the server failed",
+            Self::SlowDown => "asked too often",
+            Self::TemporarilyUnavailable => "the server is busy",
+            Self::UnauthorizedClient => "this client may not do so",
+            Self::UnsupportedGrantType => "the server has no such grant",
+            Self::UnsupportedResponseType => "the server has no such response type",
+            Self::UnsupportedTokenType => "such tokens cannot be revoked",
+            Self::Other => "another reason",
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! An OAuth 2 server by environment variables.
+
+use super::{Login, OAuth2};
+use crate::credentials::Secret;
+use crate::exchange::{FromEnv, InvalidEnv};
+use crate::oauth::{ClientAuth, InvalidProfile, Issuer, Profile};
+use crate::wire::InvalidUrl;
+
+const TOKEN_URL: &str = "OAUTH_TOKEN_URL";
+const AUTHORIZATION_URL: &str = "OAUTH_AUTHORIZATION_URL";
+const DEVICE_URL: &str = "OAUTH_DEVICE_URL";
+const REVOCATION_URL: &str = "OAUTH_REVOCATION_URL";
+const ISSUER: &str = "OAUTH_ISSUER";
+const CLIENT_ID: &str = "OAUTH_CLIENT_ID";
+const CLIENT_SECRET: &str = "OAUTH_CLIENT_SECRET";
+const CLIENT_AUTH: &str = "OAUTH_CLIENT_AUTH";
+const USERNAME: &str = "OAUTH_USERNAME";
+const PASSWORD: &str = "OAUTH_PASSWORD";
+const SCOPE: &str = "OAUTH_SCOPE";
+
+/// `OAUTH_TOKEN_URL` and `OAUTH_CLIENT_ID` are needed. The rest may be set, an empty variable is absent:
+///
+/// | variable | |
+/// | --- | --- |
+/// | `OAUTH_AUTHORIZATION_URL`, `OAUTH_DEVICE_URL`, `OAUTH_REVOCATION_URL` | the other endpoints |
+/// | `OAUTH_ISSUER` | the server's name for itself, letter by letter |
+/// | `OAUTH_CLIENT_SECRET` | the client's secret |
+/// | `OAUTH_CLIENT_AUTH` | how it is shown: `basic` (the default), `post` |
+/// | `OAUTH_USERNAME`, `OAUTH_PASSWORD` | a login by password, both or neither |
+/// | `OAUTH_SCOPE` | the login's scopes, a blank between two |
+///
+/// The login is the password; else, where there is a secret and no endpoint for a person, the client's own
+/// credentials. Discovery is a request, which an environment cannot make: see
+/// [`Discovery`](crate::oauth::Discovery).
+impl FromEnv for OAuth2 {
+    fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Login>), InvalidEnv> {
+        let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
+        let needed = |name| set(name).ok_or(InvalidEnv { name, what: "it is not set" });
+        let mut profile =
+            Profile::new(&needed(TOKEN_URL)?, needed(CLIENT_ID)?.trim()).map_err(|error| match error {
+                InvalidProfile::Url(error) => InvalidEnv { name: TOKEN_URL, what: why(error) },
+                _ => InvalidEnv { name: CLIENT_ID, what: "it is no client id" },
+            })?;
+        for (name, with) in [
+            (AUTHORIZATION_URL, Profile::with_authorization_endpoint as fn(Profile, &str) -> _),
+            (DEVICE_URL, Profile::with_device_endpoint),
+            (REVOCATION_URL, Profile::with_revocation_endpoint),
+        ] {
+            if let Some(url) = set(name) {
+                profile = with(profile, &url).map_err(|error| InvalidEnv { name, what: why(error) })?;
+            }
+        }
+        if let Some(issuer) = set(ISSUER) {
+            profile = profile.with_issuer(issuer.trim(), Issuer::Optional);
+        }
+        let secret = set(CLIENT_SECRET).map(Secret::from);
+        let alone = secret.is_some() && set(AUTHORIZATION_URL).is_none() && set(DEVICE_URL).is_none();
+        profile = profile.with_client_auth(client_auth(secret, set(CLIENT_AUTH).as_deref())?);
+
+        let missing = |name| InvalidEnv { name, what: "it is not set, although the other half of the login is" };
+        let login = match (set(USERNAME), set(PASSWORD)) {
+            (Some(username), Some(password)) => {
+                let invalid = |_| InvalidEnv { name: USERNAME, what: "it is no login" };
+                Some(Login::legacy_password(&username, password).map_err(invalid)?)
+            }
+            (Some(_), None) => return Err(missing(PASSWORD)),
+            (None, Some(_)) => return Err(missing(USERNAME)),
+            (None, None) => alone.then(Login::client_credentials),
+        };
+        let scope = set(SCOPE).unwrap_or_default();
+        Ok((OAuth2::new(profile), login.map(|login| login.scopes(scope.split_whitespace()))))
+    }
+}
+
+fn client_auth(secret: Option<Secret>, style: Option<&str>) -> Result<ClientAuth, InvalidEnv> {
+    match (secret, style.map(str::trim)) {
+        (None, None) => Ok(ClientAuth::None),
+        (Some(secret), None | Some("basic")) => Ok(ClientAuth::SecretBasic(secret)),
+        (Some(secret), Some("post")) => Ok(ClientAuth::SecretPost(secret)),
+        (Some(_), Some(_)) => Err(InvalidEnv { name: CLIENT_AUTH, what: "it is neither basic nor post" }),
+        (None, Some(_)) => Err(InvalidEnv { name: CLIENT_SECRET, what: "it is not set, although its style is" }),
+    }
+}
+
+fn why(error: InvalidUrl) -> &'static str {
+    match error {
+        InvalidUrl::NotAUrl => "it is not a URL with a host",
+        InvalidUrl::NotHttps => "it is not https (http is allowed to this machine only)",
+        InvalidUrl::Extra => "it has a user name or a fragment in it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::Provider as _;
+
+    fn read(variables: &[(&str, &str)]) -> Result<(OAuth2, Option<Login>), InvalidEnv> {
+        let known = [(TOKEN_URL, "https://a.example/token"), (CLIENT_ID, "app")];
+        OAuth2::from_env(&|name| {
+            let mut all = variables.iter().chain(&known);
+            all.find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_client_alone_signs_in_where_no_person_can() {
+        let (provider, login) = read(&[(CLIENT_SECRET, "s"), (SCOPE, "a  b")]).unwrap();
+        assert!(matches!(provider.profile().client_auth(), ClientAuth::SecretBasic(_)));
+        assert_eq!(format!("{:?}", login.unwrap()), "ClientCredentials");
+        let (_, login) = read(&[(CLIENT_SECRET, "s"), (AUTHORIZATION_URL, "https://a.example/auth")]).unwrap();
+        assert!(login.is_none());
+        assert!(read(&[]).unwrap().1.is_none());
+    }
+
+    #[test]
+    fn a_password_is_a_login_and_half_of_one_is_an_error() {
+        let (provider, login) = read(&[(USERNAME, "ada"), (PASSWORD, " x "), (ISSUER, "https://a.example/")]).unwrap();
+        assert_eq!(provider.user_id(&login.unwrap()), Some("ada"));
+        assert_eq!(provider.realm(), "https://a.example/ app");
+        assert_eq!(read(&[(USERNAME, "ada")]).unwrap_err().name, PASSWORD);
+        assert_eq!(read(&[(PASSWORD, "x")]).unwrap_err().name, USERNAME);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_not_repeated() {
+        for (name, value) in [
+            (TOKEN_URL, "http://hunter2@a.example"),
+            (TOKEN_URL, " "),
+            (CLIENT_ID, ""),
+            (AUTHORIZATION_URL, "hunter2"),
+            (DEVICE_URL, "http://hunter2.example"),
+            (REVOCATION_URL, "https://a.example/#hunter2"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            assert_eq!(error.name, name);
+            assert!(!error.to_string().contains("hunter2"));
+        }
+        assert_eq!(read(&[(CLIENT_SECRET, "s"), (CLIENT_AUTH, "hunter2")]).unwrap_err().name, CLIENT_AUTH);
+        assert_eq!(read(&[(CLIENT_AUTH, "post")]).unwrap_err().name, CLIENT_SECRET);
+    }
+}

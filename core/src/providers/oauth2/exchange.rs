@@ -1,0 +1,50 @@
+//! What a session runs: a request for tokens, or a revocation.
+
+use crate::credentials::{Grant, Now};
+use crate::error::Error;
+use crate::exchange::{self, Request, Response, Step};
+use crate::oauth::{Revocation, TokenExchange};
+
+/// One conversation with the server.
+#[derive(Debug)]
+pub struct Exchange(Kind);
+
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, for the length of a request")]
+enum Kind {
+    Token(TokenExchange),
+    Revocation(Revocation),
+}
+
+impl Exchange {
+    pub(super) fn token(exchange: TokenExchange) -> Self {
+        Self(Kind::Token(exchange))
+    }
+
+    pub(super) fn revocation(exchange: Revocation) -> Self {
+        Self(Kind::Revocation(exchange))
+    }
+}
+
+impl exchange::Exchange for Exchange {
+    type Output = Grant;
+
+    fn start(&mut self, now: Now) -> Request {
+        match &mut self.0 {
+            Kind::Token(exchange) => exchange.start(now),
+            Kind::Revocation(exchange) => exchange.start(now),
+        }
+    }
+
+    /// A revocation grants nothing.
+    fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
+        match &mut self.0 {
+            Kind::Token(exchange) => exchange.receive(response, now),
+            Kind::Revocation(exchange) => Ok(match exchange.receive(response, now)? {
+                Step::Send(request) => Step::Send(request),
+                Step::Again(pause) => Step::Again(pause),
+                Step::Done(()) => Step::Done(Grant::default()),
+            }),
+        }
+    }
+}

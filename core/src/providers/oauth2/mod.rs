@@ -1,0 +1,138 @@
+//! Any OAuth 2 server, by a [`Profile`] of explicit settings.
+//!
+//! | lease | rungs, cheapest first |
+//! | --- | --- |
+//! | access token | [`Rung::Refresh`], [`Rung::SignIn`] |
+//!
+//! A [`Login`] signs in by itself: the client's own credentials, or a password where a server has nothing else.
+//! Sign-ins with a person in them (a browser, a device) stand beside the session; it takes what they bring:
+//!
+//! ```
+//! use perennial_core::oauth::{Profile, Wanted};
+//! use perennial_core::providers::oauth2::OAuth2;
+//! # use perennial_core::{Exchange, Need, Now, Policy, Session, Step};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (entropy, now, seed) = ([7; 64], Now::default(), 7);
+//! let profile = Profile::new("https://auth.example/token", "my-app")?
+//!     .with_authorization_endpoint("https://auth.example/authorize")?;
+//! let mut session = Session::new(OAuth2::new(profile.clone()), None, Policy::default(), seed);
+//!
+//! let wanted = Wanted::new("http://127.0.0.1:8123/done").scopes(["offline_access"]);
+//! let authorization = profile.authorize(entropy, &wanted, now)?;
+//! // ... the browser opens `authorization.url()`, and comes back:
+//! # let state = authorization.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+//! # let redirect = format!("/done?code=4711&state={state}");
+//! let mut exchange = authorization.into_pending().redeem(&redirect, now)?;
+//! let request = exchange.start(now); // or the `run` of an adapter's client
+//! # drop(request);
+//! # let response = http::Response::new(br#"{"access_token":"at-1","expires_in":60}"#.to_vec().into());
+//! # let Step::Done(grant) = exchange.receive(response, now)? else { unreachable!() };
+//! session.accept(grant, now)?;
+//! assert!(session.credentials(Need::Access, now).is_some());
+//! # Ok(())
+//! # }
+//! ```
+
+mod env;
+mod exchange;
+mod login;
+
+use http::{HeaderMap, header};
+
+pub use self::exchange::Exchange;
+pub use self::login::{InvalidLogin, Login};
+use crate::credentials::{Credentials, Need};
+use crate::exchange::{Provider, Spends};
+use crate::oauth::{Profile, Rotation};
+
+const NAME: &str = "oauth2";
+
+/// How an OAuth 2 server is spoken to.
+#[derive(Clone, Debug)]
+pub struct OAuth2 {
+    profile: Profile,
+}
+
+/// A server's ways to renew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rung {
+    /// The refresh token for a new access token. Uses it up where the server rotates.
+    Refresh,
+    /// The login for everything.
+    SignIn,
+}
+
+impl OAuth2 {
+    /// By what was agreed on.
+    pub fn new(profile: Profile) -> Self {
+        Self { profile }
+    }
+
+    /// What was agreed on.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+}
+
+impl Provider for OAuth2 {
+    type Login = Login;
+    type Rung = Rung;
+    type Exchange = Exchange;
+
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// The issuer, or the token endpoint where none is known, and the client: a refresh token is bound to both.
+    fn realm(&self) -> String {
+        let server = self.profile.issuer().map_or_else(|| self.profile.token_endpoint().to_string(), str::to_owned);
+        format!("{server} {}", self.profile.client_id())
+    }
+
+    /// The user name of a password; a client's own credentials are for no account.
+    fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
+        login.username()
+    }
+
+    fn ladder(&self, need: Need) -> &'static [Rung] {
+        match need {
+            Need::Access => &[Rung::Refresh, Rung::SignIn],
+            Need::Aws => &[],
+        }
+    }
+
+    fn spends(&self, rung: Rung) -> Spends {
+        match (rung, self.profile.rotation()) {
+            (Rung::Refresh, Rotation::OneUse) => Spends::OneUse,
+            (Rung::Refresh, Rotation::Reusable) => Spends::Nothing,
+            (Rung::SignIn, _) => Spends::Login,
+        }
+    }
+
+    fn describe(&self, rung: Rung) -> &'static str {
+        match rung {
+            Rung::Refresh => "refresh",
+            Rung::SignIn => "sign-in",
+        }
+    }
+
+    fn begin(&self, rung: Rung, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
+        Some(Exchange::token(match rung {
+            Rung::Refresh => self.profile.refresh(have?.refresh_token()?),
+            Rung::SignIn => login?.exchange(&self.profile),
+        }))
+    }
+
+    /// Revokes the refresh token, then the access token, where the server has an endpoint for it.
+    fn sign_out(&self, have: &Credentials) -> Option<Exchange> {
+        self.profile.revoke(have).map(Exchange::revocation)
+    }
+
+    /// In a header, never in a query (RFC 6750 §2.3).
+    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+        headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
+    }
+}
+
+#[cfg(test)]
+mod tests;

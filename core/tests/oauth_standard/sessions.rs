@@ -1,0 +1,114 @@
+//! The provider in a session.
+
+use perennial_core::oauth::{ClientAuth, Rotation};
+use perennial_core::providers::oauth2::{Login, OAuth2};
+use perennial_core::{Input, Need, Output, Policy, Secret, Session, State};
+
+use super::*;
+
+struct Desk {
+    session: Session<OAuth2>,
+    now: Now,
+}
+
+impl Desk {
+    fn new(profile: Profile, login: Option<Login>) -> Self {
+        Self { session: Session::new(OAuth2::new(profile), login, Policy::default(), 7), now: now(0) }
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        let by = Duration::from_secs(seconds);
+        self.now = Now::new(self.now.wall.saturating_add(by), self.now.monotonic + by);
+        self.session.handle_input(Input::Wake, self.now);
+    }
+
+    /// The request that it sends now, if it sends one.
+    fn request(&mut self) -> Option<Request> {
+        loop {
+            match self.session.poll_output() {
+                Output::Send(request) => return Some(request),
+                Output::Sleep(_) => return None,
+                _ => {}
+            }
+        }
+    }
+
+    /// Answers the request that it sends now.
+    fn answer(&mut self, status: u16, body: &str) -> Request {
+        let request = self.request().expect("a request");
+        self.session.handle_input(Input::Response(request.id, answer(status, body)), self.now);
+        request
+    }
+}
+
+fn accepted(profile: Profile) -> Desk {
+    let mut desk = Desk::new(profile, None);
+    let body = r#"{"access_token":"at-1","refresh_token":"rt-1","expires_in":3600}"#;
+    desk.session.accept(granted(body), desk.now).unwrap();
+    desk
+}
+
+#[test]
+fn a_client_signs_in_by_itself_and_again() {
+    let profile = profile().with_client_auth(ClientAuth::SecretBasic(Secret::from("s")));
+    let mut desk = Desk::new(profile, Some(Login::client_credentials().scopes(["read"])));
+    desk.session.demand(Need::Access, desk.now);
+    let request = desk.answer(200, r#"{"access_token":"at-1","expires_in":600}"#);
+    assert_eq!(field(&request, "grant_type").unwrap(), "client_credentials");
+    assert_eq!(field(&request, "scope").unwrap(), "read");
+    desk.pass(600);
+    desk.session.demand(Need::Access, desk.now);
+    let request = desk.answer(200, r#"{"access_token":"at-2","expires_in":600}"#);
+    assert_eq!(field(&request, "grant_type").unwrap(), "client_credentials");
+    assert_eq!(desk.session.credentials(Need::Access, desk.now).unwrap().access().expose(), "at-2");
+}
+
+#[test]
+fn what_an_interactive_sign_in_brought_is_renewed() {
+    let mut desk = accepted(profile());
+    desk.pass(3400);
+    let request = desk.answer(200, r#"{"access_token":"at-2","refresh_token":"rt-2","expires_in":3600}"#);
+    assert_eq!(field(&request, "refresh_token").unwrap(), "rt-1");
+    desk.pass(3400);
+    assert_eq!(field(&desk.answer(200, r#"{"access_token":"at-3"}"#), "refresh_token").unwrap(), "rt-2");
+    let held = desk.session.credentials(Need::Access, desk.now).unwrap();
+    assert_eq!((held.access().expose(), held.refresh_token().unwrap().expose()), ("at-3", "rt-2"));
+}
+
+#[test]
+fn a_refused_refresh_token_asks_for_a_new_sign_in() {
+    let mut desk = accepted(profile());
+    desk.pass(3400);
+    desk.answer(400, r#"{"error":"invalid_grant"}"#);
+    desk.pass(300);
+    desk.session.demand(Need::Access, desk.now);
+    assert!(desk.request().is_none());
+    assert!(desk.session.credentials(Need::Access, desk.now).is_none());
+}
+
+#[test]
+fn a_misconfigured_client_does_not_cost_the_refresh_token() {
+    for rotation in [Rotation::OneUse, Rotation::Reusable] {
+        let mut desk = accepted(profile().with_rotation(rotation));
+        desk.pass(3400);
+        desk.answer(401, r#"{"error":"invalid_client"}"#);
+        desk.pass(300);
+        let request = desk.request().expect("it tries again");
+        assert_eq!(field(&request, "refresh_token").unwrap(), "rt-1");
+    }
+}
+
+#[test]
+fn signing_out_clears_locally_even_if_revoking_fails() {
+    let revoking = profile().with_revocation_endpoint("https://auth.example/revoke").unwrap();
+    let mut desk = accepted(revoking);
+    desk.session.sign_out(desk.now);
+    assert!(desk.session.credentials(Need::Access, desk.now).is_none());
+    let first = desk.answer(500, "");
+    assert_eq!(field(&first, "token").unwrap(), "rt-1");
+    let second = desk.answer(500, "");
+    assert_eq!(field(&second, "token").unwrap(), "at-1");
+    desk.pass(3600);
+    assert!(desk.session.credentials(Need::Access, desk.now).is_none());
+    assert!(matches!(desk.session.state(), State::SignedOut));
+}

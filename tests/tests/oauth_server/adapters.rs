@@ -1,0 +1,83 @@
+//! What these tests need of an adapter.
+
+use std::sync::{Arc, LazyLock};
+
+use perennial_core::adapter::Setup;
+use perennial_core::providers::oauth2::OAuth2;
+use perennial_core::{Credentials, Error, Exchange, Grant, Need};
+use tokio::runtime::Runtime;
+
+/// One of the two.
+pub trait Adapter: 'static {
+    type Session: Clone + Send + 'static;
+
+    fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error>;
+    fn build(setup: Setup<OAuth2>) -> Self::Session;
+    fn credentials(session: &Self::Session) -> Result<Arc<Credentials>, Error>;
+    fn renew(session: &Self::Session) -> Result<Arc<Credentials>, Error>;
+    fn accept(session: &Self::Session, grant: Grant);
+    fn sign_out(session: &Self::Session);
+}
+
+pub struct Hyper;
+pub struct Blocking;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime can be had"));
+
+impl Adapter for Hyper {
+    type Session = perennial_hyper::Handle<OAuth2>;
+
+    fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error> {
+        RUNTIME.block_on(perennial_hyper::Client::new().run(exchange))
+    }
+
+    fn build(setup: Setup<OAuth2>) -> Self::Session {
+        let _inside = RUNTIME.enter();
+        perennial_hyper::Client::new().build(setup).unwrap()
+    }
+
+    fn credentials(session: &Self::Session) -> Result<Arc<Credentials>, Error> {
+        RUNTIME.block_on(session.credentials()).map(|current| current.to_arc())
+    }
+
+    fn renew(session: &Self::Session) -> Result<Arc<Credentials>, Error> {
+        RUNTIME.block_on(session.renew(Need::Access)).map(|current| current.to_arc())
+    }
+
+    fn accept(session: &Self::Session, grant: Grant) {
+        let _inside = RUNTIME.enter();
+        session.accept(grant).unwrap();
+    }
+
+    fn sign_out(session: &Self::Session) {
+        RUNTIME.block_on(session.sign_out()).unwrap();
+    }
+}
+
+impl Adapter for Blocking {
+    type Session = perennial_blocking::Handle<OAuth2>;
+
+    fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error> {
+        perennial_blocking::Client::new().run(exchange)
+    }
+
+    fn build(setup: Setup<OAuth2>) -> Self::Session {
+        perennial_blocking::Client::new().build(setup).unwrap()
+    }
+
+    fn credentials(session: &Self::Session) -> Result<Arc<Credentials>, Error> {
+        session.credentials().map(|current| current.to_arc())
+    }
+
+    fn renew(session: &Self::Session) -> Result<Arc<Credentials>, Error> {
+        session.renew(Need::Access).map(|current| current.to_arc())
+    }
+
+    fn accept(session: &Self::Session, grant: Grant) {
+        session.accept(grant).unwrap();
+    }
+
+    fn sign_out(session: &Self::Session) {
+        session.sign_out().unwrap();
+    }
+}
