@@ -44,3 +44,27 @@ fn the_seeds_of_lifetime_are_bounded() {
 fn the_seeds_of_navien_answer_are_read_or_refused() {
     replay("navien_answer", fuzz::navien_answer);
 }
+
+#[cfg(feature = "mosaia")]
+#[test]
+fn the_seeds_of_mosaia_answer_are_read_or_refused() {
+    replay("mosaia_answer", fuzz::mosaia_answer);
+}
+
+#[cfg(feature = "settrade")]
+#[test]
+fn the_seeds_of_settrade_answer_are_read_or_refused() {
+    replay("settrade_answer", fuzz::settrade_answer);
+}
+
+#[cfg(feature = "oauth")]
+#[test]
+fn the_seeds_of_oauth_answer_are_read_or_refused() {
+    replay("oauth_answer", fuzz::oauth_answer);
+}
+
+#[cfg(feature = "auth0")]
+#[test]
+fn the_seeds_of_auth0_page_are_read_or_refused() {
+    replay("auth0_page", fuzz::auth0_page);
+}

@@ -104,7 +104,7 @@ pub fn lifetime(data: &[u8]) {
     }
     let check = |lifetime: Lifetime| {
         if let Some(lifetime) = lifetime.0 {
-            assert!(lifetime <= MAX_LIFETIME, "{lifetime:?}");
+            assert!(!lifetime.is_zero() && lifetime <= MAX_LIFETIME, "{lifetime:?}");
         }
     };
     if let Ok(lifetime) = parse_json::<Lifetime>(data) {
@@ -120,9 +120,7 @@ pub fn lifetime(data: &[u8]) {
 }
 
 /// Any status and body as an answer of Navien: a grant is whole and within bounds, an error shows no more of the
-/// body than the service's own words, cut.
-///
-/// The first byte chooses the endpoint, the next two the status.
+/// body than the service's own words, cut. The first byte chooses the endpoint, the next two the status.
 ///
 /// # Panics
 /// Where that does not hold.
@@ -130,6 +128,81 @@ pub fn lifetime(data: &[u8]) {
 pub fn navien_answer(data: &[u8]) {
     use crate::providers::navien::{parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in};
 
+    answer(data, |endpoint, response, now| match endpoint % 4 {
+        0 => parse_sign_in(response, "ann@example.com", now, now),
+        1 => parse_refresh(response, now, now),
+        2 => parse_session_refresh(response, now, now),
+        _ => parse_secured_sign_in(response, "ann@example.com", now, now),
+    });
+}
+
+/// The same for Mosaia.
+///
+/// # Panics
+/// Where that does not hold.
+#[cfg(feature = "mosaia")]
+pub fn mosaia_answer(data: &[u8]) {
+    use crate::providers::mosaia::{Login, parse_refresh, parse_sign_in};
+
+    let Ok(login) = Login::password("ann@example.com", "correct horse") else { return };
+    answer(data, |endpoint, response, now| match endpoint % 2 {
+        0 => parse_sign_in(response, &login, now, now),
+        _ => parse_refresh(response, now, now),
+    });
+}
+
+/// The same for Settrade.
+///
+/// # Panics
+/// Where that does not hold.
+#[cfg(feature = "settrade")]
+pub fn settrade_answer(data: &[u8]) {
+    use crate::providers::settrade::{parse_refresh, parse_sign_in};
+
+    answer(data, |endpoint, response, now| match endpoint % 2 {
+        0 => parse_sign_in(response, "app", now, now),
+        _ => parse_refresh(response, "Bearer", now, now),
+    });
+}
+
+/// The same for a token endpoint of OAuth 2, by three profiles.
+///
+/// # Panics
+/// Where that does not hold.
+#[cfg(feature = "oauth")]
+pub fn oauth_answer(data: &[u8]) {
+    use crate::oauth::{Encoding, GrantType, Names, Profile, parse_token};
+
+    let Ok(profile) = Profile::new("https://a.example/token", "client") else { return };
+    answer(data, |endpoint, response, now| {
+        let profile = match endpoint % 3 {
+            0 => profile,
+            1 => profile.with_encoding(Encoding::Form),
+            _ => profile.with_names(Names::Camel).with_answers_within("data").with_absolute_expiry("exp"),
+        };
+        let asked = if endpoint & 0x80 == 0 { GrantType::RefreshToken } else { GrantType::AuthorizationCode };
+        parse_token(&profile, asked, response, now, now)
+    });
+}
+
+/// Any bytes as a sign-in page of Auth0: no panic, and an error message of bounded length.
+///
+/// # Panics
+/// Where that does not hold.
+#[cfg(feature = "auth0")]
+pub fn auth0_page(data: &[u8]) {
+    use crate::providers::auth0::{Page, parse_refusal};
+
+    let page = Page::read(data);
+    let _ = (page.state(), page.csrf_token());
+    let response = http::Response::new(crate::wire::Body::from(data.to_vec()));
+    if let Some(error) = parse_refusal(&response, now()) {
+        check_error(&error, &[]);
+    }
+}
+
+#[cfg(any(feature = "navien", feature = "oauth", feature = "settrade"))]
+fn answer(data: &[u8], parse: impl FnOnce(u8, &crate::Response, Now) -> Result<crate::Grant, crate::ServiceError>) {
     let [endpoint, high, low, body @ ..] = data else { return };
     let mut response = http::Response::new(crate::wire::Body::from(body.to_vec()));
     // Mostly 200, or nothing would be parsed.
@@ -138,41 +211,44 @@ pub fn navien_answer(data: &[u8]) {
     if let Ok(status) = http::StatusCode::from_u16(status) {
         *response.status_mut() = status;
     }
-    let now = now();
-    let outcome = match endpoint % 4 {
-        0 => parse_sign_in(&response, "ann@example.com", now, now),
-        1 => parse_refresh(&response, now, now),
-        2 => parse_session_refresh(&response, now, now),
-        _ => parse_secured_sign_in(&response, "ann@example.com", now, now),
-    };
-    match outcome {
+    match parse(*endpoint, &response, now()) {
         Ok(grant) => {
             assert!(response.status().is_success(), "granted with {}", response.status());
-            assert!(grant.access.is_some() || grant.aws.is_some(), "a grant of nothing");
-            let access = grant.access.as_ref().map(|access| *access.term());
-            let aws = grant.aws.as_ref().map(|aws| *aws.term());
-            for term in [access, aws].into_iter().flatten() {
-                let left = term.deadline().map(|deadline| deadline.remaining(now));
-                assert!(left.is_none_or(|left| left <= MAX_LIFETIME), "{left:?} left");
-            }
-            if let Some(access) = &grant.access {
-                assert!(!access.expose().trim().is_empty(), "an empty token");
-            }
-            if let Some(aws) = &grant.aws {
-                let parts = [aws.access_key_id(), aws.secret_access_key(), aws.session_token()];
-                assert!(parts.iter().all(|part| !part.expose().trim().is_empty()), "half of an AWS set");
-            }
-            assert!(grant.refresh_token.is_none_or(|token| !token.expose().trim().is_empty()), "an empty token");
+            check_grant(&grant);
         }
-        Err(error) => {
-            let shown = format!("{error:?} {error}");
-            assert!(shown.chars().count() < 1500, "an error as long as the body");
-            assert!(!error.to_string().chars().any(char::is_control), "an error with control characters");
-            let words = [error.code(), error.message()].into_iter().flatten().count();
-            let input = String::from_utf8_lossy(body);
-            assert!(words > 0 || !repeats(&shown, &input), "the error repeats the body");
-        }
+        Err(error) => check_error(&error, body),
     }
+}
+
+#[cfg(any(feature = "navien", feature = "oauth", feature = "settrade"))]
+fn check_grant(grant: &crate::Grant) {
+    assert!(grant.access.is_some() || grant.aws.is_some(), "a grant of nothing");
+    let access = grant.access.as_ref().map(|access| *access.term());
+    let aws = grant.aws.as_ref().map(|aws| *aws.term());
+    for term in [access, aws].into_iter().flatten() {
+        let left = term.deadline().map(|deadline| deadline.remaining(now()));
+        assert!(left.is_none_or(|left| left <= MAX_LIFETIME), "{left:?} left");
+    }
+    if let Some(access) = &grant.access {
+        assert!(!access.expose().trim().is_empty(), "an empty token");
+    }
+    if let Some(aws) = &grant.aws {
+        let parts = [aws.access_key_id(), aws.secret_access_key(), aws.session_token()];
+        assert!(parts.iter().all(|part| !part.expose().trim().is_empty()), "half of an AWS set");
+    }
+    for token in [&grant.refresh_token, &grant.id_token].into_iter().flatten() {
+        assert!(crate::credentials::check_token(token.expose()).is_ok(), "a token that no header can carry");
+    }
+}
+
+#[cfg(any(feature = "auth0", feature = "navien", feature = "oauth", feature = "settrade"))]
+fn check_error(error: &crate::ServiceError, body: &[u8]) {
+    let shown = format!("{error:?} {error}");
+    assert!(shown.chars().count() < 1500, "an error as long as the body");
+    assert!(!error.to_string().chars().any(char::is_control), "an error with control characters");
+    let words = [error.code(), error.message()].into_iter().flatten().count();
+    let input = String::from_utf8_lossy(body);
+    assert!(words > 0 || !repeats(&shown, &input), "the error repeats the body");
 }
 
 /// Whether a text shows a piece of the input that is too long to be chance, and is not a word of ours.
