@@ -1,0 +1,219 @@
+//! The answers of the service's own endpoints: pure functions of a response. Those of its OAuth endpoints are
+//! read by [`oauth::parse_token`](crate::oauth::parse_token), with [`Mosaia::profile`](super::Mosaia::profile).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::refusal::{Asked, Failure, Said, failure, failure_of_unread};
+use super::{BegunBy, Login, MARGIN};
+use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Term, Timestamp, check_token};
+use crate::error::{ServiceError, ServiceErrorKind};
+use crate::exchange::Response;
+use crate::wire::{self, Object, Text};
+
+/// Reads the answer to [`Mosaia::sign_in_request`](super::Mosaia::sign_in_request): both tokens, and how the
+/// session was begun. The service's `sub` and `iat` are kept as extra fields.
+///
+/// Lifetimes run from `sent`, the moment at which the request was sent. The service tells an absolute `exp`: it
+/// is measured against the answer's own `Date`, or where there is none against `now`, when the answer came.
+///
+/// A refusal is [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials),
+/// [`UserNotFound`](ServiceErrorKind::UserNotFound) or [`AccountLocked`](ServiceErrorKind::AccountLocked),
+/// whether it comes as `error` under HTTP 200 or as `message` under another status.
+pub fn parse_sign_in(response: &Response, login: &Login, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+    Ok(Grant {
+        account: Some(Account { user_id: login.name().to_owned(), ..Account::default() }),
+        begun_by: Some(BegunBy::of_login(login).name()),
+        ..opened(response, Asked::SignIn, sent, now)?
+    })
+}
+
+/// Reads the answer to [`Mosaia::refresh_request`](super::Mosaia::refresh_request). How the session was begun and
+/// whose it is stay as they were; so does the refresh token where the answer has none.
+///
+/// Times as in [`parse_sign_in`]. A refusal is [`RefreshRefused`](ServiceErrorKind::RefreshRefused).
+pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+    opened(response, Asked::Token, sent, now)
+}
+
+/// Reads the answer to [`Mosaia::sign_out_request`](super::Mosaia::sign_out_request). A token that the service
+/// does not know any more is signed out (RFC 7009 §2.2 says the same of revocation).
+pub fn parse_sign_out(response: &Response, now: Now) -> Result<(), ServiceError> {
+    match told(response, now) {
+        Err(error) if error.kind() == ServiceErrorKind::RefreshRefused => Ok(()),
+        told => told.map(drop),
+    }
+}
+
+/// What the service says of an access token.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Checked {
+    /// It takes it. The user, organisation and so on that it speaks for, as the service tells them.
+    Accepted(Value),
+    /// It does not: renew it, or sign in.
+    Refused,
+}
+
+/// Reads the answer to [`Mosaia::self_request`](super::Mosaia::self_request).
+pub fn parse_self(response: &Response, now: Now) -> Result<Checked, ServiceError> {
+    match told(response, now) {
+        Err(error) if error.kind() == ServiceErrorKind::RefreshRefused => Ok(Checked::Refused),
+        Err(error) => Err(error),
+        Ok(Some(data @ Value::Object(_))) => Ok(Checked::Accepted(data)),
+        Ok(_) => Err(ServiceError::malformed("a success without data").with_status(response.status())),
+    }
+}
+
+/// Around every answer.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de> + Default"))]
+struct Envelope<'a, T> {
+    #[serde(borrow, default)]
+    error: Failure<'a>,
+    #[serde(borrow, default)]
+    message: Text<'a>,
+    #[serde(default)]
+    data: T,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tokens<'a> {
+    #[serde(borrow)]
+    access_token: Text<'a>,
+    #[serde(borrow)]
+    refresh_token: Text<'a>,
+    #[serde(borrow)]
+    token_type: Text<'a>,
+    #[serde(borrow)]
+    sub: Text<'a>,
+    iat: Value,
+    exp: Value,
+}
+
+/// What is kept beside the tokens, under the service's names.
+#[derive(Serialize)]
+struct Extra<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    iat: &'a Value,
+}
+
+/// A success, taken apart: an error wins over any token in the same body.
+fn opened(response: &Response, asked: Asked, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+    let unread = |otherwise| failure_of_unread(response, otherwise, asked, now);
+    let envelope: Object<Envelope<'_, Object<Tokens<'_>>>> =
+        wire::parse_json(response.body().as_ref()).map_err(unread)?;
+    let Object(Some(Envelope { error, message, data: Object(data) })) = envelope else {
+        return Err(unread(ServiceError::malformed("JSON of another shape")));
+    };
+    if let Some(error) = failure(response, &Said { error, message }, asked, now) {
+        return Err(error);
+    }
+    data.ok_or_else(|| ServiceError::malformed("a success without data"))
+        .and_then(|tokens| tokens.granted(response, sent, now))
+        .map_err(|error| error.with_status(response.status()))
+}
+
+impl Tokens<'_> {
+    fn granted(&self, response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+        let malformed = ServiceError::malformed;
+        if self.token_type.get().is_some_and(|told| !told.eq_ignore_ascii_case("bearer")) {
+            return Err(malformed("a token of an unknown type"));
+        }
+        let access_token = self.access_token.get().ok_or(malformed("no access token"))?;
+        let term = match lifetime(&self.exp, response, now) {
+            Some(lifetime) => Term::lasting(sent, lifetime),
+            None => Term::unknown(sent),
+        };
+        let access = AccessToken::new("Bearer", access_token, term.with_margin(MARGIN))
+            .map_err(|_| malformed("an access token with odd characters"))?;
+        let refresh_token = self.refresh_token.get();
+        if refresh_token.is_some_and(|token| check_token(token).is_err()) {
+            return Err(malformed("a refresh token with odd characters"));
+        }
+        let extra = Extra { sub: self.sub.get(), iat: &self.iat };
+        Ok(Grant {
+            access: Some(access),
+            refresh_token: refresh_token.map(Secret::from),
+            extra: serde_json::to_string(&extra).ok().map(Secret::from),
+            ..Grant::default()
+        })
+    }
+}
+
+/// The answer of an endpoint that grants nothing: its `data`. It may have no body at all.
+fn told(response: &Response, now: Now) -> Result<Option<Value>, ServiceError> {
+    let unread = |otherwise| failure_of_unread(response, otherwise, Asked::Token, now);
+    if response.status().is_success() && response.body().as_ref().trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let envelope: Object<Envelope<'_, Value>> = wire::parse_json(response.body().as_ref()).map_err(unread)?;
+    let Object(Some(Envelope { error, message, data })) = envelope else {
+        return Err(unread(ServiceError::malformed("JSON of another shape")));
+    };
+    match failure(response, &Said { error, message }, Asked::Token, now) {
+        Some(error) => Err(error),
+        None => Ok(Some(data)),
+    }
+}
+
+/// How long a token lives that ends at `exp`; `None` where that is absent, or no moment.
+fn lifetime(exp: &Value, response: &Response, now: Now) -> Option<Duration> {
+    let end = moment(exp)?;
+    match wire::server_time(response.headers()) {
+        Some(servers_now) => Some(Duration::try_from(end.since(servers_now)).unwrap_or_default()),
+        // One that is past by our own clock alone proves nothing but that a clock is wrong.
+        None => Duration::try_from(end.since(now.wall)).ok(),
+    }
+}
+
+/// A moment that is told as a number or as a text with a number in it, in seconds or in milliseconds since 1970:
+/// above 1e11 they are milliseconds, since as seconds that is the year 5138.
+pub(super) fn moment(told: &Value) -> Option<Timestamp> {
+    const SECONDS_END: f64 = 1e11;
+    let number = match told {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    let millis = if number > SECONDS_END { number } else { number * 1000.0 };
+    // A conversion from a float keeps within bounds by itself.
+    #[allow(clippy::cast_possible_truncation, reason = "milliseconds are as fine as moments are here")]
+    let millis = millis as i64;
+    (number.is_finite() && millis > 0).then(|| Timestamp::from_unix_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn moments_are_read_in_every_form() {
+        let expected = Some(Timestamp::from_unix_seconds(1_754_078_962));
+        for form in [
+            json!(1_754_078_962),
+            json!("1754078962"),
+            json!(" 1754078962 "),
+            json!(1_754_078_962.0),
+            json!(1_754_078_962_000_u64),
+            json!("1754078962000"),
+            json!("1.754078962e12"),
+        ] {
+            assert_eq!(moment(&form), expected, "{form}");
+        }
+        for none in [json!(null), json!(0), json!(-5), json!("soon"), json!(""), json!("NaN"), json!("inf"), json!([1])]
+        {
+            assert_eq!(moment(&none), None, "{none}");
+        }
+        // The last second that is one, and the first millisecond.
+        assert_eq!(moment(&json!(100_000_000_000_u64)), Some(Timestamp::from_unix_seconds(100_000_000_000)));
+        assert_eq!(moment(&json!(100_000_000_001_u64)), Some(Timestamp::from_unix_millis(100_000_000_001)));
+        assert!(moment(&json!(1e300)).is_some());
+    }
+}

@@ -1,0 +1,121 @@
+//! What signs in.
+
+use std::fmt;
+
+use crate::credentials::{Secret, masked};
+
+/// What signs in without a person at hand. Can be used again and again.
+#[derive(Clone)]
+pub struct Login(Kind);
+
+#[derive(Clone)]
+pub(super) enum Kind {
+    Password { email: Box<str>, password: Secret },
+    Client { client_id: Box<str>, client_secret: Secret },
+}
+
+/// What a login lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLogin {
+    /// The e-mail address is empty. Ask for it.
+    #[error("the login has no e-mail address")]
+    NoEmail,
+    /// The password is empty. Ask for it.
+    #[error("the login has no password")]
+    NoPassword,
+    /// The client's id is empty. The service's console shows it.
+    #[error("the login has no client id")]
+    NoClientId,
+    /// The client's secret is empty. The service's console shows it once.
+    #[error("the login has no client secret")]
+    NoClientSecret,
+}
+
+impl Login {
+    /// A person's e-mail address and password. The service also wants to know by which program: see
+    /// [`Builder::client_id`](super::Builder::client_id).
+    ///
+    /// The e-mail address loses blanks at its ends, which get there by copying; the password is taken as it is.
+    pub fn password(email: &str, password: impl Into<Secret>) -> Result<Self, InvalidLogin> {
+        let (email, password) = (email.trim(), password.into());
+        if email.is_empty() {
+            return Err(InvalidLogin::NoEmail);
+        }
+        if password.expose().is_empty() {
+            return Err(InvalidLogin::NoPassword);
+        }
+        Ok(Self(Kind::Password { email: email.into(), password }))
+    }
+
+    /// A program's own id and secret: client credentials.
+    pub fn client(client_id: &str, client_secret: impl Into<Secret>) -> Result<Self, InvalidLogin> {
+        let (client_id, client_secret) = (client_id.trim(), client_secret.into());
+        if client_id.is_empty() {
+            return Err(InvalidLogin::NoClientId);
+        }
+        if client_secret.expose().is_empty() {
+            return Err(InvalidLogin::NoClientSecret);
+        }
+        Ok(Self(Kind::Client { client_id: client_id.into(), client_secret }))
+    }
+
+    /// The e-mail address, or the client's id: what the session's account is called.
+    pub fn name(&self) -> &str {
+        match &self.0 {
+            Kind::Password { email, .. } => email,
+            Kind::Client { client_id, .. } => client_id,
+        }
+    }
+
+    /// The password, or the client's secret.
+    pub fn secret(&self) -> &Secret {
+        match &self.0 {
+            Kind::Password { password, .. } => password,
+            Kind::Client { client_secret, .. } => client_secret,
+        }
+    }
+
+    pub(super) fn kind(&self) -> &Kind {
+        &self.0
+    }
+}
+
+/// Whose, masked, and nothing else.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut login = f.debug_struct("Login");
+        match &self.0 {
+            Kind::Password { email, .. } => login.field("email", &masked(email)),
+            Kind::Client { client_id, .. } => login.field("client_id", &masked(client_id)),
+        };
+        login.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_and_secrets_are_not() {
+        let login = Login::password(" grower@example.com\n", " pass word ").unwrap();
+        assert_eq!((login.name(), login.secret().expose()), ("grower@example.com", " pass word "));
+        let login = Login::client(" abc ", " s ").unwrap();
+        assert_eq!((login.name(), login.secret().expose()), ("abc", " s "));
+    }
+
+    #[test]
+    fn a_login_needs_both_halves() {
+        assert_eq!(Login::password(" ", "x").unwrap_err(), InvalidLogin::NoEmail);
+        assert_eq!(Login::password("a@b.example", "").unwrap_err(), InvalidLogin::NoPassword);
+        assert_eq!(Login::client("", "x").unwrap_err(), InvalidLogin::NoClientId);
+        assert_eq!(Login::client("abc", "").unwrap_err(), InvalidLogin::NoClientSecret);
+    }
+
+    #[test]
+    fn a_login_hides_in_debug() {
+        let login = Login::password("grower@example.com", "hunter2").unwrap();
+        assert_eq!(format!("{login:?}"), "Login { email: g***@example.com, .. }");
+        assert_eq!(format!("{:?}", Login::client("abcdef", "hunter2").unwrap()), "Login { client_id: a***, .. }");
+    }
+}

@@ -1,0 +1,86 @@
+//! A session from an access token that somebody already has: an API key, a token from another program.
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::Deserialize;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::answer::moment;
+use super::{BegunBy, MARGIN};
+use crate::credentials::{AccessToken, Grant, InvalidToken, Now, Term};
+use crate::wire::{self, Object};
+
+/// What [`accept`](crate::Session::accept) takes to begin a session with a bare access token.
+///
+/// Where the token is a JWT with an `exp`, it ends there; its signature is the service's to check. Otherwise its
+/// end is unknown: it is used until the service's API refuses it. Nothing renews such a session: then a sign-in is
+/// required, by a login that the session has or by somebody.
+///
+/// ```
+/// # use perennial_core::providers::mosaia::bare_token;
+/// # use perennial_core::Now;
+/// # let now = Now::default();
+/// let grant = bare_token("an-api-key", now)?;
+/// assert!(grant.access.is_some_and(|access| access.term().deadline().is_none()));
+/// # Ok::<(), perennial_core::credentials::InvalidToken>(())
+/// ```
+pub fn bare_token(token: &str, now: Now) -> Result<Grant, InvalidToken> {
+    let term = match expiry(token) {
+        Some(end) => Term::lasting(now, std::time::Duration::try_from(end.since(now.wall)).unwrap_or_default()),
+        None => Term::unknown(now),
+    };
+    Ok(Grant {
+        access: Some(AccessToken::new("Bearer", token, term.with_margin(MARGIN))?),
+        begun_by: Some(BegunBy::Token.name()),
+        ..Grant::default()
+    })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Claims {
+    exp: Value,
+}
+
+/// The `exp` of a JWT (RFC 7519 §4.1.4).
+fn expiry(token: &str) -> Option<crate::credentials::Timestamp> {
+    let mut parts = token.split('.');
+    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return None;
+    };
+    let claims = Zeroizing::new(Base64UrlUnpadded::decode_vec(claims).ok()?);
+    let Object(claims) = wire::parse_json::<Object<Claims>>(&claims).ok()?;
+    moment(&claims?.exp)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::credentials::Timestamp;
+
+    fn jwt(claims: &str) -> String {
+        format!("e30.{}.c2ln", Base64UrlUnpadded::encode_string(claims.as_bytes()))
+    }
+
+    fn lifetime(token: &str) -> Option<Duration> {
+        let now = Now::new(Timestamp::from_unix_seconds(1_000_000_000), Duration::ZERO);
+        bare_token(token, now).unwrap().access.unwrap().term().lifetime()
+    }
+
+    #[test]
+    fn a_jwt_ends_when_it_says() {
+        assert_eq!(lifetime(&jwt(r#"{"exp":1000000600}"#)), Some(Duration::from_secs(600)));
+        assert_eq!(lifetime(&jwt(r#"{"exp":1000000600000}"#)), Some(Duration::from_secs(600)));
+        assert_eq!(lifetime(&jwt(r#"{"exp":999999999}"#)), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn the_end_of_anything_else_is_unknown() {
+        for token in ["key", "a.b.c", "a..b", "a.b.c.d", &jwt("{}"), &jwt("[]"), &jwt(r#"{"exp":"soon"}"#)] {
+            assert_eq!(lifetime(token), None, "{token}");
+        }
+        assert!(bare_token("", Now::default()).is_err() && bare_token("a\nb", Now::default()).is_err());
+    }
+}
