@@ -1,13 +1,17 @@
-//! Tasks that ask for credentials all the time.
+//! What every story needs: tasks that ask for credentials all the time, and eyes on the service.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use perennial_core::{Need, Provider};
+use perennial_emulator::Emulator;
 use perennial_hyper::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const CALLERS: u64 = 20;
 
@@ -49,4 +53,15 @@ async fn call_on<P: Provider>(session: Handle<P>, counts: Arc<Counts>) {
         }
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Waits until a request has met the outage.
+pub(crate) async fn wait_for_failure(service: &Emulator) -> Outcome {
+    for _ in 0..1000 {
+        if service.requests().iter().any(|request| request.fault.is_some()) {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Err("no renewal came".into())
 }

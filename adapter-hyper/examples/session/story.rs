@@ -12,9 +12,8 @@ use perennial_hyper::{Client, Handle, HttpTransport, Setup, Transport};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::callers::Callers;
+use crate::callers::{Callers, Outcome, wait_for_failure};
 use crate::screen::Screen;
-use crate::tour::{Outcome, wait_for_failure};
 
 const STORM: usize = 100;
 

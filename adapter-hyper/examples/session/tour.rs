@@ -1,6 +1,5 @@
 //! A short story, the same for every service, against an emulator started here. Navien's is longer.
 
-use std::error::Error;
 use std::time::Duration;
 
 use perennial_core::oauth::{Profile, Separator, Wanted};
@@ -14,11 +13,9 @@ use perennial_hyper::{Client, Handle, HttpTransport, Setup, Transport};
 use tokio::time::{sleep, timeout};
 
 use crate::args::{Args, Service};
-use crate::callers::Callers;
+use crate::callers::{Callers, Outcome, wait_for_failure};
 use crate::screen::Screen;
 use crate::{person, story};
-
-pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const LIFETIME: Duration = Duration::from_secs(8);
 
@@ -125,15 +122,4 @@ async fn chapters<P: Provider>(screen: &Screen, service: &Emulator, session: &Ha
         Ok(_) => return Err("credentials after a sign-out".into()),
     }
     Ok(())
-}
-
-/// Waits until a request has met the outage.
-pub(crate) async fn wait_for_failure(service: &Emulator) -> Outcome {
-    for _ in 0..1000 {
-        if service.requests().iter().any(|request| request.fault.is_some()) {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    Err("no renewal came".into())
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tracing::{Instrument, Span, debug, debug_span, info, warn};
+use tracing::{Instrument, debug, debug_span, info, warn};
 
 use super::BoxFuture;
 use super::shared::Shared;
-use crate::error::TransportError;
+use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Provider, Request, RequestId, Response};
 use crate::session::{Event, Input, Output, Wake};
 
@@ -20,7 +20,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// The driver's hold on its session. However the driver ends (closed, panicked, dropped with its runtime), the
 /// request in flight is given up and the next caller finds the seat free.
-pub(super) struct Seat<P: Provider> {
+struct Seat<P: Provider> {
     shared: Arc<Shared<P>>,
     flight: Option<Flight>,
 }
@@ -30,8 +30,20 @@ struct Flight {
     answer: BoxFuture<Result<Response, TransportError>>,
 }
 
+impl<P: Provider> Shared<P> {
+    /// Starts the driver if none is running.
+    pub(super) fn ensure_driver(self: &Arc<Self>) -> Result<(), Error> {
+        if !self.take_seat()? {
+            return Ok(());
+        }
+        let task: BoxFuture<()> = Box::pin(drive(Seat::take(Arc::clone(self))));
+        // Where it cannot be started it is dropped, and so leaves its seat.
+        self.host.spawn(task).map_err(|_| SessionError::Closed.into())
+    }
+}
+
 impl<P: Provider> Seat<P> {
-    pub(super) fn take(shared: Arc<Shared<P>>) -> Self {
+    fn take(shared: Arc<Shared<P>>) -> Self {
         Self { shared, flight: None }
     }
 }
@@ -52,7 +64,7 @@ enum Turn {
     Look,
 }
 
-pub(super) async fn drive<P: Provider>(mut seat: Seat<P>) {
+async fn drive<P: Provider>(mut seat: Seat<P>) {
     loop {
         let moves = seat.shared.clock.moves();
         let wake = seat.drain();
@@ -137,9 +149,4 @@ impl<P: Provider> Seat<P> {
         }
         Poll::Pending
     }
-}
-
-/// The span of a caller that has to wait.
-pub(super) fn wait_span(provider: &'static str, need: crate::Need) -> Span {
-    debug_span!("wait", provider, need = %need)
 }

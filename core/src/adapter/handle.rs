@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use tracing::Instrument;
+use tracing::{Instrument, debug_span};
 
-use super::driver::wait_span;
 use super::shared::Shared;
 use super::view::{Current, View};
 use crate::credentials::{Account, Credentials, Generation, Grant, Need, Saved, Term};
@@ -215,7 +214,8 @@ impl<P: Provider> Handle<P> {
             None if view.told(need) != before => Some(Err(view.error(need))),
             None => None,
         };
-        shared.until(look).instrument(wait_span(shared.provider.name(), need)).await??;
+        let span = debug_span!("wait", provider = shared.provider.name(), need = %need);
+        shared.until(look).instrument(span).await??;
         Current::new(shared.view.load()).ok_or_else(|| SessionError::Closed.into())
     }
 }

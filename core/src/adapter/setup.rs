@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::Handle;
-use super::shared::Shared;
+use super::shared::{Listener, Shared};
 use super::{Clock, Host, SystemClock};
 use crate::error::Error;
 use crate::exchange::{FromEnv, InvalidEnv, Provider};
 use crate::session::{Event, Policy, Session};
-
-pub(super) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// What a session is made of: a provider, and what the defaults do not fit.
 #[must_use]

@@ -6,15 +6,16 @@ use std::task::Poll;
 
 use arc_swap::ArcSwap;
 
-use super::driver;
-use super::setup::Listener;
 use super::view::View;
 use super::wait::{Bell, Waiters, lock};
-use super::{BoxFuture, Clock, Host};
+use super::{Clock, Host};
 use crate::credentials::Now;
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
-use crate::session::Session;
+use crate::session::{Event, Session};
+
+/// Is told all that happens.
+pub(super) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
 pub(super) struct Shared<P: Provider> {
     /// For calls that need no lock.
@@ -107,20 +108,13 @@ impl<P: Provider> Shared<P> {
         .await
     }
 
-    /// Starts the driver if none is running.
-    pub(super) fn ensure_driver(self: &Arc<Self>) -> Result<(), Error> {
-        {
-            let mut guarded = lock(&self.guarded);
-            if guarded.closed {
-                return Err(SessionError::Closed.into());
-            }
-            if std::mem::replace(&mut guarded.driven, true) {
-                return Ok(());
-            }
+    /// Takes the driver's seat, if it is free. Whoever gets it has to fill it.
+    pub(super) fn take_seat(&self) -> Result<bool, Error> {
+        let mut guarded = lock(&self.guarded);
+        if guarded.closed {
+            return Err(SessionError::Closed.into());
         }
-        let task: BoxFuture<()> = Box::pin(driver::drive(driver::Seat::take(Arc::clone(self))));
-        // Where it cannot be started it is dropped, and so leaves its seat.
-        self.host.spawn(task).map_err(|_| SessionError::Closed.into())
+        Ok(!std::mem::replace(&mut guarded.driven, true))
     }
 
     /// The driver left, or never came to run.
