@@ -66,10 +66,5 @@ fn a_request_is_sent_as_it_should_be() {
 
 #[test]
 fn roots_that_are_none_are_refused() {
-    assert!(
-        HttpTransport::builder()
-            .root_certificate_der("no certificate")
-            .build()
-            .is_err()
-    );
+    assert!(HttpTransport::builder().root_certificate_der("no certificate").build().is_err());
 }

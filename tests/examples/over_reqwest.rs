@@ -20,7 +20,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let login = Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD)?;
 
     // No redirects: a password would follow them. No idle connections: only a fresh one can prove `NotSent`.
-    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(0).build()?;
+    let http =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(0).build()?;
     let setup = Setup::new(Navien::new(&service.navien_url())?).login(login).on_event(|event| println!("{event}"));
     let session = Client::over(Reqwest(http)).connect(setup).await?;
 

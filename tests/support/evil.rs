@@ -132,13 +132,7 @@ impl Peer {
                 seen
             })
         });
-        Self {
-            address,
-            scheme,
-            over,
-            thread,
-            _queue: queue,
-        }
+        Self { address, scheme, over, thread, _queue: queue }
     }
 
     /// The peer's address as a URL.
@@ -280,10 +274,7 @@ fn act_on(
         }
         Act::Redirect => {
             let to = elsewhere.unwrap_or_default();
-            write!(
-                peer,
-                "HTTP/1.1 307 Temporary Redirect\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"
-            )?;
+            write!(peer, "HTTP/1.1 307 Temporary Redirect\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")?;
         }
     }
     peer.flush()
@@ -298,13 +289,8 @@ fn read_request(peer: &mut impl Read, seen: &mut Seen) -> io::Result<()> {
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head).into_owned();
-    let length = head.lines().find_map(|line| {
-        line.to_ascii_lowercase()
-            .strip_prefix("content-length:")?
-            .trim()
-            .parse()
-            .ok()
-    });
+    let length =
+        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
     io::copy(&mut peer.take(length.unwrap_or(0)), &mut io::sink())?;
     seen.requests += 1;
     seen.heads.push(head);
@@ -330,10 +316,7 @@ impl Authority {
             params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
             rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap()
         };
-        Self {
-            trusted: issuer(),
-            unknown: issuer(),
-        }
+        Self { trusted: issuer(), unknown: issuer() }
     }
 
     /// The certificate that clients are to trust, in DER.

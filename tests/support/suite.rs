@@ -40,11 +40,7 @@ fn table() -> Vec<Case> {
         answer("answers in chunks", CHUNKED, ok()),
         answer("answers until it closes", UNSIZED, ok()),
         answer("answers in HTTP/1.0", b"HTTP/1.0 200 OK\r\n\r\nhello", ok()),
-        answer(
-            "answers with nothing",
-            b"HTTP/1.1 204 No Content\r\n\r\n",
-            Outcome::Answer(204, ""),
-        ),
+        answer("answers with nothing", b"HTTP/1.1 204 No Content\r\n\r\n", Outcome::Answer(204, "")),
         answer(
             "answers with an error",
             b"HTTP/1.1 500 Oh\r\nContent-Length: 5\r\n\r\nhello",
@@ -67,55 +63,27 @@ fn table() -> Vec<Case> {
         ),
         far("answers and closes its half", Answer(SayAndShut(UNSIZED)), ok()),
         far("answers over TLS", Tls(Good, SayAndShut(SIZED)), ok()),
-        far(
-            "answers and keeps the connection open",
-            Answer(SayAndStall(SIZED)),
-            ok(),
-        ),
+        far("answers and keeps the connection open", Answer(SayAndStall(SIZED)), ok()),
         // Nothing of the request was sent.
         far("refuses", Refuse, Outcome::NotSent),
         far("closes in the TLS handshake", CloseInHandshake, Outcome::NotSent),
         far("speaks no TLS", Tls(Good, Redirect), Outcome::NotSent),
-        far(
-            "shows an untrusted certificate",
-            Tls(Untrusted, Say(SIZED)),
-            Outcome::NotSent,
-        ),
-        far(
-            "shows another's certificate",
-            Tls(OtherName, Say(SIZED)),
-            Outcome::NotSent,
-        ),
+        far("shows an untrusted certificate", Tls(Untrusted, Say(SIZED)), Outcome::NotSent),
+        far("shows another's certificate", Tls(OtherName, Say(SIZED)), Outcome::NotSent),
         // Something may have been.
         answer("closes without an answer", b"", Outcome::MaybeSent),
         far("resets after the request", Answer(SayAndReset(b"")), Outcome::MaybeSent),
-        far(
-            "closes its half without an answer",
-            Answer(SayAndShut(b"")),
-            Outcome::MaybeSent,
-        ),
+        far("closes its half without an answer", Answer(SayAndShut(b"")), Outcome::MaybeSent),
         far("closes TLS without an answer", Tls(Good, Say(b"")), Outcome::MaybeSent),
         answer("tears the head", b"HTTP/1.1 200 OK\r\nContent-Le", Outcome::MaybeSent),
-        answer(
-            "tears the body",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello",
-            Outcome::MaybeSent,
-        ),
+        answer("tears the body", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello", Outcome::MaybeSent),
         far(
             "resets within a body with a length",
             Answer(SayAndReset(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello")),
             Outcome::MaybeSent,
         ),
-        far(
-            "resets within a body without a length",
-            Answer(SayAndReset(UNSIZED)),
-            Outcome::MaybeSent,
-        ),
-        far(
-            "cuts TLS within a body without a length",
-            Tls(Good, Say(UNSIZED)),
-            Outcome::MaybeSent,
-        ),
+        far("resets within a body without a length", Answer(SayAndReset(UNSIZED)), Outcome::MaybeSent),
+        far("cuts TLS within a body without a length", Tls(Good, Say(UNSIZED)), Outcome::MaybeSent),
         answer(
             "tears a chunk",
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhello",
@@ -136,11 +104,7 @@ fn table() -> Vec<Case> {
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfive\r\nhello\r\n0\r\n\r\n",
             Outcome::MaybeSent,
         ),
-        answer(
-            "counts in words",
-            b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello",
-            Outcome::MaybeSent,
-        ),
+        answer("counts in words", b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello", Outcome::MaybeSent),
         answer(
             "counts twice",
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 4\r\n\r\nhello",
@@ -152,38 +116,22 @@ fn table() -> Vec<Case> {
             Outcome::MaybeSent,
         ),
         answer("speaks SMTP", b"220 mail.example ESMTP\r\n", Outcome::MaybeSent),
-        answer(
-            "speaks noise",
-            b"\x00\xff\x16\x03\x01\x00\r\n\r\n\x80",
-            Outcome::MaybeSent,
-        ),
+        answer("speaks noise", b"\x00\xff\x16\x03\x01\x00\r\n\r\n\x80", Outcome::MaybeSent),
         far(
             "extends a chunk for ever",
             Answer(Flood(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;", A)),
             Outcome::MaybeSent,
         ),
-        far(
-            "sends one header for ever",
-            Answer(Flood(b"HTTP/1.1 200 OK\r\nX: ", A)),
-            Outcome::MaybeSent,
-        ),
+        far("sends one header for ever", Answer(Flood(b"HTTP/1.1 200 OK\r\nX: ", A)), Outcome::MaybeSent),
         far(
             "sends headers for ever",
             Answer(Flood(b"HTTP/1.1 200 OK\r\n", b"X-Header: value\r\n")),
             Outcome::MaybeSent,
         ),
         far("hints for ever", Answer(Flood(b"", HINT)), Outcome::MaybeSent),
-        far(
-            "says continue for ever",
-            Answer(Flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n")),
-            Outcome::MaybeSent,
-        ),
+        far("says continue for ever", Answer(Flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n")), Outcome::MaybeSent),
         // More than its length, and a second answer: only what belongs to the answer is read.
-        answer(
-            "says more than it announced",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello, world",
-            ok(),
-        ),
+        answer("says more than it announced", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello, world", ok()),
         answer(
             "answers twice",
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n",
@@ -200,32 +148,17 @@ fn table() -> Vec<Case> {
             b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
             Outcome::MaybeSent,
         ),
-        answer(
-            "announces too much",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n",
-            Outcome::TooLarge,
-        ),
+        answer("announces too much", b"HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n", Outcome::TooLarge),
         answer(
             "announces the whole world",
             b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999999\r\n\r\n",
             Outcome::TooLarge,
         ),
-        far(
-            "sends a body for ever",
-            Answer(Flood(b"HTTP/1.1 200 OK\r\n\r\n", A)),
-            Outcome::TooLarge,
-        ),
-        far(
-            "sends a body for ever over TLS",
-            Tls(Good, Flood(b"HTTP/1.1 200 OK\r\n\r\n", A)),
-            Outcome::TooLarge,
-        ),
+        far("sends a body for ever", Answer(Flood(b"HTTP/1.1 200 OK\r\n\r\n", A)), Outcome::TooLarge),
+        far("sends a body for ever over TLS", Tls(Good, Flood(b"HTTP/1.1 200 OK\r\n\r\n", A)), Outcome::TooLarge),
         far(
             "sends chunks for ever",
-            Answer(Flood(
-                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-                b"8\r\naaaaaaaa\r\n",
-            )),
+            Answer(Flood(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"8\r\naaaaaaaa\r\n")),
             Outcome::TooLarge,
         ),
         // The deadline is a total one.
@@ -234,19 +167,10 @@ fn table() -> Vec<Case> {
         near("stalls in the TLS handshake", Stall),
         near("stalls after the TLS handshake", Tls(Good, SayAndStall(b""))),
         near("stalls within the head", Answer(SayAndStall(b"HTTP/1.1 200 OK\r\n"))),
-        near(
-            "stalls within the body",
-            Answer(SayAndStall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")),
-        ),
+        near("stalls within the body", Answer(SayAndStall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"))),
         near("drips a head", Answer(Drip(b"HTTP/1.1 200 OK\r\nX: ", A))),
-        near(
-            "drips a body",
-            Answer(Drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", A)),
-        ),
-        near(
-            "drips a body over TLS",
-            Tls(Good, Drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", A)),
-        ),
+        near("drips a body", Answer(Drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", A))),
+        near("drips a body over TLS", Tls(Good, Drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", A))),
         near("hints slowly for ever", Answer(Drip(b"", HINT))),
     ]
 }
@@ -269,10 +193,7 @@ pub(crate) fn run_table(authority: &Authority, send: impl Fn(Request) -> Result<
 
         let got = Outcome::of(&result);
         if got != expected {
-            wrong.push(format!(
-                "{name}: expected {expected:?}, got {got:?} ({})",
-                told(&result)
-            ));
+            wrong.push(format!("{name}: expected {expected:?}, got {got:?} ({})", told(&result)));
         }
         if timeout == SHORT && took > SHORT + Duration::from_secs(2) {
             wrong.push(format!("{name}: took {took:?}"));
@@ -345,10 +266,9 @@ pub(crate) fn no_connection_is_used_twice(
     send: impl Fn(Request) -> Result<Response, TransportError>,
 ) {
     let keeps_open = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello";
-    for script in [
-        Script::Answer(Act::SayAndStall(keeps_open)),
-        Script::Tls(Certificate::Good, Act::SayAndStall(keeps_open)),
-    ] {
+    for script in
+        [Script::Answer(Act::SayAndStall(keeps_open)), Script::Tls(Certificate::Good, Act::SayAndStall(keeps_open))]
+    {
         let peer = Peer::start(authority, script, None);
         for _ in 0..3 {
             send(peer.request(LONG)).unwrap();

@@ -77,11 +77,7 @@ impl Mqtt {
     /// A broker that this crate knows. A test passes it through [`Mqtt::new`].
     #[allow(dead_code, reason = "used by providers, each of which is a feature")]
     pub(crate) const fn from_static(endpoint: &'static str, region: &'static str) -> Self {
-        Self {
-            endpoint: Cow::Borrowed(endpoint),
-            region: Cow::Borrowed(region),
-            validity: VALIDITY,
-        }
+        Self { endpoint: Cow::Borrowed(endpoint), region: Cow::Borrowed(region), validity: VALIDITY }
     }
 
     /// With another time during which an address opens connections: whole seconds, at least one, at most a week.
@@ -188,13 +184,7 @@ mod tests {
     const HOST: &str = "abc123-ats.iot.eu-west-1.amazonaws.com";
 
     fn credentials(session_token: &str) -> AwsCredentials {
-        AwsCredentials::new(
-            "AKIDEXAMPLE",
-            "wJalr/K7+x",
-            session_token,
-            Term::unknown(Now::default()),
-        )
-        .unwrap()
+        AwsCredentials::new("AKIDEXAMPLE", "wJalr/K7+x", session_token, Term::unknown(Now::default())).unwrap()
     }
 
     #[test]
@@ -215,20 +205,14 @@ mod tests {
 
     #[test]
     fn the_case_of_the_host_does_not_matter() {
-        assert_eq!(
-            Mqtt::new(&HOST.to_uppercase(), "eu-west-1"),
-            Mqtt::new(HOST, "eu-west-1")
-        );
+        assert_eq!(Mqtt::new(&HOST.to_uppercase(), "eu-west-1"), Mqtt::new(HOST, "eu-west-1"));
     }
 
     #[test]
     fn the_session_token_is_appended_and_not_signed() {
         let broker = Mqtt::new(HOST, "eu-west-1").unwrap();
         let now = Timestamp::from_unix_seconds(1_440_938_160);
-        let (one, other) = (
-            broker.presign(&credentials("a+/="), now),
-            broker.presign(&credentials("b"), now),
-        );
+        let (one, other) = (broker.presign(&credentials("a+/="), now), broker.presign(&credentials("b"), now));
         let (signed, token) = one.expose().split_once("&X-Amz-Security-Token=").unwrap();
         assert_eq!(token, "a%2B%2F%3D");
         assert!(other.expose().starts_with(signed));

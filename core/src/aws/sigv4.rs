@@ -23,11 +23,7 @@ pub(super) struct Signer<'a> {
 impl<'a> Signer<'a> {
     /// `now` must lie in the years 0 to 9999: the form has four digits for them.
     pub(super) fn new(now: Timestamp, region: &'a str, service: &'a str) -> Self {
-        Self {
-            timestamp: timestamp(now),
-            region,
-            service,
-        }
+        Self { timestamp: timestamp(now), region, service }
     }
 
     /// The moment as AWS writes it.
@@ -68,9 +64,7 @@ impl<'a> Signer<'a> {
         let mut seed = Zeroizing::new(Vec::with_capacity(4 + secret.len()));
         seed.extend_from_slice(b"AWS4");
         seed.extend_from_slice(secret.as_bytes());
-        [self.region, self.service, TERMINATOR]
-            .iter()
-            .fold(hmac(&seed, self.date()), |key, part| hmac(&key[..], part))
+        [self.region, self.service, TERMINATOR].iter().fold(hmac(&seed, self.date()), |key, part| hmac(&key[..], part))
     }
 }
 

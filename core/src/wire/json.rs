@@ -104,7 +104,9 @@ mod tests {
         for hour in ["3600", "\"3600\"", "3600.0", "\" 3600 \"", "\"3.6e3\""] {
             assert_eq!(read(hour), Some(Duration::from_secs(3600)), "{hour}");
         }
-        for unknown in ["0", "-1", "null", "\"\"", "\"soon\"", "\"NaN\"", "0.0", "-1e300", "1e-300", "-9223372036854775808"] {
+        for unknown in
+            ["0", "-1", "null", "\"\"", "\"soon\"", "\"NaN\"", "0.0", "-1e300", "1e-300", "-9223372036854775808"]
+        {
             assert_eq!(read(unknown), None, "{unknown}");
         }
         for long in ["1e18", "1e300", "\"inf\"", "18446744073709551615", "\"1e400\""] {

@@ -34,17 +34,11 @@ impl Clock {
         let skew = self.skew_seconds.load(Ordering::Relaxed);
         let size = Duration::from_secs(skew.unsigned_abs());
         let true_time = self.started_wall.checked_add(self.age()).unwrap_or(self.started_wall);
-        let skewed = if skew < 0 {
-            true_time.checked_sub(size)
-        } else {
-            true_time.checked_add(size)
-        };
+        let skewed = if skew < 0 { true_time.checked_sub(size) } else { true_time.checked_add(size) };
         // An HTTP date has four digits for the year and begins in 1970.
         let earliest = UNIX_EPOCH;
         let latest = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
-        skewed
-            .unwrap_or(if skew < 0 { earliest } else { latest })
-            .clamp(earliest, latest)
+        skewed.unwrap_or(if skew < 0 { earliest } else { latest }).clamp(earliest, latest)
     }
 
     /// Seconds since 1970 by the server's wall clock.

@@ -5,6 +5,7 @@
 use crate::clock::Clock;
 use crate::faults::{Endpoint, Fault, Script};
 use crate::message::{Answer, Request};
+use crate::mosaia::MosaiaHandle;
 use crate::navien::NavienHandle;
 use crate::recording::{Recorded, Recording};
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ pub(crate) struct Control {
     pub(crate) script: Arc<Script>,
     pub(crate) recording: Arc<Recording>,
     pub(crate) trapped: Arc<Recording>,
+    pub(crate) mosaia: MosaiaHandle,
     pub(crate) navien: NavienHandle,
 }
 
@@ -29,10 +31,7 @@ impl Control {
         };
         Some(match result {
             Some(value) => Answer::json(200, &value),
-            None => Answer::json(
-                400,
-                &json!({"error": format!("{} {name}: not understood", request.method)}),
-            ),
+            None => Answer::json(400, &json!({"error": format!("{} {name}: not understood", request.method)})),
         })
     }
 
@@ -52,6 +51,7 @@ impl Control {
                 "refused_calls": navien.refused_calls(),
                 "reuse_detected": navien.reuse_detected(),
             })),
+            "mosaia_counters" => Some(self.mosaia.tell_counters()),
             _ => None,
         }
     }
@@ -79,7 +79,7 @@ impl Control {
                 self.script.once(endpoint, fault);
             }
             "clear_faults" => self.script.clear(),
-            _ => return None,
+            _ => self.mosaia.act(name.strip_prefix("mosaia_")?, body)?,
         }
         Some(json!({"ok": true}))
     }

@@ -36,8 +36,7 @@ impl Delivery<'_> {
                 After::Drop
             }
             Fault::NotHttp => {
-                self.wire
-                    .send(b"SSH-2.0-OpenSSH_9.2\r\n\x00\x01\x02\xfe\xff this is no HTTP\r\n\r\n")?;
+                self.wire.send(b"SSH-2.0-OpenSSH_9.2\r\n\x00\x01\x02\xfe\xff this is no HTTP\r\n\r\n")?;
                 After::Finish
             }
             _ => After::Drop,
@@ -128,8 +127,7 @@ impl Delivery<'_> {
     }
 
     fn endless_head(&mut self) -> io::Result<()> {
-        self.wire
-            .send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")?;
+        self.wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")?;
         let line = format!("X-Filler: {}\r\n", "a".repeat(1000)).repeat(16);
         for _ in 0..ENDLESS_HEAD_LIMIT / line.len() {
             self.wire.send(line.as_bytes())?;

@@ -1,14 +1,19 @@
 //! The front: starts everything, holds it, and lets the test turn the knobs.
 
+use crate::auth0::{Addresses, Auth0, Auth0Handle, Auth0Settings, AuthHost, WebHost};
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::faults::{Endpoint, Fault, Script};
+use crate::mosaia::{self, Mosaia, MosaiaHandle, MosaiaSettings};
+use crate::mqtt::{Bridge, MqttHandle};
 use crate::navien::{self, Navien, NavienHandle, NavienSettings};
 use crate::recording::{Recorded, Recording};
 use crate::server::Server;
+use crate::settrade::{Settrade, SettradeHandle, SettradeSettings};
 use crate::site::{Site, Trap};
 use crate::tls::Identity;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -20,7 +25,11 @@ pub struct Builder {
     https: bool,
     control: bool,
     port: u16,
+    mqtt_broker: Option<SocketAddr>,
+    auth0: Auth0Settings,
+    mosaia: MosaiaSettings,
     navien: NavienSettings,
+    settrade: SettradeSettings,
 }
 
 impl Builder {
@@ -43,6 +52,8 @@ impl Builder {
     /// | `POST clear_faults` | `{}` | all goes well again |
     /// | `GET requests`, `trap_requests` | | the recordings |
     /// | `GET counters` | | sign-ins, refreshes, … |
+    /// | `POST mosaia_lock`, `mosaia_unlock`, `mosaia_revoke_access`, … | `{"owner"}` | Mosaia, as its handle does |
+    /// | `POST mosaia_settings`, `GET mosaia_counters` | | the same for Mosaia |
     ///
     /// Settings: `{"access_lifetime": N, "aws_lifetime": N or null, "endpoint_set": "old" or "new"}`.
     ///
@@ -59,9 +70,34 @@ impl Builder {
         self
     }
 
+    /// The MQTT broker behind the WebSockets at `/mqtt` (Navien) and `/api/dispatcher/v3/…/mqtt` (Settrade): plain
+    /// MQTT over TCP, a [`Mosquitto`](crate::Mosquitto) for one. Without it nobody is let in.
+    pub fn mqtt_broker(mut self, address: SocketAddr) -> Self {
+        self.mqtt_broker = Some(address);
+        self
+    }
+
+    /// How the site with Auth0's sign-in pages is to behave.
+    pub fn auth0(mut self, settings: Auth0Settings) -> Self {
+        self.auth0 = settings;
+        self
+    }
+
+    /// How Mosaia is to behave.
+    pub fn mosaia(mut self, settings: MosaiaSettings) -> Self {
+        self.mosaia = settings;
+        self
+    }
+
     /// How Navien is to behave.
     pub fn navien(mut self, settings: NavienSettings) -> Self {
         self.navien = settings;
+        self
+    }
+
+    /// How Settrade is to behave.
+    pub fn settrade(mut self, settings: SettradeSettings) -> Self {
+        self.settrade = settings;
         self
     }
 
@@ -76,43 +112,74 @@ impl Builder {
         let recording = Arc::new(Recording::default());
         let trapped = Arc::new(Recording::default());
         let connections = Arc::new(AtomicUsize::new(0));
+        let auth0 = Arc::new(Auth0::new(self.auth0, clock.clone()));
+        let mosaia = Arc::new(Mosaia::new(self.mosaia, clock.clone()));
         let navien = Arc::new(Navien::new(self.navien, clock.clone()));
+        let settrade = Arc::new(Settrade::new(self.settrade, clock.clone()));
 
-        let trap = Trap {
-            recording: trapped.clone(),
-            clock: clock.clone(),
-        };
+        let mqtt = Arc::new(Bridge::new(self.mqtt_broker));
+
+        let trap = Trap { recording: trapped.clone(), clock: clock.clone() };
         let trap = Server::start(0, None, Arc::new(trap), Arc::default())?;
         let control = self.control.then(|| Control {
             clock: clock.clone(),
             script: script.clone(),
             recording: recording.clone(),
             trapped: trapped.clone(),
+            mosaia: MosaiaHandle::new(mosaia.clone()),
             navien: NavienHandle::new(navien.clone()),
         });
         let site = Arc::new(Site {
-            services: vec![navien.clone()],
+            services: vec![Arc::new(WebHost(auth0.clone())), mosaia.clone(), navien.clone(), settrade.clone()],
             script: script.clone(),
             recording: recording.clone(),
             clock: clock.clone(),
             trap_url: format!("http://127.0.0.1:{}", trap.port()),
             control,
+            mqtt: mqtt.clone(),
         });
+        // The sign-in pages are on a host of their own.
+        let pages = Arc::new(Site {
+            services: vec![Arc::new(AuthHost(auth0.clone()))],
+            script: script.clone(),
+            recording: recording.clone(),
+            clock: clock.clone(),
+            trap_url: site.trap_url.clone(),
+            control: None,
+            mqtt: Arc::default(),
+        });
+        let mut auth_pages = vec![Server::start(0, None, pages.clone(), connections.clone())?];
         let http = Server::start(self.port, None, site.clone(), connections.clone())?;
         let https = if self.https {
             let identity = Identity::make()?;
             let server = Server::start(0, Some(identity.config.clone()), site, connections.clone())?;
+            auth_pages.push(Server::start(0, Some(identity.config.clone()), pages, connections.clone())?);
             Some((server, identity))
         } else {
             None
         };
+        let addresses = |scheme: &str, web: &Server, auth: &Server| Addresses {
+            web: format!("{scheme}://127.0.0.1:{}", web.port()),
+            auth: format!("{scheme}://localhost:{}", auth.port()),
+        };
+        let plain = addresses("http", &http, &auth_pages[0]);
+        let secure = https.as_ref().zip(auth_pages.get(1));
+        let secure = secure.map(|((web, _), auth)| addresses("https", web, auth));
+        let auth0_url = secure.as_ref().unwrap_or(&plain).auth.clone();
+        auth0.listens_at(plain, secure);
         Ok(Emulator {
             clock,
             script,
             recording,
             trapped,
             connections,
+            auth0,
+            auth0_url,
+            _auth_pages: auth_pages,
+            mosaia,
+            mqtt,
             navien,
+            settrade,
             http,
             https,
             trap,
@@ -127,7 +194,13 @@ pub struct Emulator {
     recording: Arc<Recording>,
     trapped: Arc<Recording>,
     connections: Arc<AtomicUsize>,
+    auth0: Arc<Auth0>,
+    auth0_url: String,
+    _auth_pages: Vec<Server>,
+    mosaia: Arc<Mosaia>,
+    mqtt: Arc<Bridge>,
     navien: Arc<Navien>,
+    settrade: Arc<Settrade>,
     http: Server,
     https: Option<(Server, Identity)>,
     trap: Server,
@@ -156,15 +229,37 @@ impl Emulator {
     /// The TLS listener, after [`Builder::https`].
     #[must_use]
     pub fn https_url(&self) -> Option<String> {
-        self.https
-            .as_ref()
-            .map(|(server, _)| format!("https://127.0.0.1:{}", server.port()))
+        self.https.as_ref().map(|(server, _)| format!("https://127.0.0.1:{}", server.port()))
+    }
+
+    /// The site with Auth0's sign-in pages: [`Emulator::url`].
+    #[must_use]
+    pub fn auth0_url(&self) -> String {
+        self.url()
+    }
+
+    /// The host of those pages, another one: `localhost`, with a listener of its own.
+    #[must_use]
+    pub fn auth0_auth_url(&self) -> String {
+        self.auth0_url.clone()
+    }
+
+    /// Mosaia's API, without its version, and its app: [`Emulator::url`] and `/mosaia`.
+    #[must_use]
+    pub fn mosaia_url(&self) -> String {
+        self.url() + mosaia::BASE
     }
 
     /// Navien's base: [`Emulator::url`] and `/api/v2.1`.
     #[must_use]
     pub fn navien_url(&self) -> String {
         self.url() + navien::BASE
+    }
+
+    /// Settrade's base: [`Emulator::url`].
+    #[must_use]
+    pub fn settrade_url(&self) -> String {
+        self.url()
     }
 
     /// The listener that redirects point at. Nothing should ever be sent there.
@@ -187,10 +282,34 @@ impl Emulator {
 
     // -- What it does.
 
+    /// The site with Auth0's sign-in pages: accounts, tokens, counters.
+    #[must_use]
+    pub fn auth0(&self) -> Auth0Handle {
+        Auth0Handle::new(self.auth0.clone())
+    }
+
+    /// The Mosaia service: accounts, clients, tokens, counters.
+    #[must_use]
+    pub fn mosaia(&self) -> MosaiaHandle {
+        MosaiaHandle::new(self.mosaia.clone())
+    }
+
+    /// The MQTT endpoints of all services: who was let in and who was not.
+    #[must_use]
+    pub fn mqtt(&self) -> MqttHandle {
+        MqttHandle::new(self.mqtt.clone())
+    }
+
     /// The Navien service: accounts, tokens, counters.
     #[must_use]
     pub fn navien(&self) -> NavienHandle {
         NavienHandle::new(self.navien.clone())
+    }
+
+    /// The Settrade service: apps, tokens, counters.
+    #[must_use]
+    pub fn settrade(&self) -> SettradeHandle {
+        SettradeHandle::new(self.settrade.clone())
     }
 
     /// Moves the server's clock ahead: tokens age, and `Date` goes with it.

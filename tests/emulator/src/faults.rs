@@ -19,6 +19,44 @@ pub enum Endpoint {
     SecuredSignIn,
     /// Navien `/device/list`, an API call.
     DeviceList,
+    /// Navien `/mqtt`, the opening of a WebSocket.
+    Mqtt,
+    /// Auth0 `/auth/login`, the first page, and the redirects before it.
+    Auth0LoginPage,
+    /// Auth0 `/u/login/password`, the second page.
+    Auth0PasswordPage,
+    /// Auth0 `/u/login`, which takes the login.
+    Auth0Submit,
+    /// Auth0 `/authorize/resume`, the way back to the site.
+    Auth0Resume,
+    /// Auth0 `/auth/callback` and what follows: tokens come here.
+    Auth0Landing,
+    /// Auth0 `/api/me`, an API call.
+    Auth0Api,
+    /// Mosaia `/oauth`, which a browser opens.
+    MosaiaAuthorize,
+    /// Mosaia `/v1/auth/signin`: sign-ins and refreshes.
+    MosaiaSignIn,
+    /// Mosaia `/v1/auth/token`: codes and refreshes.
+    MosaiaToken,
+    /// Mosaia `/auth/token`: refreshes.
+    MosaiaOldToken,
+    /// Mosaia `/v1/auth/signout`.
+    MosaiaSignOut,
+    /// Mosaia `/v1/self`, an API call.
+    MosaiaSelf,
+    /// Settrade `…/login`.
+    SettradeLogin,
+    /// Settrade `…/refresh-token`.
+    SettradeRefresh,
+    /// Settrade `/api/dispatcher/v3/…/token`.
+    SettradeDispatcher,
+    /// Settrade `/api/dispatcher/v3/…/mqtt`, the opening of a WebSocket.
+    SettradeMqtt,
+    /// Settrade `…/account-info`, an API call.
+    SettradeApi,
+    /// Settrade `/sdk-open-api/sdk-version.json`, which its published client asks for.
+    SettradeVersion,
     /// Any request, to unknown paths too. An endpoint's own script comes first.
     Any,
 }
@@ -145,29 +183,19 @@ impl Fault {
     /// [`Fault::Status`] without `Retry-After`.
     #[must_use]
     pub fn status(code: u16) -> Self {
-        Self::Status {
-            code,
-            retry_after: None,
-        }
+        Self::Status { code, retry_after: None }
     }
 
     /// [`Fault::Status`] with `Retry-After`.
     #[must_use]
     pub fn retry_after(code: u16, retry_after: &str) -> Self {
-        Self::Status {
-            code,
-            retry_after: Some(retry_after.to_owned()),
-        }
+        Self::Status { code, retry_after: Some(retry_after.to_owned()) }
     }
 
     /// [`Fault::Body`] with JSON.
     #[must_use]
     pub fn json(status: u16, value: &Value) -> Self {
-        Self::Body {
-            status,
-            content_type: "application/json".to_owned(),
-            bytes: value.to_string().into_bytes(),
-        }
+        Self::Body { status, content_type: "application/json".to_owned(), bytes: value.to_string().into_bytes() }
     }
 
     /// What it is called in recordings and tables.
@@ -245,14 +273,8 @@ impl Fault {
     /// [`Fault::Hold`] is left out, since it needs somebody to open its gate.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let field = |name: &str, json: Value| Self::Lifetime {
-            field: name.to_owned(),
-            json,
-        };
-        let text = |name: &str, text: &str| Self::LifetimeText {
-            field: name.to_owned(),
-            text: text.to_owned(),
-        };
+        let field = |name: &str, json: Value| Self::Lifetime { field: name.to_owned(), json };
+        let text = |name: &str, text: &str| Self::LifetimeText { field: name.to_owned(), text: text.to_owned() };
         let (access, aws) = ("authenticationExpiresIn", "authorizationExpiresIn");
         let drip = Duration::from_millis(50);
         let mut all = vec![
@@ -266,23 +288,13 @@ impl Fault {
         ];
         all.extend([400, 401, 403, 404, 405, 408, 429, 500, 501, 502, 503, 504].map(Self::status));
         all.extend(
-            [
-                "2",
-                "1e18",
-                "-5",
-                "99999999999999999999",
-                "soon",
-                "Wed, 21 Oct 2015 07:28:00 GMT",
-            ]
-            .map(|value| Self::retry_after(503, value)),
+            ["2", "1e18", "-5", "99999999999999999999", "soon", "Wed, 21 Oct 2015 07:28:00 GMT"]
+                .map(|value| Self::retry_after(503, value)),
         );
         all.extend([401, 404, 429, 500].map(Self::CodeInEnvelope));
         all.extend([301, 302, 303, 307, 308].map(Self::Redirect));
         all.extend([
-            Self::json(
-                500,
-                &json!({"code": 500, "msg": "invalid user or unauthorized", "data": null}),
-            ),
+            Self::json(500, &json!({"code": 500, "msg": "invalid user or unauthorized", "data": null})),
             Self::Latency(Duration::from_millis(200)),
             Self::LostAnswer,
             Self::StallInHead,
@@ -303,14 +315,9 @@ impl Fault {
             Self::MissingField("token".to_owned()),
             Self::EmptyTokens,
         ]);
-        for value in [
-            json!(0),
-            json!(-1),
-            json!(1_000_000_000_000_000_000_u64),
-            json!(1e300),
-            json!("3600"),
-            json!(null),
-        ] {
+        for value in
+            [json!(0), json!(-1), json!(1_000_000_000_000_000_000_u64), json!(1e300), json!("3600"), json!(null)]
+        {
             all.push(field(access, value.clone()));
             all.push(field(aws, value));
         }
@@ -398,10 +405,7 @@ impl Script {
                 return Some(fault);
             }
         }
-        places
-            .into_iter()
-            .flatten()
-            .find_map(|place| faults.always.get(&place).cloned())
+        places.into_iter().flatten().find_map(|place| faults.always.get(&place).cloned())
     }
 
     /// For a connection of which nothing has been read: only faults that strike before reading.
@@ -412,13 +416,7 @@ impl Script {
             .values_mut()
             .find(|queue| queue.front().is_some_and(Fault::strikes_before_reading))
             .and_then(VecDeque::pop_front);
-        first.or_else(|| {
-            faults
-                .always
-                .values()
-                .find(|fault| fault.strikes_before_reading())
-                .cloned()
-        })
+        first.or_else(|| faults.always.values().find(|fault| fault.strikes_before_reading()).cloned())
     }
 
     fn lock(&self) -> MutexGuard<'_, Faults> {

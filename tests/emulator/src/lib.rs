@@ -28,8 +28,10 @@
 //! | `navien` | one service: its state and its endpoints. A further service is a further file like it |
 //! | `faults`, `mangle`, `deliver` | what can go wrong: the list, how it changes an answer, how it is put on the wire |
 //! | `site` | between the two: finds the service, takes the fault, records, answers |
+//! | `mqtt` | WebSockets to a real MQTT broker, for those who show working credentials |
 //! | `server`, `wire`, `message`, `tls` | listeners and connections, bytes and TLS, requests and answers |
 
+mod auth0;
 mod clock;
 mod control;
 mod deliver;
@@ -37,15 +39,22 @@ mod emulator;
 mod faults;
 mod mangle;
 mod message;
+mod mosaia;
+mod mqtt;
 mod navien;
 mod recording;
 mod server;
+mod settrade;
 mod site;
 mod tls;
 mod tokens;
 mod wire;
 
+pub use auth0::{Auth0Handle, Auth0Settings, RefusalPage, StateIn};
 pub use emulator::{Builder, Emulator};
 pub use faults::{Endpoint, Fault, Gate};
+pub use mosaia::{Consent, ExpType, ExpUnit, MosaiaHandle, MosaiaSettings, RefreshPaths};
+pub use mqtt::{Mosquitto, MqttHandle, MqttRefusal};
 pub use navien::{EndpointSet, NavienHandle, NavienSettings, Refusals, Rotation};
 pub use recording::Recorded;
+pub use settrade::{ClockRefusals, SettradeHandle, SettradeSettings};

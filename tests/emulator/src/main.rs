@@ -1,12 +1,12 @@
 //! The emulator as a program: start it, point a client at it, stop it with Ctrl-C.
 
-use perennial_emulator::{Builder, Emulator, NavienSettings};
+use perennial_emulator::{Auth0Settings, Builder, Emulator, NavienSettings, SettradeSettings};
 use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, fs, io, thread};
 
 const USAGE: &str = "\
-Emulates the Navien Smart Control sign-in on loopback.
+Emulates the sign-in of Navien Smart Control and other services on loopback.
 
   --access-lifetime SECONDS  how long access tokens live (3600)
   --aws-lifetime SECONDS     how long AWS credentials live; 0 leaves the field out (3600)
@@ -47,15 +47,18 @@ fn run(options: Options) -> io::Result<()> {
     let https = emulator.https_url().unwrap_or_default();
     println!("http      {}/api/v2.1", emulator.http_url());
     println!("https     {https}/api/v2.1");
+    println!("mosaia    {}", emulator.mosaia_url());
+    println!("auth0     {}   sign-in pages: {}", emulator.auth0_url(), emulator.auth0_auth_url());
+    println!("          {}   password: {}", Auth0Settings::EMAIL, Auth0Settings::PASSWORD);
     println!(
-        "trap      {}   (redirects lead there; nothing should arrive)",
-        emulator.trap_url()
+        "settrade  {}   broker: SANDBOX, app: {} {}, secret: {}",
+        emulator.settrade_url(),
+        SettradeSettings::APP_CODE,
+        SettradeSettings::APP_ID,
+        SettradeSettings::APP_SECRET
     );
-    println!(
-        "account   {}   password: {}",
-        NavienSettings::EMAIL,
-        NavienSettings::PASSWORD
-    );
+    println!("trap      {}   (redirects lead there; nothing should arrive)", emulator.trap_url());
+    println!("account   {}   password: {}", NavienSettings::EMAIL, NavienSettings::PASSWORD);
     println!("stop      Ctrl-C");
     loop {
         thread::park();
@@ -93,17 +96,12 @@ impl Options {
                 _ => return Err(format!("{name} is not an option of the emulator; try --help.")),
             }
         }
-        Ok(Some(Self {
-            builder: builder.navien(settings),
-            skew,
-            root_file,
-        }))
+        Ok(Some(Self { builder: builder.navien(settings), skew, root_file }))
     }
 }
 
 fn number<N: std::str::FromStr>(name: &str, text: &str) -> Result<N, String> {
-    text.parse()
-        .map_err(|_| format!("{name} needs a whole number in its range, not \"{text}\"."))
+    text.parse().map_err(|_| format!("{name} needs a whole number in its range, not \"{text}\"."))
 }
 
 #[cfg(test)]
@@ -124,14 +122,7 @@ mod tests {
 
     #[test]
     fn a_mistake_is_one_sentence() {
-        for line in [
-            "--no-such",
-            "--port",
-            "--port x",
-            "--port 70000",
-            "--endpoint-set newest",
-            "file",
-        ] {
+        for line in ["--no-such", "--port", "--port x", "--port 70000", "--endpoint-set newest", "file"] {
             let complaint = parse(line).unwrap_err();
             assert!(complaint.ends_with('.') && !complaint.contains('\n'), "{complaint}");
         }

@@ -23,18 +23,13 @@ pub(crate) fn instead(fault: &Fault, request: &Request, trap_url: &str) -> Optio
                 None => answer,
             })
         }
-        Fault::CodeInEnvelope(code) => Some(Answer::json(
-            200,
-            &json!({"code": code, "msg": "scripted fault", "data": null}),
-        )),
+        Fault::CodeInEnvelope(code) => {
+            Some(Answer::json(200, &json!({"code": code, "msg": "scripted fault", "data": null})))
+        }
         Fault::Redirect(status) => {
             Some(Answer::new(*status, "text/plain", "").header("Location", format!("{trap_url}{}", request.path)))
         }
-        Fault::Body {
-            status,
-            content_type,
-            bytes,
-        } => Some(Answer::new(*status, content_type, bytes.as_slice())),
+        Fault::Body { status, content_type, bytes } => Some(Answer::new(*status, content_type, bytes.as_slice())),
         _ => None,
     }
 }
@@ -67,10 +62,7 @@ pub(crate) fn spoil(fault: &Fault, mut answer: Answer) -> Answer {
         }),
         Fault::DuplicateKeys => rewrite(&mut answer, |body| {
             TOKEN_FIELDS.iter().fold(body, |body, field| {
-                body.replace(
-                    &format!("\"{field}\":"),
-                    &format!("\"{field}\":\"duplicate\",\"{field}\":"),
-                )
+                body.replace(&format!("\"{field}\":"), &format!("\"{field}\":\"duplicate\",\"{field}\":"))
             })
         }),
         Fault::DeepJson => answer.body = vec![b'['; 100_000],
@@ -81,11 +73,7 @@ pub(crate) fn spoil(fault: &Fault, mut answer: Answer) -> Answer {
         Fault::GzipGarbage => answer = answer.header("Content-Encoding", "gzip"),
         Fault::Utf16 => {
             let text = String::from_utf8_lossy(&answer.body).into_owned();
-            answer.body = [0xFEFF]
-                .into_iter()
-                .chain(text.encode_utf16())
-                .flat_map(u16::to_le_bytes)
-                .collect();
+            answer.body = [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
         }
         Fault::Bom => {
             answer.body.splice(..0, [0xEF, 0xBB, 0xBF]);
@@ -98,7 +86,9 @@ pub(crate) fn spoil(fault: &Fault, mut answer: Answer) -> Answer {
 }
 
 /// The fields that are secrets, at any depth.
-const TOKEN_FIELDS: [&str; 6] = [
+const TOKEN_FIELDS: [&str; 8] = [
+    "access_token",
+    "refresh_token",
     "idToken",
     "accessToken",
     "refreshToken",

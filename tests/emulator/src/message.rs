@@ -16,10 +16,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The path without the query.
@@ -45,13 +42,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status,
-            content_type: content_type.to_owned(),
-            headers: Vec::new(),
-            date: None,
-            body: body.into(),
-        }
+        Self { status, content_type: content_type.to_owned(), headers: Vec::new(), date: None, body: body.into() }
     }
 
     pub(crate) fn json(status: u16, value: &Value) -> Self {
@@ -67,10 +58,13 @@ impl Answer {
     pub(crate) fn head(&self, date: &str, length: Option<usize>, keep_alive: bool) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         let mut line = |name: &str, value: &str| head.push_str(&format!("{name}: {value}\r\n"));
-        line("Content-Type", &self.content_type);
-        match length {
-            Some(length) => line("Content-Length", &length.to_string()),
-            None => line("Transfer-Encoding", "chunked"),
+        // RFC 9110 §8.6: an answer that hands the connection over has no content.
+        if self.status != 101 {
+            line("Content-Type", &self.content_type);
+            match length {
+                Some(length) => line("Content-Length", &length.to_string()),
+                None => line("Transfer-Encoding", "chunked"),
+            }
         }
         let date = self.date.as_deref().unwrap_or(date);
         if !date.is_empty() {
@@ -89,6 +83,7 @@ impl Answer {
 
 fn reason(status: u16) -> &'static str {
     match status {
+        101 => "Switching Protocols",
         200 => "OK",
         201 => "Created",
         301 => "Moved Permanently",

@@ -13,6 +13,7 @@ pub use settings::{EndpointSet, NavienSettings, Refusals, Rotation};
 use crate::clock::Clock;
 use crate::faults::Endpoint;
 use crate::message::{Answer, Request};
+use crate::mqtt::{MqttRefusal, Presigned};
 use crate::site::Service;
 use serde_json::{Value, json};
 use state::{Counters, Refused, State};
@@ -28,9 +29,7 @@ pub(crate) struct Navien {
 
 impl Navien {
     pub(crate) fn new(settings: NavienSettings, clock: Arc<Clock>) -> Self {
-        Self {
-            state: Mutex::new(State::new(settings, clock)),
-        }
+        Self { state: Mutex::new(State::new(settings, clock)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -40,6 +39,10 @@ impl Navien {
 
 impl Service for Navien {
     fn endpoint(&self, route: &str) -> Option<Endpoint> {
+        // The broker is a host of its own, without the base.
+        if route == "/mqtt" {
+            return Some(Endpoint::Mqtt);
+        }
         match route.strip_prefix(BASE)? {
             "/user/sign-in" => Some(Endpoint::SignIn),
             "/auth/refresh" => Some(Endpoint::Refresh),
@@ -68,12 +71,21 @@ impl Service for Navien {
             Endpoint::SessionRefresh => session_refresh(&mut state, request, &body),
             Endpoint::SecuredSignIn => secured_sign_in(&mut state, request, &body),
             Endpoint::DeviceList => device_list(&mut state, request, &body),
-            Endpoint::Any => Err(Refused::new(404, "NOT_FOUND")),
+            _ => Err(Refused::new(404, "NOT_FOUND")),
         };
         match result {
             Ok(data) => Answer::json(200, &json!({"code": 200, "msg": "SUCCESS", "data": data})),
             Err(refused) => refuse(state.settings.refusals, &refused),
         }
+    }
+
+    fn admit(&self, request: &Request) -> Result<(), MqttRefusal> {
+        let signed = Presigned::read(&request.path).ok_or(MqttRefusal::Query)?;
+        self.lock().admit(&signed, request.header("host").unwrap_or_default())
+    }
+
+    fn lives(&self, request: &Request) -> bool {
+        Presigned::read(&request.path).is_some_and(|signed| self.lock().aws_lives(&signed.access_key_id))
     }
 }
 

@@ -34,10 +34,7 @@ impl Recorded {
     /// The first header of that name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON, if it is JSON.
@@ -116,10 +113,7 @@ impl Recording {
             if left.is_zero() {
                 return false;
             }
-            (list, _) = self
-                .changed
-                .wait_timeout(list, left)
-                .unwrap_or_else(PoisonError::into_inner);
+            (list, _) = self.changed.wait_timeout(list, left).unwrap_or_else(PoisonError::into_inner);
         }
         true
     }

@@ -45,10 +45,7 @@ impl Stop {
             if left.is_zero() {
                 return false;
             }
-            (stopped, _) = self
-                .bell
-                .wait_timeout(stopped, left)
-                .unwrap_or_else(PoisonError::into_inner);
+            (stopped, _) = self.bell.wait_timeout(stopped, left).unwrap_or_else(PoisonError::into_inner);
         }
         true
     }
@@ -107,11 +104,7 @@ impl Server {
             let shared = shared.clone();
             move || accept(&listener, &shared)
         })?;
-        Ok(Self {
-            address,
-            shared,
-            acceptor: Some(acceptor),
-        })
+        Ok(Self { address, shared, acceptor: Some(acceptor) })
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -6,6 +6,7 @@ use crate::deliver::Delivery;
 use crate::faults::{Endpoint, Script};
 use crate::mangle;
 use crate::message::{Answer, Request};
+use crate::mqtt::{Bridge, MqttRefusal};
 use crate::recording::Recording;
 use crate::server::{After, Handler, Stop};
 use crate::wire::{Incoming, Wire};
@@ -19,6 +20,16 @@ pub(crate) trait Service: Send + Sync {
 
     /// Performs the request.
     fn answer(&self, endpoint: Endpoint, request: &Request) -> Answer;
+
+    /// Whether this request may open a connection to the MQTT broker.
+    fn admit(&self, _request: &Request) -> Result<(), MqttRefusal> {
+        Err(MqttRefusal::NoBroker)
+    }
+
+    /// Whether the credentials live that this request once was admitted with.
+    fn lives(&self, _request: &Request) -> bool {
+        false
+    }
 }
 
 /// What all listeners that serve the services share.
@@ -29,6 +40,7 @@ pub(crate) struct Site {
     pub(crate) clock: Arc<Clock>,
     pub(crate) trap_url: String,
     pub(crate) control: Option<Control>,
+    pub(crate) mqtt: Arc<Bridge>,
 }
 
 impl Handler for Site {
@@ -36,12 +48,7 @@ impl Handler for Site {
         if wire.is_fresh()
             && let Some(fault) = self.script.take_before_reading()
         {
-            let delivery = Delivery {
-                wire,
-                stop,
-                date: "",
-                keep_alive: false,
-            };
+            let delivery = Delivery { wire, stop, date: "", keep_alive: false };
             return delivery.nothing(&fault).unwrap_or(After::Drop);
         }
         match wire.read_request() {
@@ -49,12 +56,7 @@ impl Handler for Site {
             Incoming::Garbage(_) => {
                 let answer = Answer::new(400, "text/plain", "this is no HTTP request\n");
                 let date = self.clock.date();
-                let delivery = Delivery {
-                    wire,
-                    stop,
-                    date: &date,
-                    keep_alive: false,
-                };
+                let delivery = Delivery { wire, stop, date: &date, keep_alive: false };
                 delivery.whole(&answer).unwrap_or(After::Drop)
             }
             Incoming::Request(request) => self.answer(&request, wire, stop),
@@ -68,12 +70,7 @@ impl Site {
             && let Some(answer) = control.answer(request)
         {
             let date = self.clock.date();
-            let delivery = Delivery {
-                wire,
-                stop,
-                date: &date,
-                keep_alive: request.keep_alive,
-            };
+            let delivery = Delivery { wire, stop, date: &date, keep_alive: request.keep_alive };
             return delivery.whole(&answer).unwrap_or(After::Drop);
         }
         let service = self
@@ -82,11 +79,11 @@ impl Site {
             .find_map(|service| service.endpoint(request.route()).map(|endpoint| (service, endpoint)));
         let endpoint = service.as_ref().map(|(_, endpoint)| *endpoint);
         let fault = self.script.take(endpoint);
-        let number = self
-            .recording
-            .add(request, endpoint, fault.as_ref().map(crate::Fault::name));
+        let number = self.recording.add(request, endpoint, fault.as_ref().map(crate::Fault::name));
 
+        let is_mqtt = matches!(endpoint, Some(Endpoint::Mqtt | Endpoint::SettradeMqtt));
         let perform = || match service {
+            Some((service, _)) if is_mqtt => self.mqtt.open(request, &**service),
             Some((service, endpoint)) => service.answer(endpoint, request),
             None => not_found(),
         };
@@ -99,19 +96,20 @@ impl Site {
         self.recording.answered(number, sent.map(|answer| answer.status));
 
         let date = self.clock.date();
-        let delivery = Delivery {
-            wire,
-            stop,
-            date: &date,
-            keep_alive: request.keep_alive,
-        };
+        let delivery = Delivery { wire, stop, date: &date, keep_alive: request.keep_alive };
         let after = match (&fault, &answer) {
             (Some(fault), Some(answer)) => delivery.faulty(fault, answer),
             (Some(fault), None) => delivery.nothing(fault),
             (None, Some(answer)) => delivery.whole(answer),
             (None, None) => Ok(After::Drop),
         };
-        after.unwrap_or(After::Drop)
+        match (after.unwrap_or(After::Drop), service, &answer) {
+            (After::Next, Some((service, _)), Some(Answer { status: 101, .. })) => {
+                self.mqtt.carry(wire, &|| service.lives(request));
+                After::Drop
+            }
+            (after, ..) => after,
+        }
     }
 }
 
@@ -133,12 +131,7 @@ impl Handler for Trap {
         // A friendly answer: a client that came this far has failed already, and should be seen to go on.
         let answer = Answer::json(status, &json!({"code": status, "msg": "trap", "data": {}}));
         let date = self.clock.date();
-        let delivery = Delivery {
-            wire,
-            stop,
-            date: &date,
-            keep_alive: false,
-        };
+        let delivery = Delivery { wire, stop, date: &date, keep_alive: false };
         delivery.whole(&answer).unwrap_or(After::Drop)
     }
 }

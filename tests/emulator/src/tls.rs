@@ -18,9 +18,8 @@ impl Identity {
         let root = root().map_err(io::Error::other)?;
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let leaf = CertificateParams::new(names)
-            .and_then(|params| params.signed_by(&key, &root))
-            .map_err(io::Error::other)?;
+        let leaf =
+            CertificateParams::new(names).and_then(|params| params.signed_by(&key, &root)).map_err(io::Error::other)?;
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         // The provider is named: a test process may have none, or another, installed as default.
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -30,19 +29,13 @@ impl Identity {
             .with_single_cert(vec![leaf.der().clone()], key)
             .map_err(io::Error::other)?;
         let certificate: &rcgen::Certificate = root.as_ref();
-        Ok(Self {
-            config: Arc::new(config),
-            root_der: certificate.der().to_vec(),
-            root_pem: certificate.pem(),
-        })
+        Ok(Self { config: Arc::new(config), root_der: certificate.der().to_vec(), root_pem: certificate.pem() })
     }
 }
 
 fn root() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Perennial emulator, one run only");
+    params.distinguished_name.push(DnType::CommonName, "Perennial emulator, one run only");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     CertifiedIssuer::self_signed(params, KeyPair::generate()?)

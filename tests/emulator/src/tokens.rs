@@ -33,9 +33,7 @@ impl Mint {
     /// An opaque refresh token of about 1,000 characters, five parts like an encrypted JWT.
     pub(crate) fn opaque(&self) -> String {
         let mut source = self.source();
-        [24, 256, 12, 448, 16]
-            .map(|size| Base64UrlUnpadded::encode_string(&source.bytes(size)))
-            .join(".")
+        [24, 256, 12, 448, 16].map(|size| Base64UrlUnpadded::encode_string(&source.bytes(size))).join(".")
     }
 
     /// An AWS access key id: `ASIA` and sixteen capitals or digits.
@@ -57,11 +55,7 @@ impl Mint {
     }
 
     fn source(&self) -> Source {
-        Source(
-            self.counter
-                .fetch_add(1, Ordering::Relaxed)
-                .wrapping_mul(0xA076_1D64_78BD_642F),
-        )
+        Source(self.counter.fetch_add(1, Ordering::Relaxed).wrapping_mul(0xA076_1D64_78BD_642F))
     }
 }
 

@@ -44,12 +44,7 @@ impl Wire {
                 Stream::Tls(Box::new(StreamOwned::new(session, socket)))
             }
         };
-        Ok(Self {
-            stream,
-            buffer: Vec::new(),
-            connection,
-            fresh: true,
-        })
+        Ok(Self { stream, buffer: Vec::new(), connection, fresh: true })
     }
 
     /// Whether nothing has been read from it yet.
@@ -73,9 +68,7 @@ impl Wire {
         self.buffer.drain(..head_length);
         request.connection = self.connection;
         request.tls = matches!(self.stream, Stream::Tls(_));
-        if request
-            .header("expect")
-            .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
+        if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
             && self.send(b"HTTP/1.1 100 Continue\r\n\r\n").is_err()
         {
             return Incoming::Gone;
@@ -83,9 +76,7 @@ impl Wire {
         let body = if request.header("transfer-encoding").is_some() {
             self.read_chunks()
         } else {
-            let length = request
-                .header("content-length")
-                .and_then(|length| length.trim().parse().ok());
+            let length = request.header("content-length").and_then(|length| length.trim().parse().ok());
             self.read_exactly(length.unwrap_or(0))
         };
         match body {
@@ -140,7 +131,7 @@ impl Wire {
         let _ = socket2::SockRef::from(self.socket()).set_linger(Some(Duration::ZERO));
     }
 
-    fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &TcpStream {
         match &self.stream {
             Stream::Plain(socket) => socket,
             Stream::Tls(stream) => &stream.sock,
@@ -222,6 +213,38 @@ impl Wire {
     }
 }
 
+/// The bytes as they are, for what follows HTTP on a connection.
+impl Read for Wire {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if !self.buffer.is_empty() {
+            let size = into.len().min(self.buffer.len());
+            into[..size].copy_from_slice(&self.buffer[..size]);
+            self.buffer.drain(..size);
+            return Ok(size);
+        }
+        match &mut self.stream {
+            Stream::Plain(socket) => socket.read(into),
+            Stream::Tls(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.stream {
+            Stream::Plain(socket) => socket.write(bytes),
+            Stream::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.stream {
+            Stream::Plain(socket) => socket.flush(),
+            Stream::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
 enum Head {
     Whole(Request, usize),
     Partial,
@@ -239,12 +262,7 @@ fn parse_head(bytes: &[u8]) -> Head {
     let headers: Vec<_> = parsed
         .headers
         .iter()
-        .map(|header| {
-            (
-                header.name.to_owned(),
-                String::from_utf8_lossy(header.value).into_owned(),
-            )
-        })
+        .map(|header| (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned()))
         .collect();
     let mut request = Request {
         connection: 0,
@@ -255,10 +273,7 @@ fn parse_head(bytes: &[u8]) -> Head {
         body: Vec::new(),
         keep_alive: parsed.version == Some(1),
     };
-    if request
-        .header("connection")
-        .is_some_and(|value| value.to_ascii_lowercase().contains("close"))
-    {
+    if request.header("connection").is_some_and(|value| value.to_ascii_lowercase().contains("close")) {
         request.keep_alive = false;
     }
     Head::Whole(request, length)

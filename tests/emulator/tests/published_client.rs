@@ -27,19 +27,13 @@ fn the_published_client_accepts_the_emulator_over_https() {
 
 #[test]
 fn the_published_client_takes_its_course_over_the_old_endpoints() {
-    let settings = NavienSettings {
-        endpoint_set: EndpointSet::Old,
-        ..NavienSettings::default()
-    };
+    let settings = NavienSettings { endpoint_set: EndpointSet::Old, ..NavienSettings::default() };
     let emulator = Emulator::builder().control().navien(settings).start().unwrap();
     if !run("steps.py", &emulator, &[]) {
         return;
     }
     let requests = emulator.requests();
-    let course: Vec<_> = requests
-        .iter()
-        .map(|request| (request.route(), request.status.unwrap_or(0)))
-        .collect();
+    let course: Vec<_> = requests.iter().map(|request| (request.route(), request.status.unwrap_or(0))).collect();
     assert_eq!(
         course,
         [
@@ -54,10 +48,7 @@ fn the_published_client_takes_its_course_over_the_old_endpoints() {
     for request in requests {
         assert_eq!(request.method, "POST");
         assert_eq!(request.header("content-type"), Some("application/json"));
-        assert_eq!(
-            request.header("authorization").is_some(),
-            request.route().ends_with("/device/list")
-        );
+        assert_eq!(request.header("authorization").is_some(), request.route().ends_with("/device/list"));
     }
 }
 
@@ -68,10 +59,7 @@ fn run(script: &str, emulator: &Emulator, environment: &[(&str, &Path)]) -> bool
     // Written last by the installer: without it the installation is not whole.
     if !root.join("target/clients/navien/installed.txt").exists() {
         let missing = "the Python client is not installed (run tests/clients/install.sh)";
-        assert!(
-            env::var_os("PERENNIAL_REQUIRE_CLIENTS").is_none_or(|value| value != "1"),
-            "{missing}"
-        );
+        assert!(env::var_os("PERENNIAL_REQUIRE_CLIENTS").is_none_or(|value| value != "1"), "{missing}");
         eprintln!("SKIPPED: {script}: {missing}");
         return false;
     }
@@ -82,10 +70,7 @@ fn run(script: &str, emulator: &Emulator, environment: &[(&str, &Path)]) -> bool
         .envs(environment.iter().copied())
         .output()
         .unwrap();
-    let (said, complained) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{script}\n{said}\n{complained}");
     print!("{said}");
     true

@@ -8,7 +8,6 @@ use crate::error::{Error, ServiceError, ServiceErrorKind};
 use crate::exchange::{self, Exchange as _, Request, Response, Step};
 use crate::oauth::TokenExchange;
 
-
 /// One conversation that ends in a grant; a sign-out's is empty.
 #[derive(Debug)]
 pub struct Exchange {

@@ -129,9 +129,7 @@ impl NavienHandle {
     /// Whether these three belong together and are alive.
     #[must_use]
     pub fn is_aws_valid(&self, access_key_id: &str, secret_key: &str, session_token: &str) -> bool {
-        self.navien
-            .lock()
-            .aws_is_valid(access_key_id, secret_key, session_token)
+        self.navien.lock().aws_is_valid(access_key_id, secret_key, session_token)
     }
 
     /// The access token issued last to the account, dead or alive.

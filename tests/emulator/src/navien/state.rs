@@ -2,6 +2,7 @@
 
 use super::{NavienSettings, Rotation};
 use crate::clock::Clock;
+use crate::mqtt::{MqttRefusal, Presigned};
 use crate::tokens::Mint;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -21,19 +22,11 @@ pub(crate) struct Refused {
 
 impl Refused {
     pub(crate) fn new(code: u16, message: &'static str) -> Self {
-        Self {
-            code,
-            message,
-            at_the_door: false,
-        }
+        Self { code, message, at_the_door: false }
     }
 
     fn at_the_door(code: u16, message: &'static str) -> Self {
-        Self {
-            code,
-            message,
-            at_the_door: true,
-        }
+        Self { code, message, at_the_door: true }
     }
 }
 
@@ -133,9 +126,7 @@ impl State {
 
     pub(crate) fn user_info(&self, session: usize) -> Value {
         let email = self.sessions.get(session).map(|session| session.email.as_str());
-        email
-            .and_then(|email| self.accounts.get(email))
-            .map_or(Value::Null, user_info)
+        email.and_then(|email| self.accounts.get(email)).map_or(Value::Null, user_info)
     }
 
     pub(crate) fn open_session(&mut self, email: &str) -> usize {
@@ -180,9 +171,7 @@ impl State {
     /// The session that an `authorization` header stands for, raw or with `Bearer`.
     pub(crate) fn authorized(&mut self, header: Option<&str>, user: Option<&str>) -> Result<usize, Refused> {
         let token = header.map(|header| header.strip_prefix("Bearer ").unwrap_or(header));
-        let session = token
-            .filter(|token| self.access_is_valid(token))
-            .map(|token| self.access[token].session);
+        let session = token.filter(|token| self.access_is_valid(token)).map(|token| self.access[token].session);
         let Some(session) = session else {
             self.counters.refused_calls += 1;
             return Err(Refused::new(401, "unauthorized"));
@@ -208,27 +197,13 @@ impl State {
             "authenticationExpiresIn": lifetime.as_secs(),
         });
         let dies_at = age.saturating_add(lifetime);
-        self.access.insert(
-            access_token.clone(),
-            Token {
-                session,
-                dies_at,
-                fate: Fate::Live,
-            },
-        );
+        self.access.insert(access_token.clone(), Token { session, dies_at, fate: Fate::Live });
         self.sessions[session].newest_access = access_token;
         if with_refresh {
             let token = self.mint.opaque();
             data["refreshToken"] = json!(token);
             let dies_at = age.saturating_add(self.settings.refresh_lifetime);
-            self.refresh.insert(
-                token.clone(),
-                Token {
-                    session,
-                    dies_at,
-                    fate: Fate::Live,
-                },
-            );
+            self.refresh.insert(token.clone(), Token { session, dies_at, fate: Fate::Live });
             self.sessions[session].newest_refresh = token;
         }
         data
@@ -244,27 +219,36 @@ impl State {
             data["authorizationExpiresIn"] = json!(lifetime.as_secs());
         }
         let dies_at = self.clock.age().saturating_add(lifetime.unwrap_or(UNSAID_AWS_LIFETIME));
-        self.aws.insert(
-            key_id,
-            AwsSet {
-                session,
-                secret_key,
-                session_token,
-                dies_at,
-            },
-        );
+        self.aws.insert(key_id, AwsSet { session, secret_key, session_token, dies_at });
         data
+    }
+
+    /// Whether this address opens an MQTT connection at this host, now.
+    pub(crate) fn admit(&self, signed: &Presigned, host: &str) -> Result<(), MqttRefusal> {
+        let aws = self.aws.get(&signed.access_key_id).ok_or(MqttRefusal::AccessKey)?;
+        if !signed.is_for_navien() {
+            return Err(MqttRefusal::Query);
+        }
+        if signed.session_token != aws.session_token {
+            return Err(MqttRefusal::SessionToken);
+        }
+        if !signed.is_signed_with(&aws.secret_key, host) {
+            return Err(MqttRefusal::Signature);
+        }
+        signed.check_time(self.clock.unix_seconds())?;
+        if self.aws_lives(&signed.access_key_id) { Ok(()) } else { Err(MqttRefusal::Ended) }
+    }
+
+    pub(crate) fn aws_lives(&self, access_key_id: &str) -> bool {
+        let found = self.aws.get(access_key_id);
+        found.is_some_and(|aws| self.clock.age() < aws.dies_at && self.sessions[aws.session].live)
     }
 
     // -- What the test does.
 
     pub(crate) fn add_account(&mut self, email: &str, password: &str) {
         let number = self.accounts.len() + 1;
-        let account = Account {
-            password: password.to_owned(),
-            locked: false,
-            number,
-        };
+        let account = Account { password: password.to_owned(), locked: false, number };
         self.accounts.insert(email.to_owned(), account);
     }
 
@@ -328,10 +312,7 @@ impl State {
     }
 
     pub(crate) fn live_sessions(&self, email: &str) -> usize {
-        self.sessions
-            .iter()
-            .filter(|session| session.live && session.email == email)
-            .count()
+        self.sessions.iter().filter(|session| session.live && session.email == email).count()
     }
 
     fn newest(&self, email: &str) -> Option<&Session> {
@@ -344,10 +325,7 @@ impl State {
 }
 
 fn revoke(tokens: &mut HashMap<String, Token>, sessions: &[Session], email: &str) {
-    for token in tokens
-        .values_mut()
-        .filter(|token| sessions[token.session].email == email)
-    {
+    for token in tokens.values_mut().filter(|token| sessions[token.session].email == email) {
         token.fate = Fate::Revoked;
     }
 }

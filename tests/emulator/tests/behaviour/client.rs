@@ -32,19 +32,13 @@ impl Reply {
     }
 
     pub(crate) fn status(&self) -> u16 {
-        self.head()
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok())
-            .unwrap_or(0)
+        self.head().split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let head = self.head();
         let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(": "));
-        lines
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.to_owned())
+        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
     }
 
     pub(crate) fn length(&self) -> usize {
@@ -60,10 +54,7 @@ impl Reply {
     }
 
     fn split(&self) -> usize {
-        self.raw
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-            .map_or(self.raw.len(), |at| at + 4)
+        self.raw.windows(4).position(|window| window == b"\r\n\r\n").map_or(self.raw.len(), |at| at + 4)
     }
 }
 
@@ -87,10 +78,7 @@ pub(crate) fn request(path: &str, authorization: Option<&str>, close: bool, body
 
 /// Reads until the end, or until so many bytes have come.
 pub(crate) fn read(stream: &mut impl Read, at_most: usize) -> Reply {
-    let mut reply = Reply {
-        raw: Vec::new(),
-        end: None,
-    };
+    let mut reply = Reply { raw: Vec::new(), end: None };
     let mut scratch = vec![0; 64 * 1024];
     while reply.raw.len() < at_most {
         match stream.read(&mut scratch) {

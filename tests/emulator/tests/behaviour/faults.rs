@@ -60,10 +60,7 @@ fn the_table_has_every_name() {
 
 #[test]
 fn connections_break_before_anything_is_read() {
-    for (fault, end) in [
-        (Fault::CloseAtOnce, None),
-        (Fault::ResetBeforeReading, Some(ErrorKind::ConnectionReset)),
-    ] {
+    for (fault, end) in [(Fault::CloseAtOnce, None), (Fault::ResetBeforeReading, Some(ErrorKind::ConnectionReset))] {
         let emulator = Emulator::builder().start().unwrap();
         emulator.fault(Endpoint::SignIn, fault);
         let reply = read(&mut connect(&emulator.http_url()), usize::MAX);
@@ -118,9 +115,7 @@ fn bodies_are_torn_and_overlong() {
     assert!(reply.body().len() > reply.length());
     let (_, reply) = play(Fault::TornChunk);
     assert_eq!(reply.header("transfer-encoding").as_deref(), Some("chunked"));
-    let (size, rest) = reply
-        .body()
-        .split_at(reply.body().iter().position(|byte| *byte == b'\r').unwrap());
+    let (size, rest) = reply.body().split_at(reply.body().iter().position(|byte| *byte == b'\r').unwrap());
     let size = usize::from_str_radix(std::str::from_utf8(size).unwrap(), 16).unwrap();
     assert!(rest.len() < size);
 }
@@ -144,20 +139,13 @@ fn a_gate_holds_answers_until_it_is_opened() {
     for socket in &mut sockets {
         socket.write_all(&request(SIGN_IN, None, true, &login())).unwrap();
     }
-    assert!(
-        emulator.wait_until(PATIENCE, |all| all.iter().filter(|one| one.status.is_some()).count()
-            == 2)
-    );
+    assert!(emulator.wait_until(PATIENCE, |all| all.iter().filter(|one| one.status.is_some()).count() == 2));
     assert_eq!(emulator.navien().sign_ins(), 2);
     sockets[0].set_nonblocking(true).unwrap();
     assert_eq!(read(&mut sockets[0], 1).end, Some(ErrorKind::WouldBlock));
     sockets[0].set_nonblocking(false).unwrap();
     gate.open();
-    assert!(
-        sockets
-            .iter_mut()
-            .all(|socket| read(socket, usize::MAX).status() == 200)
-    );
+    assert!(sockets.iter_mut().all(|socket| read(socket, usize::MAX).status() == 200));
 
     // A gate that nobody opens does not keep the emulator from stopping.
     emulator.fault_always(Endpoint::SignIn, Fault::Hold(Gate::closed()));
@@ -171,10 +159,7 @@ fn a_gate_holds_answers_until_it_is_opened() {
 #[test]
 fn drips_come_byte_by_byte() {
     let emulator = Emulator::builder().start().unwrap();
-    for fault in [
-        Fault::DripHead(Duration::from_millis(1)),
-        Fault::DripBody(Duration::from_millis(1)),
-    ] {
+    for fault in [Fault::DripHead(Duration::from_millis(1)), Fault::DripBody(Duration::from_millis(1))] {
         let dripped = |reply: &Reply| match fault {
             Fault::DripHead(_) => reply.raw.len(),
             _ => reply.body().len(),
@@ -217,17 +202,11 @@ fn others_answer_in_the_services_place() {
     assert!(reply.header("content-type").unwrap().starts_with("text/html"));
 
     let (_, reply) = play(Fault::retry_after(429, "7"));
-    assert_eq!(
-        (reply.status(), reply.header("retry-after").as_deref()),
-        (429, Some("7"))
-    );
+    assert_eq!((reply.status(), reply.header("retry-after").as_deref()), (429, Some("7")));
     assert_eq!(reply.json()["code"], 429);
 
     let (_, reply) = play(Fault::status(502));
-    assert_eq!(
-        (reply.status(), reply.header("content-type").as_deref()),
-        (502, Some("text/html"))
-    );
+    assert_eq!((reply.status(), reply.header("content-type").as_deref()), (502, Some("text/html")));
 
     let (_, reply) = play(Fault::CodeInEnvelope(401));
     assert_eq!((reply.status(), reply.json()["code"].clone()), (200, json!(401)));
@@ -240,25 +219,17 @@ fn others_answer_in_the_services_place() {
 fn a_redirect_leads_to_the_trap_and_the_trap_records() {
     let (emulator, reply) = play(Fault::Redirect(307));
     let location = reply.header("location").unwrap();
-    assert_eq!(
-        (reply.status(), location.as_str()),
-        (307, format!("{}{SIGN_IN}", emulator.trap_url()).as_str())
-    );
+    assert_eq!((reply.status(), location.as_str()), (307, format!("{}{SIGN_IN}", emulator.trap_url()).as_str()));
     assert!(emulator.trap_requests().is_empty());
 
     let mut socket = connect(&emulator.trap_url());
-    socket
-        .write_all(&request(SIGN_IN, Some("secret"), true, &login()))
-        .unwrap();
+    socket.write_all(&request(SIGN_IN, Some("secret"), true, &login())).unwrap();
     assert_eq!(read(&mut socket, usize::MAX).status(), 200);
     let mut socket = connect(&emulator.trap_url());
     socket.write_all(b"\x16\x03\x01\r\n\r\n").unwrap();
     read(&mut socket, usize::MAX);
     let trapped = emulator.trap_requests();
-    assert_eq!(
-        (trapped[0].path.as_str(), trapped[0].header("Authorization")),
-        (SIGN_IN, Some("secret"))
-    );
+    assert_eq!((trapped[0].path.as_str(), trapped[0].header("Authorization")), (SIGN_IN, Some("secret")));
     assert_eq!((trapped[0].json(), trapped[1].method.as_str()), (Some(login()), ""));
     assert_eq!(emulator.requests().len(), 1);
 }
@@ -282,31 +253,17 @@ fn answers_are_emptied_and_fields_spoiled() {
 #[test]
 fn lifetimes_are_whatever_is_wanted() {
     let field = "authorizationExpiresIn".to_owned();
-    let reply = play(Fault::Lifetime {
-        field: field.clone(),
-        json: json!(-1),
-    })
-    .1;
+    let reply = play(Fault::Lifetime { field: field.clone(), json: json!(-1) }).1;
     assert_eq!(reply.data()["token"][&field], -1);
     for text in ["NaN", "1e400", "12345678901234567890123456789012345678901234567890"] {
-        let reply = play(Fault::LifetimeText {
-            field: field.clone(),
-            text: text.to_owned(),
-        })
-        .1;
+        let reply = play(Fault::LifetimeText { field: field.clone(), text: text.to_owned() }).1;
         let body = String::from_utf8(reply.body().to_vec()).unwrap();
         assert!(body.contains(&format!("\"{field}\":{text}")));
     }
     // Where the field is absent, it is added beside the tokens.
     let emulator = Emulator::builder().start().unwrap();
     let token = sign_in(&emulator);
-    emulator.fault(
-        Endpoint::Refresh,
-        Fault::Lifetime {
-            field: field.clone(),
-            json: json!("soon"),
-        },
-    );
+    emulator.fault(Endpoint::Refresh, Fault::Lifetime { field: field.clone(), json: json!("soon") });
     assert_eq!(refresh(&emulator, &token["refreshToken"]).data()[&field], "soon");
 }
 
@@ -321,26 +278,18 @@ fn text_is_broken_in_every_way() {
     let (_, reply) = play(Fault::Gzip);
     assert_eq!(reply.header("content-encoding").as_deref(), Some("gzip"));
     let mut unpacked = String::new();
-    flate2::read::GzDecoder::new(reply.body())
-        .read_to_string(&mut unpacked)
-        .unwrap();
+    flate2::read::GzDecoder::new(reply.body()).read_to_string(&mut unpacked).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&unpacked).unwrap()["code"], 200);
 
     let (_, reply) = play(Fault::GzipGarbage);
-    assert_eq!(
-        (reply.header("content-encoding").as_deref(), reply.body()[0]),
-        (Some("gzip"), b'{')
-    );
+    assert_eq!((reply.header("content-encoding").as_deref(), reply.body()[0]), (Some("gzip"), b'{'));
 
     assert!(play(Fault::Utf16).1.body().starts_with(&[0xFF, 0xFE, b'{', 0]));
     assert!(play(Fault::Bom).1.body().starts_with(&[0xEF, 0xBB, 0xBF, b'{']));
     assert!(std::str::from_utf8(play(Fault::InvalidUtf8).1.body()).is_err());
 
     assert_eq!(play(Fault::Date(String::new())).1.header("date"), None);
-    assert_eq!(
-        play(Fault::Date("yesterday".to_owned())).1.header("date").as_deref(),
-        Some("yesterday")
-    );
+    assert_eq!(play(Fault::Date("yesterday".to_owned())).1.header("date").as_deref(), Some("yesterday"));
 }
 
 #[test]
@@ -350,9 +299,7 @@ fn the_script_is_kept_by_endpoint_and_in_order() {
     emulator.fault(Endpoint::SignIn, Fault::status(503));
     emulator.fault(Endpoint::Any, Fault::status(429));
     emulator.fault_always(Endpoint::Any, Fault::status(404));
-    let statuses: Vec<_> = (0..5)
-        .map(|_| ask(&emulator, SIGN_IN, None, &login()).status())
-        .collect();
+    let statuses: Vec<_> = (0..5).map(|_| ask(&emulator, SIGN_IN, None, &login()).status()).collect();
     assert_eq!(statuses, [500, 503, 429, 404, 404]);
     emulator.fault(Endpoint::Refresh, Fault::status(500));
     emulator.clear_faults();

@@ -30,14 +30,7 @@ fn a_sign_in_answers_with_everything_and_looks_like_the_real_one() {
     assert!(data["userInfo"]["userSeq"].is_number());
     assert!(data["legal"].is_array());
     let token = &data["token"];
-    for field in [
-        "idToken",
-        "accessToken",
-        "refreshToken",
-        "accessKeyId",
-        "secretKey",
-        "sessionToken",
-    ] {
+    for field in ["idToken", "accessToken", "refreshToken", "accessKeyId", "secretKey", "sessionToken"] {
         assert!(!text(token, field).is_empty(), "{field}");
     }
     assert_eq!(token["authenticationExpiresIn"], 3600);
@@ -75,13 +68,8 @@ fn tokens_age_with_the_servers_clock() {
     let navien = emulator.navien();
     let token = sign_in(&emulator);
     let access = text(&token, "accessToken");
-    let aws = || {
-        navien.is_aws_valid(
-            text(&token, "accessKeyId"),
-            text(&token, "secretKey"),
-            text(&token, "sessionToken"),
-        )
-    };
+    let aws =
+        || navien.is_aws_valid(text(&token, "accessKeyId"), text(&token, "secretKey"), text(&token, "sessionToken"));
     emulator.advance(Duration::from_secs(50));
     assert!(navien.is_access_valid(access));
     emulator.advance(Duration::from_secs(50));
@@ -127,10 +115,7 @@ fn a_refresh_rotates_and_reuse_ends_the_session() {
 
     let reuse = refresh(&emulator, &first["refreshToken"]);
     assert_eq!((reuse.status(), reuse.json()["code"].clone()), (401, json!(401)));
-    assert_eq!(
-        (navien.reuse_detected(), navien.refreshes(), navien.refused_refreshes()),
-        (1, 1, 1)
-    );
+    assert_eq!((navien.reuse_detected(), navien.refreshes(), navien.refused_refreshes()), (1, 1, 1));
     assert_eq!(navien.live_sessions(EMAIL), 0);
     assert_eq!(call(&emulator, text(&second, "accessToken")), 401);
     assert_eq!(refresh(&emulator, &second["refreshToken"]).status(), 401);
@@ -178,22 +163,12 @@ fn aws_credentials_are_renewed_by_session_refresh_and_secured_sign_in() {
     let nested = ask(&emulator, SECURED_SIGN_IN, Some(access), &body).data();
     assert!(nested["userInfo"].is_object() && nested["legal"].is_array());
     for aws in [&flat, &nested["token"]] {
-        let (id, key, session) = (
-            text(aws, "accessKeyId"),
-            text(aws, "secretKey"),
-            text(aws, "sessionToken"),
-        );
+        let (id, key, session) = (text(aws, "accessKeyId"), text(aws, "secretKey"), text(aws, "sessionToken"));
         assert!(emulator.navien().is_aws_valid(id, key, session));
         assert!(aws.get("accessToken").is_none() && aws["authorizationExpiresIn"] == 3600);
     }
     assert_eq!(ask(&emulator, SESSION_REFRESH, None, &body).status(), 401);
-    assert_eq!(
-        (
-            emulator.navien().session_refreshes(),
-            emulator.navien().secured_sign_ins()
-        ),
-        (1, 1)
-    );
+    assert_eq!((emulator.navien().session_refreshes(), emulator.navien().secured_sign_ins()), (1, 1));
 }
 
 #[test]
@@ -201,12 +176,7 @@ fn the_old_endpoint_set_lacks_two_endpoints() {
     let emulator = start(|settings| settings.endpoint_set = EndpointSet::Old);
     let token = sign_in(&emulator);
     for path in [SESSION_REFRESH, SECURED_SIGN_IN] {
-        let reply = ask(
-            &emulator,
-            path,
-            Some(text(&token, "accessToken")),
-            &json!({"userId": EMAIL}),
-        );
+        let reply = ask(&emulator, path, Some(text(&token, "accessToken")), &json!({"userId": EMAIL}));
         assert_eq!(reply.status(), 404);
     }
     assert_eq!(refresh(&emulator, &token["refreshToken"]).status(), 200);
@@ -230,13 +200,7 @@ fn accounts_can_be_added_locked_and_given_another_password() {
     let emulator = start(|_| {});
     let navien = emulator.navien();
     let status = |email: &str, password: &str| {
-        ask(
-            &emulator,
-            SIGN_IN,
-            None,
-            &json!({"userId": email, "password": password}),
-        )
-        .status()
+        ask(&emulator, SIGN_IN, None, &json!({"userId": email, "password": password})).status()
     };
     navien.add_account("other@example.com", "one");
     assert_eq!(status("other@example.com", "one"), 200);
@@ -278,8 +242,5 @@ fn what_is_no_proper_request_is_told_so() {
     let emulator = start(|_| {});
     assert_eq!(ask(&emulator, "/elsewhere", None, &json!({})).status(), 404);
     assert_eq!(ask(&emulator, SIGN_IN, None, &json!({})).status(), 400);
-    assert_eq!(
-        ask(&emulator, SIGN_IN, None, &json!({"userId": 1, "password": []})).status(),
-        400
-    );
+    assert_eq!(ask(&emulator, SIGN_IN, None, &json!({"userId": 1, "password": []})).status(), 400);
 }

@@ -18,10 +18,7 @@ fn a_connection_is_kept_for_more_requests() {
     for close in [false, false, true] {
         socket.write_all(&request(SIGN_IN, None, close, &login())).unwrap();
         if close {
-            assert_eq!(
-                read(&mut socket, usize::MAX).header("connection").as_deref(),
-                Some("close")
-            );
+            assert_eq!(read(&mut socket, usize::MAX).header("connection").as_deref(), Some("close"));
         } else {
             let mut reply = read(&mut socket, 1);
             while reply.body().len() < reply.length() {
@@ -32,10 +29,7 @@ fn a_connection_is_kept_for_more_requests() {
     }
     let recorded = emulator.requests();
     assert!(recorded.iter().all(|request| request.connection == 1));
-    assert_eq!(
-        recorded.iter().map(|request| request.number).collect::<Vec<_>>(),
-        [1, 2, 3]
-    );
+    assert_eq!(recorded.iter().map(|request| request.number).collect::<Vec<_>>(), [1, 2, 3]);
 }
 
 #[test]
@@ -52,11 +46,7 @@ fn chunked_requests_and_expectations_are_understood() {
     socket.read_exact(&mut interim).unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     let (one, two) = body.split_at(10);
-    let chunks = format!(
-        "{:x}\r\n{one}\r\n{:x};extension\r\n{two}\r\n0\r\nTrailer: 1\r\n\r\n",
-        one.len(),
-        two.len()
-    );
+    let chunks = format!("{:x}\r\n{one}\r\n{:x};extension\r\n{two}\r\n0\r\nTrailer: 1\r\n\r\n", one.len(), two.len());
     socket.write_all(chunks.as_bytes()).unwrap();
     assert_eq!(read(&mut socket, usize::MAX).status(), 200);
     let recorded = emulator.requests().remove(0);
@@ -75,11 +65,7 @@ fn what_is_no_http_gets_a_400() {
 fn https_shows_a_certificate_that_its_root_has_signed() {
     let emulator = Emulator::builder().https().start().unwrap();
     assert!(emulator.url().starts_with("https://") && emulator.navien_url().ends_with("/api/v2.1"));
-    assert!(
-        emulator
-            .root_certificate_pem()
-            .starts_with("-----BEGIN CERTIFICATE-----")
-    );
+    assert!(emulator.root_certificate_pem().starts_with("-----BEGIN CERTIFICATE-----"));
     for name in ["127.0.0.1", "localhost"] {
         let mut stream = tls(&emulator, emulator.root_certificate(), name);
         stream.write_all(&request(SIGN_IN, None, true, &login())).unwrap();
@@ -144,9 +130,7 @@ fn dropping_ends_idle_connections_and_those_that_do_not_read() {
     let idle: Vec<_> = (0..5).map(|_| connect(&emulator.http_url())).collect();
     let half_a_handshake = connect(&emulator.https_url().unwrap());
     let mut half_a_request = connect(&emulator.http_url());
-    half_a_request
-        .write_all(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab")
-        .unwrap();
+    half_a_request.write_all(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab").unwrap();
     let began = Instant::now();
     drop(emulator);
     assert!(began.elapsed() < Duration::from_secs(5));
@@ -170,26 +154,11 @@ fn the_control_endpoint_turns_the_knobs_and_is_not_recorded() {
 
     assert_eq!(act("advance", json!({"seconds": 3600})), 200);
     assert_eq!(call(&emulator, text(&token, "accessToken")), 401);
-    assert_eq!(
-        act("fault", json!({"endpoint": "sign_in", "fault": "captive portal"})),
-        200
-    );
-    assert_eq!(
-        ask(&emulator, SIGN_IN, None, &login()).header("content-type").unwrap(),
-        "text/html; charset=utf-8"
-    );
-    assert_eq!(
-        act(
-            "settings",
-            json!({"access_lifetime": 5, "aws_lifetime": null, "endpoint_set": "old"})
-        ),
-        200
-    );
+    assert_eq!(act("fault", json!({"endpoint": "sign_in", "fault": "captive portal"})), 200);
+    assert_eq!(ask(&emulator, SIGN_IN, None, &login()).header("content-type").unwrap(), "text/html; charset=utf-8");
+    assert_eq!(act("settings", json!({"access_lifetime": 5, "aws_lifetime": null, "endpoint_set": "old"})), 200);
     let token = sign_in(&emulator);
-    assert_eq!(
-        (&token["authenticationExpiresIn"], token.get("authorizationExpiresIn")),
-        (&json!(5), None)
-    );
+    assert_eq!((&token["authenticationExpiresIn"], token.get("authorizationExpiresIn")), (&json!(5), None));
     assert_eq!(act("revoke_session", email), 200);
     assert!(!emulator.navien().is_access_valid(text(&token, "accessToken")));
     for (name, body) in [
@@ -204,19 +173,13 @@ fn the_control_endpoint_turns_the_knobs_and_is_not_recorded() {
     assert_eq!(tell("counters")["sign_ins"], 2);
     let requests = tell("requests");
     assert_eq!(requests.as_array().map(Vec::len), Some(4));
-    assert_eq!(
-        (&requests[2]["fault"], &requests[2]["path"]),
-        (&json!("captive portal"), &json!(SIGN_IN))
-    );
+    assert_eq!((&requests[2]["fault"], &requests[2]["path"]), (&json!("captive portal"), &json!(SIGN_IN)));
     assert_eq!(tell("trap_requests"), json!([]));
 }
 
 #[test]
 fn without_being_asked_for_there_is_no_control_endpoint() {
     let emulator = Emulator::builder().start().unwrap();
-    assert_eq!(
-        ask(&emulator, "/_control/advance", None, &json!({"seconds": 1})).status(),
-        404
-    );
+    assert_eq!(ask(&emulator, "/_control/advance", None, &json!({"seconds": 1})).status(), 404);
     assert_eq!(emulator.requests().len(), 1);
 }

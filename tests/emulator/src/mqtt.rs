@@ -1,0 +1,192 @@
+//! MQTT over WebSocket: what the credentials are for.
+//!
+//! The services decide who is let in ([`Service::admit`]); behind them stands a real broker
+//! ([`Builder::mqtt_broker`](crate::Builder::mqtt_broker)), to which the frames are carried.
+
+mod mosquitto;
+mod pipe;
+mod sigv4;
+
+pub use mosquitto::Mosquitto;
+pub(crate) use sigv4::Presigned;
+
+use crate::message::{Answer, Request};
+use crate::site::Service;
+use crate::wire::Wire;
+use pipe::End;
+use serde_json::json;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tungstenite::handshake::derive_accept_key;
+
+/// Why a connection was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MqttRefusal {
+    /// No opening request of a WebSocket (RFC 6455 §4.2.1).
+    NotAWebSocket,
+    /// The subprotocol `mqtt` is not asked for (MQTT 3.1.1 §6).
+    Subprotocol,
+    /// Navien: the query is no pre-signed one, or for another region or service.
+    Query,
+    /// Navien: no such access key.
+    AccessKey,
+    /// Navien: the session token is missing, or belongs to another key.
+    SessionToken,
+    /// Navien: the signature is not that of the key, for this host and path.
+    Signature,
+    /// Navien: signed in the future, by more than five minutes.
+    TooEarly,
+    /// Navien: signed longer ago than the address is good for.
+    TooLate,
+    /// Navien: the credentials have ended, or their session has.
+    Ended,
+    /// Settrade: a token that is unknown, used before, or of an access token that has ended.
+    Ticket,
+    /// There is no broker behind the emulator.
+    NoBroker,
+}
+
+impl MqttRefusal {
+    fn status(self) -> u16 {
+        match self {
+            Self::NotAWebSocket | Self::Subprotocol => 400,
+            Self::Ticket => 401,
+            Self::NoBroker => 503,
+            _ => 403,
+        }
+    }
+}
+
+/// All MQTT connections of one emulator.
+#[derive(Default)]
+pub(crate) struct Bridge {
+    broker: Option<SocketAddr>,
+    ends_with_credentials: AtomicBool,
+    /// How often all connections were cut.
+    cuts: AtomicUsize,
+    opened: AtomicUsize,
+    ended: Mutex<Ended>,
+    bell: Condvar,
+    refusals: Mutex<Vec<MqttRefusal>>,
+}
+
+/// How many connections have ended, and how many of them because they were cut.
+#[derive(Clone, Copy, Default)]
+struct Ended {
+    all: usize,
+    cut: usize,
+}
+
+impl Bridge {
+    pub(crate) fn new(broker: Option<SocketAddr>) -> Self {
+        Self { broker, ..Self::default() }
+    }
+
+    /// Answers the opening request.
+    pub(crate) fn open(&self, request: &Request, service: &dyn Service) -> Answer {
+        let checked = accept_key(request).and_then(|key| {
+            self.broker.ok_or(MqttRefusal::NoBroker)?;
+            service.admit(request)?;
+            Ok(key)
+        });
+        match checked {
+            Ok(key) => {
+                self.opened.fetch_add(1, Ordering::Relaxed);
+                Answer::new(101, "", "")
+                    .header("Upgrade", "websocket")
+                    .header("Connection", "Upgrade")
+                    .header("Sec-WebSocket-Accept", key)
+                    .header("Sec-WebSocket-Protocol", "mqtt")
+            }
+            Err(refusal) => {
+                self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(refusal);
+                Answer::json(refusal.status(), &json!({"message": format!("{refusal:?}")}))
+            }
+        }
+    }
+
+    /// Carries an opened connection's frames until one side ends it, or it is cut.
+    pub(crate) fn carry(&self, wire: &mut Wire, lives: &dyn Fn() -> bool) {
+        let cuts = self.cuts.load(Ordering::Relaxed);
+        let goes_on = || {
+            let cut = self.cuts.load(Ordering::Relaxed) != cuts;
+            !cut && (!self.ends_with_credentials.load(Ordering::Relaxed) || lives())
+        };
+        let broker = self.broker.and_then(|broker| TcpStream::connect(broker).ok());
+        let end = broker.map_or(End::Over, |broker| pipe::carry(wire, broker, &goes_on));
+        let mut ended = self.ended();
+        ended.all += 1;
+        ended.cut += usize::from(end == End::Cut);
+        self.bell.notify_all();
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Ended> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The key to answer with (RFC 6455 §4.2.2), if the request opens a WebSocket for MQTT.
+fn accept_key(request: &Request) -> Result<String, MqttRefusal> {
+    let names = |header, wanted: &str| {
+        let list = request.header(header).unwrap_or_default();
+        list.split(',').any(|name| name.trim().eq_ignore_ascii_case(wanted))
+    };
+    let version = request.header("sec-websocket-version") == Some("13");
+    let upgrade = names("connection", "upgrade") && names("upgrade", "websocket");
+    let key = request.header("sec-websocket-key").filter(|_| request.method == "GET" && version && upgrade);
+    let key = key.ok_or(MqttRefusal::NotAWebSocket)?;
+    if !names("sec-websocket-protocol", "mqtt") {
+        return Err(MqttRefusal::Subprotocol);
+    }
+    Ok(derive_accept_key(key.as_bytes()))
+}
+
+/// Changes and asks the MQTT endpoints of all services while they run. From [`Emulator::mqtt`](crate::Emulator::mqtt).
+#[derive(Clone)]
+pub struct MqttHandle {
+    bridge: Arc<Bridge>,
+}
+
+impl MqttHandle {
+    pub(crate) fn new(bridge: Arc<Bridge>) -> Self {
+        Self { bridge }
+    }
+
+    /// Whether a connection is cut when the credentials end that opened it. Not by default.
+    pub fn end_with_credentials(&self, end: bool) {
+        self.bridge.ends_with_credentials.store(end, Ordering::Relaxed);
+    }
+
+    /// Cuts every connection that is open now, without a goodbye.
+    pub fn cut_all(&self) {
+        self.bridge.cuts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many connections were let in.
+    #[must_use]
+    pub fn opened(&self) -> usize {
+        self.bridge.opened.load(Ordering::Relaxed)
+    }
+
+    /// How many connections were cut.
+    #[must_use]
+    pub fn cut(&self) -> usize {
+        self.bridge.ended().cut
+    }
+
+    /// Waits until so many connections have ended, by whomever; false if the time is up first.
+    #[must_use]
+    pub fn wait_for_ended(&self, count: usize, timeout: Duration) -> bool {
+        let fewer = |ended: &mut Ended| ended.all < count;
+        let waited = self.bridge.bell.wait_timeout_while(self.bridge.ended(), timeout, fewer);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// Why connections were not let in, in order.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<MqttRefusal> {
+        self.bridge.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

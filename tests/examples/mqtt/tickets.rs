@@ -1,0 +1,74 @@
+//! Tickets from sessions.
+
+use std::sync::Arc;
+
+use perennial_core::adapter::Clock;
+use perennial_core::mqtt::Ticket;
+use perennial_core::providers::navien::Navien;
+use perennial_core::providers::settrade::Settrade;
+use perennial_core::{Error, Need, ServiceErrorKind};
+use perennial_hyper::{Changes, Client, Handle};
+
+use crate::keeper::Tickets;
+
+/// Navien's are made here, of the AWS credentials.
+pub(crate) struct NavienTickets {
+    provider: Navien,
+    session: Handle<Navien>,
+    clock: Arc<dyn Clock>,
+    changes: Changes<Navien>,
+}
+
+impl NavienTickets {
+    pub(crate) fn new(provider: Navien, session: Handle<Navien>, clock: Arc<dyn Clock>) -> Self {
+        let changes = session.changes(Need::Aws);
+        Self { provider, session, clock, changes }
+    }
+}
+
+impl Tickets for NavienTickets {
+    async fn ticket(&mut self) -> Result<Ticket, Error> {
+        let credentials = self.session.credentials_for(Need::Aws).await?.to_arc();
+        let ticket = self.provider.ticket(&credentials, self.clock.wall());
+        Ok(ticket.expect("credentials for AWS have AWS credentials"))
+    }
+
+    async fn renewed(&mut self) -> Result<(), Error> {
+        self.changes.next().await.map(|_| ())
+    }
+}
+
+/// Settrade's are fetched.
+pub(crate) struct SettradeTickets {
+    provider: Settrade,
+    session: Handle<Settrade>,
+    client: Client,
+    changes: Changes<Settrade>,
+}
+
+impl SettradeTickets {
+    pub(crate) fn new(provider: Settrade, session: Handle<Settrade>, client: Client) -> Self {
+        let changes = session.changes(Need::Access);
+        Self { provider, session, client, changes }
+    }
+}
+
+impl Tickets for SettradeTickets {
+    async fn ticket(&mut self) -> Result<Ticket, Error> {
+        let credentials = self.session.credentials().await?.to_arc();
+        let fetched = self.client.run(self.provider.mqtt(&credentials)).await;
+        if let Err(Error::Service(error)) = &fetched
+            && error.kind() == ServiceErrorKind::RefreshRefused
+        {
+            // The access token is refused: a renewed one is worth a second try.
+            self.session.rejected(Need::Access, &credentials);
+            let credentials = self.session.credentials().await?.to_arc();
+            return self.client.run(self.provider.mqtt(&credentials)).await;
+        }
+        fetched
+    }
+
+    async fn renewed(&mut self) -> Result<(), Error> {
+        self.changes.next().await.map(|_| ())
+    }
+}
