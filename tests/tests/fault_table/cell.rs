@@ -4,13 +4,19 @@
 //! answer came in time, the credentials are ones that the service takes, the session works again after the fault,
 //! nothing secret was said, and nothing was sent to where a redirect pointed.
 
-use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use perennial_core::{Credentials, Error, Event, Need, ServiceErrorKind, SessionError, Term, TransportErrorKind};
-use perennial_emulator::{Endpoint, Fault};
-use perennial_tests::{LONG, Secrets, Subject, World, everything_said, login, within};
+use perennial_core::adapter::{Clock, ManualClock, Setup, SystemClock};
+use perennial_core::{
+    Credentials, Error, Event, Need, Provider, ServiceErrorKind, SessionError, Term, TransportErrorKind,
+};
+use perennial_emulator::{Emulator, Fault};
+use perennial_tests::{Heard, LONG, Secrets, everything_said, within};
+
+use crate::adapters::Side;
+use crate::services::{Before, HOUR, Operation, Place, Service};
 
 /// The deadline of each request. A busy machine must still manage an exchange within it.
 const TIMEOUT: Duration = Duration::from_millis(800);
@@ -18,8 +24,8 @@ const TIMEOUT: Duration = Duration::from_millis(800);
 /// What a busy machine may add to that.
 const SLACK: Duration = Duration::from_secs(4);
 
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Where a lifetime is told by its end, in whole seconds, it is so much shorter or longer.
+const ROUNDING: Duration = Duration::from_secs(3);
 
 /// The longest pause of ours while somebody asks, and the longest that a service may order.
 const OWN_PAUSE: Duration = Duration::from_secs(5);
@@ -31,81 +37,48 @@ pub(crate) enum Wire {
     Https,
 }
 
-/// What a session is doing when the fault strikes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    SignIn,
-    Refresh,
-    Aws,
-}
-
-impl Operation {
-    pub(crate) const ALL: [Self; 3] = [Self::SignIn, Self::Refresh, Self::Aws];
-
-    fn need(self) -> Need {
-        match self {
-            Self::SignIn | Self::Refresh => Need::Access,
-            Self::Aws => Need::Aws,
-        }
-    }
-
-    fn endpoint(self) -> Endpoint {
-        match self {
-            Self::SignIn => Endpoint::SignIn,
-            Self::Refresh => Endpoint::Refresh,
-            Self::Aws => Endpoint::SessionRefresh,
-        }
-    }
-
-    /// The rung that does it when nothing goes wrong.
-    fn rung(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign-in",
-            Self::Refresh => "refresh",
-            Self::Aws => "session refresh",
-        }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SignIn => "sign-in",
-            Self::Refresh => "refresh",
-            Self::Aws => "AWS renewal",
-        })
-    }
-}
-
 type Outcome = Result<Arc<Credentials>, Error>;
 
 /// Plays the cell. An error says which of the checks it did not pass.
-pub(crate) fn play<S: Subject>(fault: &Fault, operation: Operation, wire: Wire) -> Result<String, String> {
-    let settings = |settings: &mut perennial_emulator::NavienSettings| {
-        // One lease ends at a time.
-        match operation {
-            Operation::SignIn => {}
-            Operation::Refresh => settings.aws_lifetime = Some(DAY),
-            Operation::Aws => settings.access_lifetime = DAY,
-        }
+pub(crate) fn play<S: Service, H: Side<S::Provider>>(
+    fault: &Fault,
+    operation: &'static Operation,
+    wire: Wire,
+) -> Result<String, String> {
+    let builder = match wire {
+        Wire::Http => Emulator::builder(),
+        Wire::Https => Emulator::builder().https(),
     };
-    let world = match wire {
-        Wire::Http => World::with(settings),
-        Wire::Https => World::https(settings),
+    let emulator = S::emulated(builder, operation).start().map_err(|error| error.to_string())?;
+    let clock = ManualClock::at(SystemClock.now().wall);
+    let place = Place { emulator, clock, heard: Heard::default() };
+    let setup = Setup::new(S::provider(&place.emulator, TIMEOUT))
+        .request_timeout(TIMEOUT)
+        .clock(place.clock.clone())
+        .on_event(place.heard.listener())
+        .seed(1);
+    let setup = match S::login() {
+        Some(login) => setup.login(login),
+        None => setup,
     };
-    let setup = world.setup().request_timeout(TIMEOUT);
-    let session: S = world.try_build(setup).map_err(|error| error.to_string())?;
-    let mut cell = Cell { world, session, operation, secrets: Secrets::default(), said: String::new() };
-    if operation != Operation::SignIn {
-        let first = cell.ask()?.map_err(|error| format!("cannot even begin: {error}"))?;
+    let session = H::build(place.link(), setup).map_err(|error| error.to_string())?;
+    let place = Arc::new(place);
+    let mut cell: Cell<S, H> =
+        Cell { place, session, operation, secrets: Secrets::default(), said: String::new(), service: PhantomData };
+    if operation.session == Before::SignedIn {
+        let first = match S::login() {
+            Some(_) => cell.ask()?,
+            None => cell.sign_in()?,
+        };
+        let first = first.map_err(|error| format!("cannot even begin: {error}"))?;
         cell.secrets.add_credentials(&first);
         cell.listener_has_caught_up()?;
     }
-    let events_before = cell.world.heard.all().len();
-    let requests_before = cell.world.requests();
-    cell.world.emulator.fault_always(operation.endpoint(), fault.clone());
-    if operation != Operation::SignIn {
-        cell.world.pass(HOUR + Duration::from_secs(1));
+    let events_before = cell.place.heard.all().len();
+    let requests_before = cell.place.requests();
+    cell.place.emulator.fault_always(operation.endpoint, fault.clone());
+    if operation.session == Before::SignedIn {
+        cell.place.pass(HOUR + Duration::from_secs(1));
     }
 
     let began = Instant::now();
@@ -113,30 +86,36 @@ pub(crate) fn play<S: Subject>(fault: &Fault, operation: Operation, wire: Wire) 
     let took = began.elapsed();
 
     let text = cell.describe(&outcome, events_before)?;
-    let requests = u32::try_from(cell.world.requests() - requests_before).unwrap_or(u32::MAX);
+    let requests = u32::try_from(cell.place.requests() - requests_before).unwrap_or(u32::MAX);
     if took > TIMEOUT * requests.max(1) + SLACK {
         return Err(format!("{text}, after {took:?}"));
     }
-    cell.works_again(outcome).map_err(|wrong| format!("{text}, {wrong}"))?;
+    cell.works_again(outcome, fault.executes()).map_err(|wrong| format!("{text}, {wrong}"))?;
     cell.is_discreet()?;
-    match cell.world.emulator.trap_requests().len() {
+    match cell.place.emulator.trap_requests().len() {
         0 => Ok(text),
         trapped => Err(format!("{text}, {trapped} requests went elsewhere")),
     }
 }
 
-struct Cell<S> {
-    world: World,
-    session: S,
-    operation: Operation,
+struct Cell<S, H> {
+    place: Arc<Place>,
+    session: H,
+    operation: &'static Operation,
     secrets: Secrets,
     said: String,
+    service: PhantomData<S>,
 }
 
-impl<S: Subject> Cell<S> {
+impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
     fn ask(&self) -> Result<Outcome, String> {
-        let (session, need) = (self.session.clone(), self.operation.need());
+        let (session, need) = (self.session.clone(), self.operation.need);
         within(LONG, move || session.credentials(need)).ok_or_else(|| "hangs or panics".to_owned())
+    }
+
+    fn sign_in(&self) -> Result<Outcome, String> {
+        let (place, session) = (self.place.clone(), self.session.clone());
+        within(LONG, move || S::sign_in(&place, &session)).ok_or_else(|| "sign-in hangs".to_owned())
     }
 
     /// The driver tells its callers first and its listener then.
@@ -144,14 +123,16 @@ impl<S: Subject> Cell<S> {
         let renewed = |events: &[Event], lease: Need| {
             events.iter().any(|event| matches!(event, Event::Renewed { need, .. } if *need == lease))
         };
-        let both = |events: &[Event]| Need::ALL.iter().all(|lease| renewed(events, *lease));
-        let heard = self.world.heard.wait_until(LONG, both);
+        let provider = S::provider(&self.place.emulator, TIMEOUT);
+        let has = |lease: &&Need| !provider.ladder(**lease).is_empty();
+        let both = |events: &[Event]| Need::ALL.iter().filter(has).all(|lease| renewed(events, *lease));
+        let heard = self.place.heard.wait_until(LONG, both);
         heard.then_some(()).ok_or_else(|| "no event tells of the sign-in".to_owned())
     }
 
     /// The cell's text.
     fn describe(&self, outcome: &Outcome, events_before: usize) -> Result<String, String> {
-        let need = self.operation.need();
+        let need = self.operation.need;
         let ended = |events: &[Event]| {
             events[events_before..].iter().any(|event| match event {
                 Event::Renewed { need: other, .. } => outcome.is_ok() && *other == need,
@@ -161,18 +142,19 @@ impl<S: Subject> Cell<S> {
                 _ => false,
             })
         };
-        if !self.world.heard.wait_until(LONG, ended) {
+        if !self.place.heard.wait_until(LONG, ended) {
             return Err("no event tells of it".to_owned());
         }
         let mut way = String::new();
-        for event in &self.world.heard.all()[events_before..] {
+        for event in &self.place.heard.all()[events_before..] {
             match event {
                 Event::Fallback { need: other, error, .. } if *other == need => {
                     way += &format!("{} > ", kind(error));
                 }
                 Event::Renewed { need: other, rung, .. } if *other == need => {
                     let rung = rung.unwrap_or("nobody");
-                    way += if way.is_empty() && rung == self.operation.rung() { "ok" } else { rung };
+                    way += if way.is_empty() && rung == self.operation.rung { "ok" } else { rung };
+                    way += if outcome.is_err() { " > " } else { "" };
                     break;
                 }
                 _ => {}
@@ -188,53 +170,54 @@ impl<S: Subject> Cell<S> {
 
     /// What is unusual about the lifetimes.
     fn lifetimes(&self, credentials: &Credentials) -> String {
-        let (access, aws) = match self.operation {
-            Operation::SignIn => (HOUR, HOUR),
-            Operation::Refresh => (HOUR, DAY),
-            Operation::Aws => (DAY, HOUR),
-        };
         let show = |name: &str, term: Option<&Term>, usual: Duration| match term.map(Term::lifetime) {
             Some(Some(lifetime)) if lifetime == usual => String::new(),
+            // Told as an end, in whole seconds.
+            Some(Some(lifetime)) if S::ROUNDS && lifetime.abs_diff(usual) <= ROUNDING => String::new(),
             Some(Some(lifetime)) => format!(", {name} {lifetime:?}"),
             Some(None) => format!(", {name} of unknown length"),
             None => format!(", no {name}"),
         };
-        show("access", credentials.term(Need::Access), access) + &show("AWS", credentials.term(Need::Aws), aws)
+        let aws = |usual| show("AWS", credentials.term(Need::Aws), usual);
+        show("access", credentials.term(Need::Access), self.operation.access)
+            + &self.operation.aws.map(aws).unwrap_or_default()
     }
 
     /// With the fault gone and the pause over, the session is as good as new.
-    fn works_again(&mut self, outcome: Outcome) -> Result<(), String> {
-        self.world.emulator.clear_faults();
+    fn works_again(&mut self, outcome: Outcome, spent: bool) -> Result<(), String> {
+        self.place.emulator.clear_faults();
         let again = match outcome {
             Ok(credentials) => {
                 self.is_right(&credentials)?;
-                self.world.pass_seconds(2);
-                let (session, need) = (self.session.clone(), self.operation.need());
+                self.place.pass(Duration::from_secs(2));
+                let (session, need) = (self.session.clone(), self.operation.need);
                 within(LONG, move || session.renew(need)).ok_or("renewal hangs")?
             }
             Err(error) => {
                 self.said += &everything_said(&error);
                 match error.retry_at() {
                     Some(at) => {
-                        let pause = at.since(perennial_core::adapter::Clock::now(&self.world.clock).wall);
+                        let pause = at.since(self.place.clock.now().wall);
                         let pause = Duration::try_from(pause).map_err(|_| "tries again in the past")?;
                         let longest = if error.retry_after().is_some() { ORDERED_PAUSE } else { OWN_PAUSE };
                         if pause > longest || pause < Duration::from_secs(1) {
                             return Err(format!("a pause of {pause:?}"));
                         }
                         self.stays_so(&error)?;
-                        self.world.pass(pause + Duration::from_millis(1));
+                        self.place.pass(pause + Duration::from_millis(1));
                         self.ask()?
                     }
                     None if error.is_retryable() => return Err("does not say when it tries again".to_owned()),
                     None => {
                         self.stays_so(&error)?;
-                        let session = self.session.clone();
-                        within(LONG, move || session.sign_in(login())).ok_or("sign-in hangs")?
+                        self.sign_in()?
                     }
                 }
             }
         };
+        // What is left of a one-use token that the service has spent, and no login: a person.
+        let lost = matches!(&again, Err(Error::Session(SessionError::SignInRequired { source: Some(_) })));
+        let again = if lost && spent && S::login().is_none() { self.sign_in()? } else { again };
         match again {
             Ok(credentials) => self.is_right(&credentials),
             Err(error) => Err(format!("then does not work again: {}", kind(&error))),
@@ -243,10 +226,10 @@ impl<S: Subject> Cell<S> {
 
     /// Whoever asks in the pause, or after the end, gets the same error, and nothing is sent.
     fn stays_so(&self, error: &Error) -> Result<(), String> {
-        let before = self.world.requests();
+        let before = self.place.requests();
         match self.ask()? {
-            Err(other) if kind(&other) == kind(error) && self.world.requests() == before => Ok(()),
-            Err(other) => Err(format!("then {}, {} requests", kind(&other), self.world.requests() - before)),
+            Err(other) if kind(&other) == kind(error) && self.place.requests() == before => Ok(()),
+            Err(other) => Err(format!("then {}, {} requests", kind(&other), self.place.requests() - before)),
             Ok(_) => Err("then succeeds during the pause".to_owned()),
         }
     }
@@ -254,7 +237,7 @@ impl<S: Subject> Cell<S> {
     fn is_right(&mut self, credentials: &Credentials) -> Result<(), String> {
         self.secrets.add_credentials(credentials);
         self.said += &format!("{credentials:?} {credentials:#?}");
-        if self.world.accepts(self.operation.need(), credentials) {
+        if S::accepts(&self.place.emulator, self.operation.need, credentials) {
             Ok(())
         } else {
             Err("with credentials that the service refuses".to_owned())
@@ -262,10 +245,17 @@ impl<S: Subject> Cell<S> {
     }
 
     fn is_discreet(&self) -> Result<(), String> {
-        let events = self.world.heard.all();
+        let events = self.place.heard.all();
         let events: String = events.iter().map(|event| format!("{event} {event:?} {event:#?}\n")).collect();
         let said = self.said.clone() + &events + &self.session.debug();
-        let sent = self.world.secrets();
+        let mut sent = Secrets::default();
+        S::secrets(&self.place.emulator, &mut sent);
+        for request in self.place.emulator.requests() {
+            request.header("authorization").into_iter().for_each(|token| sent.add(token));
+            let body = request.json().unwrap_or_default();
+            let tokens = ["refreshToken", "refresh_token"].map(|name| body[name].as_str());
+            tokens.into_iter().flatten().for_each(|token| sent.add(token));
+        }
         match self.secrets.shown_in(&said).or_else(|| sent.shown_in(&said)) {
             Some(secret) => Err(format!("a secret shows: {secret}")),
             None => Ok(()),

@@ -1,14 +1,17 @@
-//! The fault table: everything that can go wrong with a request, at sign-in, at a refresh and at the renewal of
-//! the AWS credentials, over both adapters.
+//! The fault table: everything that can go wrong with a request, at every way to sign in and to renew that a service
+//! has, over both adapters.
 //!
 //!     cargo test -p perennial-tests --test fault_table -- --nocapture
 //!
-//! prints it. What is right is written down in `expected.rs`; what every cell is checked for beside it, in
-//! `cell.rs`.
+//! prints it, service by service. What is right is written down in `expected.rs` (Navien) and `others.rs`; what
+//! every cell is checked for beside it, in `cell.rs`.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod adapters;
 mod cell;
 mod expected;
+mod others;
+mod services;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -17,11 +20,12 @@ use std::thread;
 
 use peak_alloc::PeakAlloc;
 use perennial_emulator::Fault;
-use perennial_tests::{Blocking, Hyper};
 use serde_json::json;
 
-use crate::cell::{Operation, Wire, play};
+use crate::adapters::{OverBlocking, OverHyper};
+use crate::cell::{Wire, play};
 use crate::expected::{TABLE, over_plain_http};
+use crate::services::{Auth0, Mosaia, Navien, OAuth, Operation, Service, Settrade};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -57,12 +61,32 @@ fn faults() -> Vec<Fault> {
 
 #[test]
 fn every_fault_ends_as_it_should_over_tls() {
-    check(Wire::Https);
+    check_navien(Wire::Https);
 }
 
 #[test]
 fn every_fault_ends_as_it_should_over_plain_http() {
-    check(Wire::Http);
+    check_navien(Wire::Http);
+}
+
+#[test]
+fn every_fault_ends_as_it_should_at_mosaia() {
+    check_other::<Mosaia>();
+}
+
+#[test]
+fn every_fault_ends_as_it_should_at_settrade() {
+    check_other::<Settrade>();
+}
+
+#[test]
+fn every_fault_ends_as_it_should_at_each_page_of_auth0() {
+    check_other::<Auth0>();
+}
+
+#[test]
+fn every_fault_ends_as_it_should_at_an_oauth_server() {
+    check_other::<OAuth>();
 }
 
 #[test]
@@ -79,15 +103,15 @@ fn every_row_is_expected_once() {
 fn no_fault_makes_a_session_eat_memory() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for fault in [Fault::EndlessHead, Fault::Huge(50_000_000), Fault::DeepJson, Fault::Gzip, Fault::OverlongBody] {
-        for operation in Operation::ALL {
+        for operation in Navien::OPERATIONS {
             for adapter in ADAPTERS {
                 // Once before: runtimes and threads come into being.
                 for measured in [false, true] {
                     MEMORY.reset_peak_usage();
                     let base = MEMORY.current_usage();
-                    run(&fault, operation, adapter, Wire::Http);
+                    run::<Navien>(&fault, operation, adapter, Wire::Http);
                     let grown = MEMORY.peak_usage().saturating_sub(base);
-                    let place = format!("{}, {operation:?}, {adapter}: {grown} bytes", label(&fault));
+                    let place = format!("{}, {}, {adapter}: {grown} bytes", label(&fault), operation.name);
                     assert!(!measured || grown < MEMORY_CAP, "{place}");
                 }
             }
@@ -98,50 +122,61 @@ fn no_fault_makes_a_session_eat_memory() {
 /// The tables take all the machine has: one after another.
 static ALONE: Mutex<()> = Mutex::new(());
 
-fn check(wire: Wire) {
+fn check_navien(wire: Wire) {
+    check::<Navien>(wire, &faults(), |row, operation| {
+        let Some(row) = TABLE.iter().find(|expected| expected.fault == row) else {
+            return vec!["a row in expected.rs".to_owned()];
+        };
+        let right = match wire {
+            Wire::Https => vec![row.cells[operation]],
+            Wire::Http => over_plain_http(row, operation),
+        };
+        right.into_iter().map(str::to_owned).collect()
+    });
+}
+
+fn check_other<S: others::Expected>() {
+    check::<S>(Wire::Http, &others::faults::<S>(), others::right::<S>);
+}
+
+fn check<S: Service>(wire: Wire, faults: &[Fault], right: impl Fn(&str, usize) -> Vec<String>) {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let table = fill(wire);
+    let table = fill::<S>(wire, faults);
     let mut wrong = String::new();
     for (row, cells) in &table {
-        let expected = TABLE.iter().find(|expected| expected.fault == row);
         for (place, found) in cells.iter().enumerate() {
-            let operation = Operation::ALL[place / ADAPTERS.len()];
-            let right = match (expected, wire) {
-                (None, _) => vec!["a row in expected.rs"],
-                (Some(row), Wire::Https) => vec![row.cells[operation as usize]],
-                (Some(row), Wire::Http) => over_plain_http(row, operation as usize),
-            };
-            if !right.contains(&found.as_str()) {
+            let right = right(row, place / ADAPTERS.len());
+            if !right.contains(found) {
                 let adapter = ADAPTERS[place % ADAPTERS.len()];
-                let _ = writeln!(wrong, "{row}, {operation:?}, {adapter}: {found} (right: {right:?})");
+                let operation = S::OPERATIONS[place / ADAPTERS.len()].name;
+                let _ = writeln!(wrong, "{row}, {operation}, {adapter}: {found} (right: {right:?})");
             }
         }
     }
-    println!("{}", printed(wire, &table));
+    println!("{}", printed::<S>(wire, &table));
     assert!(wrong.is_empty(), "{wrong}");
 }
 
 type Row = (String, Vec<String>);
 
 /// Plays every cell, some at a time.
-fn fill(wire: Wire) -> Vec<Row> {
-    let faults = faults();
-    let places = Operation::ALL.len() * ADAPTERS.len();
+fn fill<S: Service>(wire: Wire, faults: &[Fault]) -> Vec<Row> {
+    let places = S::OPERATIONS.len() * ADAPTERS.len();
     let jobs: VecDeque<_> = (0..faults.len()).flat_map(|row| (0..places).map(move |place| (row, place))).collect();
     let jobs = Mutex::new(jobs);
     let (done, found) = mpsc::channel();
     let mut table: Vec<Row> = faults.iter().map(|fault| (label(fault), vec![String::new(); places])).collect();
     thread::scope(|scope| {
         for _ in 0..WORKERS {
-            let (done, jobs, faults) = (done.clone(), &jobs, &faults);
+            let (done, jobs) = (done.clone(), &jobs);
             scope.spawn(move || {
                 loop {
                     let Some((row, place)) = jobs.lock().unwrap().pop_front() else {
                         return;
                     };
-                    let (operation, adapter) =
-                        (Operation::ALL[place / ADAPTERS.len()], ADAPTERS[place % ADAPTERS.len()]);
-                    done.send((row, place, run(&faults[row], operation, adapter, wire))).unwrap();
+                    let operation = &S::OPERATIONS[place / ADAPTERS.len()];
+                    let text = run::<S>(&faults[row], operation, ADAPTERS[place % ADAPTERS.len()], wire);
+                    done.send((row, place, text)).unwrap();
                 }
             });
         }
@@ -153,18 +188,18 @@ fn fill(wire: Wire) -> Vec<Row> {
     table
 }
 
-fn run(fault: &Fault, operation: Operation, adapter: &str, wire: Wire) -> String {
+fn run<S: Service>(fault: &Fault, operation: &'static Operation, adapter: &str, wire: Wire) -> String {
     let outcome = match adapter {
-        "hyper" => play::<Hyper>(fault, operation, wire),
-        _ => play::<Blocking>(fault, operation, wire),
+        "hyper" => play::<S, OverHyper<S::Provider>>(fault, operation, wire),
+        _ => play::<S, OverBlocking<S::Provider>>(fault, operation, wire),
     };
     outcome.unwrap_or_else(|wrong| format!("WRONG: {wrong}"))
 }
 
-fn printed(wire: Wire, table: &[Row]) -> String {
+fn printed<S: Service>(wire: Wire, table: &[Row]) -> String {
     let mut heads = Vec::new();
-    for operation in Operation::ALL {
-        heads.extend(ADAPTERS.map(|adapter| format!("{operation}, {adapter}")));
+    for operation in S::OPERATIONS {
+        heads.extend(ADAPTERS.map(|adapter| format!("{}, {adapter}", operation.name)));
     }
     let width = |column: usize| {
         let cells = table.iter().map(|(_, cells)| cells[column].chars().count());
@@ -172,7 +207,7 @@ fn printed(wire: Wire, table: &[Row]) -> String {
     };
     let widths: Vec<_> = (0..heads.len()).map(width).collect();
     let first = table.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    let mut text = format!("\n{wire:?}\n{:first$}", "the service's fault");
+    let mut text = format!("\n{}, {wire:?}\n{:first$}", S::NAME, "the service's fault");
     let line = |text: &mut String, cells: &[String]| {
         for (cell, width) in cells.iter().zip(&widths) {
             let _ = write!(text, " | {cell:width$}");
@@ -188,7 +223,7 @@ fn printed(wire: Wire, table: &[Row]) -> String {
 }
 
 /// What a row is called.
-fn label(fault: &Fault) -> String {
+pub(crate) fn label(fault: &Fault) -> String {
     match fault {
         Fault::Status { code, retry_after: None } => format!("status {code}"),
         Fault::Status { code, retry_after: Some(after) } => format!("status {code}, Retry-After: {after}"),

@@ -11,6 +11,8 @@ use std::{env, thread};
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+const MISSING: &str = "the MQTT broker mosquitto is not installed (on Debian: apt-get install mosquitto)";
+
 /// A running `mosquitto`: anonymous, forgetting everything, on a free port of loopback. Dropping it ends it.
 pub struct Mosquitto {
     child: Child,
@@ -24,7 +26,7 @@ impl Mosquitto {
     ///
     /// [`io::ErrorKind::NotFound`] if it is not installed; another if it does not start.
     pub fn start() -> io::Result<Self> {
-        let program = find().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "mosquitto is not installed"))?;
+        let program = find().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, MISSING))?;
         // Between finding a free port and taking it somebody else may take it.
         (0..5).find_map(|_| Self::start_once(&program).ok()).ok_or_else(|| io::Error::other("mosquitto does not start"))
     }
@@ -41,8 +43,8 @@ impl Mosquitto {
             Ok(broker) => Some(broker),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let required = env::var_os("PERENNIAL_REQUIRE_CLIENTS").is_some_and(|value| value == "1");
-                assert!(!required, "{error} (the Debian package is called mosquitto)");
-                eprintln!("SKIPPED: {error} (the Debian package is called mosquitto)");
+                assert!(!required, "{error}");
+                eprintln!("SKIPPED: {error}");
                 None
             }
             Err(error) => panic!("{error}"),
