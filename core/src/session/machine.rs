@@ -330,8 +330,11 @@ impl<P: Provider> Session<P> {
             lease.renewed(&term, &mut self.random, self.now, origin == Origin::Issued);
             let generation = lease.generation;
             credentials.set_generation(need, generation);
-            let expires_at = term.deadline().map(|deadline| deadline.wall);
-            self.outputs.push_back(Output::Event(Event::Renewed { need, rung, generation, expires_at }));
+            // What is over when it comes is a failure, and told as one.
+            if !term.is_expired(self.now) {
+                let expires_at = term.deadline().map(|deadline| deadline.wall);
+                self.outputs.push_back(Output::Event(Event::Renewed { need, rung, generation, expires_at }));
+            }
         }
         self.credentials = Some(Arc::new(credentials));
         if covers[Need::Access.index()] {
