@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use perennial_core::credentials::masked;
-use perennial_core::{FromEnv, Grant, Need, Provider};
+use perennial_core::{Account, FromEnv, Grant, Need, Provider};
 use perennial_hyper::{Client, Handle, Setup};
 
 use crate::args::Args;
@@ -34,8 +34,7 @@ pub(crate) async fn keep<P: Provider>(
     }
     session.credentials().await?;
     save(&session, file.as_deref())?;
-    let account = session.account().unwrap_or_default();
-    screen.say(&format!("signed in as {} ({}); Ctrl-C ends", account.full_name(), masked(&account.user_id)));
+    screen.say(&format!("signed in{}; Ctrl-C ends", session.account().map_or_else(String::new, |who| named(&who))));
 
     let (mut access, mut aws) = (session.changes(Need::Access), session.changes(Need::Aws));
     loop {
@@ -52,6 +51,16 @@ pub(crate) async fn keep<P: Provider>(
     screen.timeline();
     screen.say("ended; the session at the service goes on");
     Ok(())
+}
+
+/// As whom, as far as the service says.
+fn named(account: &Account) -> String {
+    match (account.full_name(), account.user_id.as_str()) {
+        (name, "") if name.is_empty() => String::new(),
+        (name, id) if name.is_empty() => format!(" as {}", masked(id)),
+        (name, "") => format!(" as {name}"),
+        (name, id) => format!(" as {name} ({})", masked(id)),
+    }
 }
 
 /// The whole file or the old one: written beside it, for its owner alone, and moved over it.
