@@ -35,7 +35,11 @@ impl Screen {
 
     pub(crate) fn timeline(&self) {
         if !self.json {
-            println!("\n{}", self.timeline.lock().unwrap_or_else(PoisonError::into_inner).draw(self.elapsed()));
+            let _ = writeln!(
+                stdout(),
+                "\n{}",
+                self.timeline.lock().unwrap_or_else(PoisonError::into_inner).draw(self.elapsed())
+            );
         }
     }
 
