@@ -16,7 +16,9 @@ impl Model {
     /// Compares what the getters say with what was expected. Call it when the outputs are drained.
     pub fn check(&mut self, view: &View) {
         for need in Need::ALL {
-            self.lease(need).asked &= view.told[need.index()] == self.told[need.index()];
+            // Who is told, or served (credentials refused again and again are, too), waits no longer.
+            let served = view.served[need.index()].is_some();
+            self.lease(need).asked &= !served && view.told[need.index()] == self.told[need.index()];
         }
         if self.signed_out {
             self.check_signed_out(view);
