@@ -1,12 +1,10 @@
 //! Sessions over threads.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use perennial_core::adapter::{self, BoxFuture, CannotSpawn, Host, Setup, SystemClock};
+use perennial_core::adapter::{self, BoxFuture, CannotSpawn, Host, Pledge, Setup, SystemClock};
 use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError};
 
 use crate::handle::Handle;
@@ -64,13 +62,17 @@ impl std::fmt::Debug for Client {
 
 impl Host for Client {
     fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>> {
-        let reply = Reply::default();
-        let promise = Promise(reply.clone());
+        let Pledge { promise, reply } = Pledge::new();
         let transport = Arc::clone(&self.transport);
         let work = move || promise.keep(transport.send(request));
-        // Dropped with the closure, the promise is broken: nobody waits for ever.
+        // Where no thread is to be had, or the transport panics, the promise is broken.
         let _ = thread::Builder::new().name("perennial-request".into()).spawn(work);
-        Box::pin(reply)
+        let given_up = || TransportError::maybe_sent("the request was given up");
+        Box::pin(async move { reply.await.unwrap_or_else(|| Err(given_up())) })
+    }
+
+    fn work(&self, work: Box<dyn FnOnce() + Send>) {
+        let _ = thread::Builder::new().name("perennial-store".into()).spawn(work);
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<()> {
@@ -80,54 +82,5 @@ impl Host for Client {
     fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
         let thread = thread::Builder::new().name("perennial-session".into());
         thread.spawn(move || block_on(task)).map(drop).map_err(|_| CannotSpawn)
-    }
-}
-
-type Outcome = Result<Response, TransportError>;
-
-/// The outcome of a request that a thread of its own carries out.
-#[derive(Clone, Default)]
-struct Reply(Arc<Mutex<Slot>>);
-
-#[derive(Default)]
-struct Slot {
-    outcome: Option<Outcome>,
-    waker: Option<Waker>,
-}
-
-impl Reply {
-    fn set(&self, outcome: Outcome) {
-        let waker = {
-            let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            slot.outcome.get_or_insert(outcome);
-            slot.waker.take()
-        };
-        waker.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl Future for Reply {
-    type Output = Outcome;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.waker = Some(cx.waker().clone());
-        slot.outcome.take().map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-/// The promise of a reply. Broken by a panicking transport, or where no thread was to be had.
-struct Promise(Reply);
-
-impl Promise {
-    fn keep(self, outcome: Outcome) {
-        self.0.set(outcome);
-    }
-}
-
-impl Drop for Promise {
-    fn drop(&mut self) {
-        let error = TransportError::maybe_sent("the request was given up");
-        self.0.set(Err(error));
     }
 }

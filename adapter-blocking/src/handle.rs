@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use perennial_core::adapter::{self, Current};
-use perennial_core::{Account, Credentials, Error, Grant, Need, Provider, Saved, State};
+use perennial_core::{Account, Credentials, Error, Grant, Need, Provider, Saved, State, StoreError};
 
 use crate::park::block_on;
 
@@ -78,8 +78,9 @@ impl<P: Provider> Handle<P> {
         self.0.accept(grant)
     }
 
-    /// Signs out: credentials are gone at once; the service has been told, as far as it can be, when this
-    /// returns. Stays signed out until [`sign_in`](Self::sign_in).
+    /// Signs out: credentials are gone at once; the service has been told, as far as it can be, and the store
+    /// cleared when this returns. An error where the store could not be cleared: that is tried again as long as
+    /// there is a handle. Stays signed out until [`sign_in`](Self::sign_in).
     pub fn sign_out(&self) -> Result<(), Error> {
         block_on(self.0.sign_out())
     }
@@ -92,6 +93,12 @@ impl<P: Provider> Handle<P> {
     /// Waits for new issues of a lease: an MQTT client reconnects on each.
     pub fn changes(&self, need: Need) -> Changes<P> {
         Changes(self.0.changes(need))
+    }
+
+    /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and is
+    /// saved as soon as it can be.
+    pub fn unsaved(&self) -> Option<StoreError> {
+        self.0.unsaved()
     }
 
     /// Whose credentials are held; `None` where none are.

@@ -64,6 +64,11 @@ impl Host for Client {
         Box::pin(async move { tokio::time::sleep(duration).await })
     }
 
+    /// On a thread of its own: a runtime that ends would wait for its blocking threads, and a lock may take its time.
+    fn work(&self, work: Box<dyn FnOnce() + Send>) {
+        let _ = std::thread::Builder::new().name("perennial-store".into()).spawn(work);
+    }
+
     /// On the runtime of whoever calls.
     fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| CannotSpawn)?;

@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 Err(failure) => session.handle_input(Input::Failed(request.id, failure), now()),
             },
             Output::Cancel(_) => {} // `send` is over before anything could be cancelled
+            Output::Store(op) => unreachable!("{op:?}: this session has no store"),
             Output::Event(event) => println!("{event}"),
             Output::Sleep(wake) => break wake,
         }

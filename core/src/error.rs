@@ -1,5 +1,5 @@
-//! What can go wrong, in three families that are never mixed: what the service said, what the transport did,
-//! and what stands in the session's way.
+//! What can go wrong, in four families that are never mixed: what the service said, what the transport did, what
+//! the store did, and what stands in the session's way.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::credentials::{Need, SavedError, Timestamp};
+use crate::store::StoreError;
 
 /// Any failure to get credentials.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -18,6 +19,9 @@ pub enum Error {
     /// The request or its answer did not get through.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// The store of the session failed, and nothing was asked of the service.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The session cannot ask: something has to be done first.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -29,6 +33,7 @@ impl Error {
         match self {
             Error::Service(error) => !matches!(error.verdict(), Verdict::Refused | Verdict::Unsupported),
             Error::Transport(_) => true,
+            Error::Store(error) => error.is_retryable(),
             Error::Session(_) => false,
         }
     }
@@ -39,6 +44,7 @@ impl Error {
         match self {
             Error::Service(error) => error.retry_at,
             Error::Transport(error) => error.retry_at,
+            Error::Store(error) => error.retry_at,
             Error::Session(_) => None,
         }
     }
@@ -51,6 +57,7 @@ impl Error {
                 TransportErrorKind::NotSent => Verdict::Unprocessed,
                 _ => Verdict::Unknown,
             },
+            Error::Store(_) => Verdict::Unprocessed,
             Error::Session(_) => Verdict::Refused,
         }
     }
@@ -71,6 +78,7 @@ impl Error {
         match &mut self {
             Error::Service(error) => error.retry_at = at,
             Error::Transport(error) => error.retry_at = at,
+            Error::Store(error) => error.retry_at = at,
             Error::Session(_) => {}
         }
         self

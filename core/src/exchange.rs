@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use crate::credentials::{Credentials, Grant, Need, Now, Saved, SavedError};
+use crate::credentials::{Credentials, Grant, Need, Now, Saved, SavedError, Secret};
 use crate::error::Error;
 use crate::wire::Body;
 
@@ -69,6 +69,18 @@ pub trait Provider: Clone + Send + Sync + 'static {
     /// How long before a deadline renewal is due by default. Clamped to a quarter of the lifetime.
     fn margin(&self) -> Duration {
         Duration::from_secs(300)
+    }
+
+    /// A login as text, for a store whose owner asked to keep it there. `None`: logins of this service are not kept.
+    fn write_login(&self, login: &Self::Login) -> Option<Secret> {
+        let _ = login;
+        None
+    }
+
+    /// Reads what [`write_login`](Self::write_login) wrote. `None`: it cannot be understood.
+    fn read_login(&self, text: &str) -> Option<Self::Login> {
+        let _ = text;
+        None
     }
 
     /// Reads a saved session: Perennial's own form, and what else a service's users have on their disks.

@@ -29,6 +29,7 @@
 //!             Err(failure) => session.handle_input(Input::Failed(request.id, failure), clock.now()),
 //!         },
 //!         Output::Cancel(id) => transport.cancel(id),
+//!         Output::Store(op) => unreachable!("{op:?}: this session has no store"),
 //!         Output::Event(event) => println!("{event}"),
 //!         Output::Sleep(wake) => break wake, // drained: wait for this moment, a reply or a caller
 //!     }
@@ -44,6 +45,7 @@
 //! | module | |
 //! | --- | --- |
 //! | [`session`] | *when*: the state machine that keeps one login alive |
+//! | [`store`] | where a session is saved, and shared with other processes |
 //! | [`providers`] | *what*: how each service is spoken to |
 //! | [`exchange`] | the two traits between them |
 //! | `oauth` | OAuth 2: what the standard says, shared by providers (feature `oauth`) |
@@ -66,6 +68,7 @@ pub mod mqtt;
 pub mod oauth;
 pub mod providers;
 pub mod session;
+pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod wire;
@@ -79,3 +82,4 @@ pub use self::error::{
 };
 pub use self::exchange::{Exchange, FromEnv, InvalidEnv, Provider, Request, RequestId, Response, Spends, Step};
 pub use self::session::{Event, Input, Output, Policy, Session, State, Wake};
+pub use self::store::{StoreError, StoreErrorKind};

@@ -5,8 +5,10 @@
 use std::process::Command;
 use std::time::Duration;
 
-use perennial_core::providers::navien::{BASE_URL, Navien};
-use perennial_core::{Credentials, Need, Now, Provider, Saved, SavedError, Timestamp};
+use perennial_core::providers::navien::{BASE_URL, Navien, write_python, write_python_local};
+use perennial_core::{
+    AccessToken, Account, AwsCredentials, Credentials, Grant, Need, Now, Provider, Saved, SavedError, Term, Timestamp,
+};
 use serde_json::{Value, json};
 
 /// Version 6.1.1: moments without a zone, nothing about the age of the AWS set.
@@ -167,4 +169,144 @@ fn perennials_own_form_is_read_as_such() {
 
     let newer = Navien::default().read_saved(br#"{"perennial":99,"access_token":"a"}"#, now(0));
     assert_eq!(newer.unwrap_err(), SavedError::Newer { version: 99 });
+}
+
+// -- Written for the Python client.
+
+/// Signed in so long before now(0), for so long: the access token, and the AWS credentials.
+fn issued(access: [i64; 2], aws: Option<[i64; 2]>) -> Credentials {
+    let term = |[ago, seconds]: [i64; 2]| Term::lasting(now(-ago), Duration::from_secs(seconds.unsigned_abs()));
+    let grant = Grant {
+        access: Some(AccessToken::new("Bearer", "eyJ.access-1.sig", term(access)).unwrap()),
+        aws: aws.map(|aws| AwsCredentials::new("AKIA", "key/+", "session==", term(aws)).unwrap()),
+        account: Some(Account { user_id: "grower@example.com".into(), ..Account::default() }),
+        ..Grant::default()
+    };
+    Credentials::from_grant(grant, None).unwrap()
+}
+
+fn form(credentials: &Credentials) -> Value {
+    serde_json::from_str(write_python(credentials).expose()).unwrap()
+}
+
+#[test]
+fn what_is_written_has_the_keys_and_values_of_the_python_client() {
+    let mut wanted: Value = serde_json::from_str(OLD).unwrap();
+    wanted["issued_at"] = json!("2025-11-19T08:51:00.176Z");
+    assert_eq!(form(&read(OLD, now(600))), wanted);
+
+    let without_aws = form(&issued([0, 3600], None));
+    for (key, value) in [
+        ("id_token", json!("")),
+        ("refresh_token", json!("")),
+        ("authentication_expires_in", json!(3600)),
+        ("access_key_id", json!(null)),
+        ("authorization_expires_in", json!(null)),
+        ("issued_at", json!("2025-11-19T08:51:00Z")),
+    ] {
+        assert_eq!(without_aws[key], value, "{key}");
+    }
+    assert!(without_aws.get("aws_credentials_issued_at").is_none());
+}
+
+#[test]
+fn what_is_written_reads_back_the_same() {
+    for saved in [OLD, NEW] {
+        let have = read(saved, now(3000));
+        let again = read(write_python(&have).expose(), now(3000));
+        assert_eq!(again.access().expose(), have.access().expose());
+        assert_eq!(again.refresh_token().unwrap().expose(), have.refresh_token().unwrap().expose());
+        assert_eq!(again.id_token().unwrap().expose(), have.id_token().unwrap().expose());
+        let parts = |have: &Credentials| {
+            let aws = have.aws().unwrap();
+            [aws.access_key_id(), aws.secret_access_key(), aws.session_token()].map(|part| part.expose().to_owned())
+        };
+        assert_eq!(parts(&again), parts(&have));
+        assert_eq!(again.account(), have.account());
+        same_deadlines(&again, &have);
+        assert_eq!(again.aws_renewal_due(now(3000)), have.aws_renewal_due(now(3000)));
+        // A second time nothing moves at all.
+        assert_eq!(write_python(&again).expose(), write_python(&have).expose());
+    }
+}
+
+/// To the second, and never later.
+fn same_deadlines(again: &Credentials, have: &Credentials) {
+    for need in Need::ALL {
+        let end = |of: &Credentials| Some(of.term(need)?.deadline()?.wall);
+        match (end(again), end(have)) {
+            (Some(again), Some(have)) => {
+                let early = have.since(again);
+                assert!((0..1000).contains(&early.whole_milliseconds()), "{need}: {early} early");
+            }
+            (again, have) => assert_eq!(again, have, "{need}"),
+        }
+    }
+}
+
+#[test]
+fn deadlines_stay_whichever_lease_is_the_older() {
+    for (access, aws) in [
+        ([0, 3600], Some([0, 3600])),
+        ([0, 3600], Some([2940, 3500])),
+        ([2940, 3600], Some([0, 3500])),
+        ([0, 3600], Some([9000, 3600])),
+        ([0, 3600], Some([3600, 3600])),
+        ([0, 1], Some([0, 1])),
+        ([100_000, 3600], None),
+    ] {
+        let have = issued(access, aws);
+        same_deadlines(&read(write_python(&have).expose(), now(0)), &have);
+        // Whoever knows of one issue only finds the same two deadlines.
+        let old = edited(write_python(&have).expose(), |form| drop(form.remove("aws_credentials_issued_at")));
+        same_deadlines(&read(&old, now(0)), &have);
+    }
+}
+
+#[test]
+fn a_lifetime_of_nothing_is_written_as_a_second_and_not_as_unknown() {
+    let have = issued([0, 0], Some([0, 0]));
+    let form = form(&have);
+    assert_eq!(form["authentication_expires_in"], 1);
+    assert_eq!(form["authorization_expires_in"], 1);
+    assert!(read(&form.to_string(), now(1)).is_expired(now(1)));
+}
+
+#[test]
+fn an_unknown_deadline_is_written_as_such_and_an_unknown_lifetime_of_the_token_as_an_hour() {
+    let unknown = edited(NEW, |form| drop(form.insert("authorization_expires_in".into(), json!(null))));
+    let have = read(&unknown, now(3000));
+    let written = form(&have);
+    assert_eq!(written["authorization_expires_in"], json!(null));
+    let again = read(&written.to_string(), now(3000));
+    assert!(again.aws().is_some() && again.aws_expires_at().is_none());
+    assert!(!again.aws_renewal_due(now(3000)));
+
+    let access = AccessToken::new("Bearer", "ey.1", Term::unknown(now(0))).unwrap();
+    let have = Credentials::from_grant(Grant { access: Some(access), ..Grant::default() }, None).unwrap();
+    assert_eq!(form(&have)["authentication_expires_in"], 3600);
+}
+
+#[test]
+fn a_file_for_local_clocks_has_local_moments_without_a_zone() {
+    let have = issued([0, 3600], None);
+    let moment = |hours| {
+        let file = write_python_local(&have, hours * 3600);
+        serde_json::from_str::<Value>(file.expose()).unwrap()["issued_at"].clone()
+    };
+    assert_eq!(moment(0), "2025-11-19T08:51:00");
+    assert_eq!(moment(9), "2025-11-19T17:51:00");
+    assert_eq!(moment(-10), "2025-11-18T22:51:00");
+    // Read as UTC it is too old or too young; either way it is renewed at once and never outlives its hour.
+    for hours in [9, -10] {
+        let file = write_python_local(&have, hours * 3600);
+        let read = read(file.expose(), now(0));
+        assert!(read.renewal_due(now(0)), "{hours}");
+        assert!(read.term(Need::Access).unwrap().deadline().unwrap().remaining(now(0)) <= Duration::from_secs(3600));
+    }
+}
+
+#[test]
+fn the_written_file_hides_in_debug() {
+    assert_eq!(format!("{:?}", write_python(&read(OLD, now(0)))), "Secret(***)");
 }

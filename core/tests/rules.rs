@@ -1,4 +1,4 @@
-//! Every rule of a session that needs no store, tested on its own: random histories through the reference model.
+//! Every rule of a session, tested on its own: random histories through the reference model.
 //! The last tests prove that the model can fail: sessions that are wrong on purpose.
 
 use perennial_core::testing::{Harness, Rule, Step, steps};
@@ -57,6 +57,8 @@ rules! {
     clocks_misbehave: ClocksMisbehave,
     sign_out_wins: SignOutWins,
     a_new_login_is_a_new_epoch: NewLoginIsANewEpoch,
+    save_then_tell: SaveThenTell,
+    lock_read_decide: LockReadDecide,
     nobody_poisons: NobodyPoisons,
     nothing_leaks: NothingLeaks,
     same_inputs_same_outputs: SameInputsSameOutputs,

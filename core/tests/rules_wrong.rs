@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{StatusCode, header};
 use perennial_core::session::{Stats, Timer};
+use perennial_core::store::{StoreAct, StoreOp, Stored};
 use perennial_core::testing::{Harness, Rule, Subject, Toy, ToyLogin, steps};
 use perennial_core::{
     AwsCredentials, Credentials, Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, Request, RequestId,
@@ -100,6 +101,7 @@ impl fmt::Debug for Wrong {
 
 impl Subject for Wrong {
     fn demand(&mut self, need: Need, now: Now) {
+        self.now = now;
         self.inner.demand(need, now);
     }
 
@@ -110,6 +112,7 @@ impl Subject for Wrong {
     }
 
     fn renew(&mut self, need: Need, now: Now) {
+        self.now = now;
         self.inner.renew(need, now);
     }
 
@@ -120,10 +123,12 @@ impl Subject for Wrong {
     }
 
     fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
+        self.now = now;
         self.inner.accept(grant, now)
     }
 
     fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError> {
+        self.now = now;
         self.inner.restore(saved, now)
     }
 
@@ -161,12 +166,26 @@ impl Subject for Wrong {
                 }
                 Output::Send(request)
             }
+            // It never asks, and is told what it wants to hear.
+            Output::Store(StoreOp { id, act: StoreAct::Write { .. }, .. }) if self.is(Rule::SaveThenTell) => {
+                self.inner.handle_input(Input::Stored(id, Ok(Stored::Done)), self.now);
+                self.poll_output()
+            }
+            Output::Store(StoreOp { id, act: StoreAct::Lock { .. }, .. }) if self.is(Rule::LockReadDecide) => {
+                let locked = Stored::Locked { record: None, held_for: None };
+                self.inner.handle_input(Input::Stored(id, Ok(locked)), self.now);
+                self.poll_output()
+            }
             Output::Sleep(_) => Output::Sleep(self.next_wake()),
             output => {
                 self.failed |= matches!(output, Output::Event(Event::Failed { .. }));
                 output
             }
         }
+    }
+
+    fn with_store(self) -> Self {
+        Self { inner: self.inner.with_store(), ..self }
     }
 
     fn credentials(&self, need: Need, now: Now) -> Option<Arc<Credentials>> {

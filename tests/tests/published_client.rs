@@ -8,15 +8,21 @@ use std::env;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use http::HeaderMap;
-use perennial_core::{Event, Need};
+use perennial_core::providers::navien::{write_python, write_python_local};
+use perennial_core::{Event, Need, Secret, Timestamp};
 use perennial_emulator::{Emulator, Endpoint, EndpointSet, NavienSettings, Recorded};
 use perennial_tests::{LONG, Subject, World, both};
 use serde_json::{Value, json};
 
-both![the_same_steps_send_the_same_requests, what_the_published_client_saved_is_taken_up,];
+both![
+    the_same_steps_send_the_same_requests,
+    what_the_published_client_saved_is_taken_up,
+    what_was_written_for_the_published_client_is_loaded_as_it_is,
+    the_published_client_goes_on_with_our_session,
+];
 
 /// What of a request the service sees: tokens are told apart, but not by their text.
 #[derive(Debug, PartialEq)]
@@ -146,6 +152,72 @@ fn what_the_published_client_saved_is_taken_up<S: Subject>() {
     assert_eq!(world.requests_to(Endpoint::SignIn), 1);
 }
 
+fn what_was_written_for_the_published_client_is_loaded_as_it_is<S: Subject>() {
+    let world = World::new();
+    let session: S = world.connect();
+    // The leases were issued apart, and the client knows of one issue only.
+    world.pass_seconds(600);
+    let held = session.renew(Need::Access).unwrap();
+    let file = write_python(&held);
+    let Some(loaded) = accept_saved(&file, &[], "UTC0") else { return };
+
+    let written: Value = serde_json::from_str(file.expose()).unwrap();
+    let aws = held.aws().unwrap();
+    for (key, value) in [
+        ("id_token", held.id_token().unwrap().expose()),
+        ("access_token", held.access().expose()),
+        ("refresh_token", held.refresh_token().unwrap().expose()),
+        ("access_key_id", aws.access_key_id().expose()),
+        ("secret_key", aws.secret_access_key().expose()),
+        ("session_token", aws.session_token().expose()),
+    ] {
+        assert!(loaded["tokens"][key] == value, "{key}");
+    }
+    for key in ["authentication_expires_in", "authorization_expires_in"] {
+        assert_eq!(loaded["tokens"][key], written[key]);
+    }
+    let keys = |form: &Value| form.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let beside = ["email", "aws_credentials_issued_at"];
+    let wanted = keys(&written).into_iter().filter(|key| !beside.contains(&key.as_str()));
+    assert!(keys(&loaded["tokens"]).into_iter().eq(wanted), "{:?}", keys(&loaded["tokens"]));
+
+    let moment = |value: &Value| Timestamp::parse_iso8601(value.as_str().unwrap()).unwrap();
+    assert_eq!(moment(&loaded["tokens"]["issued_at"]), moment(&written["issued_at"]));
+    for (key, end) in [("expires_at", held.expires_at()), ("aws_expires_at", held.aws_expires_at())] {
+        let early = end.unwrap().since(moment(&loaded[key]));
+        assert!((0..1000).contains(&early.whole_milliseconds()), "{key}: {early} early");
+    }
+}
+
+/// Nine hours east. The published client would take a moment in UTC for one long ago and ask for new tokens, and it
+/// cannot compare one with a zone.
+fn the_published_client_goes_on_with_our_session<S: Subject>() {
+    let world = World::controlled(|settings| settings.endpoint_set = EndpointSet::Old);
+    let session: S = world.connect();
+    let held = session.credentials(Need::Access).unwrap();
+    let file = write_python_local(&held, 9 * 3600);
+    let Some(said) = accept_saved(&file, &[world.emulator.url()], "EAST-9") else { return };
+    assert_eq!(said["asked"], json!(["/device/list 200"]));
+}
+
+/// What `accept_saved.py` says to a file of ours, on a machine in this time zone; none if the client is not there.
+fn accept_saved(file: &Secret, arguments: &[String], zone: &str) -> Option<Value> {
+    let mut python = Command::new(python("accept_saved.py")?)
+        .arg(script("accept_saved.py"))
+        .args(arguments)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("TZ", zone)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    python.stdin.take().unwrap().write_all(file.expose().as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
 /// The Python that has the client; none if it is not installed and need not be.
 fn python(what: &str) -> Option<PathBuf> {
     let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
@@ -162,11 +234,15 @@ fn python(what: &str) -> Option<PathBuf> {
     found.map(|place| place.join("bin/python"))
 }
 
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/navien").join(name)
+}
+
 /// Runs a script of `tests/clients/navien`; false if there is nothing to run it with.
 fn run(script: &str, arguments: &[String]) -> bool {
     let Some(python) = python(script) else { return false };
     let output = Command::new(python)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/navien").join(script))
+        .arg(self::script(script))
         .args(arguments)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()

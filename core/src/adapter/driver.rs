@@ -3,7 +3,8 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,9 +12,11 @@ use tracing::{Instrument, debug, debug_span, info, warn};
 
 use super::BoxFuture;
 use super::shared::Shared;
+use super::stored::StoreWork;
 use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Provider, Request, RequestId, Response};
 use crate::session::{Event, Input, Output, Wake};
+use crate::store::Watch;
 
 /// The longest sleep. The wall clock is looked at again then: after a suspend it is ahead.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -23,6 +26,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 struct Seat<P: Provider> {
     shared: Arc<Shared<P>>,
     flight: Option<Flight>,
+    store: Option<StoreWork>,
+    /// Ends with the driver.
+    _watch: Option<Watch>,
 }
 
 struct Flight {
@@ -44,7 +50,17 @@ impl<P: Provider> Shared<P> {
 
 impl<P: Provider> Seat<P> {
     fn take(shared: Arc<Shared<P>>) -> Self {
-        Self { shared, flight: None }
+        let changed: Weak<Shared<P>> = Arc::downgrade(&shared);
+        let watch = shared.store.as_ref().and_then(|store| {
+            store.watch(Arc::new(move || {
+                if let Some(shared) = changed.upgrade() {
+                    shared.store_changed.store(true, Ordering::Release);
+                    shared.bell.ring();
+                }
+            }))
+        });
+        let store = shared.store.clone().map(StoreWork::new);
+        Self { shared, flight: None, store, _watch: watch }
     }
 }
 
@@ -54,12 +70,15 @@ impl<P: Provider> Drop for Seat<P> {
             let error = TransportError::maybe_sent("the request was given up");
             self.shared.with(|session, now| session.handle_input(Input::Failed(flight.id, error), now));
         }
+        if self.store.take().is_some() {
+            self.shared.with(|session, now| session.handle_input(Input::StoreGone, now));
+        }
         self.shared.driver_left();
     }
 }
 
 enum Turn {
-    Reply(RequestId, Result<Response, TransportError>),
+    Input(Input),
     /// Time has passed, or somebody rang.
     Look,
 }
@@ -68,7 +87,8 @@ async fn drive<P: Provider>(mut seat: Seat<P>) {
     loop {
         let moves = seat.shared.clock.moves();
         let wake = seat.drain();
-        if seat.shared.is_closed() {
+        // A token that works once is out, or its successor is not yet saved: that is brought to its end.
+        if seat.shared.is_closed() && !seat.shared.with(|session, _| session.is_spending()) {
             return;
         }
         let mut sleep = wake.map(|wake| {
@@ -77,10 +97,12 @@ async fn drive<P: Provider>(mut seat: Seat<P>) {
         });
         let turn = poll_fn(|cx| seat.poll_turn(moves, sleep.as_mut(), cx)).await;
         seat.shared.with(|session, now| match turn {
-            Turn::Reply(id, Ok(response)) => session.handle_input(Input::Response(id, response), now),
-            Turn::Reply(id, Err(error)) => session.handle_input(Input::Failed(id, error), now),
+            Turn::Input(input) => session.handle_input(input, now),
             Turn::Look => session.handle_input(Input::Wake, now),
         });
+        if seat.shared.store_changed.swap(false, Ordering::AcqRel) {
+            seat.shared.with(|session, now| session.handle_input(Input::StoreChanged, now));
+        }
     }
 }
 
@@ -93,6 +115,11 @@ impl<P: Provider> Seat<P> {
                 Output::Send(request) => self.flight = Some(self.send(request)),
                 Output::Cancel(id) => {
                     self.flight.take_if(|flight| flight.id == id);
+                }
+                Output::Store(op) => {
+                    if let Some(store) = &mut self.store {
+                        store.push(op);
+                    }
                 }
                 Output::Event(event) => self.report(&event),
                 Output::Sleep(wake) => return wake,
@@ -121,7 +148,8 @@ impl<P: Provider> Seat<P> {
         let provider = self.shared.provider.name();
         match event {
             Event::Stopped { .. } | Event::Failed { .. } | Event::Expired { .. } => warn!(provider, "{event}"),
-            Event::Attempt { .. } => debug!(provider, "{event}"),
+            Event::NotSaved { .. } | Event::SetAside { .. } | Event::StoreWentBack => warn!(provider, "{event}"),
+            Event::Attempt { .. } | Event::Saved => debug!(provider, "{event}"),
             _ => info!(provider, "{event}"),
         }
         if let Some(listener) = &self.shared.listener {
@@ -139,7 +167,15 @@ impl<P: Provider> Seat<P> {
         {
             let id = flight.id;
             self.flight = None;
-            return Poll::Ready(Turn::Reply(id, answer));
+            return Poll::Ready(Turn::Input(match answer {
+                Ok(response) => Input::Response(id, response),
+                Err(error) => Input::Failed(id, error),
+            }));
+        }
+        if let Some(store) = &mut self.store
+            && let Poll::Ready(input) = store.poll(&*self.shared.host, cx)
+        {
+            return Poll::Ready(Turn::Input(input));
         }
         if self.shared.bell.poll(cx).is_ready() || self.shared.clock.moves() != moves {
             return Poll::Ready(Turn::Look);

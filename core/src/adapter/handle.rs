@@ -12,6 +12,7 @@ use crate::credentials::{Account, Credentials, Generation, Grant, Need, Saved, T
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
 use crate::session::{Session, State};
+use crate::store::StoreError;
 
 /// A session that is kept alive. Cheap to clone, shared by any number of tasks and threads; the last clone
 /// dropped ends the work. Its futures need no particular runtime.
@@ -148,11 +149,13 @@ impl<P: Provider> Handle<P> {
         self.shared().ensure_driver()
     }
 
-    /// Signs out: credentials are gone when this is called; the service has been told, as far as it can be, when
-    /// it ends. Stays signed out until [`sign_in`](Self::sign_in).
+    /// Signs out: credentials are gone when this is called; the service has been told, as far as it can be, and the
+    /// store cleared when it ends. An error where the store could not be cleared: that is tried again as long as
+    /// there is a handle. Stays signed out until [`sign_in`](Self::sign_in).
     pub async fn sign_out(&self) -> Result<(), Error> {
         self.shared().command(Session::sign_out);
-        self.shared().until(|view| (!view.signing_out || view.closed).then_some(())).await
+        self.shared().until(|view| (!view.signing_out || view.closed).then_some(())).await?;
+        self.unsaved().map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
@@ -163,6 +166,12 @@ impl<P: Provider> Handle<P> {
     /// Waits for new issues of a lease: an MQTT client reconnects on each.
     pub fn changes(&self, need: Need) -> Changes<P> {
         Changes { handle: self.clone(), need, seen: self.shared().view.load().generation(need) }
+    }
+
+    /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and is
+    /// saved as soon as it can be.
+    pub fn unsaved(&self) -> Option<StoreError> {
+        self.shared().view.load().unsaved.clone()
     }
 
     /// Whose credentials are held; `None` where none are.

@@ -8,8 +8,10 @@ mod clock;
 mod driver;
 mod handle;
 pub mod http;
+mod reply;
 mod setup;
 mod shared;
+mod stored;
 mod view;
 mod wait;
 
@@ -21,6 +23,7 @@ use std::time::Duration;
 pub use self::clock::ManualClock;
 pub use self::clock::{Clock, SystemClock};
 pub use self::handle::{Changes, Handle};
+pub use self::reply::{Pledge, Promise, Reply};
 pub use self::setup::Setup;
 pub use self::view::Current;
 use crate::error::{Error, ServiceError, TransportError};
@@ -37,6 +40,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Sleeps.
     fn sleep(&self, duration: Duration) -> BoxFuture<()>;
+
+    /// Does work that may block, where it blocks no task. Dropped where that cannot be had.
+    fn work(&self, work: Box<dyn FnOnce() + Send>);
 
     /// Starts a task that runs by itself. An error means that there is nothing here which could run it.
     fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn>;

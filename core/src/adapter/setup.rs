@@ -10,6 +10,7 @@ use super::{Clock, Host, SystemClock};
 use crate::error::Error;
 use crate::exchange::{FromEnv, InvalidEnv, Provider};
 use crate::session::{Event, Policy, Session};
+use crate::store::Store;
 
 /// What a session is made of: a provider, and what the defaults do not fit.
 #[must_use]
@@ -21,6 +22,7 @@ pub struct Setup<P: Provider> {
     seed: Option<u64>,
     clock: Arc<dyn Clock>,
     listener: Option<Listener>,
+    store: Option<Arc<dyn Store>>,
 }
 
 impl<P: Provider> Setup<P> {
@@ -34,6 +36,7 @@ impl<P: Provider> Setup<P> {
             seed: None,
             clock: Arc::new(SystemClock),
             listener: None,
+            store: None,
         }
     }
 
@@ -72,6 +75,19 @@ impl<P: Provider> Setup<P> {
         self
     }
 
+    /// Keeps the session in a store, and shares it with every other session on the same one: in this process or in
+    /// another. What is saved there is gone on with; [`saved`](Self::saved) only fills an empty store.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Keeps the login in the store, too: whoever goes on with the session can sign in again without being given it.
+    pub fn keep_login(mut self) -> Self {
+        self.policy = self.policy.keep_login();
+        self
+    }
+
     /// With a listener for all that happens. It is called by the driver: it should be quick.
     pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.listener = Some(Arc::new(listener));
@@ -94,12 +110,15 @@ impl<P: Provider> Setup<P> {
     pub fn build(self, host: Arc<dyn Host>) -> Result<Handle<P>, Error> {
         let seed = self.seed.unwrap_or_else(any_seed);
         let mut session = Session::new(self.provider, self.login, self.policy, seed);
+        if self.store.is_some() {
+            session = session.with_store();
+        }
         if let Some(saved) = self.saved.map(zeroize::Zeroizing::new) {
             let now = self.clock.now();
             let saved = session.provider().read_saved(&saved, now).map_err(crate::SessionError::from)?;
             session.restore(saved, now).map_err(crate::SessionError::from)?;
         }
-        Ok(Handle::new(Shared::new(session, self.clock, host, self.listener)))
+        Ok(Handle::new(Shared::new(session, self.clock, host, self.listener, self.store)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the handles and the driver of one session share.
 
 use std::future::poll_fn;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -13,6 +14,7 @@ use crate::credentials::Now;
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
 use crate::session::{Event, Session};
+use crate::store::Store;
 
 /// Is told all that happens.
 pub(super) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
@@ -25,6 +27,9 @@ pub(super) struct Shared<P: Provider> {
     pub(super) listener: Option<Listener>,
     pub(super) view: ArcSwap<View>,
     pub(super) bell: Bell,
+    pub(super) store: Option<Arc<dyn Store>>,
+    /// The store has told of a change that the session has not seen.
+    pub(super) store_changed: AtomicBool,
     waiters: Waiters,
     guarded: Mutex<Guarded<P>>,
 }
@@ -43,6 +48,7 @@ impl<P: Provider> Shared<P> {
         clock: Arc<dyn Clock>,
         host: Arc<dyn Host>,
         listener: Option<Listener>,
+        store: Option<Arc<dyn Store>>,
     ) -> Arc<Self> {
         let view = View::of(&session, false, clock.now());
         Arc::new(Self {
@@ -52,6 +58,8 @@ impl<P: Provider> Shared<P> {
             listener,
             view: ArcSwap::from_pointee(view),
             bell: Bell::default(),
+            store,
+            store_changed: AtomicBool::new(false),
             waiters: Waiters::default(),
             guarded: Mutex::new(Guarded { session, driven: false, closed: false }),
         })

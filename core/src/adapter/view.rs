@@ -10,6 +10,7 @@ use crate::credentials::{Credentials, Generation, Need, Now, Timestamp};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
 use crate::session::{Renewal, Session, State};
+use crate::store::StoreError;
 
 /// One picture of a session.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub(super) struct View {
     pub(super) state: State,
     pub(super) has_login: bool,
     pub(super) signing_out: bool,
+    /// Why what is held is not saved.
+    pub(super) unsaved: Option<StoreError>,
     pub(super) closed: bool,
 }
 
@@ -50,6 +53,7 @@ impl View {
             state: session.state(),
             has_login: session.has_login(),
             signing_out: session.is_signing_out(),
+            unsaved: session.unsaved().cloned(),
             closed,
         }
     }
@@ -57,7 +61,7 @@ impl View {
     /// Whether somebody who waits could see a difference.
     pub(super) fn differs(&self, other: &View) -> bool {
         let held = |view: &View| view.credentials.as_ref().map(Arc::as_ptr);
-        let flags = |view: &View| (view.state, view.has_login, view.signing_out, view.closed);
+        let flags = |view: &View| (view.state, view.has_login, view.signing_out, view.unsaved.is_some(), view.closed);
         let lease = |lease: &LeaseView| (lease.serves, lease.generation, lease.told);
         held(self) != held(other)
             || flags(self) != flags(other)

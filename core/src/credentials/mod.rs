@@ -18,7 +18,7 @@ use http::HeaderValue;
 pub use self::account::Account;
 pub use self::aws::AwsCredentials;
 pub use self::grant::Grant;
-pub(crate) use self::saved::same_user;
+pub(crate) use self::saved::{Beside, RecordOf, same_user};
 pub use self::saved::{Saved, SavedError};
 pub(crate) use self::secret::Wiped;
 pub use self::secret::{InvalidToken, Masked, Secret, check_token, masked};
@@ -221,6 +221,36 @@ impl Credentials {
             aws.set_term(aws.term().with_margin(margin));
         }
         self
+    }
+
+    /// These credentials, with the leases of `old` where they are the same: a copy read back from a store moves no
+    /// deadline of ours.
+    pub(crate) fn keeping(mut self, old: Option<&Credentials>) -> Self {
+        let Some(old) = old else { return self };
+        if self.is_same(Need::Access, old) {
+            self.access = old.access.clone();
+        }
+        if self.is_same(Need::Aws, old) {
+            self.aws.clone_from(&old.aws);
+        }
+        self
+    }
+
+    /// Whether this lease is of the same issue as that of `other`.
+    pub(crate) fn is_same(&self, need: Need, other: &Credentials) -> bool {
+        match need {
+            Need::Access => self.access.expose() == other.access.expose(),
+            Need::Aws => match (&self.aws, &other.aws) {
+                (Some(one), Some(other)) => one.session_token().expose() == other.session_token().expose(),
+                (None, None) => true,
+                _ => false,
+            },
+        }
+    }
+
+    /// Whether both would refresh with the same token.
+    pub(crate) fn refreshes_as(&self, other: &Credentials) -> bool {
+        self.refresh_token().map(Secret::expose) == other.refresh_token().map(Secret::expose)
     }
 
     pub(crate) fn extra_json(&self) -> Option<&Secret> {

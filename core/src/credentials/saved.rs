@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{AccessToken, Account, AwsCredentials, Credentials, Grant, Need, Now, Secret, Term, Timestamp};
-use crate::wire::{BodyBuffer, Object, Text};
+use crate::wire::{Body, BodyBuffer, LoginText, Object, Text};
 
 /// The version that this crate writes, and the newest that it reads.
 const VERSION: u64 = 1;
@@ -74,9 +74,17 @@ impl Saved {
     /// The session as JSON, secrets in the clear: keep it where only its owner reads. Deadlines are absolute, in
     /// integer Unix milliseconds.
     pub fn to_json(&self) -> Secret {
+        let body = self.write(&Beside::default());
+        Secret::from(std::str::from_utf8(body.as_ref()).unwrap_or_default())
+    }
+
+    /// The same, with what a store keeps beside it.
+    pub(crate) fn write(&self, beside: &Beside) -> Body {
         let Self { provider, realm, credentials } = self;
         let form = Form {
             perennial: VERSION,
+            revision: beside.revision,
+            refresh_sent_at: beside.refresh_sent_at.map(Timestamp::unix_millis),
             provider: provider.as_str(),
             realm,
             access: AccessForm {
@@ -95,28 +103,20 @@ impl Saved {
             begun_by: credentials.begun_by(),
             extra: credentials.extra_json().map(Secret::expose),
             account: AccountForm::from(credentials.account()),
+            login: beside.login.as_ref().map(|login| LoginText::from(login.expose())),
         };
         let mut buffer = BodyBuffer::new(usize::MAX);
         // Strings and numbers into memory: neither side can fail.
         let _ = serde_json::to_writer(&mut buffer, &form);
-        let body = buffer.finish();
-        Secret::from(std::str::from_utf8(body.as_ref()).unwrap_or_default())
+        buffer.finish()
     }
 
     /// Reads what [`Saved::to_json`] wrote.
     pub fn parse(json: &[u8], now: Now) -> Result<Self, SavedError> {
-        let malformed = |what| SavedError::Malformed { what };
-        let text = std::str::from_utf8(json).map_err(|_| malformed("not UTF-8"))?;
-        match serde_json::from_str(text) {
-            Ok(Object(Some(VersionForm { perennial: VERSION }))) => {}
-            Ok(Object(Some(VersionForm { perennial: version }))) if version > VERSION => {
-                return Err(SavedError::Newer { version });
-            }
-            _ => return Err(malformed("no format version")),
-        }
-        let form: Form<Text<'_>> =
-            serde_json::from_str(text).map_err(|_| malformed("a field is missing or of another type"))?;
-        let needed = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(malformed("a field is empty"));
+        check_version(json)?;
+        let form: Form<'_, Text<'_>> = serde_json::from_slice(json).map_err(|_| SHAPE)?;
+        let empty = SavedError::Malformed { what: "a field is empty" };
+        let needed = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(empty);
         let (provider, realm) = (needed(&form.provider)?, needed(&form.realm)?);
         Ok(Self::new(provider, realm, form.read(now)?))
     }
@@ -144,10 +144,111 @@ struct VersionForm {
     perennial: u64,
 }
 
+/// What a store keeps beside a session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// Counts up with each change, whoever makes it. `None`: it was not written by a store.
+    pub(crate) revision: Option<u64>,
+    /// When the refresh token went out, if no answer to that is known.
+    pub(crate) refresh_sent_at: Option<Timestamp>,
+    /// The login, in the provider's words.
+    pub(crate) login: Option<Secret>,
+}
+
+/// What tells a record of a store from all else, and what is left of a session that was signed out.
+#[derive(Serialize, Deserialize)]
+struct RecordForm<'a, S> {
+    perennial: u64,
+    provider: S,
+    realm: S,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_sent_at: Option<i64>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    login: Option<LoginText<'a>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    signed_out: bool,
+}
+
+/// A record of a store.
+#[derive(Debug)]
+pub(crate) enum RecordOf {
+    /// A session.
+    Session {
+        /// The session.
+        saved: Box<Saved>,
+        /// What stands beside it.
+        beside: Beside,
+    },
+    /// One that was signed out.
+    SignedOut {
+        /// The provider's name.
+        provider: String,
+        /// Where at the provider.
+        realm: String,
+        /// The revision.
+        revision: Option<u64>,
+    },
+}
+
+impl RecordOf {
+    /// Reads what [`Saved::write`] or [`signed_out`](Self::signed_out) wrote.
+    pub(crate) fn parse(json: &[u8], now: Now) -> Result<Self, SavedError> {
+        check_version(json)?;
+        let form: RecordForm<'_, Text<'_>> = serde_json::from_slice(json).map_err(|_| SHAPE)?;
+        let text = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(SHAPE);
+        if form.signed_out {
+            let (provider, realm) = (text(&form.provider)?, text(&form.realm)?);
+            return Ok(Self::SignedOut { provider, realm, revision: form.revision });
+        }
+        let beside = Beside {
+            revision: form.revision,
+            refresh_sent_at: form.refresh_sent_at.map(Timestamp::from_unix_millis),
+            login: form.login.as_ref().map(|login| Secret::from(login.as_str())),
+        };
+        Ok(Self::Session { saved: Box::new(Saved::parse(json, now)?), beside })
+    }
+
+    /// What is left of a session that was signed out. No secret is in it.
+    pub(crate) fn signed_out(provider: &str, realm: &str, revision: u64) -> Body {
+        let form = RecordForm {
+            perennial: VERSION,
+            provider,
+            realm,
+            revision: Some(revision),
+            refresh_sent_at: None,
+            login: None,
+            signed_out: true,
+        };
+        let mut buffer = BodyBuffer::new(usize::MAX);
+        // Strings and numbers into memory: neither side can fail.
+        let _ = serde_json::to_writer(&mut buffer, &form);
+        buffer.finish()
+    }
+}
+
+const SHAPE: SavedError = SavedError::Malformed { what: "a field is missing or of another type" };
+
+/// Whether it is of a version that this crate reads.
+fn check_version(json: &[u8]) -> Result<(), SavedError> {
+    let malformed = |what| SavedError::Malformed { what };
+    let text = std::str::from_utf8(json).map_err(|_| malformed("not UTF-8"))?;
+    match serde_json::from_str(text) {
+        Ok(Object(Some(VersionForm { perennial: VERSION }))) => Ok(()),
+        Ok(Object(Some(VersionForm { perennial: version }))) if version > VERSION => Err(SavedError::Newer { version }),
+        _ => Err(malformed("no format version")),
+    }
+}
+
 /// Written with `&str`, read with [`Text`]: neither leaves copies of secrets behind.
 #[derive(Serialize, Deserialize)]
-struct Form<S> {
+struct Form<'a, S> {
     perennial: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_sent_at: Option<i64>,
     provider: S,
     realm: S,
     access: AccessForm<S>,
@@ -164,6 +265,9 @@ struct Form<S> {
     extra: Option<S>,
     #[serde(default)]
     account: AccountForm,
+    /// Read from the same text as [`RecordForm`], where it is of use.
+    #[serde(skip_deserializing, default, skip_serializing_if = "Option::is_none")]
+    login: Option<LoginText<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -185,7 +289,7 @@ fn none<T>() -> Option<T> {
     None
 }
 
-impl Form<Text<'_>> {
+impl Form<'_, Text<'_>> {
     fn read(self, now: Now) -> Result<Credentials, SavedError> {
         let invalid = |_| SavedError::Malformed { what: "a token that a header cannot carry" };
         fn text<'a>(text: &'a Text<'_>) -> &'a str {

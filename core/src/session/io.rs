@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::credentials::{Generation, Need, Timestamp};
+use crate::credentials::{Generation, Need, SavedError, Timestamp};
 use crate::error::{Error, TransportError};
 use crate::exchange::{Request, RequestId, Response};
+use crate::store::{OpId, StoreError, StoreOp, Stored};
 
 /// What a driver tells a session. Safe at any time: late, foreign and repeated answers are ignored and counted.
 #[derive(Debug)]
@@ -14,6 +15,12 @@ pub enum Input {
     Response(RequestId, Response),
     /// The request or its answer did not get through.
     Failed(RequestId, TransportError),
+    /// The answer of the store.
+    Stored(OpId, Result<Stored, StoreError>),
+    /// Another session may have written to the store.
+    StoreChanged,
+    /// Who carried out the operations on the store is gone, and so is the lock.
+    StoreGone,
     /// Time has passed. Too early is fine.
     Wake,
 }
@@ -25,6 +32,9 @@ pub enum Output {
     Send(Request),
     /// This request's answer is no longer of use. Advice: to go on with it does no harm.
     Cancel(RequestId),
+    /// Carry out this operation on the store, after those before it, and hand in the answer under its id. Only where
+    /// the session has a store.
+    Store(StoreOp),
     /// Something happened that people may want to see.
     Event(Event),
     /// Nothing more to do until this moment, an answer or a call. `None`: until an answer or a call.
@@ -52,6 +62,8 @@ pub enum Timer {
     Retry(Need),
     /// The request in flight reaches its deadline.
     RequestDeadline,
+    /// The store has not answered, has to be written again, or announces what it is still writing.
+    Store,
 }
 
 /// Something that happened. No secret is in it; `Display` is fit for a log.
@@ -89,7 +101,7 @@ pub enum Event {
     Failed {
         /// The lease.
         need: Need,
-        /// The rung that failed.
+        /// The rung that failed; `store` where it did not come to one.
         rung: &'static str,
         /// Why.
         error: Error,
@@ -113,6 +125,21 @@ pub enum Event {
         /// The lease.
         need: Need,
     },
+    /// What is held was saved.
+    Saved,
+    /// What is held could not be saved: it serves all the same, and is saved as soon as it can be.
+    NotSaved {
+        /// Why.
+        error: StoreError,
+    },
+    /// What was found in the store is not readable; it was set aside there, and nothing is lost.
+    SetAside {
+        /// What is wrong with it.
+        error: SavedError,
+    },
+    /// The store has forgotten: it holds an older state than this session has seen, an old backup for instance, or
+    /// nothing at all. What is held stands.
+    StoreWentBack,
     /// Signed out: credentials are gone.
     SignedOut,
     /// The service was asked to forget credentials.
@@ -144,6 +171,10 @@ impl fmt::Display for Event {
             Event::Stopped { need, error } => write!(f, "{need}: no way to renew is left ({error})"),
             Event::Rejected { need, generation } => write!(f, "{need}: {generation} was refused by the service"),
             Event::Expired { need } => write!(f, "{need}: expired"),
+            Event::Saved => f.write_str("saved"),
+            Event::NotSaved { error } => write!(f, "not saved ({error})"),
+            Event::SetAside { error } => write!(f, "set aside what was saved: {error}"),
+            Event::StoreWentBack => f.write_str("the store has gone back to an older state"),
             Event::SignedOut => f.write_str("signed out"),
             Event::Revoked { error: None } => f.write_str("revoked at the service"),
             Event::Revoked { error: Some(error) } => write!(f, "not revoked at the service ({error})"),

@@ -107,9 +107,19 @@ impl Lease {
         self.lost |= 1 << position;
     }
 
+    /// A new one-use token came, without anything else that is new.
+    pub(super) fn renew_token(&mut self, position: usize) {
+        let bit = 1 << position;
+        if (self.lost | self.ruled_out) & bit != 0 {
+            self.stopped = None;
+        }
+        self.lost &= !bit;
+        self.ruled_out &= !bit;
+    }
+
     /// What was refused with an old access token may work with a new one.
     pub(super) fn allow_again(&mut self, position: usize) {
-        if self.is_ruled_out(position) {
+        if self.is_ruled_out(position) || self.stopped.is_some() {
             // Up the ladder again: not within the gap. A refusal that was given up on is taken up again.
             self.falling = false;
             self.forced |= self.named;

@@ -3,8 +3,10 @@
 mod io;
 mod lease;
 mod machine;
+mod outcome;
 mod policy;
 mod schedule;
+mod sharing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,12 +17,16 @@ use http::HeaderMap;
 pub use self::io::{Event, Input, Output, State, Stats, Timer, Wake};
 use self::lease::Lease;
 use self::machine::{Origin, Slot, Standing};
-pub use self::policy::{Policy, RefreshTokens, Renewal};
+use self::outcome::Granted;
+pub use self::policy::{Policy, RefreshTokens, Renewal, StoredLogin};
 use self::schedule::Random;
 pub use self::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MIN_GAP};
+use self::sharing::Cell;
+pub use self::sharing::TELL_AFTER;
 use crate::credentials::{Credentials, Generation, Grant, Need, Now, Saved, SavedError, Term};
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError};
 use crate::exchange::{Provider, RequestId, Spends};
+use crate::store::StoreError;
 
 /// Keeps one login alive: decides when to run which exchange, and never waits for anything itself.
 ///
@@ -68,6 +74,10 @@ pub struct Session<P: Provider> {
     /// Rungs whose endpoint the service does not have.
     unsupported: Vec<P::Rung>,
     slot: Slot<P>,
+    /// What was granted and is being saved, and when it is announced at the latest.
+    pending: Option<Granted>,
+    tell_at: Duration,
+    cell: Option<Box<Cell>>,
     /// What the service has still to forget.
     revocations: VecDeque<Arc<Credentials>>,
     outputs: VecDeque<Output>,
@@ -91,6 +101,9 @@ impl<P: Provider> Session<P> {
             leases: Default::default(),
             unsupported: Vec::new(),
             slot: Slot::Free,
+            pending: None,
+            tell_at: Duration::ZERO,
+            cell: None,
             revocations: VecDeque::new(),
             outputs: VecDeque::new(),
             now: Now::default(),
@@ -98,6 +111,14 @@ impl<P: Provider> Session<P> {
             last_request: RequestId::default(),
             stats: Stats::default(),
         }
+    }
+
+    /// Shares it with every other session on the same store, from now on: the session asks for
+    /// [`Output::Store`] before it renews. See [`store`](crate::store).
+    #[must_use]
+    pub fn with_store(mut self) -> Self {
+        self.cell = Some(Box::default());
+        self
     }
 
     // ---- Commands
@@ -153,6 +174,7 @@ impl<P: Provider> Session<P> {
             (Some(user), Some(held)) => crate::credentials::same_user(user, &held.account().user_id),
             _ => false,
         };
+        let displaced = self.credentials.clone().filter(|_| !same_account);
         if !same_account {
             self.forget_credentials();
         }
@@ -162,6 +184,7 @@ impl<P: Provider> Session<P> {
         let provider = &self.provider;
         self.unsupported.retain(|rung| provider.spends(*rung) != Spends::Login);
         self.standing = Standing::SignedIn;
+        self.take_over_store(displaced);
         self.leases.iter_mut().for_each(Lease::new_login);
         // A sign-in brings every lease; the access token asks for it.
         let access = &mut self.leases[Need::Access.index()];
@@ -200,6 +223,7 @@ impl<P: Provider> Session<P> {
         self.standing = Standing::SignedOut;
         self.orphan_flight();
         self.revocations.extend(self.credentials.clone());
+        self.clear_store();
         self.forget_credentials();
         self.outputs.push_back(Output::Event(Event::SignedOut));
         self.advance();
@@ -209,6 +233,7 @@ impl<P: Provider> Session<P> {
     pub fn forget_login(&mut self) {
         self.login = None;
         self.login_refused = None;
+        self.forget_stored_login();
     }
 
     // ---- Input and output
@@ -219,6 +244,9 @@ impl<P: Provider> Session<P> {
         match input {
             Input::Response(id, response) => self.answered(id, response),
             Input::Failed(id, error) => self.undelivered(id, error.into()),
+            Input::Stored(id, result) => self.stored(id, result),
+            Input::StoreChanged => self.store_changed(),
+            Input::StoreGone => self.store_gone(),
             Input::Wake => {}
         }
         self.advance();
@@ -277,9 +305,9 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// Whether the service has still to be told of a sign-out.
+    /// Whether the service has still to be told of a sign-out, or the store to be cleared.
     pub fn is_signing_out(&self) -> bool {
-        !self.revocations.is_empty() || matches!(self.slot, Slot::Orphaned(_) | Slot::Revoking(_))
+        self.is_clearing() || !self.revocations.is_empty() || matches!(self.slot, Slot::Orphaned(_) | Slot::Revoking(_))
     }
 
     /// How many failures those who waited for this need were told, and the last one: a driver tells its callers
@@ -292,7 +320,7 @@ impl<P: Provider> Session<P> {
     /// What the session is doing.
     pub fn state(&self) -> State {
         let access = &self.leases[Need::Access.index()];
-        let busy = matches!(self.slot, Slot::Renewing(_));
+        let busy = matches!(self.slot, Slot::Renewing(_)) || self.pending.is_some();
         match () {
             () if self.standing == Standing::SignedOut => State::SignedOut,
             () if self.is_valid(Need::Access) && busy => State::Renewing,
@@ -313,6 +341,21 @@ impl<P: Provider> Session<P> {
     /// Whether there is a login that was not refused.
     pub fn has_login(&self) -> bool {
         self.login.is_some() && self.login_refused.is_none()
+    }
+
+    /// Whether a one-use token is out, or what it brought is not yet saved: a bad moment to stop.
+    pub fn is_spending(&self) -> bool {
+        let out = |flight: &machine::Flight<P>| {
+            self.spends(self.provider.ladder(flight.need)[flight.position]) == Spends::OneUse
+        };
+        let store = self.cell.is_some();
+        store && (self.pending.is_some() || matches!(&self.slot, Slot::Renewing(flight) if out(flight)))
+    }
+
+    /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and
+    /// is saved as soon as it can be.
+    pub fn unsaved(&self) -> Option<&StoreError> {
+        self.save_error()
     }
 
     /// The session to save: what is held, bound to provider and account.

@@ -14,6 +14,8 @@ pub struct Policy {
     pub renewal: Renewal,
     /// Whether refresh tokens work once.
     pub refresh_tokens: RefreshTokens,
+    /// Whether the login is kept in the store.
+    pub stored_login: StoredLogin,
 }
 
 /// Whether renewal goes on when nobody asks.
@@ -34,6 +36,16 @@ pub enum RefreshTokens {
     AsProvided,
     /// They can be used again: an exchange whose answer was lost is simply repeated.
     Reusable,
+}
+
+/// Whether the login is kept in the store, beside the credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoredLogin {
+    /// It is not: whoever goes on with the session brings a login or does without.
+    #[default]
+    Left,
+    /// It is, in the clear unless the store encrypts: whoever goes on with the session can sign in again.
+    Kept,
 }
 
 impl Policy {
@@ -62,6 +74,13 @@ impl Policy {
     #[must_use]
     pub fn reusable_refresh_tokens(mut self) -> Self {
         self.refresh_tokens = RefreshTokens::Reusable;
+        self
+    }
+
+    /// Keeps the login in the store, too: a session without one takes it up from there.
+    #[must_use]
+    pub fn keep_login(mut self) -> Self {
+        self.stored_login = StoredLogin::Kept;
         self
     }
 }

@@ -8,9 +8,11 @@ use super::model::{Model, Said, Told, View};
 use super::rule::{Rule, Violation};
 use super::service::{Answered, Asked, Delivery, Service};
 use super::step::{Lives, Outcome, Step, Stray, Which, Who};
+use super::store::Cell;
 use super::subject::Subject;
 use super::toy::{CANARY, Toy, ToyLogin};
 use crate::session::Renewal;
+use crate::store::{OpId, StoreAct, StoreError, StoreOp, Stored};
 use crate::{
     Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, RequestId, Saved, Session, State, Timestamp,
     TransportError, TransportErrorKind,
@@ -41,6 +43,8 @@ pub struct Harness<S: Subject = Session<Toy>> {
     service: Service,
     session: S,
     model: Model,
+    /// What a store that never fails holds; `None`: there is no store.
+    store: Option<Cell>,
     login: Option<ToyLogin>,
     saved: Option<Saved>,
     flight: Option<Flight>,
@@ -83,6 +87,7 @@ enum Call {
     SignOut,
     ForgetLogin,
     Answer(RequestId, Delivery),
+    Stored(OpId, Result<Stored, StoreError>),
     Wake,
     Restart(Option<ToyLogin>, u64),
 }
@@ -149,6 +154,7 @@ impl<S: Subject> Harness<S> {
             elapsed: Duration::ZERO,
             service: Service::default(),
             model: Model::new(policy, None),
+            store: None,
             login: None,
             saved: None,
             flight: None,
@@ -174,7 +180,9 @@ impl<S: Subject> Harness<S> {
             _ => Policy::default().reusable_refresh_tokens().request_timeout(Duration::from_secs(5)),
         };
         let login = (self.seed & 8 == 0).then_some(Who::Ann);
-        self.with(policy, login)
+        let stored = self.seed & 16 == 0;
+        let harness = self.with(policy, login);
+        if stored { harness.with_store() } else { harness }
     }
 
     /// With this policy and login, from the beginning.
@@ -182,9 +190,26 @@ impl<S: Subject> Harness<S> {
     pub fn with(mut self, policy: Policy, login: Option<Who>) -> Self {
         self.policy = policy;
         self.login = login.map(Who::login);
-        self.session = (self.make)(policy, self.login.clone(), self.seed);
-        self.model = Model::new(policy, self.login.clone());
+        self.begin();
         self
+    }
+
+    /// With a store that nobody else uses.
+    #[must_use]
+    pub fn with_store(mut self) -> Self {
+        self.store = Some(Cell::default());
+        self.begin();
+        self
+    }
+
+    /// A session that holds nothing, and its model.
+    fn begin(&mut self) {
+        let session = (self.make)(self.policy, self.login.clone(), self.seed);
+        self.session = if self.store.is_some() { session.with_store() } else { session };
+        self.model = Model::new(self.policy, self.login.clone());
+        if self.store.is_some() {
+            self.model.expect_store(self.store.as_ref().and_then(Cell::record));
+        }
     }
 
     /// Checks one rule only: a test of its own for each rule names it.
@@ -285,6 +310,8 @@ impl<S: Subject> Harness<S> {
                 self.saved = self.session.export();
                 Ok(())
             }
+            // A save only fills an empty store.
+            Step::Restore if self.store.as_ref().is_some_and(|store| store.record().is_some()) => Ok(()),
             Step::Restore => match self.saved.clone().and_then(|saved| self.reread(&saved)) {
                 Some(saved) => self.restore(saved),
                 None => Ok(()),
@@ -342,12 +369,16 @@ impl<S: Subject> Harness<S> {
     /// The same calls again, with nobody taking an output before the end: the outputs must be the same.
     pub fn finish(self) -> Result<Report, Violation> {
         if self.checks(Rule::SameInputsSameOutputs) {
-            let mut again = (self.make)(self.policy, self.start_login(), self.seed);
+            let make = |login: Option<ToyLogin>, seed| {
+                let session = (self.make)(self.policy, login, seed);
+                if self.store.is_some() { session.with_store() } else { session }
+            };
+            let mut again = make(self.start_login(), self.seed);
             let mut trace = Vec::new();
             for Timed { call, now } in &self.calls {
                 if let Call::Restart(login, seed) = call {
                     drain_into(&mut again, &mut trace);
-                    again = (self.make)(self.policy, login.clone(), *seed);
+                    again = make(login.clone(), *seed);
                 } else {
                     apply(&mut again, call.clone(), *now);
                 }
@@ -415,10 +446,13 @@ impl<S: Subject> Harness<S> {
 
     fn restart(&mut self) -> Result<(), Violation> {
         let saved = self.session.export();
+        if let Some(store) = self.store.as_mut().filter(|_| saved.is_none()) {
+            // Another account's session may be left in it: somebody clears it away.
+            *store = Cell::default();
+        }
         self.now.monotonic = Duration::from_secs(5);
         self.seed = self.seed.wrapping_add(1);
-        self.session = (self.make)(self.policy, self.login.clone(), self.seed);
-        self.model = Model::new(self.policy, self.login.clone());
+        self.begin();
         (self.flight, self.cancelled, self.last_answer) = (None, None, None);
         self.generations = Default::default();
         self.note(&Call::Restart(self.login.clone(), self.seed));
@@ -498,6 +532,7 @@ impl<S: Subject> Harness<S> {
                 Output::Cancel(id) => {
                     self.cancelled = self.flight.take_if(|flight| flight.id == id).or(self.cancelled.take());
                 }
+                Output::Store(op) => self.store_op(&op),
                 Output::Event(event) => self.events.push(event),
                 Output::Sleep(wake) if wake != self.session.next_wake() => {
                     return self.broken(Rule::NoBusyLoop, "sleeps until another moment than it says".into());
@@ -519,6 +554,19 @@ impl<S: Subject> Harness<S> {
             self.broken(broken.rule, broken.what)?;
         }
         Ok(())
+    }
+
+    /// A store that never fails and answers at once.
+    fn store_op(&mut self, op: &StoreOp) {
+        let Some(cell) = &mut self.store else { return };
+        let result = cell.perform(op);
+        self.model.was_stored(op.id);
+        let before = self.session.held();
+        self.call(Call::Stored(op.id, result));
+        let reads = matches!(op.act, StoreAct::Read | StoreAct::Lock { .. });
+        if let (true, None, Some(held)) = (reads, before, self.session.held()) {
+            self.model.adopted(&held);
+        }
     }
 
     fn view(&self) -> View {
@@ -590,6 +638,7 @@ fn apply<S: Subject>(session: &mut S, call: Call, now: Now) -> bool {
         Call::ForgetLogin => session.forget_login(),
         Call::Answer(id, Ok(response)) => session.handle_input(Input::Response(id, response), now),
         Call::Answer(id, Err(error)) => session.handle_input(Input::Failed(id, error), now),
+        Call::Stored(id, result) => session.handle_input(Input::Stored(id, result), now),
         Call::Wake => session.handle_input(Input::Wake, now),
         Call::Restart(..) => {}
     }
@@ -600,6 +649,9 @@ fn apply<S: Subject>(session: &mut S, call: Call, now: Now) -> bool {
 fn traced(output: &Output) -> Option<String> {
     match output {
         Output::Sleep(_) => None,
+        Output::Store(StoreOp { id, act: StoreAct::Write { record, .. }, .. }) => {
+            Some(format!("{id:?} {}", String::from_utf8_lossy(record.as_ref())))
+        }
         Output::Send(request) => {
             let body = String::from_utf8_lossy(request.http.body().as_ref()).into_owned();
             Some(format!("{:?} {request:?} {body} {:?}", request.id, request.timeout))

@@ -34,6 +34,7 @@ mod model;
 mod rule;
 mod service;
 mod step;
+mod store;
 mod subject;
 mod toy;
 

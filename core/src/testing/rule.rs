@@ -41,6 +41,10 @@ pub enum Rule {
     SignOutWins,
     /// A new login drops older answers, and another account's credentials.
     NewLoginIsANewEpoch,
+    /// With a store, what is new is saved before it is announced.
+    SaveThenTell,
+    /// With a store, every attempt is decided on under its lock, and a one-use token is marked before it is sent.
+    LockReadDecide,
     /// No error is for ever but a refusal.
     NobodyPoisons,
     /// No secret shows.
@@ -51,7 +55,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 20] = [
+    pub const ALL: [Rule; 22] = [
         Rule::OneAtATime,
         Rule::NoWaitingOnValid,
         Rule::FailureNeverDisplaces,
@@ -69,6 +73,8 @@ impl Rule {
         Rule::ClocksMisbehave,
         Rule::SignOutWins,
         Rule::NewLoginIsANewEpoch,
+        Rule::SaveThenTell,
+        Rule::LockReadDecide,
         Rule::NobodyPoisons,
         Rule::NothingLeaks,
         Rule::SameInputsSameOutputs,
@@ -94,6 +100,8 @@ impl Rule {
             Rule::ClocksMisbehave => "clocks misbehave",
             Rule::SignOutWins => "sign-out wins",
             Rule::NewLoginIsANewEpoch => "a new login is a new epoch",
+            Rule::SaveThenTell => "save, then tell",
+            Rule::LockReadDecide => "lock, read, decide",
             Rule::NobodyPoisons => "nobody poisons",
             Rule::NothingLeaks => "nothing leaks",
             Rule::SameInputsSameOutputs => "same inputs, same outputs",

@@ -28,6 +28,9 @@ pub trait Subject: std::fmt::Debug {
     fn handle_input(&mut self, input: Input, now: Now);
     /// See [`Session::poll_output`].
     fn poll_output(&mut self) -> Output;
+    /// See [`Session::with_store`].
+    #[must_use]
+    fn with_store(self) -> Self;
     /// See [`Session::credentials`].
     fn credentials(&self, need: Need, now: Now) -> Option<Arc<Credentials>>;
     /// See [`Session::held`].
@@ -85,6 +88,10 @@ impl Subject for Session<Toy> {
 
     fn poll_output(&mut self) -> Output {
         self.poll_output()
+    }
+
+    fn with_store(self) -> Self {
+        self.with_store()
     }
 
     fn credentials(&self, need: Need, now: Now) -> Option<Arc<Credentials>> {

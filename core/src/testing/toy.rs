@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, Uri, header};
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::masked;
-use crate::wire::{failure, json_request, parse_json};
+use crate::wire::{LoginText, failure, json_request, parse_json, read_login, write_login};
 use crate::{
     AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Need, Now, Provider, Request, Response,
     Secret, ServiceError, ServiceErrorKind, Spends, Step, Term,
@@ -15,6 +15,9 @@ use crate::{
 
 /// Stands in every secret of the toy, so that a leak is found by looking for it.
 pub const CANARY: &str = "CANARY";
+
+/// What a kept login calls itself.
+const KIND: &str = "toy-password";
 
 /// The provider: a refresh token that works once, AWS credentials renewed with a live access token, and a login
 /// that brings both.
@@ -26,6 +29,14 @@ pub struct Toy;
 pub struct ToyLogin {
     user: String,
     password: Secret,
+}
+
+/// How a kept login is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoginForm<S> {
+    user: S,
+    password: S,
 }
 
 /// The toy's ways to renew.
@@ -181,6 +192,16 @@ impl Provider for Toy {
     fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
         headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
     }
+
+    fn write_login(&self, login: &ToyLogin) -> Option<Secret> {
+        let (user, password) = (login.user.as_str().into(), login.password.expose().into());
+        write_login(KIND, &LoginForm::<LoginText<'_>> { user, password })
+    }
+
+    fn read_login(&self, text: &str) -> Option<ToyLogin> {
+        let form: LoginForm<LoginText<'_>> = read_login(KIND, text)?;
+        Some(ToyLogin::new(form.user.as_str(), form.password.as_str()))
+    }
 }
 
 impl ToyExchange {
@@ -250,5 +271,23 @@ impl Answer {
             account: self.user.clone().map(|user_id| Account { user_id, ..Account::default() }),
             ..Grant::default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::not_quite;
+
+    #[test]
+    fn a_kept_login_reads_back_the_same_and_nothing_else_does() {
+        let login = ToyLogin::new("ada", "CANARY \"%");
+        let text = Toy.write_login(&login).unwrap();
+        let read = Toy.read_login(text.expose()).unwrap();
+        assert_eq!((read.user(), read.password().expose()), ("ada", "CANARY \"%"));
+        assert!(!format!("{login:?} {read:?} {text:?}").contains(CANARY));
+        for odd in not_quite(text.expose()) {
+            assert!(Toy.read_login(&odd).is_none(), "{odd:.200}");
+        }
     }
 }

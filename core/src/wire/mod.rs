@@ -6,6 +6,7 @@ mod form;
 mod headers;
 mod json;
 mod lenient;
+mod login;
 mod url;
 
 pub use self::body::{Body, BodyBuffer, BodyTooLarge};
@@ -13,4 +14,7 @@ pub use self::form::{form_decode, form_encode, form_request};
 pub use self::headers::{MAX_RETRY_AFTER, failure, retry_after, server_time};
 pub use self::json::{Lifetime, json_request, parse_json};
 pub use self::lenient::{Number, Object, Text};
+#[cfg(test)]
+pub(crate) use self::login::not_quite;
+pub use self::login::{LoginText, read_login, write_login};
 pub use self::url::{BaseUrl, InvalidUrl, is_safe};

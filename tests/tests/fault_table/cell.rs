@@ -280,6 +280,7 @@ fn kind(error: &Error) -> String {
             TransportErrorKind::TooLarge => "too large",
         }
         .to_owned(),
+        Error::Store(error) => format!("{:?}", error.kind()),
         Error::Session(SessionError::SignInRequired { source: Some(source) }) => {
             format!("SignInRequired, {}", kind(source))
         }

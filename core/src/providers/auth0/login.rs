@@ -2,7 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::credentials::{Secret, masked};
+use crate::wire::{LoginText, read_login, write_login};
+
+/// What a kept login calls itself.
+const KIND: &str = "auth0-password";
 
 /// An e-mail address and its password. Can be used again and again.
 #[derive(Clone)]
@@ -44,6 +50,24 @@ impl Login {
     pub fn password(&self) -> &Secret {
         &self.password
     }
+
+    pub(super) fn write(&self) -> Option<Secret> {
+        let (email, password) = (self.email().into(), self.password.expose().into());
+        write_login(KIND, &Form::<LoginText<'_>> { email, password })
+    }
+
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let form: Form<LoginText<'_>> = read_login(KIND, text)?;
+        Self::new(form.email.as_str(), form.password.as_str()).ok()
+    }
+}
+
+/// How a kept login is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form<S> {
+    email: S,
+    password: S,
 }
 
 /// The e-mail address, masked, and nothing else.
@@ -56,6 +80,7 @@ impl fmt::Debug for Login {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::not_quite;
 
     #[test]
     fn a_login_needs_both_halves_and_keeps_the_password_as_it_is() {
@@ -64,5 +89,29 @@ mod tests {
         let login = Login::new(" a@b.example\n", " x ").unwrap();
         assert_eq!((login.email(), login.password().expose()), ("a@b.example", " x "));
         assert_eq!(format!("{login:?}"), "Login { email: a***@b.example, .. }");
+    }
+
+    #[test]
+    fn a_kept_login_reads_back_the_same() {
+        for password in ["hunter2", " \"pass\\word%41\u{e9} ", "  "] {
+            let login = Login::new("grower@example.com", password).unwrap();
+            let text = login.write().unwrap();
+            let read = Login::read(text.expose()).unwrap();
+            assert_eq!((read.email(), read.password().expose()), ("grower@example.com", password));
+            assert_eq!(format!("{read:?} {text:?}"), format!("{login:?} Secret(***)"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_quite_a_kept_login_is_none() {
+        let text = Login::new("grower@example.com", "hunter2").unwrap().write().unwrap();
+        let text = text.expose();
+        assert!(Login::read(text).is_some());
+        for odd in not_quite(text) {
+            assert!(Login::read(&odd).is_none(), "{odd:.200}");
+        }
+        for (there, other) in [("grower@example.com", " "), ("hunter2", ""), ("auth0-password", "navien-password")] {
+            assert!(Login::read(&text.replace(there, other)).is_none(), "{other:?}");
+        }
     }
 }

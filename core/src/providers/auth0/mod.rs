@@ -72,7 +72,7 @@ pub use self::refusal::parse_refusal;
 pub use self::saved::NotAJwt;
 use self::settings::Settings;
 pub use self::settings::{Authorization, Builder, InvalidSettings};
-use crate::credentials::{Credentials, Grant, Need, Now, Saved, SavedError};
+use crate::credentials::{Credentials, Grant, Need, Now, Saved, SavedError, Secret};
 use crate::exchange::{Provider, Spends};
 
 /// The web site of Angel Studios.
@@ -211,6 +211,14 @@ impl Provider for Auth0 {
 
     fn margin(&self) -> Duration {
         self.settings.refresh_buffer
+    }
+
+    fn write_login(&self, login: &Login) -> Option<Secret> {
+        login.write()
+    }
+
+    fn read_login(&self, text: &str) -> Option<Login> {
+        Login::read(text)
     }
 
     /// Also reads a bare JWT. A token that cannot be read as one is an error here, and never taken up: build the

@@ -2,7 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::credentials::{Secret, masked};
+use crate::wire::{LoginText, read_login, write_login};
+
+/// What kept logins call themselves.
+const PASSWORD: &str = "mosaia-password";
+const CLIENT: &str = "mosaia-client";
 
 /// What signs in without a person at hand. Can be used again and again.
 #[derive(Clone)]
@@ -78,6 +85,42 @@ impl Login {
     pub(super) fn kind(&self) -> &Kind {
         &self.0
     }
+
+    pub(super) fn write(&self) -> Option<Secret> {
+        let (name, secret) = (self.name().into(), self.secret().expose().into());
+        match &self.0 {
+            Kind::Password { .. } => {
+                write_login(PASSWORD, &PasswordForm::<LoginText<'_>> { email: name, password: secret })
+            }
+            Kind::Client { .. } => {
+                write_login(CLIENT, &ClientForm::<LoginText<'_>> { client_id: name, client_secret: secret })
+            }
+        }
+    }
+
+    pub(super) fn read(text: &str) -> Option<Self> {
+        if let Some(form) = read_login::<PasswordForm<LoginText<'_>>>(PASSWORD, text) {
+            return Self::password(form.email.as_str(), form.password.as_str()).ok();
+        }
+        let form: ClientForm<LoginText<'_>> = read_login(CLIENT, text)?;
+        Self::client(form.client_id.as_str(), form.client_secret.as_str()).ok()
+    }
+}
+
+/// How a kept password is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PasswordForm<S> {
+    email: S,
+    password: S,
+}
+
+/// How a kept client's secret is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientForm<S> {
+    client_id: S,
+    client_secret: S,
 }
 
 /// Whose, masked, and nothing else.
@@ -95,6 +138,7 @@ impl fmt::Debug for Login {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::not_quite;
 
     #[test]
     fn names_are_trimmed_and_secrets_are_not() {
@@ -117,5 +161,39 @@ mod tests {
         let login = Login::password("grower@example.com", "hunter2").unwrap();
         assert_eq!(format!("{login:?}"), "Login { email: g***@example.com, .. }");
         assert_eq!(format!("{:?}", Login::client("abcdef", "hunter2").unwrap()), "Login { client_id: a***, .. }");
+    }
+
+    #[test]
+    fn a_kept_login_of_either_kind_reads_back_the_same() {
+        for secret in ["hunter2", " \"pass\\word%41\u{e9} ", "  "] {
+            let password = Login::password("grower@example.com", secret).unwrap();
+            for login in [password, Login::client("abcdef", secret).unwrap()] {
+                let text = login.write().unwrap();
+                let read = Login::read(text.expose()).unwrap();
+                assert_eq!((read.name(), read.secret().expose()), (login.name(), secret));
+                // Which says of which kind it is, and nothing secret.
+                assert_eq!(format!("{read:?} {text:?}"), format!("{login:?} Secret(***)"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_quite_a_kept_login_is_none() {
+        let password = Login::password("grower@example.com", "hunter2").unwrap();
+        for login in [password, Login::client("abcdef", "hunter2").unwrap()] {
+            let text = login.write().unwrap();
+            let text = text.expose();
+            assert!(Login::read(text).is_some());
+            for odd in not_quite(text) {
+                assert!(Login::read(&odd).is_none(), "{odd:.200}");
+            }
+            for (there, other) in [(login.name(), " "), ("hunter2", "")] {
+                assert!(Login::read(&text.replace(there, other)).is_none(), "{other:?}");
+            }
+            let other =
+                text.replace(PASSWORD, "x").replace(CLIENT, PASSWORD).replace("\"x\"", &format!("\"{CLIENT}\""));
+            assert_ne!(other, text);
+            assert!(Login::read(&other).is_none(), "the other kind's name");
+        }
     }
 }

@@ -215,4 +215,12 @@ impl Provider for Mosaia {
     fn margin(&self) -> Duration {
         MARGIN
     }
+
+    fn write_login(&self, login: &Login) -> Option<Secret> {
+        login.write()
+    }
+
+    fn read_login(&self, text: &str) -> Option<Login> {
+        Login::read(text)
+    }
 }

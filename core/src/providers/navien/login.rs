@@ -2,13 +2,19 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::credentials::{Secret, masked};
+use crate::wire::{LoginText, read_login, write_login};
 
 /// The environment variable with the e-mail address.
 pub(super) const EMAIL_VARIABLE: &str = "NAVIEN_EMAIL";
 
 /// The environment variable with the password.
 pub(super) const PASSWORD_VARIABLE: &str = "NAVIEN_PASSWORD";
+
+/// What a kept login calls itself.
+const KIND: &str = "navien-password";
 
 /// An e-mail address and its password. Can be used again and again.
 #[derive(Clone)]
@@ -50,6 +56,24 @@ impl Login {
     pub fn password(&self) -> &Secret {
         &self.password
     }
+
+    pub(super) fn write(&self) -> Option<Secret> {
+        let (email, password) = (self.email().into(), self.password.expose().into());
+        write_login(KIND, &Form::<LoginText<'_>> { email, password })
+    }
+
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let form: Form<LoginText<'_>> = read_login(KIND, text)?;
+        Self::new(form.email.as_str(), form.password.as_str()).ok()
+    }
+}
+
+/// How a kept login is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form<S> {
+    email: S,
+    password: S,
 }
 
 /// The e-mail address, masked, and nothing else.
@@ -62,6 +86,7 @@ impl fmt::Debug for Login {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::not_quite;
 
     #[test]
     fn the_email_is_trimmed_and_the_password_is_not() {
@@ -80,5 +105,29 @@ mod tests {
     fn a_login_hides_in_debug() {
         let login = Login::new("grower@example.com", "hunter2").unwrap();
         assert_eq!(format!("{login:?}"), "Login { email: g***@example.com, .. }");
+    }
+
+    #[test]
+    fn a_kept_login_reads_back_the_same() {
+        for password in ["hunter2", " \"pass\\word%41\u{e9} ", "  "] {
+            let login = Login::new("grower@example.com", password).unwrap();
+            let text = login.write().unwrap();
+            let read = Login::read(text.expose()).unwrap();
+            assert_eq!((read.email(), read.password().expose()), ("grower@example.com", password));
+            assert_eq!(format!("{read:?} {text:?}"), format!("{login:?} Secret(***)"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_quite_a_kept_login_is_none() {
+        let text = Login::new("grower@example.com", "hunter2").unwrap().write().unwrap();
+        let text = text.expose();
+        assert!(Login::read(text).is_some());
+        for odd in not_quite(text) {
+            assert!(Login::read(&odd).is_none(), "{odd:.200}");
+        }
+        for (there, other) in [("grower@example.com", " "), ("hunter2", ""), ("navien-password", "auth0-password")] {
+            assert!(Login::read(&text.replace(there, other)).is_none(), "{other:?}");
+        }
     }
 }

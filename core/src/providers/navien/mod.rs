@@ -50,6 +50,7 @@ use http::{HeaderMap, header};
 pub use self::answer::{parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in};
 pub use self::exchange::Exchange;
 pub use self::login::{InvalidLogin, Login};
+pub use self::saved::{write_python, write_python_local};
 #[cfg(feature = "aws")]
 use crate::credentials::Timestamp;
 use crate::credentials::{Credentials, Need, Now, Saved, SavedError, Secret};
@@ -244,7 +245,15 @@ impl Provider for Navien {
         MARGIN
     }
 
-    /// Also reads what the Python client `nwp500-python` saves.
+    fn write_login(&self, login: &Login) -> Option<Secret> {
+        login.write()
+    }
+
+    fn read_login(&self, text: &str) -> Option<Login> {
+        Login::read(text)
+    }
+
+    /// Also reads what the Python client `nwp500-python` saves; [`write_python`] writes it.
     fn read_saved(&self, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
         saved::read(self.base.as_str(), saved, now)
     }

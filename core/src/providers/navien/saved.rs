@@ -1,17 +1,17 @@
 //! Saved sessions: Perennial's own, and what the Python client `nwp500-python` leaves on its users' disks (the
-//! `to_dict` of its tokens, with `email` beside them).
+//! `to_dict` of its tokens, with `email` beside them). The latter is written, too, for who asks for it.
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
-use crate::credentials::{Account, Credentials, Grant, Now, Saved, SavedError, Term, Timestamp};
+use crate::credentials::{Account, Credentials, Grant, Now, Saved, SavedError, Secret, Term, Timestamp};
 use crate::wire;
 
 use super::fields::{Aws, Tokens};
-use super::{MARGIN, NAME};
-use crate::wire::{Object, Text};
+use super::{DEFAULT_LIFETIME, MARGIN, NAME};
+use crate::wire::{BodyBuffer, Object, Text};
 
 /// Reads either form. A file of the Python client says nothing about the address that it is for: it is taken to
 /// be `realm`.
@@ -90,4 +90,103 @@ fn term(issued_at: Option<Timestamp>, lifetime: Option<Duration>, now: Now) -> T
         (None, None) => Term::unknown(now).in_doubt(),
     };
     term.with_margin(MARGIN)
+}
+
+/// The credentials as the token file of the Python client `nwp500-python`: JSON, moments in UTC with their zone,
+/// lifetimes in whole seconds. [`read_saved`](crate::Provider::read_saved) reads it back.
+///
+/// It has the secrets in the clear: put it where only its owner reads. Refresh tokens work once: from now on either
+/// the Python client renews or this session does, not both.
+///
+/// Both leases are told from one issue, because most versions of the client know no other; their deadlines are
+/// right to the second. An access token without a known lifetime gets [`DEFAULT_LIFETIME`]. That
+/// [the access token's age is in doubt](Term::is_doubtful) cannot be told.
+///
+/// Versions that compare moments without a zone (6.1.1 and 7.0.0 do, 7.4.10 and later do not) load this and then fail
+/// to compare: they need [`write_python_local`].
+///
+/// ```
+/// # use perennial_core::providers::navien::{self, BASE_URL, Navien};
+/// # use perennial_core::{Now, Provider};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let now = Now::default();
+/// # let saved = br#"{"access_token":"ey.J","issued_at":"1970-01-01T00:00:00Z"}"#;
+/// # let credentials = Navien::default().read_saved(saved, now)?.into_credentials();
+/// let file = navien::write_python(&credentials);
+/// assert!(file.expose().contains(r#""access_token":"ey.J""#));
+/// # Ok(())
+/// # }
+/// ```
+pub fn write_python(credentials: &Credentials) -> Secret {
+    python_form(credentials, |moment| moment.to_string())
+}
+
+/// The same for versions that compare moments without a zone, which they take for local time: `seconds_east` is by how
+/// many seconds the client's clock is ahead of UTC, negative in the west.
+///
+/// Such a file is good where clocks show that time. [`read_saved`](crate::Provider::read_saved) takes its moments for
+/// UTC, as newer versions do, and where they are not it renews at once.
+pub fn write_python_local(credentials: &Credentials, seconds_east: i32) -> Secret {
+    let ahead = i64::from(seconds_east) * 1000;
+    python_form(credentials, |moment| {
+        let local = Timestamp::from_unix_millis(moment.unix_millis().saturating_add(ahead));
+        local.to_string().trim_end_matches('Z').to_owned()
+    })
+}
+
+fn python_form(credentials: &Credentials, write: impl Fn(Timestamp) -> String) -> Secret {
+    let aws = credentials.aws();
+    let issued_at = common_issue(credentials);
+    let seconds = |deadline: Timestamp| deadline.since(issued_at).whole_seconds().max(1);
+    let moment = write(issued_at);
+    let form = PythonForm {
+        id_token: credentials.id_token().map_or("", Secret::expose),
+        access_token: credentials.access().expose(),
+        refresh_token: credentials.refresh_token().map_or("", Secret::expose),
+        authentication_expires_in: seconds(access_end(credentials)),
+        access_key_id: aws.map(|aws| aws.access_key_id().expose()),
+        secret_key: aws.map(|aws| aws.secret_access_key().expose()),
+        session_token: aws.map(|aws| aws.session_token().expose()),
+        authorization_expires_in: credentials.aws_expires_at().map(seconds),
+        issued_at: &moment,
+        email: &credentials.account().user_id,
+        aws_credentials_issued_at: aws.filter(|aws| !aws.term().is_doubtful()).map(|_| moment.as_str()),
+    };
+    let mut buffer = BodyBuffer::new(usize::MAX);
+    // Strings and numbers into memory: neither side can fail.
+    let _ = serde_json::to_writer(&mut buffer, &form);
+    Secret::from(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default())
+}
+
+/// The moment from which both lifetimes are counted: the access token's issue, unless the AWS set had ended by then.
+/// No lifetime may come out as zero or less: that reads as "unknown".
+fn common_issue(credentials: &Credentials) -> Timestamp {
+    let issued_at = credentials.issued_at();
+    match (credentials.aws(), credentials.aws_expires_at()) {
+        (Some(aws), Some(end)) if end <= issued_at => aws.term().issued_at(),
+        _ => issued_at,
+    }
+}
+
+fn access_end(credentials: &Credentials) -> Timestamp {
+    credentials.expires_at().unwrap_or_else(|| credentials.issued_at().saturating_add(DEFAULT_LIFETIME))
+}
+
+/// What the Python client keeps, in its order.
+#[derive(Serialize)]
+struct PythonForm<'a> {
+    /// The client takes no null for one of the three tokens.
+    id_token: &'a str,
+    access_token: &'a str,
+    refresh_token: &'a str,
+    authentication_expires_in: i64,
+    access_key_id: Option<&'a str>,
+    secret_key: Option<&'a str>,
+    session_token: Option<&'a str>,
+    authorization_expires_in: Option<i64>,
+    issued_at: &'a str,
+    email: &'a str,
+    /// Absent where nobody knows: whoever reads it then renews the AWS set soon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws_credentials_issued_at: Option<&'a str>,
 }

@@ -2,8 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::credentials::{Secret, masked};
 use crate::oauth::{Profile, TokenExchange};
+use crate::wire::{LoginText, read_login, write_login};
+
+/// What kept logins call themselves.
+const CLIENT_CREDENTIALS: &str = "oauth2-client-credentials";
+const LEGACY_PASSWORD: &str = "oauth2-legacy-password";
 
 /// What signs in by itself. Can be used again and again.
 #[derive(Clone)]
@@ -69,6 +76,45 @@ impl Login {
             Kind::LegacyPassword { username, password } => profile.legacy_password(username, password, &self.scopes),
         }
     }
+
+    /// The client's own proof is not in it: that stands in the profile, which is never kept.
+    pub(super) fn write(&self) -> Option<Secret> {
+        let scopes = self.scopes.iter().map(|scope| scope.as_str().into()).collect();
+        match &self.kind {
+            Kind::ClientCredentials => write_login(CLIENT_CREDENTIALS, &ClientForm::<LoginText<'_>> { scopes }),
+            Kind::LegacyPassword { username, password } => {
+                let (username, password) = (LoginText::from(&**username), password.expose().into());
+                write_login(LEGACY_PASSWORD, &PasswordForm { username, password, scopes })
+            }
+        }
+    }
+
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let (login, scopes) = match read_login::<ClientForm<LoginText<'_>>>(CLIENT_CREDENTIALS, text) {
+            Some(form) => (Self::client_credentials(), form.scopes),
+            None => {
+                let form: PasswordForm<LoginText<'_>> = read_login(LEGACY_PASSWORD, text)?;
+                (Self::legacy_password(form.username.as_str(), form.password.as_str()).ok()?, form.scopes)
+            }
+        };
+        Some(login.scopes(scopes.iter().map(LoginText::as_str)))
+    }
+}
+
+/// How kept client credentials are written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientForm<S> {
+    scopes: Vec<S>,
+}
+
+/// How a kept password is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PasswordForm<S> {
+    username: S,
+    password: S,
+    scopes: Vec<S>,
 }
 
 /// The user name, masked, and nothing else.
@@ -79,6 +125,57 @@ impl fmt::Debug for Login {
             Kind::LegacyPassword { username, .. } => {
                 f.debug_struct("LegacyPassword").field("username", &masked(username)).finish_non_exhaustive()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::not_quite;
+
+    fn logins() -> [Login; 3] {
+        let password = Login::legacy_password("ada@a.example", "hunter2").unwrap();
+        let client = Login::client_credentials();
+        [password.scopes(["read", "a b\"%,"]), client.clone(), client.scopes(["read", ""])]
+    }
+
+    /// Everything that a login has.
+    fn parts(login: &Login) -> (Option<&str>, Option<&str>, &[String]) {
+        let password = match &login.kind {
+            Kind::ClientCredentials => None,
+            Kind::LegacyPassword { password, .. } => Some(password.expose()),
+        };
+        (login.username(), password, &login.scopes)
+    }
+
+    #[test]
+    fn a_kept_login_of_either_kind_reads_back_the_same() {
+        let odd = [" \"pass\\word%41\u{e9} ", "  "].map(|password| Login::legacy_password("ada", password).unwrap());
+        for login in logins().into_iter().chain(odd) {
+            let text = login.write().unwrap();
+            let read = Login::read(text.expose()).unwrap();
+            assert_eq!(parts(&read), parts(&login));
+            assert_eq!(format!("{read:?} {text:?}"), format!("{login:?} Secret(***)"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_quite_a_kept_login_is_none() {
+        for login in logins() {
+            let text = login.write().unwrap();
+            let text = text.expose();
+            assert!(Login::read(text).is_some());
+            for odd in not_quite(text) {
+                assert!(Login::read(&odd).is_none(), "{odd:.200}");
+            }
+            let kind = if login.username().is_some() { LEGACY_PASSWORD } else { CLIENT_CREDENTIALS };
+            let other = if login.username().is_some() { CLIENT_CREDENTIALS } else { LEGACY_PASSWORD };
+            assert!(Login::read(&text.replace(kind, other)).is_none(), "the other kind's name");
+        }
+        let text = logins()[0].write().unwrap();
+        for (there, other) in [("ada@a.example", " "), ("hunter2", ""), ("[\"read\"", "[1")] {
+            assert!(Login::read(&text.expose().replace(there, other)).is_none(), "{other:?}");
         }
     }
 }

@@ -41,7 +41,7 @@ use http::{HeaderMap, header};
 
 pub use self::exchange::Exchange;
 pub use self::login::{InvalidLogin, Login};
-use crate::credentials::{Credentials, Need};
+use crate::credentials::{Credentials, Need, Secret};
 use crate::exchange::{Provider, Spends};
 use crate::oauth::{Profile, Rotation};
 
@@ -131,6 +131,14 @@ impl Provider for OAuth2 {
     /// In a header, never in a query (RFC 6750 §2.3).
     fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
         headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
+    }
+
+    fn write_login(&self, login: &Login) -> Option<Secret> {
+        login.write()
+    }
+
+    fn read_login(&self, text: &str) -> Option<Login> {
+        Login::read(text)
     }
 }
 

@@ -2,15 +2,20 @@
 
 use std::fmt;
 
-use base64ct::{Base64Unpadded, Encoding};
+use base64ct::{Base64, Base64Unpadded, Encoding};
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::credentials::{Secret, Timestamp, masked};
+use crate::wire::{LoginText, read_login, write_login};
 
 /// The size of a scalar of P-256.
 const SCALAR: usize = 32;
+
+/// What a kept login calls itself.
+const KIND: &str = "settrade-app";
 
 /// The moments that thirteen digits of milliseconds can tell: 2001 to 2286.
 const FIRST: Timestamp = Timestamp::from_unix_millis(1_000_000_000_000);
@@ -69,10 +74,31 @@ impl Login {
         self.sign_text(&format!("{}.{params}.{}", self.app_id, timestamp(at)))
     }
 
+    /// The secret as the service shows it, whichever way it was given.
+    pub(super) fn write(&self) -> Option<Secret> {
+        let scalar = Zeroizing::new(self.key.to_bytes());
+        let mut buffer = Zeroizing::new([0; 2 * SCALAR]);
+        let app_secret = Base64::encode(&scalar, &mut buffer[..]).ok()?;
+        write_login(KIND, &Form::<LoginText<'_>> { app_id: self.app_id().into(), app_secret: (*app_secret).into() })
+    }
+
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let form: Form<LoginText<'_>> = read_login(KIND, text)?;
+        Self::new(form.app_id.as_str(), form.app_secret.as_str()).ok()
+    }
+
     fn sign_text(&self, text: &str) -> String {
         let signature: Signature = self.key.sign(text.as_bytes());
         signature.to_der().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// How a kept login is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form<S> {
+    app_id: S,
+    app_secret: S,
 }
 
 /// A moment as the service wants it: milliseconds, in thirteen digits. One that they cannot tell, which only a
@@ -124,9 +150,10 @@ impl fmt::Debug for Login {
 
 #[cfg(test)]
 mod tests {
-    use base64ct::{Base64, Base64Url, Base64UrlUnpadded};
+    use base64ct::{Base64Url, Base64UrlUnpadded};
 
     use super::*;
+    use crate::wire::not_quite;
 
     /// The key of RFC 6979 appendix A.2.5.
     const RFC_KEY: [u8; SCALAR] = [
@@ -218,5 +245,31 @@ mod tests {
     fn a_login_hides_in_debug() {
         let login = read(&RFC_KEY).unwrap();
         assert_eq!(format!("{login:?}"), "Login { app_id: a***, .. }");
+    }
+
+    #[test]
+    fn a_kept_login_signs_the_same() {
+        for bytes in [&RFC_KEY[..], &[7; SCALAR - 1], &[&[0][..], &RFC_KEY].concat()] {
+            let login = Login::new("app\"%", Base64::encode_string(bytes)).unwrap();
+            let text = login.write().unwrap();
+            let again = Login::read(text.expose()).unwrap();
+            assert_eq!((again.app_id(), signature(&again)), (login.app_id(), signature(&login)));
+            assert_eq!(format!("{again:?} {text:?}"), format!("{login:?} Secret(***)"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_quite_a_kept_login_is_none() {
+        let text = read(&RFC_KEY).unwrap().write().unwrap();
+        let text = text.expose();
+        assert!(Login::read(text).is_some());
+        for odd in not_quite(text) {
+            assert!(Login::read(&odd).is_none(), "{odd:.200}");
+        }
+        let whole = Base64::encode_string(&RFC_KEY);
+        let zero = Base64::encode_string(&[0; SCALAR]);
+        for (there, other) in [(&whole[..], ""), (&whole, "x"), (&whole, &zero), (":\"app\"", ":\" \"")] {
+            assert!(Login::read(&text.replace(there, other)).is_none(), "{other:?}");
+        }
     }
 }

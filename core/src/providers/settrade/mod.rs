@@ -235,6 +235,14 @@ impl Provider for Settrade {
     fn margin(&self) -> Duration {
         MARGIN
     }
+
+    fn write_login(&self, login: &Login) -> Option<Secret> {
+        login.write()
+    }
+
+    fn read_login(&self, text: &str) -> Option<Login> {
+        Login::read(text)
+    }
 }
 
 /// Whose tokens they are: a refresh names the app. What came with them knows best.

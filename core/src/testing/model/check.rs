@@ -30,6 +30,7 @@ impl Model {
             }
         }
         self.check_failure(view);
+        self.check_store(view.held.as_deref());
         self.check_wake(view);
         if self.stray && view.ignored != self.ignored + 1 {
             self.breaks(Rule::NewLoginIsANewEpoch, "an answer that nobody waits for is not ignored");

@@ -5,6 +5,7 @@
 
 mod check;
 mod outputs;
+mod store;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -107,6 +108,7 @@ pub struct Model {
     /// Ways to AWS credentials that did not bring any.
     aws_ruled_out: Vec<ToyRung>,
 
+    store: Option<store::StoreSide>,
     attempt: Option<Attempt>,
     flight: Option<Flight>,
     continuing: Option<Flight>,
@@ -212,6 +214,7 @@ impl Model {
             refresh_refused: false,
             refresh_lost_at: None,
             aws_ruled_out: Vec::new(),
+            store: None,
             attempt: None,
             flight: None,
             continuing: None,
@@ -265,6 +268,9 @@ impl Model {
                 self.signed_out = true;
                 let access = self.leases[Need::Access.index()].held.as_ref().map(|held| held.serial);
                 self.revocations.extend(access);
+                // What the store still holds of another account goes, too.
+                let saved = self.store.as_ref().and_then(|store| store.saved);
+                self.revocations.extend(saved.filter(|saved| Some(*saved) != access));
                 for flight in [&mut self.flight, &mut self.continuing].into_iter().flatten() {
                     flight.orphan |= flight.attempt.is_some();
                 }
@@ -337,6 +343,8 @@ impl Model {
             lease.stopped = false;
             lease.not_before = Duration::ZERO;
             lease.attempted_at = [None; 3];
+            // What was refused right after its issue may be renewed at once with a new login.
+            lease.renewed_at.take_if(|_| lease.named);
         }
         self.lease(Need::Access).forced = true;
     }
@@ -361,6 +369,11 @@ impl Model {
     fn restored(&mut self, credentials: &Credentials) {
         let user = &credentials.account().user_id;
         self.taken_up((!user.is_empty()).then_some(user));
+        self.hold(credentials);
+    }
+
+    /// These are held now.
+    fn hold(&mut self, credentials: &Credentials) {
         for need in Need::ALL {
             let held = credentials.term(need).map(|term| Held {
                 serial: serial(token(credentials, need)),
@@ -424,7 +437,10 @@ impl Model {
             return;
         }
         match said {
-            Said::Granted(facts) => return self.granted(need, rung, &flight, facts),
+            Said::Granted(facts) => {
+                self.note_grant();
+                return self.granted(need, rung, &flight, facts);
+            }
             Said::Continues | Said::SignedOut => {}
             Said::Refused => match rung {
                 ToyRung::SignIn => (self.login_refused, self.login_first) = (true, false),

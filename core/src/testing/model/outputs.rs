@@ -26,6 +26,7 @@ impl Model {
                 Some(flight) => self.outcome(flight, &Said::Unknown),
                 None => self.breaks(Rule::OneAtATime, format!("{id:?} is cancelled and not in flight")),
             },
+            Output::Store(op) => self.asked_store(op),
             Output::Event(event) => self.happened(event),
             Output::Sleep(_) => {}
         }
@@ -81,6 +82,7 @@ impl Model {
             let what = format!("sends refresh token {serial}, the latest is {:?}", self.refresh);
             self.breaks(Rule::LostAnswer, what);
         }
+        self.check_mark(serial);
         if self.refresh_refused {
             self.breaks(Rule::LadderIsDescended, format!("sends refresh token {serial}, which was refused"));
         }
@@ -107,6 +109,7 @@ impl Model {
     fn happened(&mut self, event: &Event) {
         match event {
             Event::Attempt { need, rung } => {
+                self.check_lock_of_attempt();
                 if let Some(rung) = ToyRung::ALL.into_iter().find(|known| known.name() == *rung) {
                     self.check_attempt(*need, rung);
                     self.attempt = Some(Attempt { need: *need, rung });
@@ -121,6 +124,7 @@ impl Model {
             Event::Renewed { .. } if self.signed_out => {
                 self.breaks(Rule::SignOutWins, "credentials are announced after a sign-out");
             }
+            Event::Renewed { rung: Some(_), .. } => self.check_saved_before_told(),
             Event::Fallback { need: Need::Access, .. } => self.login_failed = true,
             Event::Failed { need, error, .. } => {
                 self.failed_events[need.index()] = true;

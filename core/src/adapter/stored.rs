@@ -1,0 +1,66 @@
+//! The store's side of a driver: one operation after another, each where it may block.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use super::wait::lock;
+use super::{Host, Pledge, Reply};
+use crate::session::Input;
+use crate::store::{Keeper, OpId, Store, StoreError, StoreErrorKind, StoreOp, Stored};
+
+/// Carries out the operations of one session, in order. Dropped with its driver, which gives the lock back.
+pub(super) struct StoreWork {
+    keeper: Arc<Mutex<Keeper>>,
+    queue: VecDeque<StoreOp>,
+    running: Option<Running>,
+}
+
+struct Running {
+    id: OpId,
+    answer: Reply<Result<Stored, StoreError>>,
+}
+
+impl StoreWork {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self { keeper: Arc::new(Mutex::new(Keeper::shared(store))), queue: VecDeque::new(), running: None }
+    }
+
+    pub(super) fn push(&mut self, op: StoreOp) {
+        self.queue.push_back(op);
+    }
+
+    /// The next answer.
+    pub(super) fn poll(&mut self, host: &dyn Host, cx: &mut Context<'_>) -> Poll<Input> {
+        if self.running.is_none()
+            && let Some(op) = self.queue.pop_front()
+        {
+            self.running = Some(self.start(op, host));
+        }
+        let Some(running) = &mut self.running else { return Poll::Pending };
+        let Poll::Ready(answer) = Pin::new(&mut running.answer).poll(cx) else { return Poll::Pending };
+        let id = running.id;
+        self.running = None;
+        let given_up = || StoreError::new(StoreErrorKind::Unavailable).with_source("the store panicked");
+        Poll::Ready(Input::Stored(id, answer.unwrap_or_else(|| Err(given_up()))))
+    }
+
+    fn start(&self, op: StoreOp, host: &dyn Host) -> Running {
+        let id = op.id;
+        let Pledge { promise, reply } = Pledge::new();
+        let keeper = Arc::clone(&self.keeper);
+        // A store that panics has failed this operation and no other. Where no thread is to be had, the promise is
+        // broken as well.
+        host.work(Box::new(move || {
+            let outcome = catch_unwind(AssertUnwindSafe(|| lock(&keeper).perform(op)));
+            // The lock is given back before anybody hears of it, if the driver has gone meanwhile.
+            drop(keeper);
+            if let Ok(outcome) = outcome {
+                promise.keep(outcome);
+            }
+        }));
+        Running { id, answer: reply }
+    }
+}

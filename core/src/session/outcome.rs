@@ -1,0 +1,307 @@
+//! What becomes of an exchange: a grant is announced, a failure goes by its verdict.
+
+use std::sync::Arc;
+
+use super::machine::{Choice, Flight, Origin, Slot};
+use super::{Event, Output, Session};
+use crate::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Need, Term};
+use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError, Verdict};
+use crate::exchange::{Exchange, MAX_STEPS, Provider, RequestId, Response, Spends, Step};
+
+/// New credentials that are not yet announced: they are saved first.
+pub(super) struct Granted {
+    pub(super) credentials: Credentials,
+    /// The leases that are new in them.
+    pub(super) covers: [bool; 2],
+    pub(super) rung: Option<&'static str>,
+    pub(super) origin: Origin,
+    /// What was asked for, and is not among them.
+    shortfall: Option<Failure>,
+}
+
+impl Granted {
+    /// What somebody brought from outside.
+    pub(super) fn brought(credentials: Credentials, origin: Origin) -> Self {
+        let covers = Need::ALL.map(|need| credentials.term(need).is_some());
+        Self { credentials, covers, rung: None, origin, shortfall: None }
+    }
+}
+
+/// A failed attempt.
+pub(super) struct Failure {
+    need: Need,
+    position: usize,
+    error: Error,
+    answer: Answer,
+}
+
+/// Whether an answer to a failed attempt is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Heard,
+    /// It failed at its first request.
+    Missing,
+    /// It failed at a later request: those before it were carried out.
+    MissingLate,
+}
+
+impl<P: Provider> Session<P> {
+    // ---- Answers
+
+    pub(super) fn answered(&mut self, id: RequestId, response: Response) {
+        let Some(mut slot) = self.take_slot(id) else { return };
+        let Some(flight) = slot.flight_mut() else { return };
+        match flight.exchange.receive(response, self.now) {
+            Ok(Step::Send(_)) if flight.steps >= MAX_STEPS => {
+                self.finish(slot, Err(ServiceError::endless().into()));
+            }
+            Ok(Step::Send(request)) => {
+                let spends = match &slot {
+                    Slot::Renewing(flight) => self.spends(self.provider.ladder(flight.need)[flight.position]),
+                    _ => Spends::Nothing,
+                };
+                let sent = self.send(request, spends);
+                if let Some(flight) = slot.flight_mut() {
+                    (flight.id, flight.deadline, flight.steps) = (sent.id, sent.deadline, flight.steps + 1);
+                }
+                self.slot = slot;
+            }
+            Ok(Step::Again(_)) => {
+                let error = ServiceError::malformed("an exchange that waits for a person");
+                self.finish(slot, Err(error.into()));
+            }
+            Ok(Step::Done(grant)) => self.finish(slot, Ok(grant)),
+            Err(error) => self.finish(slot, Err(error)),
+        }
+    }
+
+    pub(super) fn undelivered(&mut self, id: RequestId, error: Error) {
+        if let Some(slot) = self.take_slot(id) {
+            self.finish(slot, Err(error));
+        }
+    }
+
+    /// Empties the slot if `id` is what it waits for.
+    fn take_slot(&mut self, id: RequestId) -> Option<Slot<P>> {
+        if self.slot.flight().is_none_or(|flight| flight.id != id) {
+            self.stats.ignored += 1;
+            return None;
+        }
+        Some(std::mem::replace(&mut self.slot, Slot::Free))
+    }
+
+    fn finish(&mut self, slot: Slot<P>, outcome: Result<Grant, Error>) {
+        match (slot, outcome) {
+            (Slot::Renewing(flight), Ok(grant)) => self.granted(flight.need, flight.position, grant),
+            (Slot::Renewing(Flight { need, position, steps, .. }), Err(error)) => {
+                let answer = if steps > 1 { Answer::MissingLate } else { Answer::Missing };
+                self.failed(Failure { need, position, error, answer });
+            }
+            (Slot::Orphaned(_), Ok(grant)) => {
+                self.revocations.extend(Credentials::from_grant(grant, None).map(Arc::new));
+            }
+            (Slot::Revoking(_), outcome) => {
+                self.outputs.push_back(Output::Event(Event::Revoked { error: outcome.err() }));
+            }
+            (Slot::Orphaned(_), Err(_)) | (Slot::Free, _) => {}
+        }
+    }
+
+    fn granted(&mut self, need: Need, position: usize, mut grant: Grant) {
+        let expired = |term: Option<&Term>| term.is_some_and(|term| term.is_expired(self.now));
+        let over = [
+            expired(grant.access.as_ref().map(AccessToken::term)),
+            expired(grant.aws.as_ref().map(AwsCredentials::term)),
+        ];
+        // What is over when it comes does not displace what is not.
+        let kept = Need::ALL.map(|need| over[need.index()] && self.term(need).is_some() && !expired(self.term(need)));
+        if kept[Need::Access.index()] {
+            grant.access = None;
+        }
+        if kept[Need::Aws.index()] {
+            grant.aws = None;
+        }
+        let covers = Need::ALL.map(|need| grant.covers(need));
+        let short = |error: ServiceError| Failure { need, position, error: error.into(), answer: Answer::Heard };
+        let shortfall = if over[need.index()] {
+            Some(short(ServiceError::malformed("credentials that have already expired")))
+        } else if !covers[need.index()] {
+            Some(short(ServiceError::new(ServiceErrorKind::NotGranted)))
+        } else {
+            None
+        };
+        let rung = Some(self.provider.describe(self.provider.ladder(need)[position]));
+        match (Credentials::from_grant(grant, self.credentials.as_deref()), shortfall) {
+            (Some(credentials), shortfall) => {
+                let origin = Origin::Issued;
+                self.save_and_announce(Granted { credentials, covers, rung, origin, shortfall });
+            }
+            (None, Some(failure)) => self.failed(failure),
+            (None, None) => {}
+        }
+    }
+
+    /// Makes new credentials known to everybody.
+    pub(super) fn announce(&mut self, granted: Granted) {
+        let Granted { credentials, covers, rung, origin, shortfall } = granted;
+        self.publish(credentials, covers, rung, origin);
+        if let Some(failure) = shortfall {
+            self.failed(failure);
+        }
+    }
+
+    /// Replaces what is held. Only the leases in `covers` are new.
+    pub(super) fn publish(
+        &mut self,
+        credentials: Credentials,
+        covers: [bool; 2],
+        rung: Option<&'static str>,
+        origin: Origin,
+    ) {
+        let margin = self.policy.margin.unwrap_or_else(|| self.provider.margin());
+        let mut credentials = credentials.with_margin(margin);
+        for need in Need::ALL {
+            let lease = &mut self.leases[need.index()];
+            let term = credentials.term(need).copied().filter(|_| covers[need.index()]);
+            if let Some(term) = &term {
+                lease.renewed(term, &mut self.random, self.now, origin == Origin::Issued);
+            }
+            let generation = lease.generation;
+            credentials.set_generation(need, generation);
+            // What is over when it comes is a failure, and told as one.
+            if let Some(term) = term.filter(|term| !term.is_expired(self.now)) {
+                let expires_at = term.deadline().map(|deadline| deadline.wall);
+                self.outputs.push_back(Output::Event(Event::Renewed { need, rung, generation, expires_at }));
+            }
+        }
+        self.credentials = Some(Arc::new(credentials));
+        if covers[Need::Access.index()] {
+            for (position, rung) in self.provider.ladder(Need::Aws).iter().enumerate() {
+                if self.provider.builds_on(*rung) == Some(Need::Access) {
+                    self.leases[Need::Aws.index()].allow_again(position);
+                }
+            }
+        }
+    }
+
+    // ---- Failures
+
+    /// An attempt failed.
+    fn failed(&mut self, failure: Failure) {
+        let Failure { need, position, error, answer } = failure;
+        let rung = self.provider.ladder(need)[position];
+        let spends = self.spends(rung);
+        let name = self.provider.describe(rung);
+        let verdict = error.verdict();
+        // The requests before the last one were carried out, or the last one may have been.
+        let carried_out = match answer {
+            Answer::Heard => false,
+            Answer::Missing => verdict == Verdict::Unknown,
+            Answer::MissingLate => matches!(verdict, Verdict::Unknown | Verdict::Unprocessed),
+        };
+        let lost = spends == Spends::OneUse && carried_out;
+        let lease = &mut self.leases[need.index()];
+        match verdict {
+            Verdict::Refused => {
+                lease.rule_out(position);
+                if spends == Spends::Login && !is_not_granted(&error) {
+                    self.login_refused = Some(error.clone());
+                }
+            }
+            Verdict::Unsupported => self.unsupported.push(rung),
+            Verdict::Unknown | Verdict::Unprocessed if lost => lease.lose(position),
+            Verdict::Unknown | Verdict::Unprocessed => {}
+        }
+        if spends == Spends::OneUse && verdict == Verdict::Unprocessed && !lost {
+            self.take_mark_back();
+        }
+        let asks_for_rest = verdict == Verdict::Unprocessed && matches!(error, Error::Service(_));
+        let goes_on = match verdict {
+            Verdict::Refused | Verdict::Unsupported => true,
+            Verdict::Unknown | Verdict::Unprocessed => lost && !asks_for_rest && self.has_way_besides(need, position),
+        };
+        if goes_on {
+            // Down the ladder at once; up again, as a new access token allows it, only after the gap.
+            let waits = match self.choose(need) {
+                Choice::Begin(next, _) => next < position,
+                Choice::Blocked => true,
+                Choice::Exhausted => false,
+            };
+            let lease = &mut self.leases[need.index()];
+            lease.error = Some(error.clone());
+            lease.falling = !waits;
+            self.outputs.push_back(Output::Event(Event::Fallback { need, rung: name, error }));
+        } else {
+            self.back_off(need, name, error);
+        }
+    }
+
+    /// Tells everybody who waits, and pauses.
+    pub(super) fn back_off(&mut self, need: Need, rung: &'static str, error: Error) {
+        let valid = self.is_valid(need);
+        self.leases[need.index()].back_off(error.clone(), valid, &mut self.random, self.now);
+        let at = self.leases[need.index()].retry.map(|retry| self.wall_at(retry.at));
+        let error = error.with_retry_at(at);
+        self.share(need, &error);
+        self.leases[need.index()].error = Some(error.clone());
+        self.outputs.push_back(Output::Event(Event::Failed { need, rung, error }));
+    }
+
+    fn has_way_besides(&self, need: Need, position: usize) -> bool {
+        matches!(self.choose(need), Choice::Begin(other, _) if other != position)
+    }
+
+    /// Tells those who wait for this lease, and those whose lease waits for it.
+    pub(super) fn tell(&mut self, need: Need, error: &Error) {
+        self.leases[need.index()].tell(error.clone());
+        self.share(need, error);
+    }
+
+    /// A failed access token is a failure of every lease that waits for it.
+    pub(super) fn share(&mut self, need: Need, error: &Error) {
+        if need == Need::Access && self.leases[Need::Aws.index()].asked && self.is_blocked(Need::Aws) {
+            self.leases[Need::Aws.index()].tell(error.clone());
+        }
+    }
+
+    /// The new login is no good, or was forgotten. What was held before it goes on; who waited is told.
+    pub(super) fn give_up_login(&mut self, need: Need) {
+        let lease = &mut self.leases[need.index()];
+        lease.login_first = false;
+        lease.forced = lease.named;
+        self.leave_store();
+        let lease = &mut self.leases[need.index()];
+        if std::mem::take(&mut lease.falling)
+            && let Some(error) = lease.error.clone()
+        {
+            self.tell(need, &error);
+        }
+        self.leases[need.index()].hold(self.now);
+        // Without anything valid the ladder goes on, to whatever end.
+        self.leases[need.index()].asked |= !self.is_valid(need);
+    }
+
+    /// No rung is left.
+    pub(super) fn stop(&mut self, need: Need) {
+        let error = self.leases[need.index()].error.take();
+        let error = match (&self.login_refused, error) {
+            _ if self.provider.ladder(need).is_empty() => SessionError::NotOffered { need }.into(),
+            (_, Some(error)) if is_not_granted(&error) => error,
+            (Some(refused), _) => refused.clone(),
+            (None, None) if self.login.is_none() && self.credentials.is_none() => SessionError::NoLogin.into(),
+            (None, error) => SessionError::SignInRequired { source: error.map(Arc::new) }.into(),
+        };
+        // Those whose lease waits for this one learn it from this lease, or go their own way.
+        self.tell(need, &error);
+        let lease = &mut self.leases[need.index()];
+        lease.stopped = Some(error.clone());
+        lease.forced = false;
+        lease.login_first = false;
+        lease.falling = false;
+        self.outputs.push_back(Output::Event(Event::Stopped { need, error }));
+    }
+}
+
+fn is_not_granted(error: &Error) -> bool {
+    matches!(error, Error::Service(error) if error.kind() == ServiceErrorKind::NotGranted)
+}

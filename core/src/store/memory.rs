@@ -1,0 +1,125 @@
+//! A store in memory.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{Changed, Locked, Store, StoreError, StoreErrorKind, Watch};
+use crate::wire::Body;
+
+/// A store in memory: for several sessions of one process, and for tests. Clones share one cell.
+#[derive(Clone, Default)]
+pub struct MemoryStore(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    cell: Mutex<Cell>,
+    freed: Condvar,
+}
+
+#[derive(Default)]
+struct Cell {
+    locked: bool,
+    record: Option<Body>,
+    aside: Vec<Body>,
+    watchers: Vec<Watcher>,
+    last_watcher: u64,
+}
+
+struct Watcher {
+    number: u64,
+    changed: Changed,
+}
+
+impl Shared {
+    /// Whoever panicked before: each change here is one assignment.
+    fn cell(&self) -> MutexGuard<'_, Cell> {
+        self.cell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self) {
+        let watchers: Vec<Changed> = self.cell().watchers.iter().map(|watcher| Arc::clone(&watcher.changed)).collect();
+        watchers.iter().for_each(|changed| changed());
+    }
+}
+
+impl MemoryStore {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What was set aside, oldest first.
+    pub fn aside(&self) -> Vec<Body> {
+        self.0.cell().aside.clone()
+    }
+}
+
+impl Store for MemoryStore {
+    fn read(&self, _within: Duration) -> Result<Option<Body>, StoreError> {
+        Ok(self.0.cell().record.clone())
+    }
+
+    fn lock(&self, within: Duration, _lease: Duration) -> Result<Box<dyn Locked>, StoreError> {
+        let cell = self.0.cell();
+        let waited = self.0.freed.wait_timeout_while(cell, within, |cell| cell.locked);
+        let (mut cell, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if cell.locked {
+            return Err(StoreErrorKind::Busy.into());
+        }
+        cell.locked = true;
+        Ok(Box::new(Lock(Arc::clone(&self.0))))
+    }
+
+    fn watch(&self, changed: Changed) -> Option<Watch> {
+        let mut cell = self.0.cell();
+        cell.last_watcher += 1;
+        let number = cell.last_watcher;
+        cell.watchers.push(Watcher { number, changed });
+        Some(Box::new(Watching { shared: Arc::clone(&self.0), number }))
+    }
+}
+
+struct Lock(Arc<Shared>);
+
+impl Locked for Lock {
+    fn read(&mut self, _within: Duration) -> Result<Option<Body>, StoreError> {
+        Ok(self.0.cell().record.clone())
+    }
+
+    fn write(&mut self, record: &Body, _within: Duration) -> Result<(), StoreError> {
+        self.0.cell().record = Some(record.clone());
+        self.0.tell();
+        Ok(())
+    }
+
+    fn set_aside(&mut self, _within: Duration) -> Result<(), StoreError> {
+        let mut cell = self.0.cell();
+        let record = cell.record.take();
+        cell.aside.extend(record);
+        Ok(())
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.0.cell().locked = false;
+        self.0.freed.notify_one();
+    }
+}
+
+struct Watching {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.shared.cell().watchers.retain(|watcher| watcher.number != self.number);
+    }
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MemoryStore")
+    }
+}

@@ -1,0 +1,222 @@
+//! Where a session is saved: one cell that can be read, locked and written.
+//!
+//! A session with a store shares its account with every other session on the same store: in this process, on this
+//! machine, or on others. Before it renews it locks the cell and reads it again. If somebody else has renewed
+//! meanwhile, it takes that up; else it renews, saves, and gives the lock back. So N processes renew once.
+//!
+//! A session says what it wants in a [`StoreOp`]; a [`Keeper`] carries that out on any [`Store`]. The adapters do
+//! this by themselves. By hand it is one more line of the loop:
+//!
+//! ```
+//! # use perennial_core::store::{Keeper, Store};
+//! # use perennial_core::{Input, Now, Output, Provider, Session};
+//! # fn example<P: Provider>(session: &mut Session<P>, store: impl Store, now: Now) {
+//! let mut keeper = Keeper::new(store);
+//! // …
+//! if let Output::Store(op) = session.poll_output() {
+//!     session.handle_input(Input::Stored(op.id, keeper.perform(op)), now);
+//! }
+//! # }
+//! ```
+//!
+//! # A store of your own
+//!
+//! Two methods, and two more for the lock; dropping the lock gives it back. What is kept is text that only a session
+//! reads; it holds secrets. A database with row locks, for instance, or, here, a cell in memory:
+//!
+//! ```
+//! use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+//! use std::time::Duration;
+//!
+//! use perennial_core::store::{Locked, Store, StoreError, StoreErrorKind};
+//! use perennial_core::wire::Body;
+//!
+//! #[derive(Default)]
+//! struct Cell {
+//!     record: Mutex<Option<Body>>,
+//!     aside: Mutex<Vec<Body>>,
+//!     busy: Arc<Mutex<bool>>,
+//! }
+//!
+//! struct Held {
+//!     cell: Arc<Cell>,
+//! }
+//!
+//! struct Shared(Arc<Cell>);
+//!
+//! impl Store for Shared {
+//!     fn read(&self, _within: Duration) -> Result<Option<Body>, StoreError> {
+//!         Ok(self.0.record.lock().unwrap().clone())
+//!     }
+//!
+//!     fn lock(&self, _within: Duration, _lease: Duration) -> Result<Box<dyn Locked>, StoreError> {
+//!         let mut busy = self.0.busy.lock().unwrap();
+//!         if std::mem::replace(&mut *busy, true) {
+//!             return Err(StoreErrorKind::Busy.into()); // a better one waits for as long as `within` says
+//!         }
+//!         Ok(Box::new(Held { cell: Arc::clone(&self.0) }))
+//!     }
+//! }
+//!
+//! impl Locked for Held {
+//!     fn read(&mut self, _within: Duration) -> Result<Option<Body>, StoreError> {
+//!         Ok(self.cell.record.lock().unwrap().clone())
+//!     }
+//!
+//!     fn write(&mut self, record: &Body, _within: Duration) -> Result<(), StoreError> {
+//!         *self.cell.record.lock().unwrap() = Some(record.clone()); // whole or not at all
+//!         Ok(())
+//!     }
+//!
+//!     fn set_aside(&mut self, _within: Duration) -> Result<(), StoreError> {
+//!         let record = self.cell.record.lock().unwrap().take();
+//!         self.cell.aside.lock().unwrap().extend(record);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! impl Drop for Held {
+//!     fn drop(&mut self) {
+//!         *self.cell.busy.lock().unwrap() = false;
+//!     }
+//! }
+//! ```
+
+mod error;
+mod keeper;
+#[cfg(feature = "adapter")]
+mod memory;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::error::{StoreError, StoreErrorKind};
+pub use self::keeper::Keeper;
+#[cfg(feature = "adapter")]
+pub use self::memory::MemoryStore;
+use crate::wire::Body;
+
+/// The time that one operation of a store may take, waiting for a lock apart.
+pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a session waits for a lock: longer than another one holds it, unless something is wrong.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// A cell that several sessions share. Its calls block; the adapters keep them off async threads.
+pub trait Store: Send + Sync + 'static {
+    /// What is there now: the last record that was written whole. `None`: nothing was ever written.
+    fn read(&self, within: Duration) -> Result<Option<Body>, StoreError>;
+
+    /// Locks the cell against every other session on it, in any process. Waits no longer than `within`.
+    ///
+    /// A lock that ends by itself is asked for `lease`: long enough to renew and to save.
+    fn lock(&self, within: Duration, lease: Duration) -> Result<Box<dyn Locked>, StoreError>;
+
+    /// Calls `changed` from now on when another session has written, or may have: too often is fine. Dropping what
+    /// this returns ends that. Does not block. `None` where a store cannot tell: sessions then look when they need to.
+    fn watch(&self, changed: Changed) -> Option<Watch> {
+        drop(changed);
+        None
+    }
+}
+
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn read(&self, within: Duration) -> Result<Option<Body>, StoreError> {
+        (**self).read(within)
+    }
+
+    fn lock(&self, within: Duration, lease: Duration) -> Result<Box<dyn Locked>, StoreError> {
+        (**self).lock(within, lease)
+    }
+
+    fn watch(&self, changed: Changed) -> Option<Watch> {
+        (**self).watch(changed)
+    }
+}
+
+/// Tells a session to look at its store.
+pub type Changed = Arc<dyn Fn() + Send + Sync>;
+
+/// Something that goes on until it is dropped.
+pub type Watch = Box<dyn Any + Send>;
+
+/// The cell, while it is locked. Dropping this gives the lock back.
+pub trait Locked: Send {
+    /// For how long the lock is ours, counted from the call of [`Store::lock`]. `None`: until it is given back.
+    fn held_for(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What is there now, read under the lock.
+    fn read(&mut self, within: Duration) -> Result<Option<Body>, StoreError>;
+
+    /// Replaces what is there: the old record or the new one is read afterwards, by whomever and whatever happens.
+    /// When this returns, the new one outlasts a crash. Refused with [`StoreErrorKind::Lost`] where the lock is no
+    /// longer ours.
+    fn write(&mut self, record: &Body, within: Duration) -> Result<(), StoreError>;
+
+    /// Moves what is there to where nobody reads or deletes it, because it cannot be understood or is of another
+    /// program. Afterwards there is nothing.
+    fn set_aside(&mut self, within: Duration) -> Result<(), StoreError>;
+}
+
+/// Names an operation; its answer comes back under this name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpId(pub u64);
+
+/// What a session asks of its store. Operations are carried out one after another, in this order.
+#[derive(Clone, Debug)]
+pub struct StoreOp {
+    /// Its name.
+    pub id: OpId,
+    /// What to do.
+    pub act: StoreAct,
+    /// How long it may take. The session keeps this deadline too, with a bit to spare.
+    pub timeout: Duration,
+}
+
+/// What to do with a store.
+#[derive(Clone, Debug)]
+pub enum StoreAct {
+    /// Read without a lock.
+    Read,
+    /// Lock, then read.
+    Lock {
+        /// For so long.
+        lease: Duration,
+    },
+    /// Write under this lock.
+    Write {
+        /// The operation that locked.
+        lock: OpId,
+        /// What to write.
+        record: Body,
+    },
+    /// Set aside under this lock what is there.
+    SetAside {
+        /// The operation that locked.
+        lock: OpId,
+    },
+    /// Give this lock back.
+    Unlock {
+        /// The operation that locked.
+        lock: OpId,
+    },
+}
+
+/// What a store answers.
+#[derive(Clone, Debug)]
+pub enum Stored {
+    /// What was read.
+    Read(Option<Body>),
+    /// Locked, and read.
+    Locked {
+        /// What was read.
+        record: Option<Body>,
+        /// For how long the lock is held, from the moment at which it was asked for. `None`: until it is given back.
+        held_for: Option<Duration>,
+    },
+    /// Written, set aside, given back.
+    Done,
+}

@@ -1,0 +1,142 @@
+//! What the model makes of a session's dealings with its store.
+
+use super::{Model, is_reusable, serial};
+use crate::credentials::{Credentials, RecordOf};
+use crate::store::{OpId, StoreAct, StoreOp};
+use crate::testing::rule::Rule;
+use crate::wire::Body;
+
+/// A store as the model sees it: it never fails, and answers at once.
+#[derive(Debug, Default)]
+pub(super) struct StoreSide {
+    out: Option<StoreOp>,
+    locked: Option<OpId>,
+    /// The refresh token that is marked as sent, by its number.
+    marked: Option<u64>,
+    /// The access token that is saved.
+    pub(super) saved: Option<u64>,
+    /// A grant came, and nothing was saved since.
+    unsaved: bool,
+}
+
+impl Model {
+    /// There is a store, and this is in it.
+    pub fn expect_store(&mut self, record: Option<&Body>) {
+        let mut store = StoreSide::default();
+        if let Some(Ok(RecordOf::Session { saved, .. })) =
+            record.map(|record| RecordOf::parse(record.as_ref(), self.now))
+        {
+            store.saved = Some(serial(saved.credentials().access().expose()));
+        }
+        self.store = Some(store);
+    }
+
+    /// The store did what it was asked for. Say it before the session is told.
+    pub fn was_stored(&mut self, id: OpId) {
+        let now = self.now;
+        let Some(store) = &mut self.store else { return };
+        let Some(op) = store.out.take_if(|op| op.id == id) else { return };
+        match op.act {
+            StoreAct::Lock { .. } => store.locked = Some(id),
+            StoreAct::Write { record, .. } => {
+                store.unsaved = false;
+                (store.saved, store.marked) = match RecordOf::parse(record.as_ref(), now) {
+                    Ok(RecordOf::Session { saved, beside }) => {
+                        let held = saved.credentials();
+                        let refresh = held.refresh_token().map(|token| serial(token.expose()));
+                        (Some(serial(held.access().expose())), refresh.filter(|_| beside.refresh_sent_at.is_some()))
+                    }
+                    Ok(RecordOf::SignedOut { .. }) => (None, None),
+                    Err(error) => {
+                        self.breaks(Rule::SaveThenTell, format!("a record that nobody can read: {error}"));
+                        return;
+                    }
+                };
+            }
+            StoreAct::Read | StoreAct::SetAside { .. } | StoreAct::Unlock { .. } => {}
+        }
+    }
+
+    /// The session took up what it found in the store.
+    pub fn adopted(&mut self, credentials: &Credentials) {
+        if self.leases.iter().any(|lease| lease.held.is_some()) {
+            self.breaks(Rule::LockReadDecide, "takes up what is in the store in place of what is newer");
+        }
+        self.hold(credentials);
+    }
+
+    pub(super) fn asked_store(&mut self, op: &StoreOp) {
+        let signed_out = self.signed_out;
+        let now = self.now;
+        let Some(store) = &mut self.store else {
+            return self.breaks(Rule::LockReadDecide, "asks for a store that there is not");
+        };
+        let under = match &op.act {
+            StoreAct::Write { lock, .. } | StoreAct::SetAside { lock } | StoreAct::Unlock { lock } => Some(*lock),
+            StoreAct::Read | StoreAct::Lock { .. } => None,
+        };
+        let (out, locked) = (store.out.is_some(), store.locked);
+        if matches!(op.act, StoreAct::Unlock { .. }) {
+            store.locked = None;
+        } else {
+            store.out = Some(op.clone());
+        }
+        if out {
+            self.breaks(Rule::OneAtATime, "two operations of the store at once");
+        }
+        if under.is_some() && under != locked {
+            self.breaks(Rule::LockReadDecide, format!("{:?} without the lock", op.id));
+        } else if under.is_none() && locked.is_some() {
+            self.breaks(Rule::LockReadDecide, "reads or locks while it holds the lock");
+        }
+        if let StoreAct::Write { record, .. } = &op.act
+            && signed_out
+            && matches!(RecordOf::parse(record.as_ref(), now), Ok(RecordOf::Session { .. }))
+        {
+            self.breaks(Rule::SignOutWins, "saves credentials after a sign-out");
+        }
+    }
+
+    pub(super) fn check_lock_of_attempt(&mut self) {
+        if self.store.as_ref().is_some_and(|store| store.locked.is_none()) {
+            self.breaks(Rule::LockReadDecide, "an attempt without the lock");
+        }
+    }
+
+    pub(super) fn check_mark(&mut self, token: u64) {
+        let marked = self.store.as_ref().is_none_or(|store| store.marked == Some(token));
+        if !marked && !is_reusable(&self.policy) {
+            self.breaks(Rule::LockReadDecide, format!("sends refresh token {token}, which is not marked"));
+        }
+    }
+
+    pub(super) fn note_grant(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.unsaved = true;
+        }
+    }
+
+    pub(super) fn check_saved_before_told(&mut self) {
+        if self.store.as_ref().is_some_and(|store| store.unsaved) {
+            self.breaks(Rule::SaveThenTell, "announced before it is saved");
+        }
+    }
+
+    /// When all is quiet, what is held is what is saved, and the lock is given back.
+    pub(super) fn check_store(&mut self, held: Option<&Credentials>) {
+        let Some(store) = &self.store else { return };
+        let access = held.map(|held| serial(held.access().expose()));
+        let (saved, locked) = (store.saved, store.locked);
+        if self.flight.is_some() {
+            return;
+        }
+        if self.signed_out && saved.is_some() {
+            self.breaks(Rule::SignOutWins, "what was signed out is still saved");
+        } else if access.is_some() && access != saved {
+            self.breaks(Rule::SaveThenTell, format!("{access:?} is held, {saved:?} is saved"));
+        }
+        if locked.is_some() {
+            self.breaks(Rule::LockReadDecide, "keeps the lock for nothing");
+        }
+    }
+}
