@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use super::machine::{Origin, Slot, Standing};
 use super::outcome::Granted;
-use super::schedule::{MAX_BACKOFF_ASKED, MIN_GAP};
+use super::schedule::MAX_BACKOFF_ASKED;
 use super::{Event, Output, Session, StoredLogin};
 use crate::credentials::{Beside, Credentials, Deadline, Need, Now, RecordOf, Saved, SavedError, Secret};
 use crate::exchange::{Provider, REQUEST_TIMEOUT, Spends};
@@ -31,6 +31,9 @@ use crate::wire::Body;
 
 /// New credentials that cannot be saved are announced after this.
 pub const TELL_AFTER: Duration = Duration::from_secs(2);
+
+/// The least time between two looks into the store without a lock.
+const LOOK_GAP: Duration = Duration::from_millis(100);
 
 /// What an adapter may be late with an answer.
 const GRACE: Duration = Duration::from_secs(1);
@@ -386,7 +389,7 @@ impl<P: Provider> Session<P> {
     fn look(&mut self) {
         if let Some(cell) = &mut self.cell {
             cell.look = false;
-            cell.look_at = self.now.monotonic.saturating_add(MIN_GAP);
+            cell.look_at = self.now.monotonic.saturating_add(LOOK_GAP);
         }
         self.ask(StoreAct::Read, STORE_TIMEOUT, Some(What::Look));
     }

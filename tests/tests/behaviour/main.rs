@@ -8,6 +8,7 @@ mod crowds;
 mod endings;
 mod refusals;
 mod runtimes;
+mod shared;
 mod times;
 
 use std::time::Duration;

@@ -1,0 +1,97 @@
+//! The file, while it is locked.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_core::store::{Locked, StoreError, StoreErrorKind};
+use perennial_core::wire::Body;
+
+use crate::content::Form;
+use crate::directory::Directory;
+use crate::error::{FileError, Trouble};
+use crate::file;
+use crate::lock::{Lock, Patience, Taken};
+use crate::place::Place;
+use crate::temporary::{self, Temporary};
+
+/// More than anybody looks at.
+const MOST_ASIDE: u32 = 1000;
+
+/// Fields are dropped in this order: the temporary file goes while the lock is still held.
+pub(crate) struct Held {
+    /// For the next write: that it could be made shows that the place can be written.
+    spare: Option<Temporary>,
+    lock: Lock,
+    directory: Arc<Directory>,
+    place: Place,
+    form: Form,
+}
+
+impl Held {
+    pub(crate) fn take(place: Place, form: Form, within: Duration) -> Result<Self, StoreError> {
+        let Taken { lock, directory } = Lock::take(&place, &mut Patience::new(within))?;
+        let directory = Arc::new(directory);
+        temporary::sweep(&directory, &place);
+        let spare = Some(Temporary::with_room(&directory, &place)?);
+        Ok(Self { spare, lock, directory, place, form })
+    }
+
+    /// Replaces what is there by these bytes, in whatever form this store has.
+    pub(crate) fn replace(&mut self, record: &[u8]) -> Result<(), StoreError> {
+        self.check()?;
+        let content = self.form.encode(record).map_err(|trouble| self.trouble(trouble))?;
+        let temporary = match self.spare.take() {
+            Some(spare) => spare,
+            None => Temporary::make(&self.directory, &self.place)?,
+        };
+        temporary.fill(&content)?;
+        self.check()?; // syncing can take long
+        temporary.put_in_place(&self.place)?;
+        // A mark is followed by a record: where there is room for the one there shall be for the other.
+        self.spare = Temporary::with_room(&self.directory, &self.place).ok();
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        if self.lock.is_held()? { Ok(()) } else { Err(StoreErrorKind::Lost.into()) }
+    }
+
+    fn trouble(&self, trouble: Trouble) -> FileError {
+        trouble.at(self.directory.path_of(&self.place.name))
+    }
+}
+
+impl Locked for Held {
+    fn read(&mut self, _within: Duration) -> Result<Option<Body>, StoreError> {
+        self.check()?;
+        read(&self.directory, &self.place, &self.form)
+    }
+
+    fn write(&mut self, record: &Body, _within: Duration) -> Result<(), StoreError> {
+        self.replace(record.as_ref())
+    }
+
+    fn set_aside(&mut self, _within: Duration) -> Result<(), StoreError> {
+        self.check()?;
+        for number in 1..=MOST_ASIDE {
+            match self.directory.rename_to_free(&self.place.name, &self.place.aside_name(number)) {
+                Ok(()) => {
+                    let synced = self.directory.sync().map_err(Trouble::system("synced"));
+                    return synced.map_err(|trouble| self.trouble(trouble).after_replacing());
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(self.trouble(Trouble::system("set aside")(error)).while_replacing()),
+            }
+        }
+        Err(self.trouble(Trouble::TooManyAside).into())
+    }
+}
+
+/// The record that is there.
+pub(crate) fn read(directory: &Directory, place: &Place, form: &Form) -> Result<Option<Body>, StoreError> {
+    let Some(content) = file::read(directory, &place.name)? else { return Ok(None) };
+    let decoded = form.decode(content).map_err(|trouble| trouble.at(directory.path_of(&place.name)));
+    Ok(Some(decoded?))
+}

@@ -1,0 +1,88 @@
+//! Keeps a session in a file. Give a [`FileStore`] to a session, and its tokens outlive the program; give the same
+//! place to several programs, and they renew once for all.
+//!
+//! ```
+//! use perennial_core::store::{STORE_TIMEOUT, Store};
+//! use perennial_core::{Now, Saved};
+//! use perennial_file::FileStore;
+//!
+//! # fn example(now: Now) -> Result<(), Box<dyn std::error::Error>> {
+//! let store = FileStore::default_place("heater-control", "greenhouse")?; // or FileStore::new("/some/where")
+//! // A session does the rest by itself. What it saved is there to be looked at:
+//! if let Some(record) = store.read(STORE_TIMEOUT)? {
+//!     println!("{}", Saved::parse(record.as_ref(), now)?);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does for you
+//!
+//! | | |
+//! | --- | --- |
+//! | whole | A record is written to a temporary file, synced, renamed over the old one, and the directory synced: whatever happens, the old record or the new one is read. A write that returned outlasts a power cut. |
+//! | locked | A kernel lock (`flock`) on `NAME.lock` excludes other processes and other stores in this one. The kernel frees it when its holder dies. Who waits gets [`Busy`] after the time that it allowed. |
+//! | early | Locking proves that the place can be written, and takes room for the next record: a full or read-only disk is found before a token is spent. |
+//! | private | Files have mode 0600. A looser one is tightened when it is read. Directories are made with mode 0700. |
+//! | careful | A symbolic link, a second hard link, a pipe, a directory, a file of another user, a directory in which others may write: [`Unusable`], with a [`FileError`] as its source. Nothing can hang on a pipe. |
+//! | swept | Temporary files of programs that were killed hold secrets: the next lock removes them. |
+//! | never deleted | A record that nobody understands is renamed to `NAME.aside-1`, and so on. |
+//!
+//! # What is in the directory
+//!
+//! | name | what |
+//! | --- | --- |
+//! | `NAME` | the record, as it is: JSON that a person can read, and [`Saved::parse`] too; or encrypted |
+//! | `NAME.lock` | empty. It stays: removing a lock file would let two in |
+//! | `.NAME.PID-N.tmp` | the next record, while somebody holds the lock |
+//! | `NAME.aside-N` | what could not be understood |
+//!
+//! # Good to know
+//!
+//! - It is for a local file system of Linux, macOS or a BSD. One on a network has to know `flock` and an atomic
+//!   `rename` on every machine.
+//! - A child made by `fork` has a copy of a lock that its parent held. The copy is of no use there: it says [`Lost`],
+//!   and dropping it neither frees the parent's lock nor removes its files. A `fork` without `exec` can keep the lock
+//!   from ending with a parent that was *killed*; one that gives the lock back does give it back. Nothing is cached,
+//!   so a child reads anew.
+//! - Operations on files cannot be given up half-way: of the times in [`Store`], only waiting for a lock is
+//!   bounded here. A session keeps its own deadlines.
+//! - There is nothing to watch: sessions look when they need to.
+//!
+//! # Encrypted
+//!
+//! With the feature `encrypted`, `FileStore::encrypted_with(key)` keeps the record under XChaCha20-Poly1305. The key
+//! is yours to keep: in the system's key ring, say.
+//!
+//! [`Busy`]: perennial_core::store::StoreErrorKind::Busy
+//! [`Lost`]: perennial_core::store::StoreErrorKind::Lost
+//! [`Unusable`]: perennial_core::store::StoreErrorKind::Unusable
+//! [`Saved::parse`]: perennial_core::Saved::parse
+//! [`Store`]: perennial_core::store::Store
+
+#[cfg(not(unix))]
+compile_error!(
+    "perennial-file needs the locks, modes and atomic renames of Unix; on other systems, implement `perennial_core::store::Store` over what the system offers"
+);
+
+mod content;
+mod directory;
+mod error;
+mod file;
+mod held;
+mod lock;
+mod place;
+mod private;
+#[cfg(feature = "encrypted")]
+mod seal;
+mod store;
+mod temporary;
+
+pub use self::error::{FileError, Trouble};
+pub use self::private::{read_private, write_private};
+#[cfg(feature = "encrypted")]
+pub use self::seal::Key;
+pub use self::store::FileStore;
+
+/// The most bytes that a file may have: the cap that the core sets for answers, too.
+pub const MAX_BYTES: usize = 1 << 20;

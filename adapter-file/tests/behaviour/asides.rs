@@ -1,0 +1,67 @@
+//! What nobody understands is kept.
+
+use std::fs;
+
+use perennial_core::store::StoreErrorKind;
+
+use crate::support::{LONG, Scratch, failure, lock, mode, read, save};
+
+fn set_aside(scratch: &Scratch) {
+    lock(&scratch.store()).set_aside(LONG).unwrap();
+}
+
+#[test]
+fn a_record_that_is_set_aside_is_nowhere_but_there() {
+    let scratch = Scratch::new();
+    for text in ["first", "second", "third"] {
+        save(&scratch.store(), text);
+        set_aside(&scratch);
+        assert_eq!(read(&scratch.store()), None);
+    }
+    for (name, text) in [("session.aside-1", "first"), ("session.aside-2", "second"), ("session.aside-3", "third")] {
+        assert_eq!(fs::read(scratch.join(name)).unwrap(), text.as_bytes());
+        assert_eq!(mode(&scratch.join(name)), 0o600);
+    }
+    assert_eq!(scratch.names(), ["session.aside-1", "session.aside-2", "session.aside-3", "session.lock"]);
+}
+
+#[test]
+fn nothing_that_was_set_aside_is_overwritten() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.join("session.aside-1")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", scratch.join("session.aside-2")).unwrap();
+    fs::write(scratch.join("session.aside-3"), "older").unwrap();
+    save(&scratch.store(), "newer");
+    set_aside(&scratch);
+    assert_eq!(fs::read(scratch.join("session.aside-3")).unwrap(), b"older");
+    assert_eq!(fs::read(scratch.join("session.aside-4")).unwrap(), b"newer");
+}
+
+#[test]
+fn nothing_can_be_set_aside() {
+    let scratch = Scratch::new();
+    set_aside(&scratch);
+    assert_eq!(scratch.names(), ["session.lock"]);
+}
+
+#[test]
+fn the_lock_stays_good_afterwards() {
+    let scratch = Scratch::new();
+    save(&scratch.store(), "old");
+    let mut held = lock(&scratch.store());
+    held.set_aside(LONG).unwrap();
+    assert!(held.read(LONG).unwrap().is_none());
+    held.write(&crate::support::body("new"), LONG).unwrap();
+    assert_eq!(read(&scratch.store()).as_deref(), Some("new"));
+}
+
+#[test]
+fn a_thousand_times_is_too_often() {
+    let scratch = Scratch::new();
+    save(&scratch.store(), "the last one");
+    for number in 1..=1000 {
+        fs::write(scratch.join(&format!("session.aside-{number}")), "").unwrap();
+    }
+    failure(lock(&scratch.store()).set_aside(LONG)).is(StoreErrorKind::Unusable, "set aside too often");
+    assert_eq!(read(&scratch.store()).as_deref(), Some("the last one"));
+}

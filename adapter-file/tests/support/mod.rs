@@ -1,0 +1,159 @@
+//! What the tests of this crate share.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod act;
+pub(crate) mod child;
+pub(crate) mod record;
+pub(crate) mod strace;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
+
+use perennial_core::store::{Locked, Store, StoreError, StoreErrorKind};
+use perennial_core::wire::Body;
+use perennial_file::FileStore;
+
+/// Longer than anything here takes, unless it hangs.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// A directory of a test's own, removed when it is dropped.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        Self::within(&env::temp_dir())
+    }
+
+    /// In memory, where this machine has such a place: syncing takes no time there.
+    pub(crate) fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::within(memory) } else { Self::new() }
+    }
+
+    fn within(directory: &Path) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = directory.join(format!("perennial-file-{}-{number}", process::id()));
+        fs::create_dir(&path).unwrap();
+        set_mode(&path, 0o700);
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// A store of the file `session` in it.
+    pub(crate) fn store(&self) -> FileStore {
+        FileStore::new(self.session())
+    }
+
+    pub(crate) fn session(&self) -> PathBuf {
+        self.join("session")
+    }
+
+    /// The names in it, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        names(&self.0)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(crate) fn names(directory: &Path) -> Vec<String> {
+    let name = |name: OsString| name.into_string().unwrap();
+    let mut names: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| name(entry.unwrap().file_name())).collect();
+    names.sort();
+    names
+}
+
+pub(crate) fn temporaries(directory: &Path) -> Vec<String> {
+    names(directory).into_iter().filter(|name| name.ends_with(".tmp")).collect()
+}
+
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// Waits until something that another process does is there.
+pub(crate) fn wait_for(what: &str, there: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !there() {
+        assert!(start.elapsed() < LONG, "no {what}");
+        thread::yield_now();
+    }
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Reports a test that this machine cannot run: loudly, or as a failure where all of them have to run.
+pub(crate) fn skipped(what: &str, missing: &str) {
+    let required = env::var_os("PERENNIAL_REQUIRE_CLIENTS").is_some_and(|value| value == "1");
+    assert!(!required, "{what}: {missing}");
+    eprintln!("SKIPPED: {what}: {missing}");
+}
+
+pub(crate) fn body(text: &str) -> Body {
+    Body::from(text.as_bytes().to_vec())
+}
+
+pub(crate) fn lock(store: &FileStore) -> Box<dyn Locked> {
+    store.lock(LONG, LONG).unwrap()
+}
+
+pub(crate) fn try_lock(store: &FileStore) -> Result<Box<dyn Locked>, StoreError> {
+    store.lock(Duration::ZERO, LONG)
+}
+
+pub(crate) fn save(store: &FileStore, text: &str) {
+    lock(store).write(&body(text), LONG).unwrap();
+}
+
+pub(crate) fn read(store: &FileStore) -> Option<String> {
+    store.read(LONG).unwrap().map(|record| String::from_utf8(record.as_ref().to_vec()).unwrap())
+}
+
+/// What kind of error this is, and all that it says.
+pub(crate) fn failure<T>(result: Result<T, StoreError>) -> Failure {
+    let Err(error) = result else { panic!("no error") };
+    let mut text = error.to_string();
+    let mut next: Option<&dyn std::error::Error> = std::error::Error::source(&error);
+    while let Some(error) = next {
+        text = format!("{text}: {error}");
+        next = error.source();
+    }
+    Failure { kind: error.kind(), text }
+}
+
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: StoreErrorKind,
+    pub(crate) text: String,
+}
+
+impl Failure {
+    #[track_caller]
+    pub(crate) fn is(self, kind: StoreErrorKind, saying: &str) {
+        assert_eq!(self.kind, kind, "{}", self.text);
+        assert!(self.text.contains(saying), "{}", self.text);
+    }
+}

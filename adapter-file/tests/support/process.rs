@@ -1,0 +1,143 @@
+//! Only for the tests: a process that uses a store and says on its output what happened. They kill it, and let its
+//! system calls fail. It has one thread and a harness of nobody, so that its calls come in the same order every time.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod act;
+mod record;
+
+use std::env;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use perennial_core::store::{Locked, Store, StoreError};
+use perennial_core::wire::Body;
+use perennial_file::FileStore;
+
+use self::act::{Act, COUNTS};
+use self::record::{number_in, numbered};
+
+/// Longer than any of this takes.
+const LONG: Duration = Duration::from_secs(60);
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let mut words = env::args_os().skip(1);
+    let act = words.next().and_then(|act| Act::named(act.to_str()?)).ok_or("an act is needed")?;
+    let store = FileStore::new(words.next().map(PathBuf::from).ok_or("a place is needed")?);
+    match act {
+        Act::Saves => loop {
+            let number = count_up(&store)?;
+            say(&format!("saved {number}"))?;
+        },
+        Act::MarksAndSaves => {
+            say("begin")?;
+            mark_and_save(&store)?;
+            say("end")
+        }
+        Act::SetsAside => {
+            say("begin")?;
+            sets_aside(&store)?;
+            say("end")
+        }
+        Act::Counts => (0..COUNTS).try_for_each(|_| count_up(&store).map(drop)),
+        Act::Holds => {
+            let mut lock = store.lock(LONG, LONG)?;
+            say("holding")?;
+            for line in io::stdin().lines() {
+                line?;
+                write_next(lock.as_mut())?;
+            }
+            drop(lock);
+            say("given back")
+        }
+        Act::Tries => tries(&store),
+        Act::Places => say(&match FileStore::default_place("app", "greenhouse") {
+            Ok(store) => store.path().display().to_string(),
+            Err(error) => kind(&error),
+        }),
+    }
+}
+
+fn count_up(store: &FileStore) -> Result<u64, Failure> {
+    let mut lock = store.lock(LONG, LONG)?;
+    let number = number_of(&lock.read(LONG)?) + 1;
+    lock.write(&record(number), LONG)?;
+    Ok(number)
+}
+
+/// What a session does around a one-use token, saying how each step went.
+fn mark_and_save(store: &FileStore) -> Result<(), Failure> {
+    let old = match store.read(LONG) {
+        Ok(record) => number_of(&record),
+        Err(error) => return say(&format!("read: {}", kind(&error))),
+    };
+    say(&format!("read: {old}"))?;
+    let mut lock = match store.lock(LONG, LONG) {
+        Ok(lock) => lock,
+        Err(error) => return say(&format!("lock: {}", kind(&error))),
+    };
+    match lock.read(LONG) {
+        Ok(record) => say(&format!("read: {}", number_of(&record)))?,
+        Err(error) => return say(&format!("read: {}", kind(&error))),
+    }
+    for number in [old + 1, old + 2] {
+        match lock.write(&record(number), LONG) {
+            Ok(()) => say(&format!("saved: {number}"))?,
+            Err(error) => return say(&format!("save: {}", kind(&error))),
+        }
+    }
+    Ok(())
+}
+
+fn sets_aside(store: &FileStore) -> Result<(), Failure> {
+    let mut lock = match store.lock(LONG, LONG) {
+        Ok(lock) => lock,
+        Err(error) => return say(&format!("lock: {}", kind(&error))),
+    };
+    match lock.set_aside(LONG) {
+        Ok(()) => say("set aside"),
+        Err(error) => say(&format!("set aside: {}", kind(&error))),
+    }
+}
+
+fn tries(store: &FileStore) -> Result<(), Failure> {
+    match store.read(LONG) {
+        Ok(record) => say(&format!("read: {}", number_of(&record)))?,
+        Err(error) => say(&format!("read: {}", kind(&error)))?,
+    }
+    let mut lock = match store.lock(LONG, LONG) {
+        Ok(lock) => lock,
+        Err(error) => return say(&format!("lock: {}", kind(&error))),
+    };
+    say("locked")?;
+    write_next(lock.as_mut())
+}
+
+fn write_next(lock: &mut dyn Locked) -> Result<(), Failure> {
+    let number = number_of(&lock.read(LONG)?) + 1;
+    match lock.write(&record(number), LONG) {
+        Ok(()) => say(&format!("saved: {number}")),
+        Err(error) => say(&format!("save: {}", kind(&error))),
+    }
+}
+
+fn kind(error: &StoreError) -> String {
+    format!("{:?}", error.kind())
+}
+
+fn record(number: u64) -> Body {
+    Body::from(numbered(number).into_bytes())
+}
+
+fn number_of(record: &Option<Body>) -> u64 {
+    number_in(record.as_ref().map(AsRef::as_ref))
+}
+
+/// In one piece.
+fn say(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    out.write_all(format!("{text}\n").as_bytes())?;
+    Ok(out.flush()?)
+}
