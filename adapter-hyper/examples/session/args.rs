@@ -5,12 +5,13 @@ use std::path::PathBuf;
 pub(crate) const HELP: &str = "\
 Keeps a sign-in alive and tells what happens.
 
-usage: session [--provider NAME] [--json] [--save FILE]
+usage: session [--provider NAME] [--json] [--save FILE] [--seconds N]
        session --provider oauth --issuer URL --client-id ID [--device] [--scope SCOPE]… [--json]
 
   --provider NAME  navien (the default), mosaia, auth0, settrade, oauth
   --json           one JSON object a line in place of text
-  --save FILE      go on from this file, and keep the session in it
+  --save FILE      keep the session in this file, and share it with whoever else does
+  --seconds N      end after so long
   --issuer URL     sign in as a person at this OAuth 2 server, in a browser on this machine
   --client-id ID   as this client
   --device         or in a browser elsewhere, with a code to type
@@ -18,7 +19,8 @@ usage: session [--provider NAME] [--json] [--save FILE]
   --help           this text
 
 Without an account it plays a story against an emulator of its own. With an account in the environment it keeps that
-one alive until Ctrl-C; the README lists the variables (NAVIEN_EMAIL and NAVIEN_PASSWORD, for instance).
+one alive until Ctrl-C; the README lists the variables (NAVIEN_EMAIL and NAVIEN_PASSWORD, for instance). With --save
+and no account, all programs on one file share one emulated service, which ends a minute after the last of them.
 ";
 
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,9 @@ pub(crate) struct Args {
     pub(crate) provider: Service,
     pub(crate) json: bool,
     pub(crate) save: Option<PathBuf>,
+    pub(crate) seconds: Option<u64>,
+    /// Be the emulated service, on this port: for [`shared`](crate::shared) alone.
+    pub(crate) serve: Option<u16>,
     pub(crate) issuer: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) device: bool,
@@ -52,6 +57,8 @@ impl Args {
                 "--provider" => args.provider = Service::named(&value("a name")?)?,
                 "--json" => args.json = true,
                 "--save" => args.save = Some(value("a file")?.into()),
+                "--seconds" => args.seconds = Some(number(&value("a number")?)?),
+                "--serve" => args.serve = Some(number(&value("a port")?)?),
                 "--issuer" => args.issuer = Some(value("a URL")?),
                 "--client-id" => args.client_id = Some(value("an id")?),
                 "--device" => args.device = true,
@@ -74,6 +81,10 @@ impl Args {
         }
         Ok(())
     }
+}
+
+fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("{text:?} is no number that fits"))
 }
 
 impl Service {

@@ -7,6 +7,8 @@
 //! cargo run --example session -- --provider mosaia
 //! ```
 //!
+//! With `--save FILE`, in several terminals at once, it shows that one of them renews and all go on.
+//!
 //! With an account in the environment (`NAVIEN_EMAIL` and `NAVIEN_PASSWORD`, say) it keeps that one alive until
 //! Ctrl-C. Tokens are never printed.
 
@@ -15,6 +17,7 @@ mod callers;
 mod live;
 mod person;
 mod screen;
+mod shared;
 mod story;
 mod timeline;
 mod tour;
@@ -45,15 +48,19 @@ async fn run() -> Result<(), Box<dyn Error>> {
         print!("{}", args::HELP);
         return Ok(());
     };
+    if let Some(port) = args.serve {
+        return shared::serve(port);
+    }
     if args.issuer.is_some() {
         return person::run(args).await;
     }
     let prefix = args.provider.prefix();
     if !std::env::vars().any(|(name, value)| name.starts_with(prefix) && !value.trim().is_empty()) {
-        if args.save.is_some() {
-            return Err(format!("--save needs an account: set the variables {prefix}…").into());
-        }
-        return tour::run(args).await;
+        return match args.save.clone() {
+            Some(file) if args.provider == Service::Navien => shared::run(args, &file).await,
+            Some(_) => Err(format!("--save needs an account here: set the variables {prefix}…").into()),
+            None => tour::run(args).await,
+        };
     }
     match args.provider {
         Service::Navien => live::run::<Navien>(args).await,

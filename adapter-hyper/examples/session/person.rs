@@ -27,7 +27,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
     } else {
         by_browser(&screen, &client, &profile, &args.scopes).await?
     };
-    live::keep(screen, Setup::new(OAuth2::new(profile)), Some(grant), args.save).await
+    live::keep(screen, Setup::new(OAuth2::new(profile)), Some(grant), &args).await
 }
 
 async fn by_device(screen: &Screen, client: &Client, profile: &Profile, scopes: &[String]) -> Outcome<Grant> {
