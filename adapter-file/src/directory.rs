@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::geteuid;
+use rustix::process::{getegid, geteuid};
 
 use crate::error::{FileError, Trouble};
 
 const PRIVATE_DIRECTORY: u32 = 0o700;
-const WRITABLE_BY_OTHERS: u32 = 0o022;
+const WRITABLE_BY_GROUP: u32 = 0o020;
+const WRITABLE_BY_ALL: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
 /// An open directory that only we and root can put files into.
@@ -40,7 +41,10 @@ impl Directory {
         if found.uid() != geteuid().as_raw() && found.uid() != root {
             return Err(trouble(Trouble::Foreign { owner: found.uid() }));
         }
-        if found.mode() & WRITABLE_BY_OTHERS != 0 && found.mode() & STICKY == 0 {
+        // Where each user has a group of the same number, that group is the user: a usual umask writes 0775.
+        let own_group = found.gid() == getegid().as_raw() && found.gid() == geteuid().as_raw();
+        let others = if own_group { WRITABLE_BY_ALL } else { WRITABLE_BY_ALL | WRITABLE_BY_GROUP };
+        if found.mode() & others != 0 && found.mode() & STICKY == 0 {
             return Err(trouble(Trouble::WritableByOthers));
         }
         Ok(Some(Self { file, path: path.to_owned() }))

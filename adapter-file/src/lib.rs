@@ -24,7 +24,7 @@
 //! | locked | A kernel lock (`flock`) on `NAME.lock` excludes other processes and other stores in this one. The kernel frees it when its holder dies. Who waits gets [`Busy`] after the time that it allowed. |
 //! | early | Locking proves that the place can be written, and takes room for the next record: a full or read-only disk is found before a token is spent. |
 //! | private | Files have mode 0600. A looser one is tightened when it is read. Directories are made with mode 0700. |
-//! | careful | A symbolic link, a second hard link, a pipe, a directory, a file of another user, a directory in which others may write: [`Unusable`], with a [`FileError`] as its source. Nothing can hang on a pipe. |
+//! | careful | A symbolic link, a second hard link, a pipe, a directory, a file of another user, a directory in which others may write (a group of the same number as the user is the user): [`Unusable`], with a [`FileError`] as its source. Nothing can hang on a pipe. |
 //! | swept | Temporary files of programs that were killed hold secrets: the next lock removes them. |
 //! | never deleted | A record that nobody understands is renamed to `NAME.aside-1`, and so on. |
 //!

@@ -79,10 +79,22 @@ fn what_a_link_points_to_is_never_written() {
 fn a_directory_that_others_can_write_to_is_unusable() {
     let scratch = Scratch::new();
     save(&scratch.store(), "{}");
-    for open in [0o770, 0o707, 0o722] {
+    for open in [0o707, 0o722, 0o777] {
         set_mode(scratch.path(), open);
         failure(scratch.store().read(LONG)).is(StoreErrorKind::Unusable, "other users can write to");
         failure(scratch.store().lock(LONG, LONG)).is(StoreErrorKind::Unusable, "other users can write to");
+    }
+    // A group of more than this user: only root can make one here.
+    if is_root() {
+        std::os::unix::fs::chown(scratch.path(), None, Some(65534)).unwrap();
+        set_mode(scratch.path(), 0o770);
+        failure(scratch.store().lock(LONG, LONG)).is(StoreErrorKind::Unusable, "other users can write to");
+        std::os::unix::fs::chown(scratch.path(), None, Some(0)).unwrap();
+        // The group of the same number as the user is the user.
+        set_mode(scratch.path(), 0o775);
+        drop(lock(&scratch.store()));
+    } else {
+        skipped("a directory of another group", "not root");
     }
     // In a sticky one, like /tmp, nobody can touch what is ours.
     for closed in [0o755, 0o1777] {
