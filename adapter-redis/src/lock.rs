@@ -1,0 +1,115 @@
+//! The lock, while it is ours.
+
+use std::time::{Duration, Instant};
+
+use perennial_core::store::{Locked, StoreError, StoreErrorKind};
+use perennial_core::wire::Body;
+
+use crate::deadline::Deadline;
+use crate::keys::{READ, SET_ASIDE, WRITE};
+use crate::link::{Link, record, script};
+use crate::random::Owner;
+use crate::refusal::{Failure, unexpected};
+use crate::resp::{Command, MAX_RECORD, Reply};
+
+/// How long giving the lock back may take: after that it ends by itself.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Redis looks ten times a second whether a wait is over, and its answer has to come back.
+const WAIT_RESERVE: Duration = Duration::from_millis(120);
+
+pub(crate) struct Lock {
+    link: Link,
+    owner: Owner,
+    /// The number of this lock: a record that bears a higher one is not ours to replace.
+    fence: i64,
+    held_for: Duration,
+    /// When Redis ends it, at the latest.
+    until: Instant,
+}
+
+impl Lock {
+    pub(crate) fn new(link: Link, owner: Owner, fence: i64, held_for: Duration, until: Instant) -> Self {
+        Self { link, owner, fence, held_for, until }
+    }
+
+    /// Waits until enough replicas have what was written on this connection.
+    fn confirm(&mut self, deadline: Deadline) -> Result<(), StoreError> {
+        let wanted = self.link.shared.settings.replicas;
+        if wanted == 0 {
+            return Ok(());
+        }
+        let unconfirmed = |why: Failure| StoreError::new(StoreErrorKind::MaybeWritten).with_source(why);
+        let left = deadline.left().map_err(|error| unconfirmed(Failure::Cut(error)))?;
+        // Zero would be for ever.
+        let time = left.saturating_sub(WAIT_RESERVE + left / 8).as_millis().max(1).to_string();
+        let command = Command::new("WAIT", &[wanted.to_string().as_bytes(), time.as_bytes()]);
+        match self.link.ask_once(&command, deadline).map_err(unconfirmed)? {
+            Reply::Number(count) if count >= i64::from(wanted) => Ok(()),
+            Reply::Number(count) => {
+                let why = format!("{count} of {wanted} replicas confirmed in time");
+                Err(StoreError::new(StoreErrorKind::MaybeWritten).with_source(why))
+            }
+            _ => Err(unconfirmed(unexpected())),
+        }
+    }
+}
+
+impl Locked for Lock {
+    fn held_for(&self) -> Option<Duration> {
+        Some(self.held_for)
+    }
+
+    fn read(&mut self, within: Duration) -> Result<Option<Body>, StoreError> {
+        let keys = &self.link.shared.settings.keys;
+        let command = script(READ, &[&keys.lock, &keys.record], &[self.owner.as_bytes()]);
+        let reply = self.link.ask(&command, Deadline::within(within)).map_err(Failure::of_reading)?;
+        let Reply::List(answer) = reply else { return Err(unexpected().of_reading()) };
+        let mut answer = answer.into_iter();
+        match (answer.next(), answer.next()) {
+            (Some(Reply::Number(1)), Some(found)) => record(found).map_err(Failure::of_reading),
+            (Some(Reply::Number(0)), None) => Err(StoreErrorKind::Lost.into()),
+            _ => Err(unexpected().of_reading()),
+        }
+    }
+
+    fn write(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
+        let record = record.as_ref();
+        if record.len() > MAX_RECORD {
+            return Err(StoreError::new(StoreErrorKind::Unusable).with_source("the record is larger than 16 MiB"));
+        }
+        let deadline = Deadline::within(within);
+        let keys = &self.link.shared.settings.keys;
+        let fence = self.fence.to_string();
+        let arguments = [self.owner.as_bytes(), fence.as_bytes(), record, keys.channel.as_bytes()];
+        let command = script(WRITE, &[&keys.lock, &keys.record], &arguments);
+        done(self.link.ask(&command, deadline))?;
+        self.confirm(deadline)
+    }
+
+    fn set_aside(&mut self, within: Duration) -> Result<(), StoreError> {
+        let deadline = Deadline::within(within);
+        let keys = &self.link.shared.settings.keys;
+        let arguments = [self.owner.as_bytes(), keys.channel.as_bytes()];
+        let command = script(SET_ASIDE, &[&keys.lock, &keys.record, &keys.aside], &arguments);
+        done(self.link.ask(&command, deadline))?;
+        self.confirm(deadline)
+    }
+}
+
+fn done(reply: Result<Reply, Failure>) -> Result<(), StoreError> {
+    match reply.map_err(Failure::of_writing)? {
+        Reply::Number(1) => Ok(()),
+        Reply::Number(0) => Err(StoreErrorKind::Lost.into()),
+        _ => Err(unexpected().of_writing()),
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let command = self.link.shared.release(&self.owner);
+        if self.link.ask(&command, Deadline::within(RELEASE_TIMEOUT)).is_err() {
+            self.link.shared.owe(self.owner.clone(), self.until);
+        }
+    }
+}

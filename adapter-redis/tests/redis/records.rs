@@ -1,0 +1,81 @@
+//! What is written is read.
+
+use super::*;
+
+#[test]
+fn nothing_was_ever_written() {
+    let Some(server) = RedisServer::for_test(&[]) else { return };
+    assert_eq!(saved(&store(&server)), None);
+    assert_eq!(text(lock(&store(&server)).read(LONG).unwrap()), None);
+}
+
+#[test]
+fn what_one_writes_others_read() {
+    let Some(server) = RedisServer::for_test(&[]) else { return };
+    let (one, other) = (store(&server), store(&server));
+    let mut locked = lock(&one);
+    locked.write(&body("first"), LONG).unwrap();
+    locked.write(&body("second"), LONG).unwrap();
+    assert_eq!(text(locked.read(LONG).unwrap()).as_deref(), Some("second"));
+    assert_eq!(saved(&other).as_deref(), Some("second"), "the lock does not keep others from reading");
+    drop(locked);
+    assert_eq!(text(lock(&other).read(LONG).unwrap()).as_deref(), Some("second"));
+}
+
+#[test]
+fn any_bytes_and_a_megabyte_of_them_come_back_as_they_were() {
+    let Some(server) = RedisServer::for_test(&[]) else { return };
+    let store = store(&server);
+    let mut locked = lock(&store);
+    let all: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+    for bytes in [all, b"\r\n\0$-1\r\n".to_vec(), Vec::new()] {
+        locked.write(&Body::from(bytes.clone()), LONG).unwrap();
+        assert!(store.read(LONG).unwrap().unwrap().as_ref() == bytes);
+        assert!(locked.read(LONG).unwrap().unwrap().as_ref() == bytes);
+    }
+    let too_large = Body::from(vec![0; (16 << 20) + 1]);
+    fails(locked.write(&too_large, LONG), StoreErrorKind::Unusable);
+    assert_eq!(saved(&store).as_deref(), Some(""), "nothing was written");
+}
+
+#[test]
+fn a_record_has_no_end() {
+    let Some(server) = RedisServer::for_test(&[]) else { return };
+    write(&store(&server), "for ever");
+    assert_eq!(server.cli(&["TTL", "perennial:{navien:home}:record"]), "-1");
+}
+
+#[test]
+fn sessions_of_other_keys_and_databases_stand_apart() {
+    let Some(server) = RedisServer::for_test(&[]) else { return };
+    let place = |database: &str, key: &str| RedisStore::new(&format!("{}{database}", server.url()), key).unwrap();
+    let places = [place("", "a"), place("/0", "b"), place("/1", "a")];
+    let locks: Vec<_> = places.iter().map(lock).collect();
+    for (mut lock, text) in locks.into_iter().zip(["one", "two", "three"]) {
+        lock.write(&body(text), LONG).unwrap();
+    }
+    assert_eq!(places.map(|place| saved(&place).unwrap()), ["one", "two", "three"]);
+}
+
+#[test]
+fn what_is_set_aside_is_kept_under_a_name_of_its_own() {
+    let Some(server) = RedisServer::for_test(&[]) else { return };
+    let store = store(&server);
+    let aside = |number: u32| format!("perennial:{{navien:home}}:aside:{number}");
+    // Whatever stands there is not replaced.
+    server.cli(&["SET", &aside(2), "of somebody else"]);
+    let mut locked = lock(&store);
+    locked.set_aside(LONG).expect("nothing is there");
+    for text in ["first", "second"] {
+        locked.write(&body(text), LONG).unwrap();
+        locked.set_aside(LONG).unwrap();
+        assert_eq!(locked.read(LONG).unwrap().map(|_| ()), None);
+        assert_eq!(saved(&store), None);
+    }
+    assert_eq!(server.cli(&["HGET", &aside(1), "data"]), "first");
+    assert_eq!(server.cli(&["GET", &aside(2)]), "of somebody else");
+    assert_eq!(server.cli(&["HGET", &aside(3), "data"]), "second");
+    assert_eq!(server.cli(&["TTL", &aside(3)]), "-1");
+    locked.write(&body("third"), LONG).unwrap();
+    assert_eq!(saved(&store).as_deref(), Some("third"));
+}

@@ -1,0 +1,94 @@
+//! On an encrypted way.
+
+use std::fs;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+use super::*;
+use crate::server::free_port;
+
+type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Issuer {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A server with a certificate for 127.0.0.1, and its encrypted port.
+fn encrypted(authority: &Issuer) -> Option<(RedisServer, u16)> {
+    let directory = std::env::temp_dir().join(format!("perennial-redis-tls-{}-{}", std::process::id(), free_port()));
+    fs::create_dir_all(&directory).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+    let file = |name: &str, text: String| {
+        let path = directory.join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let certificate = file("certificate.pem", certificate.pem());
+    let key = file("key.pem", key.serialize_pem());
+    let root = file("root.pem", authority.pem());
+    let port = free_port();
+    let server = RedisServer::for_test(&[
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &root,
+        "--tls-auth-clients",
+        "no",
+    ]);
+    fs::remove_dir_all(&directory).unwrap();
+    Some((server?, port))
+}
+
+fn trusting(port: u16, authority: &Issuer) -> RedisStore {
+    let builder = RedisStore::builder(&format!("rediss://127.0.0.1:{port}"), "navien:home");
+    builder.root_certificate_der(authority.der().to_vec()).build().unwrap()
+}
+
+#[test]
+fn all_works_as_in_the_clear() {
+    let authority = authority();
+    let Some((server, port)) = encrypted(&authority) else { return };
+    let store = trusting(port, &authority);
+    let (told, heard) = std::sync::mpsc::channel();
+    let _watch = store.watch(std::sync::Arc::new(move || {
+        let _ = told.send(());
+    }));
+    heard.recv_timeout(LONG).expect("it listens");
+    let large = Body::from(vec![7; 1 << 20]);
+    lock(&store).write(&large, LONG).unwrap();
+    heard.recv_timeout(LONG).expect("it hears");
+    assert!(store.read(LONG).unwrap().unwrap().as_ref() == large.as_ref());
+    write(&self::store(&server), "from the other side");
+    assert_eq!(saved(&store).as_deref(), Some("from the other side"));
+    server.freeze();
+    soon(|| fails(store.read(SHORT), StoreErrorKind::Unavailable));
+    server.thaw();
+    assert_eq!(saved(&store).as_deref(), Some("from the other side"));
+}
+
+#[test]
+fn a_server_that_is_not_trusted_is_told_nothing() {
+    let (ours, other) = (authority(), authority());
+    let Some((_server, port)) = encrypted(&ours) else { return };
+    let by_default = RedisStore::new(&format!("rediss://127.0.0.1:{port}"), "navien:home").unwrap();
+    for store in [trusting(port, &other), by_default] {
+        let shown = soon(|| fails(store.lock(LONG, LEASE), StoreErrorKind::Unusable));
+        assert!(shown.contains("invalid peer certificate"), "{shown}");
+    }
+}
+
+#[test]
+fn both_sides_have_to_encrypt() {
+    let authority = authority();
+    let Some((server, port)) = encrypted(&authority) else { return };
+    soon(|| fails(trusting(server.port(), &authority).read(SHORT), StoreErrorKind::Unavailable));
+    let clear = RedisStore::new(&format!("redis://127.0.0.1:{port}"), "navien:home").unwrap();
+    soon(|| fails(clear.read(SHORT), StoreErrorKind::Unavailable));
+}

@@ -1,0 +1,162 @@
+//! A Redis server for tests: started on a free port of this machine, with nothing kept, and stopped when dropped.
+//! Needs Debian's `redis-server`. Include this file with `#[path]`.
+#![allow(dead_code, unreachable_pub, reason = "who includes it needs a part of it")]
+
+use std::io::{self, BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
+
+const PROGRAM: &str = "redis-server";
+const MISSING: &str = "redis-server is not installed (apt-get install redis-server)";
+
+/// How long the server may take for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A Redis server.
+pub struct RedisServer {
+    port: u16,
+    options: Vec<String>,
+    directory: PathBuf,
+    child: Option<Child>,
+}
+
+impl RedisServer {
+    /// Starts one with these options beside its own, for instance `["--requirepass", "secret"]`. Where it is not
+    /// installed, the test is told to be skipped, loudly; with `PERENNIAL_REQUIRE_CLIENTS=1` it fails.
+    pub fn for_test(options: &[&str]) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        if Command::new(PROGRAM).arg("--version").output().is_err() {
+            let required = env::var_os("PERENNIAL_REQUIRE_CLIENTS").is_some_and(|value| value == "1");
+            assert!(!required, "{MISSING}");
+            eprintln!("SKIPPED: {MISSING}");
+            return None;
+        }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = env::temp_dir().join(format!("perennial-redis-{}-{number}", process::id()));
+        fs::create_dir_all(&directory).expect("a directory for the server");
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let mut server = Self { port: 0, options, directory, child: None };
+        // Between finding a free port and taking it somebody else may take it.
+        let started = (0..5).any(|_| {
+            server.port = free_port();
+            server.try_start().is_ok()
+        });
+        assert!(started, "redis-server does not start");
+        Some(server)
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Kills it, with all that it knew. Its port refuses connections from now on.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Starts it again on the same port, empty.
+    pub fn start_again(&mut self) {
+        self.stop();
+        self.try_start().expect("redis-server starts again");
+    }
+
+    /// Stops it in its tracks: connections are still accepted, by the system, and nobody answers.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+        self.wait_until(|state| state == 'T');
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+        self.wait_until(|state| state != 'T');
+    }
+
+    /// What `redis-cli` prints when it runs this, as the default user without a password.
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        let port = self.port.to_string();
+        let output = Command::new("redis-cli").args(["-p", &port, "--raw"]).args(arguments).output();
+        let output = output.expect("redis-cli runs");
+        assert!(output.status.success(), "redis-cli {arguments:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Returns when the server says that it is ready.
+    fn try_start(&mut self) -> io::Result<()> {
+        let mut child = Command::new(PROGRAM)
+            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--dir"])
+            .arg(&self.directory)
+            .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", ""])
+            .args(&self.options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let lines = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?).lines();
+        let (ready, wait) = mpsc::channel();
+        thread::spawn(move || {
+            // Reads on to the end: a pipe that is full would stop the server.
+            for line in lines.map_while(Result::ok) {
+                if line.contains("Ready to accept connections") {
+                    let _ = ready.send(());
+                }
+            }
+        });
+        self.child = Some(child);
+        wait.recv_timeout(PATIENCE).map_err(|error| {
+            self.stop();
+            io::Error::other(error)
+        })
+    }
+
+    fn pid(&self) -> String {
+        self.child.as_ref().expect("the server runs").id().to_string()
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.pid()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill {signal}");
+    }
+
+    /// Waits for what the system says of the process: `T` is stopped.
+    fn wait_until(&self, expected: impl Fn(char) -> bool) {
+        let file = format!("/proc/{}/stat", self.pid());
+        let begun = Instant::now();
+        loop {
+            let text = fs::read_to_string(&file).expect("the server's state");
+            let state = text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+            if state.is_some_and(&expected) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server's state is {state:?}");
+            thread::yield_now();
+        }
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A port of this machine that nobody listens on, a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its number").port()
+}
