@@ -121,7 +121,7 @@ impl<P: Provider> Session<P> {
                 break;
             };
             if let Some(exchange) = self.provider.sign_out(&credentials) {
-                let flight = self.launch(exchange, Need::Access, 0, Spends::Nothing);
+                let flight = self.launch(exchange, Need::Access, 0, Duration::MAX);
                 self.slot = Slot::Revoking(flight);
             }
         }
@@ -177,7 +177,7 @@ impl<P: Provider> Session<P> {
 
     /// Whether it waits for the access token, and that is on its way.
     fn is_queued(&self, need: Need) -> bool {
-        self.is_blocked(need) && self.is_awaited(Need::Access)
+        self.is_blocked(need) && self.is_awaited(Need::Access) || self.waits_for_login(need)
     }
 
     /// Notes that somebody wants this lease.
@@ -237,23 +237,22 @@ impl<P: Provider> Session<P> {
         let rung = self.provider.describe(self.provider.ladder(need)[position]);
         self.leases[need.index()].begin(self.now);
         self.outputs.push_back(Output::Event(Event::Attempt { need, rung }));
-        let spends = self.spends(self.provider.ladder(need)[position]);
-        let flight = self.launch(exchange, need, position, spends);
+        let most = self.time_under_lock();
+        let flight = self.launch(exchange, need, position, most);
         self.slot = Slot::Renewing(flight);
     }
 
-    fn launch(&mut self, mut exchange: P::Exchange, need: Need, position: usize, spends: Spends) -> Flight<P> {
+    fn launch(&mut self, mut exchange: P::Exchange, need: Need, position: usize, most: Duration) -> Flight<P> {
         let request = exchange.start(self.now);
-        let Sent { id, deadline } = self.send(request, spends);
+        let Sent { id, deadline } = self.send(request, most);
         Flight { exchange, id, deadline, steps: 1, need, position }
     }
 
-    pub(super) fn send(&mut self, mut request: Request, spends: Spends) -> Sent {
+    /// With at most this time.
+    pub(super) fn send(&mut self, mut request: Request, most: Duration) -> Sent {
         self.last_request = RequestId(self.last_request.0.wrapping_add(1));
         request.id = self.last_request;
         let timeout = self.policy.request_timeout.unwrap_or(request.timeout);
-        // What a one-use token brings has to be saved while the lock is ours.
-        let most = if spends == Spends::OneUse { self.time_under_lock() } else { Duration::MAX };
         request.timeout = timeout.min(most).max(MIN_TIMEOUT);
         let deadline = self.now.monotonic.saturating_add(request.timeout);
         self.outputs.push_back(Output::Send(request));

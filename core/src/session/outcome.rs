@@ -1,6 +1,7 @@
 //! What becomes of an exchange: a grant is announced, a failure goes by its verdict.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::machine::{Choice, Flight, Origin, Slot};
 use super::{Event, Output, Session};
@@ -56,11 +57,10 @@ impl<P: Provider> Session<P> {
                 self.finish(slot, Err(ServiceError::endless().into()));
             }
             Ok(Step::Send(request)) => {
-                let spends = match &slot {
-                    Slot::Renewing(flight) => self.spends(self.provider.ladder(flight.need)[flight.position]),
-                    _ => Spends::Nothing,
-                };
-                let sent = self.send(request, spends);
+                // What a renewal brings has to be saved while the lock is ours.
+                let renews = matches!(slot, Slot::Renewing(_));
+                let most = if renews { self.time_under_lock() } else { Duration::MAX };
+                let sent = self.send(request, most);
                 if let Some(flight) = slot.flight_mut() {
                     (flight.id, flight.deadline, flight.steps) = (sent.id, sent.deadline, flight.steps + 1);
                 }
@@ -259,7 +259,8 @@ impl<P: Provider> Session<P> {
 
     /// A failed access token is a failure of every lease that waits for it.
     pub(super) fn share(&mut self, need: Need, error: &Error) {
-        if need == Need::Access && self.leases[Need::Aws.index()].asked && self.is_blocked(Need::Aws) {
+        let waits = self.is_blocked(Need::Aws) || self.waits_for_login(Need::Aws);
+        if need == Need::Access && self.leases[Need::Aws.index()].asked && waits {
             self.leases[Need::Aws.index()].tell(error.clone());
         }
     }

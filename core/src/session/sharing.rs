@@ -24,7 +24,7 @@ use super::machine::{Origin, Slot, Standing};
 use super::outcome::Granted;
 use super::schedule::MAX_BACKOFF_ASKED;
 use super::{Event, Output, Session, StoredLogin};
-use crate::credentials::{Beside, Credentials, Deadline, Need, Now, RecordOf, Saved, SavedError, Secret};
+use crate::credentials::{Beside, Credentials, Deadline, Need, Now, RecordOf, Saved, SavedError, Secret, same_user};
 use crate::exchange::{Provider, REQUEST_TIMEOUT, Spends};
 use crate::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind, StoreOp, Stored};
 use crate::wire::Body;
@@ -46,6 +46,10 @@ pub(super) struct Cell {
     hold: Option<Hold>,
     /// The revision that what is held is based on.
     seen: Option<u64>,
+    /// From this revision on, what is there may go back to a save of ours that failed.
+    tried: Option<u64>,
+    /// What was seen there was a sign-out.
+    seen_left: bool,
     /// Whether anybody has looked into it at all.
     looked: bool,
     /// Somebody may have written.
@@ -181,8 +185,8 @@ impl<P: Provider> Session<P> {
 
     /// How long a request under the lock may take, so that its answer can still be saved.
     pub(super) fn time_under_lock(&self) -> Duration {
-        let hold = self.cell.as_ref().and_then(|cell| cell.hold.as_ref());
-        hold.map_or(Duration::MAX, |hold| hold.left(self.now).saturating_sub(STORE_TIMEOUT))
+        let Some(cell) = &self.cell else { return Duration::MAX };
+        cell.hold.as_ref().map_or(Duration::ZERO, |hold| hold.left(self.now).saturating_sub(STORE_TIMEOUT))
     }
 
     /// Whether an answer of the store, or of a save, comes before anything else.
@@ -238,9 +242,24 @@ impl<P: Provider> Session<P> {
 
     /// The new login is no good: what the store holds counts again.
     pub(super) fn leave_store(&mut self) {
-        if let Some(cell) = &mut self.cell {
-            cell.takes_over = false;
+        if let Some(cell) = &mut self.cell
+            && std::mem::take(&mut cell.takes_over)
+        {
+            // What was found under this lock was not looked at.
+            self.unlock();
         }
+    }
+
+    /// A person has signed in here: no other lease is renewed from what was held before, which the store may know
+    /// better.
+    pub(super) fn waits_for_login(&self, need: Need) -> bool {
+        need != Need::Access && self.is_taking_over()
+    }
+
+    /// A person has signed in here, and that has not brought anything yet.
+    fn is_taking_over(&self) -> bool {
+        let takes_over = self.cell.as_ref().is_some_and(|cell| cell.takes_over);
+        takes_over && self.leases[Need::Access.index()].login_first
     }
 
     /// Credentials come from outside. A grant replaces what the store holds; a save only fills an empty store.
@@ -281,7 +300,9 @@ impl<P: Provider> Session<P> {
 
     /// Whether something is to be saved, and there is something to save.
     pub(super) fn has_unsaved(&self) -> bool {
-        let held = self.pending.is_some() || self.credentials.is_some();
+        // A person is signing in: what is held from before is not put over what the store holds.
+        let kept = self.credentials.is_some() && !self.is_taking_over();
+        let held = self.pending.is_some() || kept;
         self.cell
             .as_ref()
             .is_some_and(|cell| cell.changes != cell.saved && (held || self.standing == Standing::SignedOut))
@@ -448,7 +469,10 @@ impl<P: Provider> Session<P> {
 
     /// Whether a one-use token went out, and nobody knows what became of it.
     fn is_in_doubt(&self) -> bool {
-        self.one_use_positions().any(|(need, position)| self.leases[need.index()].is_lost(position))
+        self.one_use_positions().any(|(need, position)| {
+            let lease = &self.leases[need.index()];
+            lease.is_lost(position) || lease.is_ruled_out(position)
+        })
     }
 
     fn doubt(&mut self) {
@@ -520,6 +544,7 @@ impl<P: Provider> Session<P> {
     }
 
     fn was_saved(&mut self, saving: Saving) {
+        let signs_in = self.is_taking_over() && self.pending.is_none();
         let Some(cell) = &mut self.cell else { return };
         let news = cell.changes != cell.saved;
         if let Some(hold) = &mut cell.hold {
@@ -527,11 +552,12 @@ impl<P: Provider> Session<P> {
             hold.marked |= saving.purpose == Purpose::Mark;
         }
         (cell.seen, cell.failures) = (Some(saving.revision), 0);
+        (cell.seen_left, cell.tried) = (self.standing == Standing::SignedOut, None);
         if cell.changes != saving.change {
             return;
         }
         cell.saved = saving.change;
-        (cell.error, cell.takes_over, cell.given_up) = (None, false, None);
+        (cell.error, cell.takes_over, cell.given_up) = (None, signs_in, None);
         if news {
             self.outputs.push_back(Output::Event(Event::Saved));
         }
@@ -556,6 +582,14 @@ impl<P: Provider> Session<P> {
             cell.save_at = self.now.monotonic.saturating_add(pause);
             if error.kind() == StoreErrorKind::Lost {
                 cell.hold = None;
+            }
+            // It may be there, or come late: what is written next is another revision.
+            if let (What::Save(saving), Some(hold)) = (&what, &mut cell.hold) {
+                hold.found = hold.found.max(saving.revision);
+            }
+            let maybe = matches!(error.kind(), StoreErrorKind::MaybeWritten | StoreErrorKind::TimedOut);
+            if let (What::Save(saving), true) = (&what, maybe) {
+                cell.tried.get_or_insert(saving.revision);
             }
         }
         self.fail_save(error);
@@ -671,14 +705,19 @@ impl<P: Provider> Session<P> {
     }
 
     fn find_signed_out(&mut self, revision: u64, under: Under) {
-        let age = self.age(revision);
+        let mut age = self.age(revision);
         let Some(cell) = &mut self.cell else { return };
+        // Two branches of one history: somebody signed out in what the store had forgotten.
+        if age == Age::Same && !cell.seen_left {
+            age = Age::Newer;
+        }
         let restored = cell.seen.is_none() && self.credentials.is_some();
         match age {
             Age::Older => return self.find_gone(revision, under),
             Age::Newer if !cell.takes_over && !restored && self.standing == Standing::SignedIn => {
                 // Somebody else signed out: nothing is held any longer. Whoever asks again may sign in again.
                 (cell.seen, cell.saved, cell.login) = (Some(revision), cell.changes, None);
+                cell.seen_left = true;
                 self.pending = None;
                 self.forget_credentials();
             }
@@ -697,7 +736,20 @@ impl<P: Provider> Session<P> {
         let revision = beside.revision.unwrap_or(0);
         let mut age = self.age(revision);
         let sent = beside.refresh_sent_at.is_some();
+        let held = self.pending.as_ref().map(|granted| &granted.credentials).or(self.credentials.as_deref());
+        let other = held.filter(|held| {
+            let theirs = &credentials.account().user_id;
+            same_user(&held.account().user_id, theirs) && !credentials.is_same(Need::Access, held)
+        });
+        // Somebody has signed in since, or renewed what we have saved after all.
+        let issued_later = other.is_some_and(|held| credentials.issued_at() > held.issued_at());
+        let tried = self.cell.as_ref().and_then(|cell| cell.tried).is_some_and(|tried| revision >= tried);
+        let goes_on = tried && other.is_some();
         let Some(cell) = &mut self.cell else { return };
+        if cell.takes_over && goes_on && self.standing == Standing::SignedIn {
+            cell.takes_over = false;
+            age = Age::Newer;
+        }
         if cell.takes_over || self.standing == Standing::SignedOut {
             let held = self.credentials.as_ref().or(cell.given_up.as_ref());
             let known = held.is_some_and(|held| held.is_same(Need::Access, &credentials));
@@ -712,7 +764,9 @@ impl<P: Provider> Session<P> {
             return;
         }
         // Nothing is held that it could be the same as.
-        if age == Age::Same && self.credentials.is_none() && self.pending.is_none() {
+        let held = self.pending.is_some() || self.credentials.is_some();
+        // A store that began anew, where somebody has signed in.
+        if !held || age == Age::Older && issued_later {
             age = Age::Newer;
         }
         // Two branches of one history: somebody wrote what the store had forgotten.
@@ -754,6 +808,7 @@ impl<P: Provider> Session<P> {
         let Some(cell) = &mut self.cell else { return };
         let first = cell.seen.is_none();
         (cell.seen, cell.saved, cell.error) = (Some(revision.unwrap_or(0)), cell.changes, None);
+        (cell.seen_left, cell.tried) = (false, None);
         cell.login.clone_from(&login);
         self.pending = None;
         self.adopt_login(login, first);
@@ -789,7 +844,8 @@ impl<P: Provider> Session<P> {
                     self.leases.iter_mut().for_each(super::Lease::new_login);
                 }
             }
-            None if ours.is_some() => {
+            // A login that was refused is not kept.
+            None if ours.is_some() && self.has_login() => {
                 if let Some(cell) = &mut self.cell {
                     cell.changes += 1;
                 }

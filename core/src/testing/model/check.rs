@@ -231,8 +231,8 @@ impl Model {
             let (Some(deadline), Some(lifetime)) = (held.deadline, held.lifetime) else {
                 continue;
             };
-            // A new login has its own pace.
-            let new_login = need == Need::Access && self.login_first;
+            // A new login has its own pace. With a store, what was held before waits for it.
+            let new_login = self.login_first && (need == Need::Access || self.store.is_some());
             if lease.named || lease.failed || blocked || new_login {
                 continue;
             }
