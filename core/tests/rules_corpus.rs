@@ -25,6 +25,11 @@ fn the_seeds_of_session_break_no_rule() {
 }
 
 #[test]
+fn the_seeds_of_fleet_break_no_rule() {
+    replay("fleet", fuzz::fleet);
+}
+
+#[test]
 fn the_seeds_of_saved_are_read_or_refused() {
     replay("saved", fuzz::saved);
 }

@@ -6,6 +6,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 
+use super::fleet::{Scenario, run_scenario};
 use super::harness::run;
 use super::step::Step;
 use crate::credentials::MAX_LIFETIME;
@@ -32,6 +33,18 @@ pub fn session(data: &[u8]) {
     steps.truncate(MOST_STEPS);
     if let Err(violation) = run(&steps, seed) {
         panic!("{violation}\nseed {seed}, steps {steps:?}");
+    }
+}
+
+/// Any fleet: no rule is broken.
+///
+/// # Panics
+/// Where a rule is broken.
+pub fn fleet(data: &[u8]) {
+    let mut data = Unstructured::new(data);
+    let Ok(scenario) = Scenario::arbitrary(&mut data) else { return };
+    if let Err(violation) = run_scenario(scenario) {
+        panic!("{violation}\n{scenario:?}");
     }
 }
 

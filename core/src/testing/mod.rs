@@ -26,8 +26,10 @@
 //! | [`Step`], [`steps`] | what can happen, as data: `Arbitrary` for fuzzing, a strategy for `proptest` |
 //! | [`Model`], [`Rule`], [`Violation`] | the rules, each by its name |
 //! | [`Harness`], [`run`], [`Subject`] | clock, service, session and model together |
+//! | [`fleet`] | many sessions on one store, with all that can go wrong |
 //! | [`fuzz`] | what the fuzz targets assert |
 
+pub mod fleet;
 pub mod fuzz;
 mod harness;
 mod model;
