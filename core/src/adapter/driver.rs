@@ -66,12 +66,13 @@ impl<P: Provider> Seat<P> {
 
 impl<P: Provider> Drop for Seat<P> {
     fn drop(&mut self) {
+        // The lock first: a next way is not taken under one that is gone.
+        if self.store.take().is_some() {
+            self.shared.with(|session, now| session.handle_input(Input::StoreGone, now));
+        }
         if let Some(flight) = self.flight.take() {
             let error = TransportError::maybe_sent("the request was given up");
             self.shared.with(|session, now| session.handle_input(Input::Failed(flight.id, error), now));
-        }
-        if self.store.take().is_some() {
-            self.shared.with(|session, now| session.handle_input(Input::StoreGone, now));
         }
         self.shared.driver_left();
     }

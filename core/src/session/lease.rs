@@ -139,9 +139,6 @@ impl Lease {
             // Over when it comes: the pace stays, and callers still wait.
             failures: if term.is_expired(now) { self.failures } else { 0 },
             asked: self.asked && term.is_expired(now),
-            // What a new login is to bring is still to come.
-            login_first: self.login_first && !issued_now,
-            forced: self.forced && self.login_first && !issued_now,
             renewed_at: issued_now.then_some(now.monotonic),
             jitter: random.share_of(term.margin() / 10),
             ..Self::default()
@@ -170,6 +167,11 @@ impl Lease {
         self.error = Some(error);
         self.told = self.told.wrapping_add(1);
         self.asked = false;
+    }
+
+    /// What comes next is the failure after so many.
+    pub(super) fn fail_again(&mut self, failures: u32) {
+        self.failures = failures;
     }
 
     /// An attempt failed and may succeed later: sets the pause, and tells.

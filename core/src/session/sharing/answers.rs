@@ -1,0 +1,138 @@
+//! What a store answers.
+
+use super::{Hold, Purpose, Saving, Under, What};
+use crate::credentials::{Deadline, Need};
+use crate::exchange::Provider;
+use crate::session::machine::Standing;
+use crate::session::schedule::MAX_BACKOFF_ASKED;
+use crate::session::{Event, Output, Session};
+use crate::store::{OpId, STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind, Stored};
+
+impl<P: Provider> Session<P> {
+    pub(in crate::session) fn stored(&mut self, id: OpId, result: Result<Stored, StoreError>) {
+        let Some(cell) = &mut self.cell else { return };
+        let Some(asked) = cell.op.take_if(|op| op.id == id) else {
+            if let Ok(Stored::Locked { .. }) = result {
+                self.ask(StoreAct::Unlock { lock: id }, STORE_TIMEOUT, None);
+            }
+            return;
+        };
+        match (asked.what, result) {
+            (What::Look, Ok(Stored::Read(record))) => {
+                cell.looked = true;
+                self.examine(record.as_ref(), Under::Nothing);
+            }
+            (What::Lock, Ok(Stored::Locked { record, held_for })) => {
+                let until = held_for.map(|held_for| Deadline::after(asked.since, held_for));
+                (cell.looked, cell.look) = (true, false);
+                cell.hold = Some(Hold::new(id, until));
+                self.examine(record.as_ref(), Under::Lock);
+            }
+            (What::Save(saving), Ok(Stored::Done)) => self.was_saved(saving),
+            (What::SetAside(error), Ok(Stored::Done)) => {
+                if let Some(hold) = &mut cell.hold {
+                    hold.foreign = false;
+                }
+                self.outputs.push_back(Output::Event(Event::SetAside { error }));
+            }
+            (what, Ok(_)) => {
+                let error = StoreError::new(StoreErrorKind::Unavailable).with_source("the answer to something else");
+                self.store_failed(what, &error);
+            }
+            (what, Err(error)) => self.store_failed(what, &error),
+        }
+    }
+
+    /// Whoever carried out the operations is gone.
+    pub(in crate::session) fn store_gone(&mut self) {
+        let Some(cell) = &mut self.cell else { return };
+        cell.hold = None;
+        if let Some(asked) = cell.op.take() {
+            let error = StoreError::new(StoreErrorKind::MaybeWritten).with_source("the operation was given up");
+            self.store_failed(asked.what, &error);
+        }
+    }
+
+    pub(in crate::session) fn store_changed(&mut self) {
+        if let Some(cell) = &mut self.cell {
+            // What we write ourselves is no news.
+            cell.look |= cell.hold.is_none();
+        }
+    }
+
+    fn was_saved(&mut self, saving: Saving) {
+        let signs_in = self.is_taking_over() && self.pending.is_none();
+        let Some(cell) = &mut self.cell else { return };
+        let news = cell.changes != cell.saved;
+        if let Some(hold) = &mut cell.hold {
+            (hold.found, hold.other) = (saving.revision, None);
+            hold.marked |= saving.purpose == Purpose::Mark;
+        }
+        (cell.seen, cell.failures) = (Some(saving.revision), 0);
+        (cell.seen_left, cell.tried, cell.differs) = (self.standing == Standing::SignedOut, None, false);
+        if cell.changes != saving.change {
+            return;
+        }
+        cell.saved = saving.change;
+        (cell.error, cell.takes_over, cell.given_up) = (None, signs_in, None);
+        if news {
+            self.outputs.push_back(Output::Event(Event::Saved));
+        }
+        let login = self.login_to_keep();
+        if let Some(cell) = &mut self.cell {
+            cell.login = login;
+        }
+        if let Some(granted) = self.pending.take() {
+            self.announce(granted);
+        }
+    }
+
+    pub(super) fn store_failed(&mut self, what: What, error: &StoreError) {
+        let pause = match &mut self.cell {
+            Some(cell) => {
+                cell.failures = cell.failures.saturating_add(1);
+                self.random.backoff(cell.failures).min(MAX_BACKOFF_ASKED)
+            }
+            None => return,
+        };
+        if let Some(cell) = &mut self.cell {
+            cell.save_at = self.now.monotonic.saturating_add(pause);
+            if error.kind() == StoreErrorKind::Lost {
+                cell.hold = None;
+            }
+            // It may be there, or come late: what is written next is another revision.
+            if let (What::Save(saving), Some(hold)) = (&what, &mut cell.hold) {
+                hold.found = hold.found.max(saving.revision);
+            }
+            let maybe = matches!(error.kind(), StoreErrorKind::MaybeWritten | StoreErrorKind::TimedOut);
+            if let (What::Save(saving), true) = (&what, maybe) {
+                cell.tried.get_or_insert(saving.revision);
+            }
+        }
+        self.fail_save(error);
+        match what {
+            What::Save(Saving { purpose: Purpose::Keep, .. }) => {}
+            What::Look | What::Lock | What::Save(_) | What::SetAside(_) => self.fail_waiting(error),
+        }
+    }
+
+    /// Says that what is held is not saved.
+    pub(super) fn fail_save(&mut self, error: &StoreError) {
+        if !self.has_unsaved() {
+            return;
+        }
+        if let Some(cell) = &mut self.cell {
+            cell.error = Some(error.clone());
+        }
+        self.outputs.push_back(Output::Event(Event::NotSaved { error: error.clone() }));
+    }
+
+    /// Nothing is asked of the service without the store: whoever waits is told.
+    pub(super) fn fail_waiting(&mut self, error: &StoreError) {
+        for need in Need::ALL {
+            if self.is_ready(need) {
+                self.back_off(need, "store", error.clone().into());
+            }
+        }
+    }
+}

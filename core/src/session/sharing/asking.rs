@@ -1,0 +1,109 @@
+//! What is asked of a store, and what is written there.
+
+use std::time::Duration;
+
+use super::{Asked, GRACE, LOOK_GAP, Purpose, Saving, What};
+use crate::credentials::{Beside, Need, RecordOf, Saved, SavedError, Secret};
+use crate::exchange::{Provider, Spends};
+use crate::session::machine::Standing;
+use crate::session::{Output, Session, StoredLogin};
+use crate::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, StoreOp};
+use crate::wire::Body;
+
+impl<P: Provider> Session<P> {
+    pub(super) fn ask(&mut self, act: StoreAct, timeout: Duration, what: Option<What>) -> OpId {
+        let now = self.now;
+        let Some(cell) = &mut self.cell else { return OpId::default() };
+        cell.last_op = OpId(cell.last_op.0.wrapping_add(1));
+        let id = cell.last_op;
+        if let Some(what) = what {
+            let deadline = now.monotonic.saturating_add(timeout).saturating_add(GRACE);
+            cell.op = Some(Asked { id, what, since: now, deadline });
+        }
+        self.outputs.push_back(Output::Store(StoreOp { id, act, timeout }));
+        id
+    }
+
+    pub(super) fn look(&mut self) {
+        if let Some(cell) = &mut self.cell {
+            cell.look = false;
+            cell.look_at = self.now.monotonic.saturating_add(LOOK_GAP);
+        }
+        self.ask(StoreAct::Read, STORE_TIMEOUT, Some(What::Look));
+    }
+
+    pub(super) fn lock(&mut self) {
+        // A request, the mark before it and the save after it, and a bit.
+        let lease = self.time_needed().saturating_add(2 * STORE_TIMEOUT);
+        self.ask(StoreAct::Lock { lease }, LOCK_TIMEOUT + STORE_TIMEOUT, Some(What::Lock));
+    }
+
+    pub(super) fn unlock(&mut self) {
+        if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.take()) {
+            self.ask(StoreAct::Unlock { lock: hold.by }, STORE_TIMEOUT, None);
+        }
+    }
+
+    pub(super) fn save(&mut self, purpose: Purpose) {
+        let Some(cell) = &self.cell else { return };
+        let Some(hold) = &cell.hold else { return };
+        let lock = hold.by;
+        let changed = cell.changes != cell.saved;
+        let saving = Saving { revision: hold.found + u64::from(changed), change: cell.changes, purpose };
+        if hold.foreign {
+            let what = What::SetAside(SavedError::Malformed { what: "it is of another program" });
+            self.ask(StoreAct::SetAside { lock }, STORE_TIMEOUT, Some(what));
+            return;
+        }
+        let record = self.record(saving);
+        self.ask(StoreAct::Write { lock, record }, STORE_TIMEOUT, Some(What::Save(saving)));
+    }
+
+    /// What is held, as a record.
+    fn record(&self, saving: Saving) -> Body {
+        let (name, realm) = (self.provider.name(), self.provider.realm());
+        let held = self.pending.as_ref().map(|granted| &granted.credentials).or(self.credentials.as_deref());
+        let Some(held) = held.filter(|_| self.standing == Standing::SignedIn) else {
+            return RecordOf::signed_out(name, &realm, saving.revision);
+        };
+        let new = self.pending.as_ref().is_some_and(|granted| granted.covers[Need::Access.index()]);
+        let sent = saving.purpose == Purpose::Mark || (!new && self.is_in_doubt());
+        let beside = Beside {
+            revision: Some(saving.revision),
+            refresh_sent_at: sent.then_some(self.now.wall),
+            login: self.login_to_keep(),
+        };
+        Saved::new(name, realm, held.clone()).write(&beside)
+    }
+
+    /// The login for the record: ours where that is wished for, else the one that is there already.
+    pub(super) fn login_to_keep(&self) -> Option<Secret> {
+        let ours = || self.provider.write_login(self.login.as_ref()?);
+        let kept = self.policy.stored_login == StoredLogin::Kept && self.has_login();
+        let ours = if kept { ours() } else { None };
+        ours.or_else(|| self.cell.as_ref()?.login.clone())
+    }
+
+    /// Whether a one-use token went out, and nobody knows what became of it.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.one_use_positions().any(|(need, position)| {
+            let lease = &self.leases[need.index()];
+            lease.is_lost(position) || lease.is_ruled_out(position)
+        })
+    }
+
+    pub(super) fn doubt(&mut self) {
+        let positions: Vec<_> = self.one_use_positions().collect();
+        for (need, position) in positions {
+            self.leases[need.index()].lose(position);
+        }
+    }
+
+    pub(super) fn one_use_positions(&self) -> impl Iterator<Item = (Need, usize)> {
+        Need::ALL.into_iter().flat_map(move |need| {
+            let rungs = self.provider.ladder(need).iter().enumerate();
+            let one_use = rungs.filter(|(_, rung)| self.spends(**rung) == Spends::OneUse);
+            one_use.map(move |(position, _)| (need, position))
+        })
+    }
+}

@@ -1,0 +1,294 @@
+//! What is found in a store, and what becomes of it.
+
+use std::sync::Arc;
+
+use super::{Oddity, Under, What};
+use crate::credentials::{Beside, Credentials, Need, RecordOf, SavedError, Secret, same_user};
+use crate::exchange::Provider;
+use crate::session::lease::Lease;
+use crate::session::machine::{Origin, Standing};
+use crate::session::schedule::{FRESH, MAX_BACKOFF_ASKED};
+use crate::session::{Event, Output, Session, StoredLogin};
+use crate::store::{STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind};
+use crate::wire::Body;
+
+/// What is in a store.
+enum Found {
+    Nothing,
+    Unreadable(SavedError),
+    SignedOut { revision: u64 },
+    Session { credentials: Box<Credentials>, beside: Beside, foreign: bool },
+}
+
+/// How what is there stands to what is held here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Newer,
+    Same,
+    Older,
+}
+
+impl<P: Provider> Session<P> {
+    pub(super) fn examine(&mut self, record: Option<&Body>, under: Under) {
+        match self.understand(record) {
+            Ok(Found::Nothing) => self.find_gone(0, under),
+            Ok(Found::Unreadable(error)) => self.find_unreadable(error, under),
+            Ok(Found::SignedOut { revision }) => self.find_signed_out(revision, under),
+            Ok(Found::Session { credentials, beside, foreign }) => {
+                self.find_session(*credentials, beside, foreign, under);
+            }
+            Err(error) => {
+                let error = StoreError::new(StoreErrorKind::Refused(error));
+                self.unlock();
+                if let Some(cell) = &mut self.cell {
+                    cell.save_at = self.now.monotonic.saturating_add(MAX_BACKOFF_ASKED);
+                }
+                self.fail_save(&error);
+                self.fail_waiting(&error);
+            }
+        }
+    }
+
+    /// An error where it is somebody else's: it is left as it is.
+    fn understand(&self, record: Option<&Body>) -> Result<Found, SavedError> {
+        let Some(record) = record else { return Ok(Found::Nothing) };
+        let (name, realm) = (self.provider.name(), self.provider.realm());
+        let read = match RecordOf::parse(record.as_ref(), self.now) {
+            Ok(RecordOf::SignedOut { provider, realm: at, revision }) => {
+                if provider != name || at != realm {
+                    return Err(SavedError::OtherProvider);
+                }
+                return Ok(Found::SignedOut { revision: revision.unwrap_or(0) });
+            }
+            Ok(RecordOf::Session { saved, beside }) => Ok((*saved, beside, false)),
+            Err(SavedError::Malformed { .. }) => {
+                let read = self.provider.read_saved(record.as_ref(), self.now);
+                read.map(|saved| (saved, Beside::default(), true))
+            }
+            Err(error) => Err(error),
+        };
+        let (saved, beside, foreign) = match read {
+            Ok(read) => read,
+            Err(error @ SavedError::Malformed { .. }) => return Ok(Found::Unreadable(error)),
+            Err(error) => return Err(error),
+        };
+        let ours = self.login.as_ref().and_then(|login| self.provider.user_id(login));
+        let held = self.credentials.as_ref().map(|held| held.account().user_id.as_str());
+        let said = self.cell.as_ref().and_then(|cell| cell.account.as_deref());
+        let user = ours.or(said).or(held.filter(|user| !user.is_empty()));
+        let takes_over = self.cell.as_ref().is_some_and(|cell| cell.takes_over);
+        let user = user.filter(|_| !takes_over && self.standing == Standing::SignedIn);
+        saved.check(name, &realm, user)?;
+        Ok(Found::Session { credentials: Box::new(saved.into_credentials()), beside, foreign })
+    }
+
+    /// There is nothing, or what is there is older than what was seen.
+    fn find_gone(&mut self, revision: u64, under: Under) {
+        let held = self.pending.is_some() || self.credentials.is_some();
+        let Some(cell) = &mut self.cell else { return };
+        let seen = cell.seen;
+        if let Some(hold) = &mut cell.hold {
+            hold.found = seen.unwrap_or(0).max(revision);
+        }
+        if !held || self.standing == Standing::SignedOut {
+            return;
+        }
+        cell.changes += u64::from(cell.changes == cell.saved);
+        if under == Under::Lock && seen.is_some() && !cell.takes_over {
+            // Nobody knows what others did with the token since then.
+            self.outputs.push_back(Output::Event(Event::StoreWentBack));
+            self.doubt();
+        }
+    }
+
+    fn find_unreadable(&mut self, error: SavedError, under: Under) {
+        if under == Under::Nothing {
+            return;
+        }
+        self.find_gone(0, under);
+        if let Some(hold) = self.cell.as_ref().and_then(|cell| cell.hold.as_ref()) {
+            let lock = hold.by;
+            self.ask(StoreAct::SetAside { lock }, STORE_TIMEOUT, Some(What::SetAside(error)));
+        }
+    }
+
+    fn find_signed_out(&mut self, revision: u64, under: Under) {
+        let mut age = self.age(revision);
+        let tried = self.was_tried(revision);
+        let Some(cell) = &mut self.cell else { return };
+        // What we have saved was there after all, and was signed out since.
+        if tried && self.standing == Standing::SignedIn {
+            (cell.takes_over, age) = (false, Age::Newer);
+        }
+        // Two branches of one history: somebody signed out in what the store had forgotten.
+        if age == Age::Same && !cell.seen_left {
+            age = Age::Newer;
+        }
+        let restored = cell.seen.is_none() && self.credentials.is_some();
+        match age {
+            Age::Older => return self.find_gone(revision, under),
+            Age::Newer if !cell.takes_over && !restored && self.standing == Standing::SignedIn => {
+                // Somebody else signed out: nothing is held any longer. Whoever asks again may sign in again.
+                (cell.seen, cell.saved, cell.login) = (Some(revision), cell.changes, None);
+                cell.seen_left = true;
+                self.pending = None;
+                self.forget_credentials();
+            }
+            Age::Newer | Age::Same => cell.differs = true,
+        }
+        let Some(cell) = &mut self.cell else { return };
+        if restored {
+            cell.changes += u64::from(cell.changes == cell.saved);
+        }
+        if let Some(hold) = &mut cell.hold {
+            hold.found = revision;
+        }
+    }
+
+    fn find_session(&mut self, credentials: Credentials, beside: Beside, foreign: bool, under: Under) {
+        let revision = beside.revision.unwrap_or(0);
+        let mut age = self.age(revision);
+        let sent = beside.refresh_sent_at.is_some();
+        let held = self.pending.as_ref().map(|granted| &granted.credentials).or(self.credentials.as_deref());
+        let held = held.filter(|held| same_user(&held.account().user_id, &credentials.account().user_id));
+        // Somebody has signed in since, or what we have saved is there after all, and went on perhaps.
+        let issued_later = held.is_some_and(|held| credentials.issued_at() > held.issued_at());
+        let goes_on = held.is_some() && self.was_tried(revision);
+        let Some(cell) = &mut self.cell else { return };
+        if cell.takes_over && goes_on && self.standing == Standing::SignedIn {
+            cell.takes_over = false;
+            age = Age::Newer;
+        }
+        if cell.takes_over || self.standing == Standing::SignedOut {
+            let held = self.credentials.as_ref().or(cell.given_up.as_ref());
+            let known = held.is_some_and(|held| held.is_same(Need::Access, &credentials));
+            cell.differs = !known;
+            let other = (!known).then(|| Arc::new(credentials));
+            if let Some(hold) = &mut cell.hold {
+                (hold.found, hold.foreign) = (revision.max(cell.seen.unwrap_or(0)), foreign);
+                match self.standing {
+                    Standing::SignedIn => hold.other = other,
+                    Standing::SignedOut => self.revocations.extend(other),
+                }
+            }
+            return;
+        }
+        // Nothing is held that it could be the same as.
+        let held = self.pending.is_some() || self.credentials.is_some();
+        // A store that began anew, where somebody has signed in.
+        if !held || age == Age::Older && issued_later {
+            age = Age::Newer;
+        }
+        // Two branches of one history: somebody wrote what the store had forgotten.
+        let ours = self.credentials.as_ref().filter(|_| cell.changes == cell.saved);
+        if age == Age::Same && ours.is_some_and(|ours| !ours.is_same(Need::Access, &credentials)) {
+            age = if sent { Age::Older } else { Age::Newer };
+        }
+        if age == Age::Older {
+            return self.find_gone(revision, under);
+        }
+        if let Some(hold) = &mut cell.hold {
+            (hold.found, hold.foreign) = (revision, foreign);
+        }
+        let concerns_ours = match age {
+            Age::Newer => {
+                self.adopt(credentials, beside);
+                true
+            }
+            _ => self.credentials.as_ref().is_some_and(|ours| ours.refreshes_as(&credentials)),
+        };
+        // Under the lock nobody is still waiting for the answer.
+        if sent && concerns_ours && under == Under::Lock && self.pending.is_none() {
+            self.doubt();
+        }
+    }
+
+    /// Whether a save of ours that failed may have come before this revision.
+    pub(super) fn was_tried(&self, revision: u64) -> bool {
+        self.cell.as_ref().and_then(|cell| cell.tried).is_some_and(|tried| revision >= tried)
+    }
+
+    fn age(&self, revision: u64) -> Age {
+        match self.cell.as_ref().and_then(|cell| cell.seen) {
+            None => Age::Newer,
+            Some(seen) if revision > seen => Age::Newer,
+            Some(seen) if revision == seen => Age::Same,
+            Some(_) => Age::Older,
+        }
+    }
+
+    /// Takes up what another session saved, whole: a grant of ours that was not saved is given up for it.
+    fn adopt(&mut self, credentials: Credentials, beside: Beside) {
+        let Beside { revision, login, .. } = beside;
+        let Some(cell) = &mut self.cell else { return };
+        let first = cell.seen.is_none();
+        (cell.seen, cell.saved, cell.error) = (Some(revision.unwrap_or(0)), cell.changes, None);
+        (cell.seen_left, cell.tried, cell.differs) = (false, None, false);
+        cell.login.clone_from(&login);
+        self.pending = None;
+        self.adopt_login(login, first);
+        let old = self.credentials.clone();
+        let covers = Need::ALL.map(|need| {
+            let same = old.as_ref().is_some_and(|old| credentials.is_same(need, old));
+            credentials.term(need).is_some() && !same
+        });
+        if old.as_ref().is_some_and(|old| !old.refreshes_as(&credentials)) {
+            let positions: Vec<_> = self.one_use_positions().collect();
+            for (need, position) in positions {
+                self.leases[need.index()].renew_token(position);
+            }
+        }
+        self.publish(credentials.keeping(old.as_deref()), covers, None, Origin::Saved);
+        Need::ALL.into_iter().filter(|need| covers[need.index()]).for_each(|need| self.pace_odd(need));
+    }
+
+    /// Machines whose clocks are further apart than a lease lives take each other's credentials for old, and would
+    /// renew in turns without an end: the second time within a minute there is a pause, as after a failure.
+    fn pace_odd(&mut self, need: Need) {
+        let now = self.now;
+        let odd = self.term(need).is_some_and(|term| term.is_doubtful() || term.is_expired(now));
+        let Some(cell) = &mut self.cell else { return };
+        let oddity = &mut cell.oddities[need.index()];
+        if !odd {
+            *oddity = Oddity::default();
+            return;
+        }
+        let again = oddity.at.is_some_and(|at| now.monotonic.saturating_sub(at) < FRESH);
+        *oddity = Oddity { count: if again { oddity.count.saturating_add(1) } else { 0 }, at: Some(now.monotonic) };
+        let count = oddity.count;
+        if count > 0 && !self.leases[need.index()].login_first {
+            let error = StoreError::new(StoreErrorKind::Unavailable);
+            let error = error.with_source("it holds credentials by a clock that is far from ours");
+            self.leases[need.index()].fail_again(count);
+            self.back_off(need, "store", error.into());
+        }
+    }
+
+    /// A login that was given here stands against one that was found; one that somebody saved later does not.
+    fn adopt_login(&mut self, found: Option<Secret>, first: bool) {
+        if self.policy.stored_login != StoredLogin::Kept {
+            return;
+        }
+        let ours = self.login.as_ref().and_then(|login| self.provider.write_login(login));
+        let same = match (&ours, &found) {
+            (Some(ours), Some(found)) => ours.expose() == found.expose(),
+            _ => false,
+        };
+        match found {
+            Some(found) if !same && (self.login.is_none() || !first) => {
+                if let Some(login) = self.provider.read_login(found.expose()) {
+                    self.login = Some(login);
+                    self.login_refused = None;
+                    self.leases.iter_mut().for_each(Lease::new_login);
+                }
+            }
+            // A login that was refused is not kept.
+            None if ours.is_some() && self.has_login() => {
+                if let Some(cell) = &mut self.cell {
+                    cell.changes += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! Every transition of a session's dealings with its store.
+//!
+//! Whatever a session wants to renew, it first looks into the store, then locks it, and decides under the lock. One
+//! operation is out at a time.
+//!
+//! | what comes | what follows |
+//! | --- | --- |
+//! | read: newer than what is held | taken up whole, nothing merged |
+//! | read: older, or gone | the store went back: what is held stands and is saved; its one-use token is in doubt |
+//! | locked, nothing newer | the attempt begins; where it spends a one-use token, that is marked in the store first |
+//! | locked, with a mark on the token that is held | somebody sent it and got no answer: the rule *lost answer* |
+//! | locked, and what is there belongs to somebody else | given back; callers are told |
+//! | locked, and what is there cannot be understood | set aside, and the store is as good as empty |
+//! | a grant | saved, then announced; announced unsaved after [`TELL_AFTER`] |
+//! | saving fails | said, and tried again; the lock is kept as long as it can be |
+//! | saved, and nothing more to do | unlocked |
+//! | locking or marking fails | nothing is sent; callers are told; after a pause again |
+//! | an answer to what was given up | a late lock is given back |
+
+mod answers;
+mod asking;
+mod found;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::machine::{Origin, Slot, Standing};
+use super::outcome::Granted;
+use super::{Session, StoredLogin};
+use crate::credentials::{Credentials, Deadline, Need, Now, SavedError, Secret};
+use crate::exchange::{Provider, REQUEST_TIMEOUT, Spends};
+use crate::store::{OpId, STORE_TIMEOUT, StoreError, StoreErrorKind};
+
+/// New credentials that cannot be saved are announced after this.
+pub const TELL_AFTER: Duration = Duration::from_secs(2);
+
+/// The least time between two looks into the store without a lock.
+const LOOK_GAP: Duration = Duration::from_millis(100);
+
+/// What an adapter may be late with an answer.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What a session knows of its store.
+#[derive(Default)]
+pub(super) struct Cell {
+    op: Option<Asked>,
+    last_op: OpId,
+    hold: Option<Hold>,
+    /// The revision that what is held is based on.
+    seen: Option<u64>,
+    /// The store holds something else than what a person takes over with.
+    differs: bool,
+    /// From this revision on, what is there may go back to a save of ours that failed.
+    tried: Option<u64>,
+    /// What was seen there was a sign-out.
+    seen_left: bool,
+    /// Whether anybody has looked into it at all.
+    looked: bool,
+    /// Somebody may have written.
+    look: bool,
+    look_at: Duration,
+    oddities: [Oddity; 2],
+    /// Counts what has changed here; what of that is saved.
+    changes: u64,
+    saved: u64,
+    failures: u32,
+    /// No attempt to save before this.
+    save_at: Duration,
+    error: Option<StoreError>,
+    /// The login as it stands in the store.
+    login: Option<Secret>,
+    /// Whose session it is, since a person said so.
+    account: Option<String>,
+    /// A person has decided here: what the store holds does not count.
+    takes_over: bool,
+    /// What was held when somebody signed out: it is being revoked already.
+    given_up: Option<Arc<Credentials>>,
+}
+
+/// Credentials that were old, or of the future, when they were found.
+#[derive(Clone, Copy, Default)]
+struct Oddity {
+    /// How often in a row, after the first time.
+    count: u32,
+    at: Option<Duration>,
+}
+
+/// An operation that is out.
+struct Asked {
+    id: OpId,
+    what: What,
+    since: Now,
+    deadline: Duration,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Look,
+    Lock,
+    /// Save the state after so many changes.
+    Save(Saving),
+    SetAside(SavedError),
+}
+
+#[derive(Clone, Copy)]
+struct Saving {
+    revision: u64,
+    change: u64,
+    purpose: Purpose,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// The one-use token is about to be sent.
+    Mark,
+    Keep,
+}
+
+/// The lock.
+struct Hold {
+    by: OpId,
+    until: Option<Deadline>,
+    /// The newest revision known.
+    found: u64,
+    /// The one-use token that is held is marked as sent.
+    marked: bool,
+    /// Another program's file is there: it is set aside before it is written over.
+    foreign: bool,
+    /// What was found and not taken up, because a person signed in here.
+    other: Option<Arc<Credentials>>,
+    /// Nothing was done under it yet.
+    fresh: bool,
+}
+
+/// Whether what was read can change behind our back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Under {
+    Lock,
+    Nothing,
+}
+
+impl<P: Provider> Session<P> {
+    // ---- What the machine asks
+
+    /// Whether the next attempt can be decided on: at once without a store, else only under its lock.
+    pub(super) fn may_decide(&mut self) -> bool {
+        let needed = self.time_needed();
+        let Some(cell) = &mut self.cell else { return true };
+        if cell.op.is_some() {
+            return false;
+        }
+        let left = cell.hold.as_ref().map(|hold| (hold.fresh, hold.left(self.now)));
+        match left {
+            Some((_, left)) if left >= needed => return true,
+            Some((true, _)) => {
+                let error = StoreError::new(StoreErrorKind::Unusable)
+                    .with_source("it does not lock for as long as a renewal may take");
+                self.unlock();
+                self.fail_waiting(&error);
+            }
+            Some((false, _)) => {
+                self.unlock();
+                self.lock();
+            }
+            None if cell.looked => self.lock(),
+            None => self.look(),
+        }
+        false
+    }
+
+    /// Whether this attempt may begin: a one-use token is marked first.
+    pub(super) fn may_begin(&mut self, need: Need, position: usize) -> bool {
+        let spends = self.spends(self.provider.ladder(need)[position]);
+        let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) else { return true };
+        hold.fresh = false;
+        if spends != Spends::OneUse || hold.marked {
+            return true;
+        }
+        self.save(Purpose::Mark);
+        false
+    }
+
+    /// How long a request under the lock may take, so that its answer can still be saved.
+    pub(super) fn time_under_lock(&self) -> Duration {
+        let Some(cell) = &self.cell else { return Duration::MAX };
+        cell.hold.as_ref().map_or(Duration::ZERO, |hold| hold.left(self.now).saturating_sub(STORE_TIMEOUT))
+    }
+
+    /// Whether an answer of the store, or of a save, comes before anything else.
+    pub(super) fn awaits_store(&self) -> bool {
+        self.pending.is_some() || self.cell.as_ref().is_some_and(|cell| cell.op.is_some())
+    }
+
+    /// New credentials, by whatever way: with a store they are saved first.
+    pub(super) fn save_and_announce(&mut self, granted: Granted) {
+        let Some(cell) = &mut self.cell else { return self.announce(granted) };
+        cell.changes += 1;
+        cell.save_at = Duration::ZERO;
+        if let Some(hold) = &mut cell.hold {
+            hold.marked = false;
+        }
+        // What comes from a save is no news.
+        if granted.origin == Origin::Saved {
+            return self.announce(granted);
+        }
+        self.tell_at = self.now.monotonic.saturating_add(TELL_AFTER);
+        self.pending = Some(granted);
+    }
+
+    /// The one-use token was not sent after all.
+    pub(super) fn take_mark_back(&mut self) {
+        if let Some(cell) = &mut self.cell
+            && let Some(hold) = &mut cell.hold
+            && std::mem::take(&mut hold.marked)
+        {
+            cell.changes += 1;
+        }
+    }
+
+    /// Somebody may have written meanwhile.
+    pub(super) fn look_again(&mut self) {
+        if let Some(cell) = &mut self.cell {
+            cell.look |= cell.looked;
+        }
+    }
+
+    // ---- What commands change
+
+    /// A person signs in: what the store holds does not count.
+    pub(super) fn take_over_store(&mut self, displaced: Option<Arc<Credentials>>) {
+        let account = self.login.as_ref().and_then(|login| self.provider.user_id(login)).map(str::to_owned);
+        if let Some(cell) = &mut self.cell {
+            (cell.takes_over, cell.given_up, cell.login, cell.account) = (true, None, None, account);
+            (cell.tried, cell.differs) = (None, false);
+            if let Some(hold) = &mut cell.hold {
+                hold.other = hold.other.take().or(displaced);
+            }
+        }
+    }
+
+    /// The new login is no good: what the store holds counts again.
+    pub(super) fn leave_store(&mut self) {
+        if let Some(cell) = &mut self.cell
+            && std::mem::take(&mut cell.takes_over)
+        {
+            // What was found under this lock was not looked at.
+            self.unlock();
+        }
+    }
+
+    /// A person has signed in here: no other lease is renewed from what was held before, which the store may know
+    /// better.
+    pub(super) fn waits_for_login(&self, need: Need) -> bool {
+        let differs = self.cell.as_ref().is_some_and(|cell| cell.differs);
+        differs && need != Need::Access && self.is_taking_over()
+    }
+
+    /// A person has signed in here, and that has not brought anything yet.
+    fn is_taking_over(&self) -> bool {
+        let takes_over = self.cell.as_ref().is_some_and(|cell| cell.takes_over);
+        takes_over && self.leases[Need::Access.index()].login_first
+    }
+
+    /// Credentials come from outside. A grant replaces what the store holds; a save only fills an empty store.
+    pub(super) fn replace_stored(&mut self, origin: Origin, displaced: Option<Arc<Credentials>>) {
+        if let Some(cell) = &mut self.cell {
+            (cell.takes_over, cell.given_up, cell.login) = (origin == Origin::Issued, None, None);
+            (cell.tried, cell.differs) = (None, false);
+            cell.account = None;
+            if let Some(hold) = &mut cell.hold {
+                hold.other = hold.other.take().or(displaced);
+            }
+            if origin == Origin::Saved {
+                (cell.seen, cell.looked) = (None, false);
+            }
+        }
+    }
+
+    /// Signed out: the store is cleared.
+    pub(super) fn clear_store(&mut self) {
+        let held = self.credentials.clone();
+        if let Some(cell) = &mut self.cell {
+            (cell.takes_over, cell.given_up, cell.login) = (false, held, None);
+            (cell.failures, cell.error, cell.save_at) = (0, None, Duration::ZERO);
+            cell.changes += 1;
+            self.revocations.extend(cell.hold.as_mut().and_then(|hold| hold.other.take()));
+        }
+    }
+
+    /// The login is not kept any longer.
+    pub(super) fn forget_stored_login(&mut self) {
+        if let Some(cell) = &mut self.cell
+            && (cell.login.take().is_some() || self.policy.stored_login == StoredLogin::Kept)
+        {
+            cell.changes += 1;
+        }
+    }
+
+    // ---- Getters
+
+    /// Whether something is to be saved, and there is something to save.
+    pub(super) fn has_unsaved(&self) -> bool {
+        // A person is signing in: what is held from before is not put over what the store holds.
+        let kept = self.credentials.is_some() && !self.is_taking_over();
+        let held = self.pending.is_some() || kept;
+        self.cell
+            .as_ref()
+            .is_some_and(|cell| cell.changes != cell.saved && (held || self.standing == Standing::SignedOut))
+    }
+
+    /// Whether a sign-out has still to be tried at the store.
+    pub(super) fn is_clearing(&self) -> bool {
+        let tried = self.cell.as_ref().is_some_and(|cell| cell.failures > 0);
+        self.standing == Standing::SignedOut && self.has_unsaved() && !tried
+    }
+
+    /// Why what is held is not saved, if the last try failed.
+    pub(super) fn save_error(&self) -> Option<&StoreError> {
+        let cell = self.cell.as_ref()?;
+        cell.error.as_ref().filter(|_| cell.changes != cell.saved)
+    }
+
+    /// When the store has to be looked at again.
+    pub(super) fn store_timer(&self) -> Option<Duration> {
+        let cell = self.cell.as_ref()?;
+        let renewing = matches!(self.slot, Slot::Renewing(_));
+        let tell = self.pending.as_ref().map(|_| self.tell_at);
+        let work = match &cell.op {
+            Some(op) => Some(op.deadline),
+            None if self.has_unsaved() => Some(cell.save_at).filter(|_| !renewing),
+            None if self.wants_to_look() => Some(cell.look_at),
+            None => None,
+        };
+        let end = cell
+            .hold
+            .as_ref()
+            .and_then(|hold| hold.until)
+            .map(|until| self.now.monotonic.saturating_add(until.remaining(self.now)));
+        [tell, work, end].into_iter().flatten().min()
+    }
+
+    fn wants_to_look(&self) -> bool {
+        self.standing == Standing::SignedIn
+            && matches!(self.slot, Slot::Free)
+            && self.pending.is_none()
+            && self.cell.as_ref().is_some_and(|cell| cell.look && cell.hold.is_none())
+    }
+
+    /// The longest that an attempt with everything around it takes.
+    fn time_needed(&self) -> Duration {
+        self.policy.request_timeout.unwrap_or(REQUEST_TIMEOUT).saturating_add(STORE_TIMEOUT)
+    }
+
+    // ---- Time
+
+    /// Gives up what took too long.
+    pub(super) fn look_at_store_clocks(&mut self) {
+        let now = self.now;
+        let Some(cell) = &mut self.cell else { return };
+        if let Some(late) = cell.op.take_if(|op| op.deadline <= now.monotonic) {
+            self.store_failed(late.what, &StoreErrorKind::TimedOut.into());
+        }
+        if let Some(cell) = &mut self.cell {
+            cell.hold.take_if(|hold| hold.until.is_some_and(|until| until.is_past(now)));
+        }
+        if self.tell_at <= now.monotonic
+            && let Some(granted) = self.pending.take()
+        {
+            self.announce(granted);
+        }
+    }
+
+    /// Saves what is to be saved, looks where that was asked for, and gives the lock back.
+    pub(super) fn tend_store(&mut self) {
+        let unsaved = self.has_unsaved();
+        let looks = self.wants_to_look();
+        let renewing = matches!(self.slot, Slot::Renewing(_));
+        let Some(cell) = &self.cell else { return };
+        if cell.op.is_some() {
+            return;
+        }
+        let now = self.now.monotonic;
+        match &cell.hold {
+            Some(_) if renewing => {}
+            Some(_) if unsaved && cell.save_at <= now => self.save(Purpose::Keep),
+            // Others wait: they would renew with what is already spent.
+            Some(_) if unsaved => {}
+            Some(_) => self.unlock(),
+            None if unsaved && cell.save_at <= now => self.lock(),
+            None if looks && cell.look_at <= now => self.look(),
+            None => {}
+        }
+    }
+}
+
+impl Hold {
+    fn new(by: OpId, until: Option<Deadline>) -> Self {
+        Self { by, until, found: 0, marked: false, foreign: false, other: None, fresh: true }
+    }
+
+    fn left(&self, now: Now) -> Duration {
+        self.until.map_or(Duration::MAX, |until| until.remaining(now))
+    }
+}
