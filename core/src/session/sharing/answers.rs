@@ -112,6 +112,8 @@ impl<P: Provider> Session<P> {
         self.fail_save(error);
         match what {
             What::Save(Saving { purpose: Purpose::Keep, .. }) => {}
+            // Only news was missed: whoever needs something locks and reads.
+            What::Look if self.cell.as_ref().is_some_and(|cell| cell.looked) => {}
             What::Look | What::Lock | What::Save(_) | What::SetAside(_) => self.fail_waiting(error),
         }
     }
