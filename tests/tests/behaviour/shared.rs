@@ -211,7 +211,7 @@ fn a_failing_store_is_told_and_nothing_is_sent<S: Subject>() {
 
     store.order(Orders::Work);
     served_soon(&world, &session);
-    assert_eq!(world.requests(), before + 1);
+    assert_eq!(world.requests_to(Endpoint::Refresh), 1);
 }
 
 fn a_panicking_store_harms_nobody<S: Subject>() {
