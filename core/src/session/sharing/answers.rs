@@ -69,6 +69,7 @@ impl<P: Provider> Session<P> {
             hold.marked |= saving.purpose == Purpose::Mark;
         }
         (cell.seen, cell.failures) = (Some(saving.revision), 0);
+        cell.sent &= self.pending.as_ref().is_none_or(|granted| !granted.covers[Need::Access.index()]);
         (cell.seen_left, cell.tried, cell.differs) = (self.standing == Standing::SignedOut, None, false);
         if cell.changes != saving.change {
             return;

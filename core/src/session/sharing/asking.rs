@@ -67,7 +67,8 @@ impl<P: Provider> Session<P> {
             return RecordOf::signed_out(name, &realm, saving.revision);
         };
         let new = self.pending.as_ref().is_some_and(|granted| granted.covers[Need::Access.index()]);
-        let sent = saving.purpose == Purpose::Mark || (!new && self.is_in_doubt());
+        let known = self.is_in_doubt() || self.cell.as_ref().is_some_and(|cell| cell.sent);
+        let sent = saving.purpose == Purpose::Mark || (!new && known);
         let beside = Beside {
             revision: Some(saving.revision),
             refresh_sent_at: sent.then_some(self.now.wall),

@@ -163,6 +163,8 @@ impl<P: Provider> Session<P> {
             let held = self.credentials.as_ref().or(cell.given_up.as_ref());
             let known = held.is_some_and(|held| held.is_same(Need::Access, &credentials));
             cell.differs = !known;
+            // What is held from before may be saved again, under the same mark.
+            cell.sent = sent && held.is_some_and(|held| held.refreshes_as(&credentials));
             let other = (!known).then(|| Arc::new(credentials));
             if let Some(hold) = &mut cell.hold {
                 (hold.found, hold.foreign) = (revision.max(cell.seen.unwrap_or(0)), foreign);
@@ -197,6 +199,9 @@ impl<P: Provider> Session<P> {
             }
             _ => self.credentials.as_ref().is_some_and(|ours| ours.refreshes_as(&credentials)),
         };
+        if let Some(cell) = &mut self.cell {
+            cell.sent = sent && concerns_ours;
+        }
         // Under the lock nobody is still waiting for the answer.
         if sent && concerns_ours && under == Under::Lock && self.pending.is_none() {
             self.doubt();

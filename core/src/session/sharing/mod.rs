@@ -59,6 +59,8 @@ pub(super) struct Cell {
     /// Somebody may have written.
     look: bool,
     look_at: Duration,
+    /// The refresh token in the store is marked as sent: it stays so, whether or not that means anything here.
+    sent: bool,
     oddities: [Oddity; 2],
     /// Counts what has changed here; what of that is saved.
     changes: u64,
@@ -213,6 +215,7 @@ impl<P: Provider> Session<P> {
             && let Some(hold) = &mut cell.hold
             && std::mem::take(&mut hold.marked)
         {
+            cell.sent = false;
             cell.changes += 1;
         }
     }
