@@ -169,11 +169,6 @@ impl Lease {
         self.asked = false;
     }
 
-    /// What comes next is the failure after so many.
-    pub(super) fn fail_again(&mut self, failures: u32) {
-        self.failures = failures;
-    }
-
     /// An attempt failed and may succeed later: sets the pause, and tells.
     pub(super) fn back_off(&mut self, error: Error, holds_valid: bool, random: &mut Random, now: Now) {
         self.failures = self.failures.saturating_add(1);

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Oddity, Under, What};
+use super::{Under, What};
 use crate::credentials::{Beside, Credentials, Need, RecordOf, SavedError, Secret, same_user};
 use crate::exchange::Provider;
 use crate::session::lease::Lease;
 use crate::session::machine::{Origin, Standing};
-use crate::session::schedule::{FRESH, MAX_BACKOFF_ASKED};
+use crate::session::schedule::MAX_BACKOFF_ASKED;
 use crate::session::{Event, Output, Session, StoredLogin};
 use crate::store::{STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind};
 use crate::wire::Body;
@@ -244,29 +244,6 @@ impl<P: Provider> Session<P> {
             }
         }
         self.publish(credentials.keeping(old.as_deref()), covers, None, Origin::Saved);
-        Need::ALL.into_iter().filter(|need| covers[need.index()]).for_each(|need| self.pace_odd(need));
-    }
-
-    /// Machines whose clocks are further apart than a lease lives take each other's credentials for old, and would
-    /// renew in turns without an end: the second time within a minute there is a pause, as after a failure.
-    fn pace_odd(&mut self, need: Need) {
-        let now = self.now;
-        let odd = self.term(need).is_some_and(|term| term.is_doubtful() || term.is_expired(now));
-        let Some(cell) = &mut self.cell else { return };
-        let oddity = &mut cell.oddities[need.index()];
-        if !odd {
-            *oddity = Oddity::default();
-            return;
-        }
-        let again = oddity.at.is_some_and(|at| now.monotonic.saturating_sub(at) < FRESH);
-        *oddity = Oddity { count: if again { oddity.count.saturating_add(1) } else { 0 }, at: Some(now.monotonic) };
-        let count = oddity.count;
-        if count > 0 && !self.leases[need.index()].login_first {
-            let error = StoreError::new(StoreErrorKind::Unavailable);
-            let error = error.with_source("it holds credentials by a clock that is far from ours");
-            self.leases[need.index()].fail_again(count);
-            self.back_off(need, "store", error.into());
-        }
     }
 
     /// A login that was given here stands against one that was found; one that somebody saved later does not.

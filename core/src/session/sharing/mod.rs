@@ -61,7 +61,6 @@ pub(super) struct Cell {
     look_at: Duration,
     /// The refresh token in the store is marked as sent: it stays so, whether or not that means anything here.
     sent: bool,
-    oddities: [Oddity; 2],
     /// Counts what has changed here; what of that is saved.
     changes: u64,
     saved: u64,
@@ -77,14 +76,6 @@ pub(super) struct Cell {
     takes_over: bool,
     /// What was held when somebody signed out: it is being revoked already.
     given_up: Option<Arc<Credentials>>,
-}
-
-/// Credentials that were old, or of the future, when they were found.
-#[derive(Clone, Copy, Default)]
-struct Oddity {
-    /// How often in a row, after the first time.
-    count: u32,
-    at: Option<Duration>,
 }
 
 /// An operation that is out.
