@@ -61,11 +61,12 @@ const provider = new Provider(issuer, {
 });
 
 // What the tests ask about afterwards.
-const stats = { refreshes: 0, reuses: 0, revoked: 0 };
+const stats = { refreshes: 0, reuses: 0, revoked: 0, refused: 0 };
 provider.on('grant.success', (ctx) => {
   if (ctx.oidc.params.grant_type === 'refresh_token') stats.refreshes += 1;
 });
 provider.on('grant.error', (ctx, error) => {
+  stats.refused += 1;
   if (/already used/.test(error.error_detail)) stats.reuses += 1;
 });
 provider.on('grant.revoked', () => {

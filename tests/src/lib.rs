@@ -20,6 +20,7 @@ mod heard;
 mod leaks;
 mod subject;
 mod subjects;
+pub mod tenant;
 mod watch;
 mod world;
 

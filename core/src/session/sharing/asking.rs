@@ -48,7 +48,8 @@ impl<P: Provider> Session<P> {
         let Some(cell) = &self.cell else { return };
         let Some(hold) = &cell.hold else { return };
         let lock = hold.by;
-        let changed = cell.changes != cell.saved;
+        // What is only put back is as old as it was: somebody may hold what is newer, and not yet saved.
+        let changed = cell.changes != cell.saved && cell.changes != cell.restores;
         let saving = Saving { revision: hold.found + u64::from(changed), change: cell.changes, purpose };
         if hold.foreign {
             let what = What::SetAside(SavedError::Malformed { what: "it is of another program" });

@@ -93,7 +93,10 @@ impl<P: Provider> Session<P> {
         if !held || self.standing == Standing::SignedOut {
             return;
         }
-        cell.changes += u64::from(cell.changes == cell.saved);
+        if cell.changes == cell.saved {
+            cell.changes += 1;
+            cell.restores = cell.changes;
+        }
         if under == Under::Lock && seen.is_some() && !cell.takes_over {
             // Nobody knows what others did with the token since then.
             self.outputs.push_back(Output::Event(Event::StoreWentBack));

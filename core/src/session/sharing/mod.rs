@@ -64,6 +64,8 @@ pub(super) struct Cell {
     /// Counts what has changed here; what of that is saved.
     changes: u64,
     saved: u64,
+    /// The change that is none: the store has forgotten what is held, and gets it again.
+    restores: u64,
     failures: u32,
     /// No attempt to save before this.
     save_at: Duration,
