@@ -248,6 +248,11 @@ impl Credentials {
         }
     }
 
+    /// Which of two branches of one history goes on: the one that was issued later, and the same one for whoever asks.
+    pub(crate) fn stands_against(&self, other: &Credentials) -> bool {
+        (self.issued_at(), self.access.expose()) > (other.issued_at(), other.access.expose())
+    }
+
     /// Whether both would refresh with the same token.
     pub(crate) fn refreshes_as(&self, other: &Credentials) -> bool {
         self.refresh_token().map(Secret::expose) == other.refresh_token().map(Secret::expose)

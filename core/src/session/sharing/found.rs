@@ -184,10 +184,12 @@ impl<P: Provider> Session<P> {
         if !held || age == Age::Older && issued_later {
             age = Age::Newer;
         }
-        // Two branches of one history: somebody wrote what the store had forgotten.
+        // Two branches of one history: somebody wrote what the store had forgotten. All have to agree on which stands.
         let ours = self.credentials.as_ref().filter(|_| cell.changes == cell.saved);
-        if age == Age::Same && ours.is_some_and(|ours| !ours.is_same(Need::Access, &credentials)) {
-            age = if sent { Age::Older } else { Age::Newer };
+        if let Some(ours) = ours.filter(|_| age == Age::Same)
+            && !ours.is_same(Need::Access, &credentials)
+        {
+            age = if ours.stands_against(&credentials) { Age::Older } else { Age::Newer };
         }
         if age == Age::Older {
             return self.find_gone(revision, under);
