@@ -190,7 +190,9 @@ impl World {
         match end {
             End::Granted(_) => state.sight.granted_at = state.clock.read(self.now).monotonic,
             End::Refused if signs_in => state.sight.refused = true,
-            End::Refused => state.sight.refused_token = self.requests[flight.first].token,
+            End::Refused if matches!(self.requests[flight.first].asked, Asked::Refresh { .. }) => {
+                state.sight.refused_token = self.requests[flight.first].token;
+            }
             _ => {}
         }
     }
