@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::fleet::{Scenario, run_scenario};
 use super::harness::run;
 use super::step::Step;
-use crate::credentials::MAX_LIFETIME;
+use crate::credentials::{MAX_LIFETIME, RecordOf};
 use crate::wire::{Lifetime, MAX_RETRY_AFTER, parse_json, retry_after};
 use crate::{Need, Now, Saved, Timestamp};
 
@@ -54,6 +54,16 @@ pub fn fleet(data: &[u8]) {
 /// Where that does not hold.
 pub fn saved(data: &[u8]) {
     let now = now();
+    // The same as a record of a store: what stands beside the session is kept, too.
+    if let Ok(RecordOf::Session { saved, beside }) = RecordOf::parse(data, now) {
+        let written = saved.write(&beside);
+        match RecordOf::parse(written.as_ref(), now) {
+            Ok(RecordOf::Session { saved, beside }) => {
+                assert_eq!(written.as_ref(), saved.write(&beside).as_ref(), "written back otherwise");
+            }
+            other => panic!("a record is not read back: {other:?}"),
+        }
+    }
     match Saved::parse(data, now) {
         Ok(saved) => {
             let json = saved.to_json();
