@@ -26,8 +26,8 @@ const WORKERS: usize = 2;
 const SIGKILL: i32 = 9;
 
 /// Calls that are no business of a store: memory, and what the child says to the test. They only kill.
-const OTHERS: [&str; 10] =
-    ["write", "mmap", "munmap", "mremap", "mprotect", "madvise", "brk", "futex", "getpid", "geteuid"];
+const OTHERS: [&str; 11] =
+    ["write", "mmap", "munmap", "mremap", "mprotect", "madvise", "brk", "futex", "getpid", "geteuid", "getegid"];
 
 #[test]
 fn every_system_call_may_fail() {
