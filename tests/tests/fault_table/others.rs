@@ -70,6 +70,7 @@ pub(crate) fn right<S: Expected>(fault: &str, operation: usize) -> Vec<String> {
             all.extend(["maybe sent > not sent", "maybe sent > maybe sent"].map(str::to_owned));
             all
         }
+        ("over", _) => one("Malformed"),
         ("Refused", false) => one("stops: InvalidCredentials"),
         ("Unsupported", false) => one("stops: SignInRequired, Unsupported"),
         ("Refused", true) => S::fallen("RefreshRefused"),
@@ -107,8 +108,8 @@ fn usual(fault: &str) -> &'static str {
         // It is spoiled.
         "empty body" | "no data" | "wrong types" | "no access_token" | "empty tokens" => "Malformed",
         "control characters" | "duplicate keys" | "deep json" | "utf-16" | "invalid utf-8" => "Malformed",
-        // In 1970: it has ended before it came. Nobody gets it.
-        "exp: \"3600\"" => "Malformed",
+        // In 1970: it has ended before it came. Nobody gets it, but the answer was heard: nothing is lost.
+        "exp: \"3600\"" => "over",
         // No JSON.
         _ if fault.ends_with(": NaN (bare)") || fault.ends_with(": 1e400 (bare)") => "Malformed",
         _ => "a row in others.rs",

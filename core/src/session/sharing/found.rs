@@ -127,7 +127,7 @@ impl<P: Provider> Session<P> {
         if age == Age::Same && !cell.seen_left {
             age = Age::Newer;
         }
-        let restored = cell.seen.is_none() && self.credentials.is_some();
+        let restored = cell.imports && cell.seen.is_none() && self.credentials.is_some();
         match age {
             Age::Older => return self.find_gone(revision, under),
             Age::Newer if !cell.takes_over && !restored && self.standing == Standing::SignedIn => {

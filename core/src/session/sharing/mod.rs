@@ -48,6 +48,8 @@ pub(super) struct Cell {
     hold: Option<Hold>,
     /// The revision that what is held is based on.
     seen: Option<u64>,
+    /// What is held was brought as a save: it fills an empty store.
+    imports: bool,
     /// The store holds something else than what a person takes over with.
     differs: bool,
     /// From this revision on, what is there may go back to a save of ours that failed.
@@ -266,7 +268,8 @@ impl<P: Provider> Session<P> {
             if let Some(hold) = &mut cell.hold {
                 hold.other = hold.other.take().or(displaced);
             }
-            if origin == Origin::Saved {
+            cell.imports = origin == Origin::Saved;
+            if cell.imports {
                 (cell.seen, cell.looked) = (None, false);
             }
         }
