@@ -272,7 +272,9 @@ impl World {
         let state = &self.processes[process];
         let held = state.session.as_ref().and_then(|session| session.held()).map(|held| access_of(held));
         let family = held.and_then(|serial| self.service.family(serial));
-        self.processes[process].sight.signed_out = family;
+        // In a store that has ever forgotten it may be an old state that was signed out: whoever holds a newer one
+        // puts that back.
+        self.processes[process].sight.signed_out = family.filter(|_| self.views.forgotten.is_none());
     }
 
     // ---- Sessions
