@@ -1,0 +1,26 @@
+//! Prints what Perennial costs: `cargo run --release -p perennial-bench`, or some sections of it by name.
+
+/// The sections, in the order in which they are printed.
+const SECTIONS: &[Section] = &[];
+
+/// One part of the report.
+struct Section {
+    name: &'static str,
+    print: fn(),
+}
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !SECTIONS.iter().any(|section| section.name == *name)) {
+        let names: Vec<_> = SECTIONS.iter().map(|section| section.name).collect();
+        eprintln!("there is no section {unknown}; there are: {}", names.join(", "));
+        std::process::exit(2);
+    }
+    for section in SECTIONS {
+        if wanted.is_empty() || wanted.iter().any(|name| name == section.name) {
+            println!("## {}\n", section.name);
+            (section.print)();
+            println!();
+        }
+    }
+}
