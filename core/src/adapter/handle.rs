@@ -138,8 +138,12 @@ impl<P: Provider> Handle<P> {
 
     /// Signs in with a login, from now on the session's own, and waits for it.
     pub async fn sign_in(&self, login: P::Login) -> Result<Current, Error> {
-        let (before, generation) = self.counts(Need::Access);
-        self.shared().command(|session, now| session.sign_in(login, now));
+        let (before, generation) = self.shared().command(|session, now| {
+            let before = session.failures(Need::Access).0;
+            session.sign_in(login, now);
+            // What came before this login is not what it brings.
+            (before, session.held().map_or_else(Generation::default, |held| held.generation(Need::Access)))
+        });
         self.arrival(Need::Access, before, Some(generation)).await
     }
 

@@ -7,9 +7,11 @@ mod saved;
 mod secret;
 mod time;
 mod token;
+mod written;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use ::time::Duration as SignedDuration;
@@ -24,6 +26,7 @@ pub(crate) use self::secret::Wiped;
 pub use self::secret::{InvalidToken, Masked, Secret, check_token, masked};
 pub use self::time::{Deadline, MAX_LIFETIME, Now, Term, Timestamp};
 pub use self::token::AccessToken;
+pub(crate) use self::written::Written;
 
 /// What a caller asks credentials for. Each need has its own lease: its own deadline and generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +36,10 @@ pub enum Need {
     /// The AWS credentials, for MQTT on AWS IoT.
     Aws,
 }
+
+/// See [`Credentials::print`]. It is compared in this process, and goes nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Print(u64);
 
 impl Need {
     /// Both, in the order of their declaration.
@@ -215,10 +222,14 @@ impl Credentials {
 
     /// Sets the renewal margin of both leases, clamped to a quarter of each lifetime.
     #[must_use]
-    pub fn with_margin(mut self, margin: std::time::Duration) -> Self {
-        self.access.set_term(self.access.term().with_margin(margin));
+    pub fn with_margin(self, margin: std::time::Duration) -> Self {
+        self.with_terms(|_, term| term.with_margin(margin))
+    }
+
+    fn with_terms(mut self, change: impl Fn(Need, Term) -> Term) -> Self {
+        self.access.set_term(change(Need::Access, *self.access.term()));
         if let Some(aws) = &mut self.aws {
-            aws.set_term(aws.term().with_margin(margin));
+            aws.set_term(change(Need::Aws, *aws.term()));
         }
         self
     }
@@ -246,6 +257,13 @@ impl Credentials {
                 _ => false,
             },
         }
+    }
+
+    /// What tells this issue of the access token from every other one.
+    pub(crate) fn print(&self) -> Print {
+        let mut hasher = DefaultHasher::new();
+        self.access.expose().hash(&mut hasher);
+        Print(hasher.finish())
     }
 
     /// Which of two branches of one history goes on: the one that was issued later, and the same one for whoever asks.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccessToken, Account, AwsCredentials, Credentials, Grant, Need, Now, Secret, Term, Timestamp};
+use super::{AccessToken, Account, AwsCredentials, Credentials, Grant, Need, Now, Secret, Term, Timestamp, Written};
 use crate::wire::{Body, BodyBuffer, LoginText, Object, Text};
 
 /// The version that this crate writes, and the newest that it reads.
@@ -85,6 +85,7 @@ impl Saved {
             perennial: VERSION,
             revision: beside.revision,
             refresh_sent_at: beside.refresh_sent_at.map(Timestamp::unix_millis),
+            written: beside.written,
             provider: provider.as_str(),
             realm,
             access: AccessForm {
@@ -151,6 +152,8 @@ pub(crate) struct Beside {
     pub(crate) revision: Option<u64>,
     /// When the refresh token went out, if no answer to that is known.
     pub(crate) refresh_sent_at: Option<Timestamp>,
+    /// When it was written, and how old its leases were then.
+    pub(crate) written: Option<Written>,
     /// The login, in the provider's words.
     pub(crate) login: Option<Secret>,
 }
@@ -165,6 +168,8 @@ struct RecordForm<'a, S> {
     revision: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_sent_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    written: Option<Written>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     login: Option<LoginText<'a>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -205,9 +210,14 @@ impl RecordOf {
         let beside = Beside {
             revision: form.revision,
             refresh_sent_at: form.refresh_sent_at.map(Timestamp::from_unix_millis),
+            written: form.written,
             login: form.login.as_ref().map(|login| Secret::from(login.as_str())),
         };
-        Ok(Self::Session { saved: Box::new(Saved::parse(json, now)?), beside })
+        let mut saved = Saved::parse(json, now)?;
+        if let Some(written) = &beside.written {
+            saved.credentials = written.dated_by_it(saved.credentials, now);
+        }
+        Ok(Self::Session { saved: Box::new(saved), beside })
     }
 
     /// What is left of a session that was signed out. No secret is in it.
@@ -218,6 +228,7 @@ impl RecordOf {
             realm,
             revision: Some(revision),
             refresh_sent_at: None,
+            written: None,
             login: None,
             signed_out: true,
         };
@@ -249,6 +260,8 @@ struct Form<'a, S> {
     revision: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_sent_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    written: Option<Written>,
     provider: S,
     realm: S,
     access: AccessForm<S>,

@@ -15,7 +15,7 @@ pub const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 const MARGIN_SHARE: u32 = 4;
 
 /// Clocks of two machines differ. An issue so little ahead of ours is no sign of trouble.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// What both clocks of a machine say at one moment. Every call that depends on time takes it.
 ///
@@ -189,6 +189,27 @@ impl Term {
         Self { issued_at, lifetime, deadline, margin: Duration::ZERO, doubtful }
     }
 
+    /// The same lease, if it was issued at this moment of a clock that is ours: what it says itself is by the clock of
+    /// whoever asked for it.
+    pub(super) fn issued_by_our_clock(self, issued_at: Timestamp, now: Now) -> Self {
+        Self { issued_at: self.issued_at, ..Self::restored(issued_at, self.lifetime, now) }
+    }
+
+    /// The same lease, if it was of this age at a moment of ours: no clock but ours has a say.
+    pub(super) fn of_age(self, age: Duration, moment: Now) -> Self {
+        let deadline = self.lifetime.map(|lifetime| Deadline::after(moment, lifetime.saturating_sub(age)));
+        Self { deadline, doubtful: false, ..self }
+    }
+
+    /// How old it is, by the clock that says more; `None` where that cannot be proven.
+    pub(super) fn age(&self, now: Now) -> Option<Duration> {
+        let age = match (self.lifetime, self.deadline) {
+            (Some(lifetime), Some(deadline)) => lifetime.saturating_sub(deadline.remaining(now)),
+            _ => Duration::try_from(now.wall.since(self.issued_at)).unwrap_or_default(),
+        };
+        Some(age).filter(|_| !self.doubtful)
+    }
+
     /// Marks that the age of this lease cannot be proven: its deadline is only an upper bound, and its renewal
     /// is due at once.
     #[must_use]
@@ -204,7 +225,7 @@ impl Term {
         self
     }
 
-    /// When it was issued, by our wall clock.
+    /// When it was issued, by the wall clock of whoever asked for it.
     pub fn issued_at(&self) -> Timestamp {
         self.issued_at
     }

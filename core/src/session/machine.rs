@@ -265,6 +265,7 @@ impl<P: Provider> Session<P> {
     /// Takes credentials from outside in place of all that is held.
     pub(super) fn take_up(&mut self, credentials: Credentials, origin: Origin) {
         self.drop_flight();
+        self.pending = None;
         let displaced = self.credentials.clone();
         self.forget_credentials();
         // A login of another account, or of before a sign-out, must not renew these.
@@ -281,7 +282,7 @@ impl<P: Provider> Session<P> {
         self.advance();
     }
 
-    /// Gives up a renewal in flight. A revocation goes on.
+    /// Gives up a renewal in flight, but nothing that was granted. A revocation goes on.
     pub(super) fn drop_flight(&mut self) {
         if let Slot::Renewing(flight) = &self.slot {
             let rung = self.provider.ladder(flight.need)[flight.position];
@@ -291,7 +292,6 @@ impl<P: Provider> Session<P> {
             self.outputs.push_back(Output::Cancel(flight.id));
             self.slot = Slot::Free;
         }
-        self.pending = None;
     }
 
     pub(super) fn orphan_flight(&mut self) {

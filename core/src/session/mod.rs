@@ -176,7 +176,11 @@ impl<P: Provider> Session<P> {
         };
         let displaced = self.credentials.clone().filter(|_| !same_account);
         if !same_account {
+            self.pending = None;
             self.forget_credentials();
+        } else if let Some(granted) = self.pending.take() {
+            // The token before it is spent: should the new login be no good, this is what goes on.
+            self.announce(granted);
         }
         self.login = Some(login);
         self.login_refused = None;

@@ -1,7 +1,7 @@
 //! What a store answers.
 
 use super::{Hold, Purpose, Saving, Under, What};
-use crate::credentials::{Deadline, Need};
+use crate::credentials::{Deadline, Need, Now};
 use crate::exchange::Provider;
 use crate::session::machine::Standing;
 use crate::session::schedule::MAX_BACKOFF_ASKED;
@@ -20,15 +20,15 @@ impl<P: Provider> Session<P> {
         match (asked.what, result) {
             (What::Look, Ok(Stored::Read(record))) => {
                 cell.looked = true;
-                self.examine(record.as_ref(), Under::Nothing);
+                self.examine(record.as_ref(), Under::Nothing, asked.since);
             }
             (What::Lock, Ok(Stored::Locked { record, held_for })) => {
                 let until = held_for.map(|held_for| Deadline::after(asked.since, held_for));
                 (cell.looked, cell.look) = (true, false);
                 cell.hold = Some(Hold::new(id, until));
-                self.examine(record.as_ref(), Under::Lock);
+                self.examine(record.as_ref(), Under::Lock, asked.since);
             }
-            (What::Save(saving), Ok(Stored::Done)) => self.was_saved(saving),
+            (What::Save(saving), Ok(Stored::Done)) => self.was_saved(saving, asked.since),
             (What::SetAside(error), Ok(Stored::Done)) => {
                 if let Some(hold) = &mut cell.hold {
                     hold.foreign = false;
@@ -60,15 +60,17 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    fn was_saved(&mut self, saving: Saving) {
+    fn was_saved(&mut self, saving: Saving, since: Now) {
         let signs_in = self.is_taking_over() && self.pending.is_none();
         let Some(cell) = &mut self.cell else { return };
         let news = cell.changes != cell.saved;
         if let Some(hold) = &mut cell.hold {
             (hold.found, hold.other) = (saving.revision, None);
-            hold.marked |= saving.purpose == Purpose::Mark;
+            // Somebody may have brought another token meanwhile: that one is not marked.
+            hold.marked |= saving.purpose == Purpose::Mark && saving.change == cell.changes;
         }
-        (cell.seen, cell.failures) = (Some(saving.revision), 0);
+        (cell.seen, cell.seen_print, cell.seen_at) = (Some(saving.revision), saving.print, Some(since));
+        cell.failures = 0;
         cell.sent &= self.pending.as_ref().is_none_or(|granted| !granted.covers[Need::Access.index()]);
         (cell.seen_left, cell.tried, cell.differs) = (self.standing == Standing::SignedOut, None, false);
         if cell.changes != saving.change {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Asked, GRACE, LOOK_GAP, Purpose, Saving, What};
-use crate::credentials::{Beside, Need, RecordOf, Saved, SavedError, Secret};
+use crate::credentials::{Beside, Credentials, Need, RecordOf, Saved, SavedError, Secret, Written};
 use crate::exchange::{Provider, Spends};
 use crate::session::machine::Standing;
 use crate::session::{Output, Session, StoredLogin};
@@ -50,7 +50,9 @@ impl<P: Provider> Session<P> {
         let lock = hold.by;
         // What is only put back is as old as it was: somebody may hold what is newer, and not yet saved.
         let changed = cell.changes != cell.saved && cell.changes != cell.restores;
-        let saving = Saving { revision: hold.found + u64::from(changed), change: cell.changes, purpose };
+        let (revision, change) = (hold.found + u64::from(changed), cell.changes);
+        let print = self.to_save().map(Credentials::print);
+        let saving = Saving { revision, print, change, purpose };
         if hold.foreign {
             let what = What::SetAside(SavedError::Malformed { what: "it is of another program" });
             self.ask(StoreAct::SetAside { lock }, STORE_TIMEOUT, Some(what));
@@ -60,11 +62,20 @@ impl<P: Provider> Session<P> {
         self.ask(StoreAct::Write { lock, record }, STORE_TIMEOUT, Some(What::Save(saving)));
     }
 
+    /// What a record would hold; `None` where somebody has signed out.
+    fn to_save(&self) -> Option<&Credentials> {
+        self.newest().filter(|_| self.standing == Standing::SignedIn)
+    }
+
+    /// What is held, announced or not.
+    pub(super) fn newest(&self) -> Option<&Credentials> {
+        self.pending.as_ref().map(|granted| &granted.credentials).or(self.credentials.as_deref())
+    }
+
     /// What is held, as a record.
     fn record(&self, saving: Saving) -> Body {
         let (name, realm) = (self.provider.name(), self.provider.realm());
-        let held = self.pending.as_ref().map(|granted| &granted.credentials).or(self.credentials.as_deref());
-        let Some(held) = held.filter(|_| self.standing == Standing::SignedIn) else {
+        let Some(held) = self.to_save() else {
             return RecordOf::signed_out(name, &realm, saving.revision);
         };
         let new = self.pending.as_ref().is_some_and(|granted| granted.covers[Need::Access.index()]);
@@ -73,6 +84,7 @@ impl<P: Provider> Session<P> {
         let beside = Beside {
             revision: Some(saving.revision),
             refresh_sent_at: sent.then_some(self.now.wall),
+            written: Some(Written::now(held, self.now)),
             login: self.login_to_keep(),
         };
         Saved::new(name, realm, held.clone()).write(&beside)

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Under, What};
-use crate::credentials::{Beside, Credentials, Need, RecordOf, SavedError, Secret, same_user};
+use super::{Cell, Under, What};
+use crate::credentials::{Beside, Credentials, Need, Now, RecordOf, SavedError, Secret, same_user};
 use crate::exchange::Provider;
 use crate::session::lease::Lease;
 use crate::session::machine::{Origin, Standing};
@@ -20,6 +20,16 @@ enum Found {
     Session { credentials: Box<Credentials>, beside: Beside, foreign: bool },
 }
 
+impl Found {
+    fn revision(&self) -> Option<u64> {
+        match self {
+            Found::Nothing | Found::Unreadable(_) => None,
+            Found::SignedOut { revision } => Some(*revision),
+            Found::Session { beside, .. } => Some(beside.revision.unwrap_or(0)),
+        }
+    }
+}
+
 /// How what is there stands to what is held here.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Age {
@@ -29,8 +39,11 @@ enum Age {
 }
 
 impl<P: Provider> Session<P> {
-    pub(super) fn examine(&mut self, record: Option<&Body>, under: Under) {
-        match self.understand(record) {
+    /// What was read, by an operation that began at `since`.
+    pub(super) fn examine(&mut self, record: Option<&Body>, under: Under, since: Now) {
+        let found = self.understand(record);
+        let revision = found.as_ref().ok().and_then(Found::revision);
+        match found {
             Ok(Found::Nothing) => self.find_gone(0, under),
             Ok(Found::Unreadable(error)) => self.find_unreadable(error, under),
             Ok(Found::SignedOut { revision }) => self.find_signed_out(revision, under),
@@ -46,6 +59,12 @@ impl<P: Provider> Session<P> {
                 self.fail_save(&error);
                 self.fail_waiting(&error);
             }
+        }
+        if let Some(cell) = &mut self.cell
+            && revision.is_some()
+            && revision == cell.seen
+        {
+            cell.seen_at = Some(since);
         }
     }
 
@@ -84,7 +103,7 @@ impl<P: Provider> Session<P> {
 
     /// There is nothing, or what is there is older than what was seen.
     fn find_gone(&mut self, revision: u64, under: Under) {
-        let held = self.pending.is_some() || self.credentials.is_some();
+        let held = self.newest().is_some();
         let Some(cell) = &mut self.cell else { return };
         let seen = cell.seen;
         if let Some(hold) = &mut cell.hold {
@@ -132,7 +151,8 @@ impl<P: Provider> Session<P> {
             Age::Older => return self.find_gone(revision, under),
             Age::Newer if !cell.takes_over && !restored && self.standing == Standing::SignedIn => {
                 // Somebody else signed out: nothing is held any longer. Whoever asks again may sign in again.
-                (cell.seen, cell.saved, cell.login) = (Some(revision), cell.changes, None);
+                (cell.seen, cell.seen_print) = (Some(revision), None);
+                (cell.saved, cell.login) = (cell.changes, None);
                 cell.seen_left = true;
                 self.pending = None;
                 self.forget_credentials();
@@ -150,10 +170,10 @@ impl<P: Provider> Session<P> {
 
     fn find_session(&mut self, credentials: Credentials, beside: Beside, foreign: bool, under: Under) {
         let revision = beside.revision.unwrap_or(0);
+        let credentials = self.date(credentials, &beside);
         let mut age = self.age(revision);
         let sent = beside.refresh_sent_at.is_some();
-        let held = self.pending.as_ref().map(|granted| &granted.credentials).or(self.credentials.as_deref());
-        let held = held.filter(|held| same_user(&held.account().user_id, &credentials.account().user_id));
+        let held = self.newest().filter(|held| same_user(&held.account().user_id, &credentials.account().user_id));
         // Somebody has signed in since, or what we have saved is there after all, and went on perhaps.
         let issued_later = held.is_some_and(|held| credentials.issued_at() > held.issued_at());
         let goes_on = held.is_some() && self.was_tried(revision);
@@ -178,23 +198,22 @@ impl<P: Provider> Session<P> {
             }
             return;
         }
-        // Nothing is held that it could be the same as.
-        let held = self.pending.is_some() || self.credentials.is_some();
-        // A store that began anew, where somebody has signed in.
-        if !held || age == Age::Older && issued_later {
-            age = Age::Newer;
-        }
-        // Two branches of one history: somebody wrote what the store had forgotten. All have to agree on which stands.
-        let ours = self.credentials.as_ref().filter(|_| cell.changes == cell.saved);
-        if let Some(ours) = ours.filter(|_| age == Age::Same)
-            && !ours.is_same(Need::Access, &credentials)
-        {
-            age = if ours.stands_against(&credentials) { Age::Older } else { Age::Newer };
-        }
+        age = match self.newest() {
+            // Nothing is held that it could be the same as.
+            None => Age::Newer,
+            // A store that began anew, where somebody has signed in.
+            Some(_) if age == Age::Older && issued_later => Age::Newer,
+            // Two branches of one history: somebody wrote what the store had forgotten. All have to agree on which
+            // stands.
+            Some(ours) if age == Age::Same && self.is_branch(&credentials, ours) => {
+                if ours.stands_against(&credentials) { Age::Older } else { Age::Newer }
+            }
+            Some(_) => age,
+        };
         if age == Age::Older {
             return self.find_gone(revision, under);
         }
-        if let Some(hold) = &mut cell.hold {
+        if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) {
             (hold.found, hold.foreign) = (revision, foreign);
         }
         let concerns_ours = match age {
@@ -210,6 +229,25 @@ impl<P: Provider> Session<P> {
         // Under the lock nobody is still waiting for the answer.
         if sent && concerns_ours && under == Under::Lock && self.pending.is_none() {
             self.doubt();
+        }
+    }
+
+    /// Whether what has the revision that was seen is something else, and not ours either.
+    fn is_branch(&self, found: &Credentials, ours: &Credentials) -> bool {
+        let seen = self.cell.as_ref().and_then(|cell| cell.seen_print);
+        seen != Some(found.print()) && !ours.is_same(Need::Access, found)
+    }
+
+    /// Machines that share a store need not share a clock. What is newer than what was seen here was written since then.
+    fn date(&self, credentials: Credentials, beside: &Beside) -> Credentials {
+        let Some(Cell { seen: Some(seen), seen_at: Some(seen_at), .. }) = self.cell.as_deref() else {
+            return credentials;
+        };
+        match &beside.written {
+            Some(written) if beside.revision > Some(*seen) && written.is_by_another_clock(*seen_at, self.now) => {
+                written.dated_by_look(credentials, *seen_at)
+            }
+            _ => credentials,
         }
     }
 
@@ -232,7 +270,8 @@ impl<P: Provider> Session<P> {
         let Beside { revision, login, .. } = beside;
         let Some(cell) = &mut self.cell else { return };
         let first = cell.seen.is_none();
-        (cell.seen, cell.saved, cell.error) = (Some(revision.unwrap_or(0)), cell.changes, None);
+        (cell.seen, cell.seen_print) = (Some(revision.unwrap_or(0)), Some(credentials.print()));
+        (cell.saved, cell.error) = (cell.changes, None);
         (cell.seen_left, cell.tried, cell.differs) = (false, None, false);
         cell.login.clone_from(&login);
         self.pending = None;

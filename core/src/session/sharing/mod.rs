@@ -6,6 +6,8 @@
 //! | what comes | what follows |
 //! | --- | --- |
 //! | read: newer than what is held | taken up whole, nothing merged |
+//! | read: newer, and written by a clock that cannot be ours | dated by when the store last had nothing newer |
+//! | read: of the revision that was seen, and something else | a store that forgot: of two branches the later one stands |
 //! | read: older, or gone | the store went back: what is held stands and is saved; its one-use token is in doubt |
 //! | locked, nothing newer | the attempt begins; where it spends a one-use token, that is marked in the store first |
 //! | locked, with a mark on the token that is held | somebody sent it and got no answer: the rule *lost answer* |
@@ -15,6 +17,7 @@
 //! | saving fails | said, and tried again; the lock is kept as long as it can be |
 //! | saved, and nothing more to do | unlocked |
 //! | locking or marking fails | nothing is sent; callers are told; after a pause again |
+//! | a sign-in while a grant is being saved | the grant is announced at once: the token before it is spent |
 //! | an answer to what was given up | a late lock is given back |
 
 mod answers;
@@ -27,7 +30,7 @@ use std::time::Duration;
 use super::machine::{Origin, Slot, Standing};
 use super::outcome::Granted;
 use super::{Session, StoredLogin};
-use crate::credentials::{Credentials, Deadline, Need, Now, SavedError, Secret};
+use crate::credentials::{Credentials, Deadline, Need, Now, Print, SavedError, Secret};
 use crate::exchange::{Provider, REQUEST_TIMEOUT, Spends};
 use crate::store::{OpId, STORE_TIMEOUT, StoreError, StoreErrorKind};
 
@@ -48,6 +51,10 @@ pub(super) struct Cell {
     hold: Option<Hold>,
     /// The revision that what is held is based on.
     seen: Option<u64>,
+    /// The issue that stood there; `None` after a sign-out.
+    seen_print: Option<Print>,
+    /// When the store was last asked and had nothing newer than that.
+    seen_at: Option<Now>,
     /// What is held was brought as a save: it fills an empty store.
     imports: bool,
     /// The store holds something else than what a person takes over with.
@@ -102,6 +109,7 @@ enum What {
 #[derive(Clone, Copy)]
 struct Saving {
     revision: u64,
+    print: Option<Print>,
     change: u64,
     purpose: Purpose,
 }
@@ -334,8 +342,15 @@ impl<P: Provider> Session<P> {
             .hold
             .as_ref()
             .and_then(|hold| hold.until)
+            .filter(|_| !self.is_out_under_lock())
             .map(|until| self.now.monotonic.saturating_add(until.remaining(self.now)));
         [tell, work, end].into_iter().flatten().min()
+    }
+
+    /// Whether an exchange that began under the lock is out. Should the lock seem over by a clock that jumped, it may
+    /// still be ours at the store: asking for another would give it back in the middle.
+    fn is_out_under_lock(&self) -> bool {
+        matches!(self.slot, Slot::Renewing(_) | Slot::Orphaned(_))
     }
 
     fn wants_to_look(&self) -> bool {
@@ -355,12 +370,13 @@ impl<P: Provider> Session<P> {
     /// Gives up what took too long.
     pub(super) fn look_at_store_clocks(&mut self) {
         let now = self.now;
+        let out = self.is_out_under_lock();
         let Some(cell) = &mut self.cell else { return };
         if let Some(late) = cell.op.take_if(|op| op.deadline <= now.monotonic) {
             self.store_failed(late.what, &StoreErrorKind::TimedOut.into());
         }
         if let Some(cell) = &mut self.cell {
-            cell.hold.take_if(|hold| hold.until.is_some_and(|until| until.is_past(now)));
+            cell.hold.take_if(|hold| !out && hold.until.is_some_and(|until| until.is_past(now)));
         }
         if self.tell_at <= now.monotonic
             && let Some(granted) = self.pending.take()
@@ -385,7 +401,7 @@ impl<P: Provider> Session<P> {
             // Others wait: they would renew with what is already spent.
             Some(_) if unsaved => {}
             Some(_) => self.unlock(),
-            None if unsaved && cell.save_at <= now => self.lock(),
+            None if unsaved && !renewing && cell.save_at <= now => self.lock(),
             None if looks && cell.look_at <= now => self.look(),
             None => {}
         }

@@ -1,0 +1,145 @@
+//! When a record was written, and how old its leases were then.
+//!
+//! Machines that share a store need not share a clock. A record tells how old its leases were when it was written, by
+//! one clock, and so says something that holds for every other clock, too.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::time::CLOCK_TOLERANCE;
+use super::{Credentials, Need, Now, Timestamp};
+
+/// By the clock of whoever wrote it, in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Written {
+    at: i64,
+    /// Absent where it could not be proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access_age: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aws_age: Option<u64>,
+}
+
+impl Written {
+    /// These credentials, written now.
+    pub(crate) fn now(credentials: &Credentials, now: Now) -> Self {
+        let age = |need| {
+            let age = credentials.term(need)?.age(now)?;
+            Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
+        };
+        Self { at: now.wall.unix_millis(), access_age: age(Need::Access), aws_age: age(Need::Aws) }
+    }
+
+    /// Whether the clock that it was written by cannot be ours: by ours it was written in the future, or before we
+    /// looked and found something older.
+    pub(crate) fn is_by_another_clock(&self, looked_at: Now, now: Now) -> bool {
+        self.at() > now.wall.saturating_add(CLOCK_TOLERANCE)
+            || self.at().saturating_add(CLOCK_TOLERANCE) < looked_at.wall
+    }
+
+    /// The credentials that were written, if the clock is ours.
+    pub(super) fn dated_by_it(&self, credentials: Credentials, now: Now) -> Credentials {
+        let at = self.at();
+        credentials.with_terms(|need, term| match self.age(need) {
+            Some(age) => term.issued_by_our_clock(at.saturating_sub(age), now),
+            None => term,
+        })
+    }
+
+    /// The credentials that were written, whatever clock it was by: after `looked_at`, when they were not yet there.
+    /// They are taken for as old as they can be.
+    pub(crate) fn dated_by_look(&self, credentials: Credentials, looked_at: Now) -> Credentials {
+        credentials.with_terms(|need, term| match self.age(need) {
+            Some(age) => term.of_age(age, looked_at),
+            None => term,
+        })
+    }
+
+    fn at(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.at)
+    }
+
+    fn age(&self, need: Need) -> Option<Duration> {
+        let age = match need {
+            Need::Access => self.access_age,
+            Need::Aws => self.aws_age,
+        };
+        age.map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AccessToken, Grant, Term};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(seconds: i64) -> Now {
+        let monotonic = Duration::from_secs(seconds.unsigned_abs());
+        Now::new(Timestamp::from_unix_seconds(1_700_000_000 + seconds), monotonic)
+    }
+
+    /// A machine whose wall clock is two hours behind.
+    fn behind(seconds: i64) -> Now {
+        let now = at(seconds);
+        Now { wall: now.wall.saturating_sub(2 * HOUR), ..now }
+    }
+
+    fn granted(term: Term) -> Credentials {
+        let access = AccessToken::new("Bearer", "token", term).expect("a token");
+        Credentials::from_grant(Grant { access: Some(access), ..Grant::default() }, None).expect("a grant")
+    }
+
+    fn left(credentials: &Credentials, now: Now) -> Duration {
+        credentials.access().term().deadline().expect("a deadline").remaining(now)
+    }
+
+    #[test]
+    fn another_clock_is_told_by_a_record_of_the_future_or_of_before_the_last_look() {
+        let by = |now| Written::now(&granted(Term::lasting(now, HOUR)), now);
+        assert!(!by(at(100)).is_by_another_clock(at(90), at(110)));
+        assert!(!by(at(50)).is_by_another_clock(at(90), at(110)), "clocks differ by so little");
+        assert!(by(behind(100)).is_by_another_clock(at(90), at(110)));
+        assert!(by(at(100)).is_by_another_clock(behind(90), behind(110)));
+    }
+
+    #[test]
+    fn credentials_of_another_clock_are_counted_from_the_last_look() {
+        for (written, read) in [(at as fn(i64) -> Now, behind as fn(i64) -> Now), (behind, at)] {
+            let credentials = granted(Term::lasting(written(0), HOUR));
+            // Written 200 s after its issue, found 20 s later, 50 s after the last look.
+            let record = Written::now(&credentials, written(200));
+            let dated = record.dated_by_look(credentials, read(170));
+            assert_eq!(left(&dated, read(220)), HOUR - Duration::from_secs(250));
+            assert!(!dated.renewal_due(read(220)));
+        }
+    }
+
+    #[test]
+    fn a_writer_who_has_set_his_clock_back_tells_the_age_that_his_other_clock_saw() {
+        let credentials = granted(Term::lasting(at(0), HOUR));
+        let (later, read) = (behind(600), behind(650));
+        let dated = Written::now(&credentials, later).dated_by_it(credentials, read);
+        assert_eq!(left(&dated, read), HOUR - Duration::from_secs(650));
+        assert!(!dated.renewal_due(read));
+        assert_eq!(dated.issued_at(), at(0).wall, "the issue keeps its date: branches are ordered by it");
+    }
+
+    #[test]
+    fn what_is_in_doubt_stays_so() {
+        let credentials = granted(Term::lasting(at(0), HOUR).in_doubt());
+        let record = Written::now(&credentials, at(10));
+        assert_eq!(record.age(Need::Access), None);
+        assert!(record.dated_by_look(credentials, behind(0)).renewal_due(behind(1)));
+    }
+
+    #[test]
+    fn an_age_beyond_the_lifetime_is_the_end() {
+        let record = Written { at: i64::MIN, access_age: Some(u64::MAX), aws_age: None };
+        let credentials = granted(Term::lasting(at(0), HOUR));
+        assert_eq!(left(&record.dated_by_look(credentials.clone(), at(10)), at(10)), Duration::ZERO);
+        assert_eq!(left(&record.dated_by_it(credentials, at(10)), at(10)), Duration::ZERO);
+    }
+}
