@@ -153,6 +153,8 @@ impl Lease {
     /// A new login: what was refused to the old one may be granted now. Whoever waits goes on waiting. A token
     /// that was lost stays lost.
     pub(super) fn new_login(&mut self) {
+        // A refusal that was given up on is taken up again.
+        self.forced |= self.named;
         self.ruled_out = 0;
         self.falling = false;
         self.stopped = None;

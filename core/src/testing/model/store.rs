@@ -132,7 +132,8 @@ impl Model {
         }
         if self.signed_out && saved.is_some() {
             self.breaks(Rule::SignOutWins, "what was signed out is still saved");
-        } else if access.is_some() && access != saved {
+        } else if access.is_some() && access != saved && !self.login_first {
+            // While somebody signs in, what is held from before is not put over what is there.
             self.breaks(Rule::SaveThenTell, format!("{access:?} is held, {saved:?} is saved"));
         }
         if locked.is_some() {
