@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method};
 use log::{Level, log_enabled};
-use perennial_core::adapter::http::{HEAD_CAP, is_compressed, prepare_headers};
+use perennial_core::adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
 use perennial_core::wire::{Body, BodyBuffer, BodyTooLarge, is_safe};
 use perennial_core::{Request, Response, TransportError, TransportErrorKind};
 use ureq::tls::TlsConfig;
@@ -88,7 +88,7 @@ impl Transport for HttpTransport {
         }
         // Set by the connection when the first byte of the request is about to leave.
         let sent = Arc::new(AtomicBool::new(false));
-        let agent = self.0.agent(request.timeout, Arc::clone(&sent));
+        let agent = self.0.agent(&request, Arc::clone(&sent));
         // ureq blames connecting for the time it took, whichever limit was the shorter.
         let is_early = self.0.connect_timeout < request.timeout;
         exchange(&agent, self.0.prepare(request.http), request.body_cap).map_err(|failure| match failure {
@@ -102,9 +102,9 @@ impl Transport for HttpTransport {
 
 impl Inner {
     /// An agent for one request: what it connects cannot be used by another.
-    fn agent(&self, timeout: Duration, sent: Arc<AtomicBool>) -> Agent {
+    fn agent(&self, request: &Request, sent: Arc<AtomicBool>) -> Agent {
         let config = Agent::config_builder()
-            .timeout_global(Some(timeout))
+            .timeout_global(Some(request.timeout))
             .timeout_resolve(Some(self.connect_timeout))
             .timeout_connect(Some(self.connect_timeout))
             .tls_config(self.tls.clone())
@@ -116,7 +116,9 @@ impl Inner {
             .max_response_header_size(HEAD_CAP)
             .accept("")
             .build();
-        let connector = WatchedConnector::new(Arc::clone(&self.connector), sent);
+        // Chunks of one byte are the longest way to say something.
+        let most = request.body_cap.saturating_mul(8).saturating_add(2 * HEAD_CAP);
+        let connector = WatchedConnector::new(Arc::clone(&self.connector), sent, most);
         Agent::with_parts(config, connector, DefaultResolver::default())
     }
 
@@ -137,15 +139,16 @@ fn exchange(agent: &Agent, request: http::Request<Body>, cap: usize) -> Result<R
     } else {
         agent.run(http::Request::from_parts(head, body.as_ref()))
     };
-    let (head, body) = answer?.into_parts();
-    if is_compressed(&head.headers) {
-        return Err(Failure::Compressed);
+    let (mut head, body) = answer?.into_parts();
+    if let Some(reason) = uninvited(head.status, &head.headers) {
+        return Err(Failure::Uninvited(reason));
     }
     if body.content_length().is_some_and(|announced| announced > cap as u64) {
         return Err(Failure::TooLarge);
     }
     let mut buffer = BodyBuffer::new(cap);
     io::copy(&mut body.into_reader(), &mut buffer)?;
+    hide_headers(&mut head.headers);
     Ok(Response::from_parts(head, buffer.finish()))
 }
 
@@ -157,7 +160,7 @@ fn logs_bytes() -> bool {
 /// Why there is no answer.
 enum Failure {
     Http(ureq::Error),
-    Compressed,
+    Uninvited(&'static str),
     TooLarge,
 }
 
@@ -182,9 +185,7 @@ impl Failure {
     fn after(self, sent: bool) -> TransportError {
         let error = match self {
             Self::TooLarge => return TransportError::new(TransportErrorKind::TooLarge),
-            Self::Compressed => {
-                return TransportError::maybe_sent("the answer is compressed, uninvited");
-            }
+            Self::Uninvited(reason) => return TransportError::maybe_sent(reason),
             Self::Http(error) => error,
         };
         let failed =

@@ -17,7 +17,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use perennial_core::adapter::http::{HEAD_CAP, is_compressed, prepare_headers};
+use perennial_core::adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
 use perennial_core::wire::{Body, BodyBuffer, is_safe};
 use perennial_core::{Request, Response, TransportError, TransportErrorKind};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -209,10 +209,11 @@ where
         .await
         .map_err(TransportError::not_sent)?;
     let mut answer = pin!(async move {
-        let (head, body) = sender.send_request(request).await.map_err(TransportError::maybe_sent)?.into_parts();
-        if is_compressed(&head.headers) {
-            return Err(TransportError::maybe_sent("the answer is compressed, uninvited"));
+        let (mut head, body) = sender.send_request(request).await.map_err(TransportError::maybe_sent)?.into_parts();
+        if let Some(reason) = uninvited(head.status, &head.headers) {
+            return Err(TransportError::maybe_sent(reason));
         }
+        hide_headers(&mut head.headers);
         Ok(Response::from_parts(head, read(body, cap).await?))
     });
     // The connection is polled here and not in a task of its own, so that nothing outlives this future.

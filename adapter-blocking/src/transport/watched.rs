@@ -1,4 +1,5 @@
-//! ureq's connection, watched: it tells when the first byte of a request leaves, and when an answer ends torn.
+//! ureq's connection, watched: it tells when the first byte of a request leaves, and when an answer ends torn or not
+//! at all.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -12,11 +13,13 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Defaul
 pub(super) struct WatchedConnector {
     inner: Arc<DefaultConnector>,
     sent: Arc<AtomicBool>,
+    most: usize,
 }
 
 impl WatchedConnector {
-    pub(super) fn new(inner: Arc<DefaultConnector>, sent: Arc<AtomicBool>) -> Self {
-        Self { inner, sent }
+    /// `most` is how many bytes of an answer are read, its head and all that frames its body included.
+    pub(super) fn new(inner: Arc<DefaultConnector>, sent: Arc<AtomicBool>, most: usize) -> Self {
+        Self { inner, sent, most }
     }
 }
 
@@ -25,7 +28,7 @@ impl Connector for WatchedConnector {
 
     fn connect(&self, details: &ConnectionDetails, chained: Option<()>) -> Result<Option<Watched>, Error> {
         let connected = self.inner.connect(details, chained)?;
-        Ok(connected.map(|inner| Watched { inner, sent: Arc::clone(&self.sent) }))
+        Ok(connected.map(|inner| Watched { inner, sent: Arc::clone(&self.sent), left: self.most }))
     }
 }
 
@@ -33,6 +36,8 @@ impl Connector for WatchedConnector {
 pub(super) struct Watched {
     inner: Box<dyn Transport>,
     sent: Arc<AtomicBool>,
+    /// How many bytes may still come.
+    left: usize,
 }
 
 impl Transport for Watched {
@@ -47,8 +52,11 @@ impl Transport for Watched {
 
     /// ureq takes a reset, and the end of a TLS connection without its farewell, for the end of a body that has no
     /// length. Both are how a cut looks, so they are errors here, of a kind that it passes on.
+    ///
+    /// What it throws away has no end of its own: trailers, for one. So bytes are counted here.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.inner.await_input(timeout).map_err(|error| match error {
+        let held = self.inner.buffers().input().len();
+        let has_come = self.inner.await_input(timeout).map_err(|error| match error {
             Error::Io(error)
                 if matches!(
                     error.kind(),
@@ -58,7 +66,13 @@ impl Transport for Watched {
                 Error::Other(Box::new(error))
             }
             error => error,
-        })
+        })?;
+        let come = self.inner.buffers().input().len().saturating_sub(held);
+        match self.left.checked_sub(come) {
+            Some(left) => self.left = left,
+            None => return Err(Error::Other("the answer has no end".into())),
+        }
+        Ok(has_come)
     }
 
     fn is_open(&mut self) -> bool {
