@@ -3,6 +3,8 @@
 
 #[path = "../../tests/support/evil.rs"]
 mod evil;
+#[path = "../../tests/support/oddities.rs"]
+mod oddities;
 #[path = "../../tests/support/suite.rs"]
 mod suite;
 

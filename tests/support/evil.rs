@@ -31,6 +31,12 @@ pub(crate) enum Script {
     Stall,
     /// Accepts, and closes in the middle of a TLS handshake.
     CloseInHandshake,
+    /// Accepts, and resets there.
+    ResetInHandshake,
+    /// Answers the first bytes of a TLS handshake with these, and closes.
+    NoHandshake(&'static [u8]),
+    /// Sends half of its part of the TLS handshake, and says nothing more until the client is gone.
+    HalfAHandshake,
     /// Reads the request, then does this.
     Answer(Act),
     /// The same over TLS, with a certificate of this kind.
@@ -48,6 +54,14 @@ pub(crate) enum Act {
     SayAndShut(&'static [u8]),
     /// Writes this and stalls.
     SayAndStall(&'static [u8]),
+    /// Writes this and ends TLS as it should be ended, with a farewell; plain connections are just closed.
+    SayAndBidFarewell(&'static [u8]),
+    /// Writes this before it reads anything.
+    SayFirst(&'static [u8]),
+    /// Closes its half before it reads anything.
+    ShutFirst,
+    /// Reads no more than the head of the request before it writes this; then reads the rest.
+    SayAfterTheHead(&'static [u8]),
     /// Writes the first, then the second again and again.
     Flood(&'static [u8], &'static [u8]),
     /// The same, one byte at a time.
@@ -65,6 +79,10 @@ pub(crate) enum Certificate {
     OtherName,
     /// One that nobody trusts.
     Untrusted,
+    /// One that signs itself.
+    SelfSigned,
+    /// One that the client would have trusted until the year 2000.
+    Expired,
 }
 
 /// A request with secrets in all the places where secrets are.
@@ -105,7 +123,12 @@ impl Peer {
     /// Starts a peer; `elsewhere` is where it redirects to.
     pub(crate) fn start(authority: &Authority, script: Script, elsewhere: Option<String>) -> Self {
         let scheme = match script {
-            Script::CloseInHandshake | Script::Stall | Script::Tls(..) => "https",
+            Script::CloseInHandshake
+            | Script::ResetInHandshake
+            | Script::NoHandshake(_)
+            | Script::HalfAHandshake
+            | Script::Stall
+            | Script::Tls(..) => "https",
             _ => "http",
         };
         let over = Arc::new(AtomicBool::new(false));
@@ -116,6 +139,7 @@ impl Peer {
                 // "Speaks no TLS" answers a TLS handshake in plain text.
                 Script::Tls(_, Act::Redirect) | Script::Refuse | Script::NeverAccept => None,
                 Script::Tls(certificate, _) => Some(authority.server(certificate)),
+                Script::HalfAHandshake => Some(authority.server(Certificate::Good)),
                 _ => None,
             };
             std::thread::spawn(move || {
@@ -206,6 +230,29 @@ fn play(
             stream.set_read_timeout(Some(Duration::from_millis(20)))?;
             let _ = io::copy(&mut &*stream, &mut io::sink());
         }
+        (Script::ResetInHandshake, _) => {
+            (&*stream).read_exact(&mut [0; 16])?;
+            socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))?;
+        }
+        (Script::NoHandshake(bytes), _) => {
+            (&*stream).read_exact(&mut [0; 16])?;
+            (&*stream).write_all(bytes)?;
+            stream.shutdown(Shutdown::Write)?;
+            seen.hung_up = wait_for_the_end(stream);
+        }
+        (Script::HalfAHandshake, Some(config)) => {
+            let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
+            while !connection.wants_write() {
+                connection.read_tls(&mut &*stream)?;
+                connection.process_new_packets().map_err(io::Error::other)?;
+            }
+            let mut part = Vec::new();
+            while connection.wants_write() {
+                connection.write_tls(&mut part)?;
+            }
+            (&*stream).write_all(&part[..part.len() / 2])?;
+            seen.hung_up = wait_for_the_end(stream);
+        }
         (Script::Tls(..), None) => {
             (&*stream).read_exact(&mut [0; 16])?;
             (&*stream).write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
@@ -215,8 +262,12 @@ fn play(
             let connection = ServerConnection::new(config).map_err(io::Error::other)?;
             let mut secured = rustls::StreamOwned::new(connection, stream.try_clone()?);
             act_on(&mut secured, stream, act, elsewhere, seen)?;
+            if let Act::SayAndBidFarewell(_) = act {
+                secured.conn.send_close_notify();
+                secured.flush()?;
+            }
         }
-        (Script::Refuse | Script::NeverAccept, _) => {}
+        (Script::Refuse | Script::NeverAccept | Script::HalfAHandshake, _) => {}
     }
     Ok(())
 }
@@ -228,9 +279,23 @@ fn act_on(
     elsewhere: Option<&str>,
     seen: &mut Seen,
 ) -> io::Result<()> {
-    read_request(peer, seen)?;
     match act {
-        Act::Say(bytes) => peer.write_all(bytes)?,
+        Act::SayFirst(bytes) => {
+            peer.write_all(bytes)?;
+            peer.flush()?;
+        }
+        Act::ShutFirst => socket.shutdown(Shutdown::Write)?,
+        _ => {}
+    }
+    let left = read_head(peer, seen)?;
+    if let Act::SayAfterTheHead(bytes) = act {
+        peer.write_all(bytes)?;
+        peer.flush()?;
+    }
+    io::copy(&mut peer.take(left), &mut io::sink())?;
+    match act {
+        Act::Say(bytes) | Act::SayAndBidFarewell(bytes) => peer.write_all(bytes)?,
+        Act::SayFirst(_) | Act::ShutFirst | Act::SayAfterTheHead(_) => {}
         Act::SayAndReset(bytes) => {
             peer.write_all(bytes)?;
             if !bytes.is_empty() {
@@ -280,8 +345,8 @@ fn act_on(
     peer.flush()
 }
 
-/// Reads one request with a `Content-Length`, or with no body.
-fn read_request(peer: &mut impl Read, seen: &mut Seen) -> io::Result<()> {
+/// Reads the head of a request, and tells how long its body is.
+fn read_head(peer: &mut impl Read, seen: &mut Seen) -> io::Result<u64> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && head.len() < 64 * 1024 {
@@ -291,10 +356,9 @@ fn read_request(peer: &mut impl Read, seen: &mut Seen) -> io::Result<()> {
     let head = String::from_utf8_lossy(&head).into_owned();
     let length =
         head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-    io::copy(&mut peer.take(length.unwrap_or(0)), &mut io::sink())?;
     seen.requests += 1;
     seen.heads.push(head);
-    Ok(())
+    Ok(length.unwrap_or(0))
 }
 
 /// Whether the client hung up, as far as we had the patience to see.
@@ -329,10 +393,19 @@ impl Authority {
             Certificate::Good => (&self.trusted, "127.0.0.1"),
             Certificate::OtherName => (&self.trusted, "other.example"),
             Certificate::Untrusted => (&self.unknown, "127.0.0.1"),
+            Certificate::SelfSigned | Certificate::Expired => (&self.trusted, "127.0.0.1"),
         };
         let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let leaf = params.signed_by(&key, issuer).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        if let Certificate::Expired = certificate {
+            (params.not_before, params.not_after) =
+                (rcgen::date_time_ymd(1999, 1, 1), rcgen::date_time_ymd(2000, 1, 1));
+        }
+        let leaf = match certificate {
+            Certificate::SelfSigned => params.self_signed(&key),
+            _ => params.signed_by(&key, issuer),
+        };
+        let leaf = leaf.unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
