@@ -13,7 +13,7 @@ use crate::credentials::{Deadline, Now};
 const STATE_BYTES: usize = 32;
 
 /// What a sign-in in a browser is for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Wanted {
     redirect_uri: String,
     scopes: Vec<String>,
@@ -39,6 +39,16 @@ impl Wanted {
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.push((name.into(), value.into()));
         self
+    }
+}
+
+/// Of the parameters their names: a hint is an e-mail address.
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.parameters.iter().map(|(name, _)| name).collect();
+        let mut debug = f.debug_struct("Wanted");
+        debug.field("redirect_uri", &self.redirect_uri).field("scopes", &self.scopes);
+        debug.field("parameters", &names).finish()
     }
 }
 

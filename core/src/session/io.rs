@@ -9,7 +9,6 @@ use crate::exchange::{Request, RequestId, Response};
 use crate::store::{OpId, StoreError, StoreOp, Stored};
 
 /// What a driver tells a session. Safe at any time: late, foreign and repeated answers are ignored and counted.
-#[derive(Debug)]
 pub enum Input {
     /// The answer to a request.
     Response(RequestId, Response),
@@ -23,6 +22,22 @@ pub enum Input {
     StoreGone,
     /// Time has passed. Too early is fine.
     Wake,
+}
+
+/// Of an answer its status only: headers may hold secrets.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Response(id, response) => {
+                f.debug_tuple("Response").field(id).field(&response.status()).finish_non_exhaustive()
+            }
+            Input::Failed(id, error) => f.debug_tuple("Failed").field(id).field(error).finish(),
+            Input::Stored(id, stored) => f.debug_tuple("Stored").field(id).field(stored).finish(),
+            Input::StoreChanged => f.write_str("StoreChanged"),
+            Input::StoreGone => f.write_str("StoreGone"),
+            Input::Wake => f.write_str("Wake"),
+        }
+    }
 }
 
 /// What a session asks of its driver.

@@ -1,6 +1,8 @@
 //! The answers of the service's own endpoints: pure functions of a response. Those of its OAuth endpoints are
 //! read by [`oauth::parse_token`](crate::oauth::parse_token), with [`Mosaia::profile`](super::Mosaia::profile).
 
+use std::fmt;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -48,12 +50,22 @@ pub fn parse_sign_out(response: &Response, now: Now) -> Result<(), ServiceError>
 }
 
 /// What the service says of an access token.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Checked {
     /// It takes it. The user, organisation and so on that it speaks for, as the service tells them.
     Accepted(Value),
     /// It does not: renew it, or sign in.
     Refused,
+}
+
+/// Not what the service tells: names and addresses of people.
+impl fmt::Debug for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Checked::Accepted(_) => "Accepted(***)",
+            Checked::Refused => "Refused",
+        })
+    }
 }
 
 /// Reads the answer to [`Mosaia::self_request`](super::Mosaia::self_request).
