@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use zeroize::Zeroizing;
 
 use crate::credentials::{Need, SavedError, Timestamp};
 use crate::store::StoreError;
@@ -104,10 +105,13 @@ pub enum Verdict {
 pub struct ServiceError {
     kind: ServiceErrorKind,
     status: Option<StatusCode>,
-    code: Option<Arc<str>>,
-    message: Option<Arc<str>>,
+    code: Option<Words>,
+    message: Option<Words>,
     retry_at: Option<Timestamp>,
 }
+
+/// A service's words, shared. Wiped: services repeat what they were sent.
+type Words = Arc<Zeroizing<Box<str>>>;
 
 /// What kind of no it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,28 +174,24 @@ impl ServiceError {
     /// With the service's own error code, cleaned and cut.
     #[must_use]
     pub fn with_code(mut self, code: &str) -> Self {
-        self.code = cleaned(code, 64);
+        self.code = cleaned(code, MOST_OF_CODE).map(Arc::new);
         self
     }
 
     /// With the service's own words, cleaned of control characters and cut.
     #[must_use]
     pub fn with_message(mut self, message: &str) -> Self {
-        self.message = cleaned(message, 200);
+        self.message = cleaned(message, MOST_OF_MESSAGE).map(Arc::new);
         self
     }
 
-    /// Without code or message where they repeat one of these.
+    /// Without code or message where they repeat one of these: as it is, in another encoding, or cut off.
     #[must_use]
     pub fn without_echo<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
         for secret in secrets {
-            // The words were kept with one blank between two.
-            let secret = secret.split_whitespace().collect::<Vec<_>>().join(" ");
-            let secret = zeroize::Zeroizing::new(secret);
-            if !secret.is_empty() {
-                self.code.take_if(|code| code.contains(secret.as_str()));
-                self.message.take_if(|message| message.contains(secret.as_str()));
-            }
+            let echo = Echo::of(secret);
+            self.code.take_if(|code| echo.is_in(code, MOST_OF_CODE));
+            self.message.take_if(|message| echo.is_in(message, MOST_OF_MESSAGE));
         }
         self
     }
@@ -208,12 +208,12 @@ impl ServiceError {
 
     /// The service's own error code.
     pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
+        self.code.as_deref().map(|words| &***words)
     }
 
     /// The service's own words, cleaned and cut.
     pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
+        self.message.as_deref().map(|words| &***words)
     }
 
     fn verdict(&self) -> Verdict {
@@ -230,19 +230,90 @@ impl ServiceError {
     }
 }
 
+/// How many characters of a service's code and message are kept.
+const MOST_OF_CODE: usize = 64;
+const MOST_OF_MESSAGE: usize = 200;
+
 /// Untrusted text for an error: printable, of bounded length, without what may be an address or a token. Errors go
 /// into logs, and services echo what they were sent.
-fn cleaned(text: &str, most: usize) -> Option<Arc<str>> {
-    let mut clean = String::new();
-    // Every word leaves at least one character: more of them than `most` are cut anyway.
-    for word in text.split_whitespace().take(most) {
-        let opaque = word.len() >= 16 && word.bytes().any(|byte| byte.is_ascii_digit());
-        let word = if opaque || word.contains('@') { "***" } else { word };
-        clean.extend((!clean.is_empty()).then_some(' '));
-        clean.extend(word.chars().filter(|c| is_printable(*c)).take(most));
+fn cleaned(text: &str, most: usize) -> Option<Zeroizing<Box<str>>> {
+    joined(text.split_whitespace().map(|word| if is_opaque(word) { OPAQUE } else { word }), text.len(), most)
+}
+
+/// What stands for a word that is not shown.
+const OPAQUE: &str = "***";
+
+/// What may be an address or a token.
+fn is_opaque(word: &str) -> bool {
+    word.contains('@') || word.len() >= 16 && word.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// What is printable of words, with one blank between two, cut. `length` is that of the text that they are from.
+fn joined<'a>(words: impl Iterator<Item = &'a str>, length: usize, most: usize) -> Option<Zeroizing<Box<str>>> {
+    // With room for all of it, a short word that became a longer mark included: growing would leave a copy behind.
+    let room = length.saturating_mul(OPAQUE.len()).min(most.saturating_mul(4));
+    let mut clean = Zeroizing::new(String::with_capacity(room));
+    let mut left = most;
+    for word in words {
+        let mut printable = word.chars().filter(|c| is_printable(*c)).peekable();
+        let blank = (!clean.is_empty() && printable.peek().is_some()).then_some(' ');
+        for c in blank.into_iter().chain(printable) {
+            if left == 0 {
+                break;
+            }
+            clean.push(c);
+            left -= 1;
+        }
+        if left == 0 {
+            break;
+        }
     }
-    let clean: String = clean.trim().chars().take(most).collect();
-    (!clean.is_empty()).then(|| clean.into())
+    let clean = clean.trim_end();
+    (!clean.is_empty()).then(|| Zeroizing::new(clean.into()))
+}
+
+/// What a secret looks like in words that were cleaned.
+struct Echo {
+    whole: Option<Zeroizing<Box<str>>>,
+    /// The same with some of its words taken out.
+    masked: Option<Zeroizing<Box<str>>>,
+    /// Its longest row of letters and digits, which stays as it is in any form, address or JSON.
+    row: Zeroizing<Box<str>>,
+}
+
+impl Echo {
+    /// Shorter rows stand in innocent words, too.
+    const SHORTEST_ROW: usize = 8;
+
+    /// A beginning as short as this tells nobody anything.
+    const SHORTEST_BEGINNING: usize = 4;
+
+    fn of(secret: &str) -> Self {
+        let whole = joined(secret.split_whitespace(), secret.len(), usize::MAX);
+        let is_partly_masked = {
+            let words = || secret.split_whitespace();
+            words().any(is_opaque) && !words().all(is_opaque)
+        };
+        let masked = if is_partly_masked { cleaned(secret, usize::MAX) } else { None };
+        let rows = secret.split(|c: char| !c.is_ascii_alphanumeric());
+        let row = rows.max_by_key(|row| row.len()).filter(|row| row.len() >= Self::SHORTEST_ROW);
+        Self { whole, masked, row: Zeroizing::new(row.unwrap_or_default().into()) }
+    }
+
+    /// `most` is where the words were cut.
+    fn is_in(&self, words: &str, most: usize) -> bool {
+        let row = (!self.row.is_empty()).then_some(&self.row);
+        let shapes = [self.whole.as_ref(), self.masked.as_ref(), row];
+        let mut shapes = shapes.into_iter().flatten().map(|shape| &***shape);
+        let is_cut = words.chars().count() + 1 >= most;
+        shapes.any(|shape| words.contains(shape) || is_cut && Self::is_begun(shape, words))
+    }
+
+    /// Whether the words end with a beginning of it.
+    fn is_begun(shape: &str, words: &str) -> bool {
+        let ends = shape.char_indices().map(|(start, _)| start).skip(Self::SHORTEST_BEGINNING);
+        ends.map(|end| &shape[..end]).any(|beginning| words.ends_with(beginning))
+    }
 }
 
 /// Control characters move a terminal's cursor; bidirectional marks reorder what is read.
@@ -268,10 +339,10 @@ impl fmt::Display for ServiceError {
         if let Some(status) = self.status {
             write!(f, " (HTTP {})", status.as_u16())?;
         }
-        if let Some(code) = &self.code {
+        if let Some(code) = self.code() {
             write!(f, " [{code}]")?;
         }
-        match &self.message {
+        match self.message() {
             Some(message) => write!(f, ": {message}"),
             None => Ok(()),
         }
@@ -283,8 +354,8 @@ impl fmt::Debug for ServiceError {
         f.debug_struct("ServiceError")
             .field("kind", &self.kind)
             .field("status", &self.status)
-            .field("code", &self.code)
-            .field("message", &self.message)
+            .field("code", &self.code())
+            .field("message", &self.message())
             .finish_non_exhaustive()
     }
 }
@@ -419,6 +490,28 @@ mod tests {
         let error = ServiceError::new(ServiceErrorKind::Service).with_code("E1").with_message("no hunter2 here");
         let error = error.without_echo(["", "hunter2"]);
         assert_eq!((error.code(), error.message()), (Some("E1"), None));
+    }
+
+    #[test]
+    fn an_echo_is_found_in_another_encoding_and_where_it_is_cut() {
+        let left = |secret: &str, words: &str| {
+            let error = ServiceError::new(ServiceErrorKind::Service).with_message(words);
+            error.without_echo([secret]).message().map(str::to_owned)
+        };
+        let secret = "pass\"word&beginning";
+        for echo in ["pass\\\"word&beginning", "pass%22word%26beginning", "pass&quot;word&amp;beginning"] {
+            assert_eq!(left(secret, &format!("bad body: {echo}")), None, "{echo}");
+        }
+        // A blank, a word that is taken out, characters that are not shown.
+        assert_eq!(left("two  words", "not two words"), None);
+        assert_eq!(left("two me@x.example", "not \"two me@x.example\""), None);
+        assert_eq!(left("t\u{200b}wo", "not two"), None);
+        // Cut off in the middle; innocent words, cut or not, stay.
+        let filler = "x ".repeat(97);
+        assert_eq!(left("open,sesame", &format!("{filler}open,sesame")), None);
+        assert!(left("open,sesame", &format!("{filler}else and more")).is_some());
+        assert!(left("open,sesame", "the password is not open").is_some());
+        assert!(left("eyJhbGciOiJIUzI1NiJ9.e30", "token eyJhbGciOiJIUzI1NiJ9.e30 expired").is_some());
     }
 
     #[test]

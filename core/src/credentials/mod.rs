@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use ::time::Duration as SignedDuration;
 use http::HeaderValue;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 pub use self::account::Account;
 pub use self::aws::AwsCredentials;
@@ -152,8 +153,8 @@ impl Credentials {
 
     /// What else the service answered, by its name there: `scope`, say.
     pub fn extra(&self, name: &str) -> Option<serde_json::Value> {
-        let mut extra: serde_json::Map<_, _> = serde_json::from_str(self.extra.as_ref()?.expose()).ok()?;
-        extra.remove(name)
+        let mut json = serde_json::Deserializer::from_str(self.extra.as_ref()?.expose());
+        One(name).deserialize(&mut json).ok()?
     }
 
     /// The term of one lease; `None` for AWS where there is no AWS set.
@@ -286,6 +287,37 @@ impl Credentials {
 
     pub(crate) fn set_generation(&mut self, need: Need, generation: Generation) {
         self.generations[need.index()] = generation;
+    }
+}
+
+/// Reads one field of an object. Nothing is made of the others, which may be secret.
+struct One<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for One<'_> {
+    type Value = Option<serde_json::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for One<'_> {
+    type Value = Option<serde_json::Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            if name == self.0 {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
     }
 }
 

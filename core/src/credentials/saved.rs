@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::BorrowedStrDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{AccessToken, Account, AwsCredentials, Credentials, Grant, Need, Now, Secret, Term, Timestamp, Written};
 use crate::wire::{Body, BodyBuffer, LoginText, Object, Text};
@@ -102,7 +103,7 @@ impl Saved {
                 term: TermForm::from(aws.term()),
             }),
             begun_by: credentials.begun_by(),
-            extra: credentials.extra_json().map(Secret::expose),
+            extra: credentials.extra_json().map(|extra| ExtraText(LoginText::from(extra.expose()))),
             account: AccountForm::from(credentials.account()),
             login: beside.login.as_ref().map(|login| LoginText::from(login.expose())),
         };
@@ -273,9 +274,8 @@ struct Form<'a, S> {
     aws: Option<AwsForm<S>>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     begun_by: Option<S>,
-    /// A JSON object in a text: nobody has to know what is in it.
-    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    extra: Option<S>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    extra: Option<ExtraText<'a>>,
     #[serde(default)]
     account: AccountForm,
     /// Read from the same text as [`RecordForm`], where it is of use.
@@ -296,6 +296,29 @@ struct AwsForm<S> {
     secret_access_key: S,
     session_token: S,
     term: TermForm,
+}
+
+/// A JSON object in a text: nobody has to know what is in it. Written without an escape, as logins are, so that no
+/// copy of it is left behind when it is read; what was written with escapes is read, too.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct ExtraText<'a>(LoginText<'a>);
+
+impl ExtraText<'_> {
+    fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for ExtraText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let decoded = |text: &'de str| LoginText::deserialize(BorrowedStrDeserializer::<D::Error>::new(text));
+        Ok(Self(match Text::deserialize(deserializer)? {
+            Text::Borrowed(text) => decoded(text).unwrap_or(LoginText::Borrowed(text)),
+            Text::Owned(text) => LoginText::Owned(text),
+            Text::Absent => LoginText::Borrowed(""),
+        }))
+    }
 }
 
 fn none<T>() -> Option<T> {
@@ -321,7 +344,12 @@ impl Form<'_, Text<'_>> {
             id_token: secret(self.id_token),
             account: Some(self.account.into()),
             begun_by: None,
-            extra: secret(self.extra),
+            extra: self
+                .extra
+                .as_ref()
+                .map(ExtraText::as_str)
+                .filter(|extra| !extra.trim().is_empty())
+                .map(Secret::from),
         };
         let credentials = Credentials::from_grant(grant, None);
         let mut credentials = credentials.ok_or(SavedError::Malformed { what: "no access token" })?;
@@ -442,6 +470,22 @@ mod tests {
         let read = Saved::parse(sample().to_json().expose().as_bytes(), now(-4000)).unwrap();
         assert!(read.credentials().renewal_due(now(-4000)));
         assert!(!read.credentials().is_expired(now(-4000)));
+    }
+
+    #[test]
+    fn what_else_was_answered_is_written_without_an_escape_and_read_either_way() {
+        let mut grant = Grant { extra: Some(Secret::from(r#"{"a":"100%\n","b":{}}"#)), ..Grant::default() };
+        grant.access = Some(AccessToken::new("Bearer", "x", Term::unknown(now(0))).unwrap());
+        let saved = Saved::new("navien", "https://a.example", Credentials::from_grant(grant, None).unwrap());
+        let json = saved.to_json();
+        assert!(json.expose().contains(r#""extra":"{%22a%22:%22100%25%5Cn%22,%22b%22:{}}""#), "{}", json.expose());
+        let before = json.expose().replace("{%22a%22:%22100%25%5Cn%22,%22b%22:{}}", r#"{\"a\":\"100%\\n\",\"b\":{}}"#);
+        for json in [json.expose(), &before] {
+            let read = Saved::parse(json.as_bytes(), now(0)).unwrap();
+            assert_eq!(read.credentials().extra("a"), Some("100%\n".into()));
+            assert_eq!(read.credentials().extra("b"), Some(serde_json::json!({})));
+            assert_eq!(read.credentials().extra("c"), None);
+        }
     }
 
     #[test]

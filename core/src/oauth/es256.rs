@@ -25,8 +25,12 @@ pub struct InvalidKey;
 impl Es256 {
     /// From the scalar, big-endian.
     pub fn new(scalar: [u8; 32]) -> Result<Self, InvalidKey> {
-        let scalar = Zeroizing::new(scalar);
-        let key = SigningKey::from_slice(&*scalar).map_err(|_| InvalidKey)?;
+        Self::from_slice(&*Zeroizing::new(scalar))
+    }
+
+    // By reference: moving an array leaves copies behind.
+    fn from_slice(scalar: &[u8]) -> Result<Self, InvalidKey> {
+        let key = SigningKey::from_slice(scalar).map_err(|_| InvalidKey)?;
         Ok(Self { key, key_id: None })
     }
 
@@ -39,7 +43,7 @@ impl Es256 {
         if read.len() != 32 {
             return Err(InvalidKey);
         }
-        Ok(Self { key_id: jwk.kid.get().map(Into::into), ..Self::new(*scalar)? })
+        Ok(Self { key_id: jwk.kid.get().map(Into::into), ..Self::from_slice(&*scalar)? })
     }
 
     /// With the id under which the server knows the key.

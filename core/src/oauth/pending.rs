@@ -134,13 +134,15 @@ impl Pending {
         let malformed = |_| InvalidPending::Malformed;
         let Object(form) = serde_json::from_str::<Object<Form<Text<'_>>>>(exported.expose()).map_err(malformed)?;
         let form = form.filter(|form| form.pending == VERSION).ok_or(InvalidPending::Malformed)?;
-        let text = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(InvalidPending::Malformed);
-        let verifier = Verifier::parse(&text(&form.verifier)?).map_err(|_| InvalidPending::Malformed)?;
+        fn text<'a>(text: &'a Text<'_>) -> Result<&'a str, InvalidPending> {
+            text.get().ok_or(InvalidPending::Malformed)
+        }
+        let verifier = Verifier::parse(text(&form.verifier)?).map_err(|_| InvalidPending::Malformed)?;
         let (state, redirect_uri) = (Secret::from(text(&form.state)?), text(&form.redirect_uri)?);
         let (issuer, token_endpoint) = (form.issuer.as_ref().and_then(Text::get), text(&form.token_endpoint)?);
         if issuer != profile.issuer()
             || token_endpoint != profile.token_endpoint.to_string()
-            || text(&form.client_id)? != *profile.client_id
+            || text(&form.client_id)? != &*profile.client_id
         {
             return Err(InvalidPending::OtherProfile);
         }

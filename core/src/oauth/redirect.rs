@@ -135,8 +135,8 @@ impl Redirect {
         if let Some(error) = self.one("error") {
             return Err(AuthorizationError::Refused(Refusal {
                 code: ErrorCode::from(error),
-                name: words::code(error).unwrap_or_default(),
-                description: self.one("error_description").and_then(words::cleaned),
+                name: words::code(error).as_deref().cloned().unwrap_or_default(),
+                description: self.one("error_description").and_then(words::cleaned).as_deref().cloned(),
                 uri: self.one("error_uri").and_then(words::address),
             }));
         }

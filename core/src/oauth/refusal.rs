@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::StatusCode;
+use zeroize::Zeroizing;
 
 use super::answer::GrantType;
 use super::fields::Fields;
@@ -80,11 +81,11 @@ impl From<&str> for ErrorCode {
     }
 }
 
-/// What an answer says went wrong, cleaned.
+/// What an answer says went wrong, cleaned. Wiped: it may repeat what was sent.
 #[derive(Default)]
 pub(super) struct Said {
-    code: Option<String>,
-    message: Option<String>,
+    code: Option<Zeroizing<String>>,
+    message: Option<Zeroizing<String>>,
     uri: Option<String>,
 }
 
@@ -131,7 +132,7 @@ impl Said {
             let text = serde_json::from_str::<Text<'_>>(json).ok()?;
             match (text.get(), serde_json::from_str::<Number>(json).ok()?) {
                 (Some(text), _) => words::code(text),
-                (None, number) => number.value().map(|number| number.to_string()),
+                (None, number) => number.value().map(|number| Zeroizing::new(number.to_string())),
             }
         });
         let message = told(&fields, "message").or_else(|| told(&fields, "error_description"));
@@ -144,14 +145,19 @@ impl Said {
             None => error,
         };
         match (self.message, self.uri) {
-            (Some(message), Some(uri)) => error.with_message(&format!("{message} ({uri})")),
-            (Some(words), None) | (None, Some(words)) => error.with_message(&words),
+            (Some(message), Some(uri)) => {
+                let mut words = Zeroizing::new(String::with_capacity(message.len() + uri.len() + 3));
+                [&message, " (", &uri, ")"].into_iter().for_each(|piece| words.push_str(piece));
+                error.with_message(&words)
+            }
+            (Some(message), None) => error.with_message(&message),
+            (None, Some(uri)) => error.with_message(&uri),
             (None, None) => error,
         }
     }
 }
 
-fn told(fields: &Fields<'_>, name: &str) -> Option<String> {
+fn told(fields: &Fields<'_>, name: &str) -> Option<Zeroizing<String>> {
     words::cleaned(fields.text(name).ok()?.get()?)
 }
 
@@ -176,7 +182,7 @@ pub(super) fn failure(
     if status.is_success() && said.is_none() {
         return None;
     }
-    let code = said.as_ref().and_then(|said| said.code.as_deref());
+    let code = said.as_ref().and_then(|said| said.code.as_ref()).map(|code| code.as_str());
     let refuses = code.is_some_and(|code| refusal(profile, asked, status, code).is_some());
     // 5xx and 429 win over anything that is said; a missing endpoint says nothing in the standard's own words.
     if let Some(error) = wire::failure(status, response.headers(), now)

@@ -1,19 +1,20 @@
 //! What a server says, as far as it may be shown.
 
 use http::Uri;
+use zeroize::Zeroizing;
 
 use crate::error::{ServiceError, ServiceErrorKind};
 
 /// Printable, cut, and without what may be an address or a token. `None` where nothing is left.
-pub(super) fn cleaned(text: &str) -> Option<String> {
+pub(super) fn cleaned(text: &str) -> Option<Zeroizing<String>> {
     let error = ServiceError::new(ServiceErrorKind::Service).with_message(text);
-    error.message().map(str::to_owned)
+    error.message().map(|words| Zeroizing::new(words.to_owned()))
 }
 
 /// A code that may be shown: printable and cut.
-pub(super) fn code(text: &str) -> Option<String> {
+pub(super) fn code(text: &str) -> Option<Zeroizing<String>> {
     let error = ServiceError::new(ServiceErrorKind::Service).with_code(text);
-    error.code().map(str::to_owned)
+    error.code().map(|words| Zeroizing::new(words.to_owned()))
 }
 
 /// An address that may be shown: http or https, no user, no query, not long.
@@ -30,8 +31,8 @@ mod tests {
 
     #[test]
     fn words_lose_addresses_tokens_and_escapes() {
-        assert_eq!(cleaned("no\u{1b}[2J for a@b.example").unwrap(), "no[2J for ***");
-        assert_eq!(cleaned("token eyJhbGciOiJIUzI1NiJ9.e30 expired").unwrap(), "token *** expired");
+        assert_eq!(*cleaned("no\u{1b}[2J for a@b.example").unwrap(), "no[2J for ***");
+        assert_eq!(*cleaned("token eyJhbGciOiJIUzI1NiJ9.e30 expired").unwrap(), "token *** expired");
         assert_eq!(cleaned(" \n"), None);
     }
 

@@ -1,7 +1,11 @@
 //! What a sign-in page holds, read by a tokenizer that follows the HTML standard.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use html5gum::emitters::default::{DefaultEmitter, StartTag};
 use html5gum::{HtmlString, Token, Tokenizer};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::credentials::Secret;
 
@@ -9,11 +13,12 @@ use crate::credentials::Secret;
 const MOST: usize = 500;
 
 /// The parts of a sign-in page that count. What is not there is `None`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Page {
     state: Option<Secret>,
     csrf_token: Option<Secret>,
-    error: Option<Box<str>>,
+    /// Wiped: pages repeat what was typed.
+    error: Option<Zeroizing<Box<str>>>,
 }
 
 impl Page {
@@ -41,7 +46,17 @@ impl Page {
 
     /// The text of the first `div.error-message` that says something.
     pub fn error(&self) -> Option<&str> {
-        self.error.as_deref()
+        self.error.as_ref().map(|words| &***words)
+    }
+}
+
+/// What is there, and nothing of it.
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let has_error = self.error.is_some();
+        let mut debug = f.debug_struct("Page");
+        debug.field("state", &self.state).field("csrf_token", &self.csrf_token);
+        debug.field("has_error", &has_error).finish()
     }
 }
 
@@ -50,7 +65,7 @@ struct Reader {
     page: Page,
     /// How many `div` deep in an error message.
     depth: usize,
-    words: String,
+    words: Zeroizing<String>,
     /// How many `template` deep: nothing in one is shown or sent.
     templates: usize,
 }
@@ -61,53 +76,82 @@ impl Reader {
             Token::StartTag(tag) if *tag.name == b"template"[..] => self.templates += 1,
             Token::EndTag(tag) if *tag.name == b"template"[..] => self.templates = self.templates.saturating_sub(1),
             _ if self.templates > 0 => {}
-            Token::StartTag(tag) => match &**tag.name {
-                b"input" => self.input(tag),
-                b"div" if self.depth > 0 => self.divide(self.depth + 1),
-                b"div" if self.page.error.is_none() && is_error(&tag) => self.depth = 1,
-                b"br" | b"p" | b"li" if self.depth > 0 => self.words.push(' '),
-                _ => {}
-            },
+            Token::StartTag(tag) => {
+                match &**tag.name {
+                    b"input" => self.input(&tag),
+                    b"div" if self.depth > 0 => self.divide(self.depth + 1),
+                    b"div" if self.page.error.is_none() && is_error(&tag) => self.depth = 1,
+                    b"br" | b"p" | b"li" if self.depth > 0 => self.say(" "),
+                    _ => {}
+                }
+                // Inputs have what was typed as their values.
+                tag.attributes.into_values().for_each(|value| Vec::from(value.value).zeroize());
+            }
             Token::EndTag(tag) if *tag.name == b"div"[..] && self.depth > 0 => {
                 self.divide(self.depth - 1);
                 if self.depth == 0 {
                     self.end_error();
                 }
             }
-            Token::String(text) if self.depth > 0 && self.words.len() < 4 * MOST => {
-                self.words.push_str(&String::from_utf8_lossy(&text));
+            Token::String(text) => {
+                let text = Zeroizing::new(Vec::from(text.value));
+                if self.depth > 0 {
+                    match String::from_utf8_lossy(&text) {
+                        Cow::Borrowed(text) => self.say(text),
+                        Cow::Owned(text) => self.say(&Zeroizing::new(text)),
+                    }
+                }
             }
             _ => {}
+        }
+    }
+
+    /// More of the error, as far as there is room: growing would leave copies behind.
+    fn say(&mut self, text: &str) {
+        const ROOM: usize = 8 * MOST;
+        if self.words.capacity() == 0 {
+            self.words = Zeroizing::new(String::with_capacity(ROOM));
+        }
+        for c in text.chars() {
+            if self.words.len() + c.len_utf8() > ROOM {
+                break;
+            }
+            self.words.push(c);
         }
     }
 
     /// A `div` within the error begins or ends: a line of its own.
     fn divide(&mut self, depth: usize) {
         self.depth = depth;
-        self.words.push(' ');
+        self.say(" ");
     }
 
     /// The first of a name that has a value.
-    fn input(&mut self, tag: StartTag<()>) {
-        let place = match attribute(&tag, b"name") {
+    fn input(&mut self, tag: &StartTag<()>) {
+        let place = match attribute(tag, b"name") {
             Some(b"state") => &mut self.page.state,
             Some(b"_csrf_token") => &mut self.page.csrf_token,
             _ => return,
         };
-        let value = tag.attributes.into_iter().find(|(name, _)| **name == b"value"[..]);
-        let value = value.and_then(|(_, value)| String::from_utf8(value.value.into()).ok());
+        let value = attribute(tag, b"value").and_then(|value| std::str::from_utf8(value).ok());
         if place.is_none() {
             *place = value.filter(|value| !value.trim().is_empty()).map(Secret::from);
         }
     }
 
     fn end_error(&mut self) {
-        let words: Vec<_> = self.words.split_whitespace().collect();
-        let text: String = words.join(" ").chars().take(MOST).collect();
-        if !text.is_empty() {
-            self.page.error = Some(text.into());
+        let words = std::mem::take(&mut self.words);
+        let mut text = Zeroizing::new(String::with_capacity(words.len()));
+        for word in words.split_whitespace() {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(word);
         }
-        self.words.clear();
+        let end = text.char_indices().nth(MOST).map_or(text.len(), |(end, _)| end);
+        if end > 0 {
+            self.page.error = Some(Zeroizing::new(text[..end].into()));
+        }
     }
 
     fn finish(mut self) -> Page {
@@ -228,7 +272,10 @@ mod tests {
 
     #[test]
     fn a_page_hides_in_debug() {
-        let page = Page::read(b"<input name=state value=hunter2><input name=_csrf_token value=hunter2>");
+        let html = b"<input name=state value=hunter2><input name=_csrf_token value=hunter2>\
+            <div class=error-message>hunter2 is wrong</div>";
+        let page = Page::read(html);
+        assert_eq!(page.error(), Some("hunter2 is wrong"));
         assert!(!format!("{page:?}").contains("hunter2"));
     }
 }

@@ -1,6 +1,7 @@
 //! What a page says that is no success.
 
 use http::StatusCode;
+use zeroize::Zeroizing;
 
 use super::page::Page;
 use crate::credentials::Now;
@@ -58,7 +59,8 @@ fn said(kind: ServiceErrorKind, status: StatusCode, words: &str) -> ServiceError
 /// The words of the pages are known only in part: what is not known is a refusal, so that no account gets locked by
 /// trying.
 fn kind(words: &str) -> ServiceErrorKind {
-    let words = words.to_ascii_lowercase();
+    // Wiped: pages repeat what was typed.
+    let words = Zeroizing::new(words.to_ascii_lowercase());
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     if says(&["csrf", "session has expired", "session expired", "page has expired"]) {
         ServiceErrorKind::Service

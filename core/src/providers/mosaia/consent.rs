@@ -161,7 +161,11 @@ impl TokenPath {
         let told = grant.extra.as_ref().map_or("{}", Secret::expose);
         let told = told.trim_end().strip_suffix('}').unwrap_or("{");
         let comma = if told.trim_end().ends_with('{') { "" } else { "," };
-        let extra = format!("{told}{comma}\"{TOKEN_PATH}\":\"{}\"}}", self.name());
+        // With room for all of it: growing would leave a copy behind.
+        let mut extra = String::with_capacity(told.len() + TOKEN_PATH.len() + self.name().len() + 8);
+        for piece in [told, comma, "\"", TOKEN_PATH, "\":\"", self.name(), "\"}"] {
+            extra.push_str(piece);
+        }
         Grant { extra: Some(Secret::from(extra)), ..grant }
     }
 }

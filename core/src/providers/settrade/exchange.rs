@@ -64,7 +64,12 @@ impl exchange::Exchange for Exchange {
             (self.sent, self.corrected) = (now, true);
             return Ok(Step::Send(self.settrade.sign_in_request(login, server)));
         }
-        Err(error.into())
+        // What a sign-in sends is no secret: a signature of the moment.
+        let sent = match &self.what {
+            What::SignIn(_) => None,
+            What::Refresh { token, .. } => Some(token.expose()),
+        };
+        Err(error.without_echo(sent).into())
     }
 }
 
@@ -98,6 +103,7 @@ impl exchange::Exchange for MqttExchange {
     }
 
     fn receive(&mut self, response: Response, now: Now) -> Result<Step<Ticket>, Error> {
-        Ok(Step::Done(self.settrade.parse_ticket(&response, &self.access, now)?))
+        let ticket = self.settrade.parse_ticket(&response, &self.access, now);
+        Ok(Step::Done(ticket.map_err(|error| error.without_echo([self.access.expose()]))?))
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::credentials::{Now, Timestamp};
 use crate::error::{ServiceError, ServiceErrorKind};
@@ -102,9 +103,9 @@ struct Head<'a> {
     message: Text<'a>,
 }
 
-/// A text or a number, as a text.
+/// A text or a number, as a text. Wiped: it may repeat what was sent.
 #[derive(Default)]
-struct Code(Option<String>);
+struct Code(Option<Zeroizing<String>>);
 
 /// What a body looks like.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,7 +128,8 @@ impl<'a> Head<'a> {
 
     /// A grant has no code. Should one ever have, it is no reason to lose a token.
     fn is_success(&self) -> bool {
-        let success = |code: &String| ["0", "200", "ok", "success"].iter().any(|word| code.eq_ignore_ascii_case(word));
+        let success =
+            |code: &Zeroizing<String>| ["0", "200", "ok", "success"].iter().any(|word| code.eq_ignore_ascii_case(word));
         self.code.0.as_ref().is_none_or(success)
     }
 
@@ -142,7 +144,7 @@ impl<'a> Head<'a> {
 
     /// Whether one of these words, which are in lower case, stands in the code or the message, in any case.
     fn has(&self, words: &[&str]) -> bool {
-        let texts = [self.code.0.as_deref(), self.message.get()];
+        let texts = [self.code.0.as_ref().map(|code| code.as_str()), self.message.get()];
         texts.into_iter().flatten().any(|text| words.iter().any(|word| contains(text, word)))
     }
 }
@@ -150,8 +152,12 @@ impl<'a> Head<'a> {
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(match Value::deserialize(deserializer)? {
-            Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
-            Value::Number(number) => Some(number.to_string()),
+            Value::String(text) => {
+                let text = Zeroizing::new(text);
+                let told = !text.trim().is_empty();
+                told.then(|| Zeroizing::new(text.trim().to_owned()))
+            }
+            Value::Number(number) => Some(Zeroizing::new(number.to_string())),
             _ => None,
         }))
     }
