@@ -16,6 +16,8 @@
 //! assert!(world.accepts(Need::Access, &credentials));
 //! ```
 
+#[cfg(target_os = "linux")]
+pub mod forgetful;
 mod heard;
 mod leaks;
 mod subject;
