@@ -1,0 +1,57 @@
+//! What secret types cannot do, found out by the compiler: be written by accident.
+
+use std::borrow::Borrow;
+use std::fmt::Display;
+use std::ops::Deref;
+
+use perennial_core::adapter::Current;
+use perennial_core::aws::PresignedUrl;
+use perennial_core::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Secret};
+use perennial_core::mqtt::{Parts, Ticket};
+use perennial_core::oauth::{
+    Assertions, Authorization, ClientAuth, DeviceAuthorization, DevicePoll, Es256, Pending, Profile, Revocation,
+    TokenExchange, Verifier,
+};
+use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
+use perennial_core::wire::{Body, BodyBuffer, LoginText, Text};
+use perennial_core::{Request, Response, Saved};
+use perennial_file::Key;
+use perennial_redis::RedisStoreBuilder;
+use serde::Serialize;
+
+use crate::probe::implements;
+
+/// Neither serialised nor printed nor taken for a text without a word that says so: `expose`, `to_json`.
+macro_rules! secret {
+    ($($type:ty),* $(,)?) => {
+        $(
+            const _: () = assert!(!implements!($type: Serialize), "it can be serialised by accident");
+            const _: () = assert!(!implements!($type: Display), "it can be printed by accident");
+            const _: () = assert!(!implements!($type: Deref<Target = str>), "it is taken for a text");
+            const _: () = assert!(!implements!($type: AsRef<str>), "it is taken for a text");
+            const _: () = assert!(!implements!($type: Borrow<str>), "it is taken for a text");
+        )*
+    };
+}
+
+secret! {
+    Secret, AccessToken, AwsCredentials, Credentials, Grant, Current, PresignedUrl, Ticket, Parts,
+    Assertions, Authorization, ClientAuth, DeviceAuthorization, DevicePoll, Es256, Pending, Profile, Revocation,
+    TokenExchange, Verifier,
+    auth0::Login, mosaia::Login, navien::Login, oauth2::Login, settrade::Login,
+    Body, BodyBuffer, Text<'static>, Request, Response, Key, RedisStoreBuilder,
+}
+
+// The saved form says where it belongs and until when, and no more.
+const _: () = assert!(!implements!(Saved: Serialize), "it can be serialised by accident");
+const _: () = assert!(!implements!(Saved: AsRef<str>), "it is taken for a text");
+
+// What writes a login into a store has to be written: the one secret that serialises, and it does nothing else.
+const _: () = assert!(implements!(LoginText<'static>: Serialize) && !implements!(LoginText<'static>: Display));
+
+#[test]
+fn the_compiler_can_tell() {
+    assert!(implements!(String: Serialize) && implements!(String: Display) && implements!(String: AsRef<str>));
+    assert!(implements!(String: Deref<Target = str>) && implements!(String: Borrow<str>));
+    assert!(!implements!(Vec<u8>: Display));
+}

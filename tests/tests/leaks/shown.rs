@@ -1,0 +1,424 @@
+//! Every type that holds secrets, made with a canary in each place for one, and all that can be seen of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use perennial_core::adapter::{ManualClock, Pledge, Setup, SystemClock};
+use perennial_core::credentials::masked;
+use perennial_core::mqtt::Ticket;
+use perennial_core::oauth::{Assertions, ClientAuth, Es256, Profile, Verifier, Wanted};
+use perennial_core::providers::mosaia::{Checked, Mosaia};
+use perennial_core::providers::navien::Navien;
+use perennial_core::providers::oauth2::OAuth2;
+use perennial_core::providers::settrade::Settrade;
+use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
+use perennial_core::store::{Keeper, MemoryStore, OpId, STORE_TIMEOUT, Store, StoreAct, StoreOp, Stored};
+use perennial_core::wire::{Body, BodyBuffer, LoginText, Object, Text};
+use perennial_core::{
+    AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Input, Need, Now, Output, Policy,
+    Provider, Request, RequestId, Response, Saved, ServiceError, ServiceErrorKind, Session, SessionError, Step,
+    StoreError, StoreErrorKind, Term, TransportError, TransportErrorKind,
+};
+use perennial_file::{FileStore, Key};
+use perennial_redis::RedisStore;
+use serde_json::json;
+
+use crate::canary::{canary, secret, shown_in};
+use crate::probe::seen;
+
+/// A type, by the file that declares it, and all that is to be seen of one of its values.
+pub(crate) struct Shown {
+    pub(crate) of: &'static str,
+    pub(crate) text: String,
+}
+
+macro_rules! shown {
+    ($($of:literal: $value:expr),* $(,)?) => {
+        vec![$(Shown { of: $of, text: seen!($value) }),*]
+    };
+}
+
+pub(crate) fn all() -> Vec<Shown> {
+    let parts = [credentials(), errors(), providers(), oauth(), session(), wire(), stores(), adapters()];
+    parts.into_iter().flatten().collect()
+}
+
+#[test]
+fn no_canary_shows_in_any_type() {
+    let shown = all();
+    for Shown { of, text } in &shown {
+        assert_eq!(shown_in(text), None, "{of}: {text}");
+    }
+    // Most of them show something: what is not shown would prove nothing.
+    assert!(shown.iter().filter(|shown| !shown.text.trim().is_empty()).count() > shown.len() * 9 / 10);
+}
+
+fn now() -> Now {
+    Now::new(perennial_core::Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000))
+}
+
+fn access() -> AccessToken {
+    let term = Term::lasting(now(), Duration::from_secs(3600));
+    AccessToken::new("Bearer", &canary("access"), term).unwrap()
+}
+
+fn aws() -> AwsCredentials {
+    let [id, key, session] = ["id", "key", "session"].map(canary);
+    AwsCredentials::new(&id, &key, &session, Term::unknown(now())).unwrap()
+}
+
+fn account() -> Account {
+    Account {
+        user_id: format!("{}@host.example", canary("user")),
+        first_name: canary("first"),
+        last_name: canary("last"),
+        user_type: canary("type"),
+        status: canary("status"),
+        sequence: Some(1),
+        legal: vec![json!({ "name": canary("legal") })],
+        code: Some(200),
+        message: canary("message"),
+    }
+}
+
+fn grant() -> Grant {
+    Grant {
+        access: Some(access()),
+        refresh_token: Some(secret("refresh")),
+        id_token: Some(secret("ID")),
+        aws: Some(aws()),
+        account: Some(account()),
+        begun_by: None,
+        extra: Some(secret("extra")),
+    }
+}
+
+pub(crate) fn have() -> Credentials {
+    Credentials::from_grant(grant(), None).unwrap()
+}
+
+fn response(status: u16, body: &str) -> Response {
+    let mut response = Response::new(Body::from(body.as_bytes().to_vec()));
+    *response.status_mut() = status.try_into().unwrap();
+    response.headers_mut().insert(header::SET_COOKIE, canary("cookie").parse().unwrap());
+    response
+}
+
+fn request() -> Request {
+    let http = http::Request::post(format!("https://host.example/path?code={}", canary("query")));
+    let http = http.header(header::AUTHORIZATION, canary("header")).header("x-any", canary("any"));
+    Request::new(http.body(Body::from(canary("body").into_bytes())).unwrap())
+}
+
+fn credentials() -> Vec<Shown> {
+    shown! {
+        "core/src/credentials/secret.rs Secret": secret("secret"),
+        "core/src/credentials/secret.rs Masked": masked("canaryuser@host.example"),
+        "core/src/credentials/token.rs AccessToken": access(),
+        "core/src/credentials/aws.rs AwsCredentials": aws(),
+        "core/src/credentials/account.rs Account": account(),
+        "core/src/credentials/grant.rs Grant": grant(),
+        "core/src/credentials/mod.rs Credentials": have(),
+        "core/src/credentials/saved.rs Saved": Saved::new("p", "r", have()),
+        "core/src/aws/mqtt.rs PresignedUrl": Navien::mqtt().presign(&aws(), now().wall),
+        "core/src/mqtt.rs Ticket": ticket(),
+        "core/src/mqtt.rs Parts": ticket().into_parts(),
+    }
+}
+
+fn ticket() -> Ticket {
+    Ticket::new(format!("wss://host.example/mqtt?{}", canary("query")))
+        .unwrap()
+        .with_header(HeaderName::from_static("x-any"), HeaderValue::from_str(&canary("header")).unwrap())
+        .with_login("app", secret("password"))
+}
+
+fn service_error() -> ServiceError {
+    ServiceError::new(ServiceErrorKind::Service)
+        .with_code(&canary("refresh"))
+        .with_message(&format!("no such token: {}", canary("refresh")))
+        .without_echo([canary("refresh").as_str()])
+}
+
+fn errors() -> Vec<Shown> {
+    let transport = TransportError::new(TransportErrorKind::TimedOut).with_source("a reason");
+    let store = StoreError::new(StoreErrorKind::Lost).with_source("a reason");
+    let error = Error::from(service_error());
+    let required = SessionError::SignInRequired { source: Some(Arc::new(error.clone())) };
+    shown! {
+        "core/src/error.rs ServiceError": service_error(),
+        "core/src/error.rs TransportError": transport,
+        "core/src/error.rs Error": error,
+        "core/src/error.rs SessionError": required,
+        "core/src/store/error.rs StoreError": store,
+        "adapter-file/src/error.rs FileError": wrong_key(),
+    }
+}
+
+/// What a store says whose file has another key.
+fn wrong_key() -> StoreError {
+    let directory = std::env::temp_dir().join(format!("perennial-shown-{}", std::process::id()));
+    let path = directory.join("session");
+    let store = |name: &str| FileStore::new(&path).encrypted_with(key(name));
+    let record = Body::from(canary("record").into_bytes());
+    store("one").lock(STORE_TIMEOUT, STORE_TIMEOUT).unwrap().write(&record, STORE_TIMEOUT).unwrap();
+    let error = store("other").read(STORE_TIMEOUT).unwrap_err();
+    let _ = std::fs::remove_dir_all(directory);
+    error
+}
+
+fn key(name: &str) -> Key {
+    let text = canary(name).repeat(3);
+    Key::from_bytes(text.as_bytes().first_chunk().unwrap())
+}
+
+fn providers() -> Vec<Shown> {
+    let navien = navien::Login::new(&format!("{}@host.example", canary("user")), secret("password")).unwrap();
+    let auth0 = auth0::Login::new(&format!("{}@host.example", canary("user")), secret("password")).unwrap();
+    let mosaia = mosaia::Login::password(&format!("{}@host.example", canary("user")), secret("password")).unwrap();
+    // 32 bytes whose base64 begins with the word.
+    let settrade = settrade::Login::new("app", format!("{:A<43}=", "Canary")).unwrap();
+    let password = oauth2::Login::legacy_password(&canary("user"), secret("password")).unwrap();
+    let page = format!(
+        "<input name=state value={0}><input name=_csrf_token value={0}><div class=error-message>{0}</div>",
+        canary("page")
+    );
+    let mosaia_at = Mosaia::builder().client_id("app").build().unwrap();
+    let at = Settrade::new("041", "ALGO").unwrap();
+    let code = {
+        let url = mosaia_at.authorize([7; mosaia::ENTROPY], &Wanted::new("http://127.0.0.1/done"), now()).unwrap();
+        let state = url.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+        let redirect = format!("?code={}&state={state}", canary("code"));
+        mosaia_at.redeem(url.into_pending(), &redirect, now()).unwrap()
+    };
+    shown! {
+        "core/src/providers/navien/login.rs Login": navien.clone(),
+        "core/src/providers/navien/exchange.rs Exchange": Navien::default().sign_in(&navien),
+        "core/src/providers/navien/exchange.rs Exchange": Navien::default().refresh(&secret("refresh")),
+        "core/src/providers/navien/exchange.rs Exchange":
+            Navien::default().begin(navien::Rung::SessionRefresh, Some(&navien), Some(&have())),
+        "core/src/providers/auth0/login.rs Login": auth0.clone(),
+        "core/src/providers/auth0/exchange.rs Exchange": auth0::Auth0::angel_studios().sign_in(&auth0),
+        "core/src/providers/auth0/page.rs Page": auth0::Page::read(page.as_bytes()),
+        "core/src/providers/mosaia/login.rs Login": mosaia.clone(),
+        "core/src/providers/mosaia/login.rs Login": mosaia::Login::client("robot", secret("secret")).unwrap(),
+        "core/src/providers/mosaia/exchange.rs Exchange": mosaia_at.sign_in(&mosaia),
+        "core/src/providers/mosaia/exchange.rs Exchange": mosaia_at.refresh(&secret("refresh")),
+        "core/src/providers/mosaia/exchange.rs Exchange": mosaia_at.refresh_oauth(&secret("refresh")),
+        "core/src/providers/mosaia/exchange.rs Exchange": mosaia_at.sign_out_token(&access()),
+        "core/src/providers/mosaia/exchange.rs Check": mosaia_at.check(&access()),
+        "core/src/providers/mosaia/answer.rs Checked": Checked::Accepted(json!({ "email": canary("email") })),
+        "core/src/providers/mosaia/consent.rs CodeExchange": code,
+        "core/src/providers/settrade/login.rs Login": settrade.clone(),
+        "core/src/providers/settrade/exchange.rs Exchange": at.sign_in(&settrade),
+        "core/src/providers/settrade/exchange.rs Exchange": at.refresh("app", &secret("refresh"), "Bearer"),
+        "core/src/providers/settrade/exchange.rs MqttExchange": at.mqtt(&have()),
+        "core/src/providers/oauth2/login.rs Login": password.clone(),
+        "core/src/providers/oauth2/mod.rs OAuth2": OAuth2::new(profile()),
+        "core/src/providers/oauth2/exchange.rs Exchange":
+            OAuth2::new(profile()).begin(oauth2::Rung::SignIn, Some(&password), None),
+        "core/src/providers/oauth2/exchange.rs Exchange":
+            OAuth2::new(profile()).begin(oauth2::Rung::Refresh, None, Some(&have())),
+        "core/src/providers/oauth2/exchange.rs Exchange": OAuth2::new(profile()).sign_out(&have()),
+    }
+}
+
+fn profile() -> Profile {
+    Profile::new(&format!("https://host.example/token?key={}", canary("query")), "app")
+        .unwrap()
+        .with_authorization_endpoint("https://host.example/authorize")
+        .and_then(|profile| profile.with_revocation_endpoint("https://host.example/revoke"))
+        .and_then(|profile| profile.with_device_endpoint("https://host.example/device"))
+        .unwrap()
+        .with_client_auth(ClientAuth::SecretBasic(secret("client")))
+}
+
+fn signer() -> Es256 {
+    Es256::from_jwk(&format!(r#"{{"kty":"EC","crv":"P-256","d":"{:A<43}"}}"#, "Canary")).unwrap()
+}
+
+fn oauth() -> Vec<Shown> {
+    let seed: [u8; 32] = *canary("seed").repeat(3).as_bytes().first_chunk().unwrap();
+    let assertions = || Assertions::new(signer(), seed);
+    let wanted = Wanted::new("http://127.0.0.1/done").parameter("login_hint", canary("hint"));
+    // What the state is made of, in base64, begins with the word; what the verifier is made of has it within.
+    let entropy: [u8; 64] = *b"\x09\xa9\xda\xaf\x20canaryCanarycanaryCanarycanaryCanarycanaryCanarycanaryCan"
+        .repeat(2)
+        .first_chunk()
+        .unwrap();
+    let begin = || profile().authorize(entropy, &wanted, now()).unwrap();
+    let state = begin().url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    let redirect = |rest: &str| begin().into_pending().redeem(&format!("?state={state}&{rest}"), now());
+    let code = format!("code={}", canary("code"));
+    let refused = redirect(&format!("{code}&error=access_denied&error_description=no")).unwrap_err();
+    let refusal = match &refused {
+        perennial_core::oauth::AuthorizationError::Refused(refusal) => refusal.clone(),
+        other => panic!("{other}"),
+    };
+    let device = |body: &str| profile().device(&["a"]).unwrap().receive(response(200, body), now()).unwrap();
+    let Step::Done(device) = device(&format!(
+        r#"{{"device_code":"{}","user_code":"AB","verification_uri":"https://host.example/d"}}"#,
+        canary("device")
+    )) else {
+        panic!("a device's sign-in begins")
+    };
+    shown! {
+        "core/src/oauth/endpoint.rs Endpoint": format!("{:?}", profile().token_endpoint()),
+        "core/src/oauth/profile.rs Profile": profile(),
+        "core/src/oauth/client.rs ClientAuth": ClientAuth::SecretPost(secret("client")),
+        "core/src/oauth/client.rs ClientAuth": ClientAuth::PrivateKeyJwt(assertions()),
+        "core/src/oauth/client.rs Assertions": assertions(),
+        "core/src/oauth/es256.rs Es256": signer(),
+        "core/src/oauth/pkce.rs Verifier": Verifier::new(seed),
+        "core/src/oauth/authorize.rs Wanted": wanted.clone(),
+        "core/src/oauth/authorize.rs Authorization": begin(),
+        "core/src/oauth/pending.rs Pending": begin().into_pending(),
+        "core/src/oauth/redirect.rs AuthorizationError": refused,
+        "core/src/oauth/redirect.rs AuthorizationError": redirect(&format!("{code}&{code}")).unwrap_err(),
+        "core/src/oauth/redirect.rs AuthorizationError":
+            begin().into_pending().redeem(&format!("?{code}&state=x"), now()).unwrap_err(),
+        "core/src/oauth/redirect.rs Refusal": refusal,
+        "core/src/oauth/exchange.rs TokenExchange": redirect(&code).unwrap(),
+        "core/src/oauth/exchange.rs TokenExchange": profile().refresh(&secret("refresh")),
+        "core/src/oauth/exchange.rs TokenExchange": profile().legacy_password("u", &secret("password"), &["a"]),
+        "core/src/oauth/revoke.rs Revocation": profile().revoke(&have()).unwrap(),
+        "core/src/oauth/device.rs DeviceRequest": profile().device(&["a"]).unwrap(),
+        "core/src/oauth/device.rs DevicePoll": device.poll(),
+        "core/src/oauth/device.rs DeviceAuthorization": device,
+    }
+}
+
+/// A session at a service that grants, and then repeats what it is sent.
+fn session() -> Vec<Shown> {
+    let login = navien::Login::new(&format!("{}@host.example", canary("user")), secret("password")).unwrap();
+    let mut session = Session::new(Navien::default(), login, Policy::default(), 1);
+    let mut all = Vec::new();
+    for (grants, need) in [(true, Need::Access), (false, Need::Aws)] {
+        session.demand(need, now());
+        session.renew(need, now());
+        loop {
+            let output = session.poll_output();
+            all.extend(shown!("core/src/session/io.rs Output": format!("{output:?}")));
+            match output {
+                Output::Send(request) => {
+                    let sent = String::from_utf8_lossy(request.http.body().as_ref()).replace('"', "'");
+                    let granted = format!(
+                        r#"{{"code":200,"msg":"{0}","data":{{"accessToken":"{0}","refreshToken":"{0}","token":
+                        {{"accessToken":"{0}","refreshToken":"{0}","authenticationExpiresIn":9999}}}}}}"#,
+                        canary("granted")
+                    );
+                    let said = format!(r#"{{"code":401,"msg":"invalid: {sent} {}"}}"#, canary("granted"));
+                    let answer = if grants { response(200, &granted) } else { response(401, &said) };
+                    let input = Input::Response(request.id, answer);
+                    all.extend(shown!("core/src/session/io.rs Input": format!("{input:?} {input:#?}")));
+                    session.handle_input(input, now());
+                }
+                Output::Event(event) => all.extend(shown!("core/src/session/io.rs Event": event)),
+                Output::Sleep(_) => break,
+                Output::Cancel(_) | Output::Store(_) => {}
+            }
+        }
+    }
+    assert!(session.held().is_some_and(|held| held.access().expose() == canary("granted")));
+    all.extend(shown! {
+        "core/src/session/io.rs Input": Input::Response(RequestId(1), response(200, &canary("body"))),
+        "core/src/session/mod.rs Session": session,
+        "core/src/exchange.rs Request": request(),
+        "core/src/exchange.rs Step": Step::<Grant>::Send(request()),
+        "core/src/exchange.rs Step": Step::Done(grant()),
+    });
+    all
+}
+
+fn wire() -> Vec<Shown> {
+    let body = || Body::from(canary("body").into_bytes());
+    let mut buffer = BodyBuffer::new(100);
+    buffer.push(canary("body").as_bytes()).unwrap();
+    let words = canary("text");
+    shown! {
+        "core/src/wire/body.rs Body": body(),
+        "core/src/wire/body.rs BodyBuffer": buffer,
+        "core/src/wire/lenient.rs Text": Text::Borrowed(&words),
+        "core/src/wire/lenient.rs Object": Object(Some(Text::Borrowed(&words))),
+        "core/src/wire/login.rs LoginText": LoginText::from(words.as_str()),
+    }
+}
+
+fn stores() -> Vec<Shown> {
+    let record = || Body::from(canary("record").into_bytes());
+    let memory = MemoryStore::new();
+    memory.lock(STORE_TIMEOUT, STORE_TIMEOUT).unwrap().write(&record(), STORE_TIMEOUT).unwrap();
+    let write = || StoreAct::Write { lock: OpId(1), record: record() };
+    let address = format!("rediss://{0}:{0}@host.example/0", canary("address"));
+    let redis = || RedisStore::builder(&address, "key").user(secret("user")).password(secret("password"));
+    shown! {
+        "core/src/store/mod.rs StoreOp": StoreOp { id: OpId(1), act: write(), timeout: STORE_TIMEOUT },
+        "core/src/store/mod.rs StoreAct": write(),
+        "core/src/store/mod.rs Stored": Stored::Read(Some(record())),
+        "core/src/store/mod.rs Stored": Stored::Locked { record: Some(record()), held_for: None },
+        "core/src/store/memory.rs MemoryStore": memory.clone(),
+        "core/src/store/keeper.rs Keeper": Keeper::new(memory),
+        "adapter-file/src/store.rs FileStore": FileStore::new("/session").encrypted_with(key("key")),
+        "adapter-file/src/seal.rs Key": key("key"),
+        "adapter-redis/src/settings.rs RedisStoreBuilder": redis(),
+        "adapter-redis/src/store.rs RedisStore": redis().build().unwrap(),
+    }
+}
+
+/// What carries requests here: it grants.
+struct Granting;
+
+fn granted() -> Response {
+    let token = canary("granted");
+    response(200, &format!(r#"{{"code":200,"data":{{"token":{{"accessToken":"{token}","refreshToken":"{token}"}}}}}}"#))
+}
+
+impl perennial_blocking::Transport for Granting {
+    fn send(&self, _request: Request) -> Result<Response, TransportError> {
+        Ok(granted())
+    }
+}
+
+impl perennial_hyper::Transport for Granting {
+    fn send(
+        &self,
+        _request: Request,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>> {
+        Box::pin(async { Ok(granted()) })
+    }
+}
+
+fn adapters() -> Vec<Shown> {
+    let clock = ManualClock::at(perennial_core::adapter::Clock::now(&SystemClock).wall);
+    let setup = || {
+        let login = navien::Login::new(&format!("{}@host.example", canary("user")), secret("password")).unwrap();
+        Setup::new(Navien::default()).login(login).store(MemoryStore::new()).clock(clock.clone()).keep_login()
+    };
+    let pledge = || {
+        let Pledge { promise, reply } = Pledge::new();
+        promise.keep(secret("reply"));
+        (reply, Pledge::<perennial_core::Secret>::new())
+    };
+    let (reply, other) = pledge();
+    let blocking = perennial_blocking::Client::over(Granting).connect(setup()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let hyper = runtime.block_on(perennial_hyper::Client::over(Granting).connect(setup())).unwrap();
+    let mut headers = HeaderMap::new();
+    blocking.authorize(&mut headers).unwrap();
+    let all = shown! {
+        "core/src/adapter/setup.rs Setup": setup().saved(Saved::new("p", "r", have()).to_json().expose().as_bytes()),
+        "core/src/adapter/view.rs Current": blocking.credentials_for(Need::Access).unwrap(),
+        "core/src/adapter/handle.rs Handle": hyper.clone(),
+        "core/src/adapter/handle.rs Changes": hyper.changes(Need::Access),
+        "core/src/adapter/reply.rs Reply": reply,
+        "core/src/adapter/reply.rs Promise": other.promise,
+        "core/src/adapter/reply.rs Pledge": pledge().1,
+        "adapter-blocking/src/handle.rs Handle": blocking.clone(),
+        "adapter-blocking/src/handle.rs Changes": blocking.changes(Need::Access),
+        "core/src/credentials/token.rs AccessToken": headers,
+    };
+    hyper.close();
+    blocking.close();
+    all
+}

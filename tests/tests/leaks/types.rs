@@ -1,0 +1,172 @@
+//! Every public type of the published crates, and what is known of it: that it holds no secret, or where it is shown
+//! with one. A new public type fails the test until somebody has thought about it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::shown;
+
+/// Folder and file of a crate's sources, and the type's name.
+type Type = &'static str;
+
+/// A reason, and the types that hold no secret because of it.
+struct Innocent(&'static str, &'static [Type]);
+
+const INNOCENT: &[Innocent] = &[
+    Innocent(
+        "names the possibilities, and carries numbers or words of this crate at most",
+        &[
+            "adapter-file/src/error.rs Trouble",
+            "adapter-redis/src/settings.rs InvalidSettings",
+            "core/src/adapter/mod.rs CannotSpawn",
+            "core/src/aws/mqtt.rs InvalidEndpoint",
+            "core/src/credentials/mod.rs Generation",
+            "core/src/credentials/mod.rs Need",
+            "core/src/credentials/saved.rs SavedError",
+            "core/src/credentials/secret.rs InvalidToken",
+            "core/src/error.rs ServiceErrorKind",
+            "core/src/error.rs TransportErrorKind",
+            "core/src/error.rs Verdict",
+            "core/src/exchange.rs InvalidEnv",
+            "core/src/exchange.rs RequestId",
+            "core/src/exchange.rs Spends",
+            "core/src/mqtt.rs InvalidAddress",
+            "core/src/oauth/answer.rs GrantType",
+            "core/src/oauth/authorize.rs CannotAuthorize",
+            "core/src/oauth/es256.rs InvalidKey",
+            "core/src/oauth/pending.rs InvalidPending",
+            "core/src/oauth/pkce.rs InvalidVerifier",
+            "core/src/oauth/profile.rs At",
+            "core/src/oauth/profile.rs Encoding",
+            "core/src/oauth/profile.rs InvalidProfile",
+            "core/src/oauth/profile.rs Issuer",
+            "core/src/oauth/profile.rs Names",
+            "core/src/oauth/profile.rs Rotation",
+            "core/src/oauth/profile.rs Separator",
+            "core/src/oauth/refusal.rs ErrorCode",
+            "core/src/providers/auth0/jwt.rs Validity",
+            "core/src/providers/auth0/login.rs InvalidLogin",
+            "core/src/providers/auth0/mod.rs Rung",
+            "core/src/providers/auth0/saved.rs NotAJwt",
+            "core/src/providers/auth0/settings.rs Authorization",
+            "core/src/providers/auth0/settings.rs InvalidSettings",
+            "core/src/providers/mosaia/begun.rs BegunBy",
+            "core/src/providers/mosaia/builder.rs InvalidSettings",
+            "core/src/providers/mosaia/consent.rs CannotBegin",
+            "core/src/providers/mosaia/login.rs InvalidLogin",
+            "core/src/providers/mosaia/mod.rs Rung",
+            "core/src/providers/navien/login.rs InvalidLogin",
+            "core/src/providers/navien/mod.rs Authorization",
+            "core/src/providers/navien/mod.rs Rung",
+            "core/src/providers/oauth2/login.rs InvalidLogin",
+            "core/src/providers/oauth2/mod.rs Rung",
+            "core/src/providers/settrade/login.rs InvalidLogin",
+            "core/src/providers/settrade/mod.rs InvalidApp",
+            "core/src/providers/settrade/mod.rs Rung",
+            "core/src/session/io.rs State",
+            "core/src/session/io.rs Timer",
+            "core/src/session/policy.rs RefreshTokens",
+            "core/src/session/policy.rs Renewal",
+            "core/src/session/policy.rs StoredLogin",
+            "core/src/store/error.rs StoreErrorKind",
+            "core/src/store/mod.rs OpId",
+            "core/src/wire/body.rs BodyTooLarge",
+            "core/src/wire/url.rs InvalidUrl",
+        ],
+    ),
+    Innocent(
+        "is times and numbers",
+        &[
+            "core/src/adapter/clock.rs ManualClock",
+            "core/src/adapter/clock.rs SystemClock",
+            "core/src/credentials/time.rs Deadline",
+            "core/src/credentials/time.rs Now",
+            "core/src/credentials/time.rs Term",
+            "core/src/credentials/time.rs Timestamp",
+            "core/src/session/io.rs Stats",
+            "core/src/session/io.rs Wake",
+            "core/src/session/policy.rs Policy",
+            "core/src/wire/json.rs Lifetime",
+            "core/src/wire/lenient.rs Number",
+        ],
+    ),
+    Innocent(
+        "says where a service is and how it is spoken to, which is no secret: users and passwords in addresses are refused",
+        &[
+            "core/src/aws/mqtt.rs Mqtt",
+            "core/src/oauth/discovery.rs Discovery",
+            "core/src/oauth/discovery.rs Metadata",
+            "core/src/providers/auth0/mod.rs Auth0",
+            "core/src/providers/auth0/settings.rs Builder",
+            "core/src/providers/mosaia/builder.rs Builder",
+            "core/src/providers/mosaia/mod.rs Mosaia",
+            "core/src/providers/navien/mod.rs Navien",
+            "core/src/providers/settrade/mod.rs Settrade",
+            "core/src/wire/url.rs BaseUrl",
+        ],
+    ),
+    Innocent(
+        "is the transport: what it carries passes through it and stays nowhere",
+        &[
+            "adapter-blocking/src/client.rs Client",
+            "adapter-blocking/src/transport.rs HttpTransport",
+            "adapter-blocking/src/transport/builder.rs HttpTransportBuilder",
+            "adapter-blocking/src/transport/builder.rs InvalidRoots",
+            "adapter-hyper/src/client.rs Client",
+            "adapter-hyper/src/transport.rs HttpTransport",
+            "adapter-hyper/src/transport/builder.rs HttpTransportBuilder",
+            "adapter-hyper/src/transport/builder.rs InvalidRoots",
+        ],
+    ),
+];
+
+/// The types that are declared in the sources of the published crates, those only for tests left out.
+fn declared() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut files = Vec::new();
+    for published in ["core", "adapter-hyper", "adapter-blocking", "adapter-file", "adapter-redis"] {
+        collect(&root.join(published).join("src"), &mut files);
+    }
+    let mut found = BTreeSet::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let place = file.strip_prefix(root).unwrap().display().to_string();
+        for line in text.lines() {
+            let rest =
+                ["pub struct ", "pub enum ", "pub union "].iter().find_map(|word| line.trim().strip_prefix(word));
+            let Some(rest) = rest else { continue };
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            found.insert(format!("{place} {name}"));
+        }
+    }
+    found
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        // The reference model is for tests, and is never told a secret that is one.
+        if path.is_dir() && !path.ends_with("core/src/testing") {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_public_type_is_shown_with_a_canary_or_known_to_hold_no_secret() {
+    let declared = declared();
+    let innocent: Vec<_> =
+        INNOCENT.iter().flat_map(|Innocent(_, types)| *types).map(|name| (*name).to_owned()).collect();
+    let shown: BTreeSet<_> = shown::all().into_iter().map(|shown| shown.of.to_owned()).collect();
+    let known: BTreeSet<_> = innocent.iter().cloned().chain(shown.iter().cloned()).collect();
+    let unknown: Vec<_> = declared.difference(&known).collect();
+    let gone: Vec<_> = known.difference(&declared).collect();
+    let both: Vec<_> = innocent.iter().filter(|name| shown.contains(*name)).collect();
+    assert!(declared.len() > 100, "the sources are not found");
+    assert!(unknown.is_empty(), "new public types, to be shown in shown.rs or listed here: {unknown:#?}");
+    assert!(gone.is_empty(), "known types that are no more: {gone:#?}");
+    assert!(both.is_empty() && INNOCENT.iter().all(|Innocent(reason, _)| !reason.is_empty()), "{both:?}");
+}
