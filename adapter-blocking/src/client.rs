@@ -1,7 +1,6 @@
 //! Sessions over threads.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use perennial_core::adapter::{self, BoxFuture, CannotSpawn, Host, Pledge, Setup, SystemClock};
@@ -9,6 +8,7 @@ use perennial_core::{Error, Exchange, Provider, Request, Response, TransportErro
 
 use crate::handle::Handle;
 use crate::park::{block_on, sleep};
+use crate::sync::thread;
 use crate::transport::{HttpTransport, Transport};
 
 /// Carries out what sessions ask for, over one transport. Cheap to clone, shared by any number of sessions.

@@ -19,6 +19,7 @@
 mod client;
 mod handle;
 mod park;
+mod sync;
 mod transport;
 
 pub use client::Client;

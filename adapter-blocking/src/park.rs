@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Instant, thread_local};
 
 thread_local! {
     /// The earliest moment for which the future that is being polled sleeps.
@@ -26,11 +28,11 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     loop {
-        SLEEP_UNTIL.set(None);
+        SLEEP_UNTIL.with(|earliest| earliest.set(None));
         if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
             return value;
         }
-        match SLEEP_UNTIL.get() {
+        match SLEEP_UNTIL.with(Cell::get) {
             Some(until) => thread::park_timeout(until.saturating_duration_since(Instant::now())),
             None => thread::park(),
         }
@@ -43,7 +45,7 @@ pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
     std::future::poll_fn(move |_| match until {
         Some(until) if until <= Instant::now() => Poll::Ready(()),
         Some(until) => {
-            SLEEP_UNTIL.set(Some(SLEEP_UNTIL.get().map_or(until, |other| other.min(until))));
+            SLEEP_UNTIL.with(|earliest| earliest.set(Some(earliest.get().map_or(until, |other| other.min(until)))));
             Poll::Pending
         }
         // Further than this clock can say.

@@ -66,10 +66,12 @@ pub use manual::ManualClock;
 
 #[cfg(feature = "testing")]
 mod manual {
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::Arc;
     use std::task::Waker;
     use std::time::Duration;
 
+    use super::super::sync::Mutex;
+    use super::super::wait::lock;
     use super::Clock;
     use crate::credentials::{Now, Timestamp};
 
@@ -108,7 +110,7 @@ mod manual {
 
         fn set(&self, change: impl FnOnce(Now) -> Now) {
             let sleepers = {
-                let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut state = lock(&self.0);
                 state.now = change(state.now);
                 state.moves += 1;
                 std::mem::take(&mut state.sleepers)
@@ -119,18 +121,18 @@ mod manual {
 
     impl Clock for ManualClock {
         fn now(&self) -> Now {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).now
+            lock(&self.0).now
         }
 
         fn watch(&self, sleeper: &Waker) {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = lock(&self.0);
             if !state.sleepers.iter().any(|known| known.will_wake(sleeper)) {
                 state.sleepers.push(sleeper.clone());
             }
         }
 
         fn moves(&self) -> u64 {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).moves
+            lock(&self.0).moves
         }
     }
 }

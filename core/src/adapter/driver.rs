@@ -3,7 +3,6 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tracing::{Instrument, debug, debug_span, info, warn};
 use super::BoxFuture;
 use super::shared::Shared;
 use super::stored::StoreWork;
+use super::sync::atomic::Ordering;
 use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Provider, Request, RequestId, Response};
 use crate::session::{Event, Input, Output, Wake};

@@ -9,11 +9,19 @@ mod driver;
 mod handle;
 pub mod http;
 mod reply;
+#[cfg(all(loom, test))]
+mod schedules;
 mod setup;
 mod shared;
 mod stored;
+mod sync;
 mod view;
 mod wait;
+
+/// The checker of schedules, for adapters that wait by threads of their own.
+#[cfg(all(shuttle, feature = "testing"))]
+#[doc(hidden)]
+pub use ::shuttle;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::sync::Mutex;
 use super::wait::lock;
 
 /// What another thread will say. `None`: it never will.

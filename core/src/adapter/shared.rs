@@ -1,12 +1,11 @@
 //! What the handles and the driver of one session share.
 
 use std::future::poll_fn;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::Poll;
 
-use arc_swap::ArcSwap;
-
+use super::sync::atomic::AtomicBool;
+use super::sync::{ArcSwap, Mutex};
 use super::view::View;
 use super::wait::{Bell, Waiters, lock};
 use super::{Clock, Host};
@@ -140,5 +139,11 @@ impl<P: Provider> Shared<P> {
 
     pub(super) fn is_closed(&self) -> bool {
         lock(&self.guarded).closed
+    }
+
+    /// How many wait.
+    #[cfg(all(loom, test))]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiters.len()
     }
 }

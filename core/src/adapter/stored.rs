@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::sync::Mutex;
 use super::wait::lock;
 use super::{Host, Pledge, Reply};
 use crate::session::Input;

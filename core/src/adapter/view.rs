@@ -4,8 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use arc_swap::Guard;
-
+use super::sync::Guard;
 use crate::credentials::{Credentials, Generation, Need, Now, Timestamp};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;

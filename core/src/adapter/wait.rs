@@ -1,8 +1,10 @@
 //! Waiting and waking, for tasks and threads alike: all that is known of a waiter is its waker.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
+
+use super::sync::{Mutex, MutexGuard};
 
 /// Locks, whoever panicked before: nothing here is left half done.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -29,6 +31,12 @@ impl Waiters {
         // Woken outside the lock: whoever wakes up may come back at once.
         let wakers = std::mem::take(&mut lock(&self.0).wakers);
         wakers.into_values().for_each(Waker::wake);
+    }
+
+    /// How many wait.
+    #[cfg(all(loom, test))]
+    pub(super) fn len(&self) -> usize {
+        lock(&self.0).wakers.len()
     }
 }
 

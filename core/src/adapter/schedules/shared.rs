@@ -1,0 +1,252 @@
+//! What the handles and the driver share: the order of publishing, the driver's seat, and both sides together.
+
+use std::future::{pending, ready};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use loom::thread;
+
+use super::super::shared::Shared;
+use super::super::view::View;
+use super::super::{BoxFuture, CannotSpawn, Clock, Handle, Host, Setup};
+use super::{block_on, explore};
+use crate::credentials::{AccessToken, Grant, Now, Term, Timestamp};
+use crate::error::{Error, SessionError, TransportError};
+use crate::exchange::{Request, Response};
+use crate::providers::navien::{Login, Navien};
+use crate::session::{Policy, Session};
+
+/// A clock that stands.
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Now {
+        Now::new(Timestamp::from_unix_millis(1_700_000_000_000), Duration::from_secs(1))
+    }
+}
+
+/// What is done with a driver that is to be started: the how-manieth it is, and the driver itself.
+type OnSpawn = Box<dyn Fn(usize, BoxFuture<()>) + Send + Sync>;
+
+/// A host whose service answers every sign-in at once.
+struct Toy {
+    drivers: Mutex<usize>,
+    on_spawn: OnSpawn,
+}
+
+impl Toy {
+    fn new(on_spawn: impl Fn(usize, BoxFuture<()>) + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { drivers: Mutex::new(0), on_spawn: Box::new(on_spawn) })
+    }
+
+    fn drivers(&self) -> usize {
+        *self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Host for Toy {
+    fn send(&self, _: Request) -> BoxFuture<Result<Response, TransportError>> {
+        let answer = r#"{"code":200,"data":{"token":{"accessToken":"ey.J","authenticationExpiresIn":3600}}}"#;
+        Box::pin(ready(Ok(http::Response::new(answer.as_bytes().to_vec().into()))))
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<()> {
+        Box::pin(pending())
+    }
+
+    fn work(&self, _: Box<dyn FnOnce() + Send>) {}
+
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
+        let number = {
+            let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+            *drivers += 1;
+            *drivers
+        };
+        (self.on_spawn)(number, task);
+        Ok(())
+    }
+}
+
+fn shared(host: Arc<Toy>) -> Arc<Shared<Navien>> {
+    let session = Session::new(Navien::default(), None, Policy::default(), 1);
+    Shared::new(session, Arc::new(Noon), host, None, None)
+}
+
+fn grant() -> Grant {
+    let term = Term::lasting(Noon.now(), Duration::from_secs(3600));
+    Grant { access: Some(AccessToken::new("Bearer", "ey.J", term).unwrap()), ..Grant::default() }
+}
+
+/// Waits for credentials or the end, as a handle does.
+fn wait(shared: &Arc<Shared<Navien>>) -> Result<(), Error> {
+    let look = |view: &View| match view.end() {
+        Some(end) => Some(Err(end)),
+        None => view.credentials.is_some().then_some(Ok(())),
+    };
+    block_on(shared.until(look))?
+}
+
+fn is_closed(result: &Result<(), Error>) -> bool {
+    matches!(result, Err(Error::Session(SessionError::Closed)))
+}
+
+/// Two threads that wait.
+fn two_wait(shared: &Arc<Shared<Navien>>) -> [thread::JoinHandle<Result<(), Error>>; 2] {
+    [(); 2].map(|()| {
+        let shared = Arc::clone(shared);
+        thread::spawn(move || wait(&shared))
+    })
+}
+
+/// Drivers that were started and do nothing yet.
+#[derive(Clone, Default)]
+struct Idle(Arc<Mutex<Vec<BoxFuture<()>>>>);
+
+impl Idle {
+    fn push(&self, driver: BoxFuture<()>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(driver);
+    }
+
+    /// They go down with their runtime.
+    fn drop_all(&self) {
+        let drivers = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(drivers);
+    }
+}
+
+fn idle_host() -> (Arc<Toy>, Idle) {
+    let idle = Idle::default();
+    let drivers = idle.clone();
+    (Toy::new(move |_, driver| drivers.push(driver)), idle)
+}
+
+#[test]
+fn a_picture_is_published_before_anybody_is_woken_for_it() {
+    explore("two wait, one publishes", || {
+        let (host, idle) = idle_host();
+        let shared = shared(Arc::clone(&host));
+        let waiters = two_wait(&shared);
+        shared.with(|session, now| session.accept(grant(), now)).unwrap();
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap().unwrap());
+        assert!(host.drivers() <= 1);
+        assert_eq!(shared.waiting(), 0);
+        idle.drop_all();
+    });
+}
+
+#[test]
+fn one_driver_at_a_time_takes_the_seat() {
+    explore("three want a driver", || {
+        let (host, idle) = idle_host();
+        let shared = shared(Arc::clone(&host));
+        let others: [_; 2] = [(); 2].map(|()| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.ensure_driver())
+        });
+        shared.ensure_driver().unwrap();
+        others.into_iter().for_each(|other| other.join().unwrap().unwrap());
+        assert_eq!(host.drivers(), 1);
+        // The seat is free again once the driver has left it.
+        idle.drop_all();
+        shared.ensure_driver().unwrap();
+        assert_eq!(host.drivers(), 2);
+        idle.drop_all();
+    });
+}
+
+#[test]
+fn a_driver_that_leaves_wakes_those_who_wait_and_one_of_them_starts_the_next() {
+    explore("a driver leaves", || {
+        let idle = Idle::default();
+        let published: Arc<OnceLock<Weak<Shared<Navien>>>> = Arc::default();
+        let host = {
+            let (idle, published) = (idle.clone(), Arc::clone(&published));
+            Toy::new(move |number, driver| {
+                idle.push(driver);
+                // The second driver does its work at once.
+                if number == 2 {
+                    let shared = published.get().unwrap().upgrade().unwrap();
+                    shared.with(|session, now| session.accept(grant(), now)).unwrap();
+                }
+            })
+        };
+        let shared = shared(Arc::clone(&host));
+        published.set(Arc::downgrade(&shared)).unwrap();
+        shared.ensure_driver().unwrap();
+        let waiters = two_wait(&shared);
+        idle.drop_all();
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap().unwrap());
+        assert_eq!(host.drivers(), 2);
+        assert_eq!(shared.waiting(), 0);
+        idle.drop_all();
+    });
+}
+
+#[test]
+fn closing_wakes_everybody() {
+    explore("two wait, one closes", || {
+        let (host, idle) = idle_host();
+        let shared = shared(host);
+        let waiters = two_wait(&shared);
+        shared.close();
+        waiters.into_iter().for_each(|waiter| assert!(is_closed(&waiter.join().unwrap())));
+        assert_eq!(shared.waiting(), 0);
+        assert!(is_closed(&shared.ensure_driver()));
+        idle.drop_all();
+    });
+}
+
+fn connect(host: Arc<Toy>) -> Handle<Navien> {
+    let login = Login::new("grower@example.com", "correct horse").unwrap();
+    Setup::new(Navien::default()).login(login).clock(Noon).seed(1).build(host).unwrap()
+}
+
+#[test]
+fn a_caller_and_the_driver_find_each_other_and_the_last_handle_ends_both() {
+    explore("a caller and a driver", || {
+        let threads: Arc<Mutex<Vec<thread::JoinHandle<()>>>> = Arc::default();
+        let host = {
+            let threads = Arc::clone(&threads);
+            Toy::new(move |_, driver| {
+                let thread = thread::spawn(move || block_on(driver));
+                threads.lock().unwrap().push(thread);
+            })
+        };
+        let handle = connect(Arc::clone(&host));
+        assert!(block_on(handle.credentials()).is_ok());
+        drop(handle);
+        let drivers = std::mem::take(&mut *threads.lock().unwrap());
+        drivers.into_iter().for_each(|driver| driver.join().unwrap());
+        assert_eq!(host.drivers(), 1);
+    });
+}
+
+#[test]
+fn a_driver_that_goes_down_before_its_first_answer_leaves_nobody_waiting() {
+    explore("a driver goes down", || {
+        let threads: Arc<Mutex<Vec<thread::JoinHandle<()>>>> = Arc::default();
+        let host = {
+            let threads = Arc::clone(&threads);
+            Toy::new(move |number, mut driver| {
+                let thread = thread::spawn(move || match number {
+                    // Polled never, and gone.
+                    1 => drop(driver),
+                    // One that does its work, and then is gone as well.
+                    _ => {
+                        let mut cx = Context::from_waker(Waker::noop());
+                        let _: Poll<()> = Pin::new(&mut driver).poll(&mut cx);
+                    }
+                });
+                threads.lock().unwrap().push(thread);
+            })
+        };
+        let handle = connect(Arc::clone(&host));
+        assert!(block_on(handle.credentials()).is_ok());
+        drop(handle);
+        let drivers = std::mem::take(&mut *threads.lock().unwrap());
+        drivers.into_iter().for_each(|driver| driver.join().unwrap());
+        assert!(host.drivers() <= 3);
+    });
+}
