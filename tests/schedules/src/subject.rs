@@ -1,0 +1,205 @@
+//! Sessions over tasks and over threads, behind one set of verbs.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_core::adapter::{BoxFuture, CannotSpawn, Current, Handle, Host, Setup};
+use perennial_core::testing::Toy;
+use perennial_core::{Credentials, Error, Request, Response, State, TransportError};
+use shuttle::future::{JoinHandle, block_on};
+use shuttle::sync::Mutex;
+use shuttle::thread;
+
+use crate::Desk;
+use crate::service::{NEED, serial_of};
+
+/// A session, as a caller's thread sees it.
+pub trait Subject: Clone + Send + Sync + 'static {
+    /// A session, not yet asked for anything.
+    fn build(desk: &Desk, setup: Setup<Toy>) -> Self;
+
+    /// See `Handle::credentials`. The number of the grant.
+    fn credentials(&self) -> Result<u64, Error>;
+    /// See `Handle::renew`.
+    fn renew(&self) -> Result<u64, Error>;
+    /// See `Handle::sign_out`.
+    fn sign_out(&self) -> Result<(), Error>;
+    /// See `Handle::current`.
+    fn current(&self) -> Option<Arc<Credentials>>;
+    /// See `Handle::rejected`.
+    fn rejected(&self, credentials: &Credentials);
+    /// See `Handle::close`.
+    fn close(&self);
+    /// See `Handle::state`.
+    fn state(&self) -> State;
+    /// Waits for the next issue. See `Handle::changes`.
+    fn changes(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static;
+
+    /// A session that has signed in.
+    fn connect(desk: &Desk, setup: Setup<Toy>) -> Self {
+        let session = Self::build(desk, setup);
+        session.credentials().expect("the service signs in");
+        session
+    }
+}
+
+fn number(current: &Current) -> u64 {
+    serial_of(current)
+}
+
+// -- Tasks
+
+/// A runtime: it runs drivers as tasks, and takes them all with it when it goes down.
+#[derive(Clone, Default)]
+pub struct Runtime(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl Runtime {
+    /// Goes down: each task is dropped where it waits.
+    pub fn go_down(&self) {
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap());
+        tasks.iter().for_each(JoinHandle::abort);
+    }
+
+    /// Waits until every task has come to its end.
+    pub fn finish(&self) {
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap());
+        for task in tasks {
+            // An aborted one has come to its end as well.
+            let _ = block_on(task);
+        }
+    }
+
+    /// How many drivers it was given.
+    pub fn drivers(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+/// What the async adapter offers, over the checker's tasks.
+struct Tasked {
+    desk: Desk,
+    runtime: Runtime,
+}
+
+impl Host for Tasked {
+    fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>> {
+        let desk = self.desk.clone();
+        Box::pin(async move { desk.reply(request).await })
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<()> {
+        Box::pin(async move {
+            // The clock wakes whoever sleeps when it is moved.
+            if !duration.is_zero() {
+                pending().await
+            }
+        })
+    }
+
+    fn work(&self, work: Box<dyn FnOnce() + Send>) {
+        thread::spawn(work);
+    }
+
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
+        let task = shuttle::future::spawn(task);
+        self.runtime.0.lock().unwrap().push(task);
+        Ok(())
+    }
+}
+
+/// A session whose driver is a task.
+#[derive(Clone)]
+pub struct Tasks {
+    /// For stories that wait in tasks.
+    pub handle: Handle<Toy>,
+    /// Where its driver runs.
+    pub runtime: Runtime,
+}
+
+impl Subject for Tasks {
+    fn build(desk: &Desk, setup: Setup<Toy>) -> Self {
+        let runtime = Runtime::default();
+        let host = Tasked { desk: desk.clone(), runtime: runtime.clone() };
+        Self { handle: setup.build(Arc::new(host)).expect("nothing is restored"), runtime }
+    }
+
+    fn credentials(&self) -> Result<u64, Error> {
+        block_on(self.handle.credentials()).map(|current| number(&current))
+    }
+
+    fn renew(&self) -> Result<u64, Error> {
+        block_on(self.handle.renew(NEED)).map(|current| number(&current))
+    }
+
+    fn sign_out(&self) -> Result<(), Error> {
+        block_on(self.handle.sign_out())
+    }
+
+    fn current(&self) -> Option<Arc<Credentials>> {
+        self.handle.current(NEED).map(|current| current.to_arc())
+    }
+
+    fn rejected(&self, credentials: &Credentials) {
+        self.handle.rejected(NEED, credentials);
+    }
+
+    fn close(&self) {
+        self.handle.close();
+    }
+
+    fn state(&self) -> State {
+        self.handle.state()
+    }
+
+    fn changes(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static {
+        let mut changes = self.handle.changes(NEED);
+        move || block_on(changes.next()).map(|current| number(&current))
+    }
+}
+
+// -- Threads
+
+/// A session whose driver is a thread: the blocking adapter itself.
+#[derive(Clone)]
+pub struct Threads(perennial_blocking::Handle<Toy>);
+
+impl Subject for Threads {
+    fn build(desk: &Desk, setup: Setup<Toy>) -> Self {
+        let client = perennial_blocking::Client::over(desk.clone());
+        Self(client.build(setup).expect("nothing is restored"))
+    }
+
+    fn credentials(&self) -> Result<u64, Error> {
+        self.0.credentials().map(|current| number(&current))
+    }
+
+    fn renew(&self) -> Result<u64, Error> {
+        self.0.renew(NEED).map(|current| number(&current))
+    }
+
+    fn sign_out(&self) -> Result<(), Error> {
+        self.0.sign_out()
+    }
+
+    fn current(&self) -> Option<Arc<Credentials>> {
+        self.0.current(NEED).map(|current| current.to_arc())
+    }
+
+    fn rejected(&self, credentials: &Credentials) {
+        self.0.rejected(NEED, credentials);
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+
+    fn state(&self) -> State {
+        self.0.state()
+    }
+
+    fn changes(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static {
+        let mut changes = self.0.changes(NEED);
+        move || changes.next().map(|current| number(&current))
+    }
+}
