@@ -140,10 +140,4 @@ impl<P: Provider> Shared<P> {
     pub(super) fn is_closed(&self) -> bool {
         lock(&self.guarded).closed
     }
-
-    /// How many wait.
-    #[cfg(all(loom, test))]
-    pub(super) fn waiting(&self) -> usize {
-        self.waiters.len()
-    }
 }

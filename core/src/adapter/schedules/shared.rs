@@ -1,22 +1,19 @@
 //! What the handles and the driver share: the order of publishing, the driver's seat, and both sides together.
 
 use std::future::{pending, ready};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use loom::thread;
 
-use super::super::shared::Shared;
-use super::super::view::View;
 use super::super::{BoxFuture, CannotSpawn, Clock, Handle, Host, Setup};
 use super::{block_on, explore};
 use crate::credentials::{AccessToken, Grant, Now, Term, Timestamp};
 use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Request, Response};
 use crate::providers::navien::{Login, Navien};
-use crate::session::{Policy, Session};
 
 /// A clock that stands.
 struct Noon;
@@ -69,9 +66,10 @@ impl Host for Toy {
     }
 }
 
-fn shared(host: Arc<Toy>) -> Arc<Shared<Navien>> {
-    let session = Session::new(Navien::default(), None, Policy::default(), 1);
-    Shared::new(session, Arc::new(Noon), host, None, None)
+/// A session that has a login and holds nothing yet.
+fn build(host: Arc<Toy>) -> Handle<Navien> {
+    let login = Login::new("grower@example.com", "correct horse").unwrap();
+    Setup::new(Navien::default()).login(login).clock(Noon).seed(1).build(host).unwrap()
 }
 
 fn grant() -> Grant {
@@ -79,25 +77,22 @@ fn grant() -> Grant {
     Grant { access: Some(AccessToken::new("Bearer", "ey.J", term).unwrap()), ..Grant::default() }
 }
 
-/// Waits for credentials or the end, as a handle does.
-fn wait(shared: &Arc<Shared<Navien>>) -> Result<(), Error> {
-    let look = |view: &View| match view.end() {
-        Some(end) => Some(Err(end)),
-        None => view.credentials.is_some().then_some(Ok(())),
-    };
-    block_on(shared.until(look))?
-}
-
-fn is_closed(result: &Result<(), Error>) -> bool {
+fn is_closed<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::Session(SessionError::Closed)))
 }
 
-/// Two threads that wait.
-fn two_wait(shared: &Arc<Shared<Navien>>) -> [thread::JoinHandle<Result<(), Error>>; 2] {
+/// Two threads that wait for credentials.
+fn two_wait(handle: &Handle<Navien>) -> [thread::JoinHandle<Result<(), Error>>; 2] {
     [(); 2].map(|()| {
-        let shared = Arc::clone(shared);
-        thread::spawn(move || wait(&shared))
+        let handle = handle.clone();
+        thread::spawn(move || block_on(handle.credentials()).map(drop))
     })
+}
+
+/// Asks, and waits for nothing: a driver is started for it.
+fn ask(handle: &Handle<Navien>) {
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(pin!(handle.credentials()).poll(&mut cx).is_pending());
 }
 
 /// Drivers that were started and do nothing yet.
@@ -126,12 +121,11 @@ fn idle_host() -> (Arc<Toy>, Idle) {
 fn a_picture_is_published_before_anybody_is_woken_for_it() {
     explore("two wait, one publishes", || {
         let (host, idle) = idle_host();
-        let shared = shared(Arc::clone(&host));
-        let waiters = two_wait(&shared);
-        shared.with(|session, now| session.accept(grant(), now)).unwrap();
+        let handle = build(Arc::clone(&host));
+        let waiters = two_wait(&handle);
+        handle.accept(grant()).unwrap();
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap().unwrap());
-        assert!(host.drivers() <= 1);
-        assert_eq!(shared.waiting(), 0);
+        assert_eq!(host.drivers(), 1);
         idle.drop_all();
     });
 }
@@ -140,17 +134,17 @@ fn a_picture_is_published_before_anybody_is_woken_for_it() {
 fn one_driver_at_a_time_takes_the_seat() {
     explore("three want a driver", || {
         let (host, idle) = idle_host();
-        let shared = shared(Arc::clone(&host));
+        let handle = build(Arc::clone(&host));
         let others: [_; 2] = [(); 2].map(|()| {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.ensure_driver())
+            let handle = handle.clone();
+            thread::spawn(move || handle.accept(grant()))
         });
-        shared.ensure_driver().unwrap();
+        handle.accept(grant()).unwrap();
         others.into_iter().for_each(|other| other.join().unwrap().unwrap());
         assert_eq!(host.drivers(), 1);
         // The seat is free again once the driver has left it.
         idle.drop_all();
-        shared.ensure_driver().unwrap();
+        handle.accept(grant()).unwrap();
         assert_eq!(host.drivers(), 2);
         idle.drop_all();
     });
@@ -160,26 +154,27 @@ fn one_driver_at_a_time_takes_the_seat() {
 fn a_driver_that_leaves_wakes_those_who_wait_and_one_of_them_starts_the_next() {
     explore("a driver leaves", || {
         let idle = Idle::default();
-        let published: Arc<OnceLock<Weak<Shared<Navien>>>> = Arc::default();
+        let session: Arc<Mutex<Option<Handle<Navien>>>> = Arc::default();
         let host = {
-            let (idle, published) = (idle.clone(), Arc::clone(&published));
+            let (idle, session) = (idle.clone(), Arc::clone(&session));
             Toy::new(move |number, driver| {
                 idle.push(driver);
                 // The second driver does its work at once.
                 if number == 2 {
-                    let shared = published.get().unwrap().upgrade().unwrap();
-                    shared.with(|session, now| session.accept(grant(), now)).unwrap();
+                    let handle = session.lock().unwrap().clone().unwrap();
+                    handle.accept(grant()).unwrap();
                 }
             })
         };
-        let shared = shared(Arc::clone(&host));
-        published.set(Arc::downgrade(&shared)).unwrap();
-        shared.ensure_driver().unwrap();
-        let waiters = two_wait(&shared);
+        let handle = build(Arc::clone(&host));
+        *session.lock().unwrap() = Some(handle.clone());
+        ask(&handle);
+        let waiters = two_wait(&handle);
         idle.drop_all();
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap().unwrap());
         assert_eq!(host.drivers(), 2);
-        assert_eq!(shared.waiting(), 0);
+        let kept = session.lock().unwrap().take();
+        drop((kept, handle));
         idle.drop_all();
     });
 }
@@ -188,19 +183,13 @@ fn a_driver_that_leaves_wakes_those_who_wait_and_one_of_them_starts_the_next() {
 fn closing_wakes_everybody() {
     explore("two wait, one closes", || {
         let (host, idle) = idle_host();
-        let shared = shared(host);
-        let waiters = two_wait(&shared);
-        shared.close();
+        let handle = build(host);
+        let waiters = two_wait(&handle);
+        handle.close();
         waiters.into_iter().for_each(|waiter| assert!(is_closed(&waiter.join().unwrap())));
-        assert_eq!(shared.waiting(), 0);
-        assert!(is_closed(&shared.ensure_driver()));
+        assert!(is_closed(&block_on(handle.credentials())));
         idle.drop_all();
     });
-}
-
-fn connect(host: Arc<Toy>) -> Handle<Navien> {
-    let login = Login::new("grower@example.com", "correct horse").unwrap();
-    Setup::new(Navien::default()).login(login).clock(Noon).seed(1).build(host).unwrap()
 }
 
 #[test]
@@ -214,7 +203,7 @@ fn a_caller_and_the_driver_find_each_other_and_the_last_handle_ends_both() {
                 threads.lock().unwrap().push(thread);
             })
         };
-        let handle = connect(Arc::clone(&host));
+        let handle = build(Arc::clone(&host));
         assert!(block_on(handle.credentials()).is_ok());
         drop(handle);
         let drivers = std::mem::take(&mut *threads.lock().unwrap());
@@ -242,7 +231,7 @@ fn a_driver_that_goes_down_before_its_first_answer_leaves_nobody_waiting() {
                 threads.lock().unwrap().push(thread);
             })
         };
-        let handle = connect(Arc::clone(&host));
+        let handle = build(Arc::clone(&host));
         assert!(block_on(handle.credentials()).is_ok());
         drop(handle);
         let drivers = std::mem::take(&mut *threads.lock().unwrap());
