@@ -27,6 +27,7 @@
 //! | [`Model`], [`Rule`], [`Violation`] | the rules, each by its name |
 //! | [`Harness`], [`run`], [`Subject`] | clock, service, session and model together |
 //! | [`fleet`] | many sessions on one store, with all that can go wrong |
+//! | [`year`] | one account for a year, with what goes wrong in one |
 //! | [`fuzz`] | what the fuzz targets assert |
 
 pub mod fleet;
@@ -39,6 +40,7 @@ mod step;
 mod store;
 mod subject;
 mod toy;
+pub mod year;
 
 pub use self::harness::{Harness, Report, run};
 pub use self::model::{Model, Said, Told, View};

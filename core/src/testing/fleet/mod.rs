@@ -23,13 +23,13 @@ mod keeper;
 mod network;
 mod observer;
 mod people;
-mod process;
-mod random;
+pub(super) mod process;
+pub(super) mod random;
 mod recovery;
 mod report;
 mod scenario;
-mod service;
-mod store;
+pub(super) mod service;
+pub(super) mod store;
 mod world;
 
 pub use self::report::{FleetReport, FleetRule, FleetViolation};

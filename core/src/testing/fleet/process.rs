@@ -36,13 +36,13 @@ pub(super) struct Process {
 
 /// The clocks of a process, against the true one.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Clock {
-    pub(super) wall_ahead: i64,
-    pub(super) stopped: Duration,
+pub(in crate::testing) struct Clock {
+    pub(in crate::testing) wall_ahead: i64,
+    pub(in crate::testing) stopped: Duration,
 }
 
 impl Clock {
-    pub(super) fn read(&self, truth: Duration) -> Now {
+    pub(in crate::testing) fn read(&self, truth: Duration) -> Now {
         let wall = EPOCH.saturating_add(truth).unix_millis().saturating_add(self.wall_ahead);
         Now::new(Timestamp::from_unix_millis(wall), BOOTED + truth.saturating_sub(self.stopped))
     }

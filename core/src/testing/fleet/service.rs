@@ -6,12 +6,12 @@ use crate::testing::Asked;
 use crate::testing::toy::{Answer, CANARY, ToyLogin, ToyRung};
 
 /// The only user.
-pub(super) const USER: &str = "ann@toy.example";
+pub(in crate::testing) const USER: &str = "ann@toy.example";
 
 /// A grant is known by its number, which all its tokens carry.
-pub(super) type Serial = u64;
+pub(in crate::testing) type Serial = u64;
 
-pub(super) struct Service {
+pub(in crate::testing) struct Service {
     lifetime: Duration,
     grants: Vec<Issue>,
     /// Each sign-in begins one: whether it is still good.
@@ -34,7 +34,7 @@ struct Pending {
 }
 
 /// What the service made of a request.
-pub(super) enum Work {
+pub(in crate::testing) enum Work {
     Granted {
         serial: Serial,
         answer: Box<Answer>,
@@ -48,17 +48,17 @@ pub(super) enum Work {
 
 /// Whether an answer brings all, or asks for another request first.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Steps {
+pub(in crate::testing) enum Steps {
     One,
     Two,
 }
 
 impl Service {
-    pub(super) fn new(lifetime: Duration) -> Self {
+    pub(in crate::testing) fn new(lifetime: Duration) -> Self {
         Self { lifetime, grants: Vec::new(), families: Vec::new(), tickets: Vec::new(), password: 0 }
     }
 
-    pub(super) fn login(&self) -> ToyLogin {
+    pub(in crate::testing) fn login(&self) -> ToyLogin {
         Self::login_of(self.password)
     }
 
@@ -67,42 +67,54 @@ impl Service {
         ToyLogin::new(USER, &format!("{CANARY}-password-{password}"))
     }
 
-    pub(super) fn wrong_login(&self) -> ToyLogin {
+    pub(in crate::testing) fn wrong_login(&self) -> ToyLogin {
         Self::login_of(u32::MAX)
     }
 
-    pub(super) fn is_right(&self, login: &ToyLogin) -> bool {
+    pub(in crate::testing) fn is_right(&self, login: &ToyLogin) -> bool {
         login.password().expose() == self.login().password().expose()
     }
 
-    pub(super) fn change_password(&mut self) {
+    /// Forgets an access token before its time. The rest of its sign-in goes on.
+    pub(in crate::testing) fn end_access(&mut self, serial: Serial) {
+        if let Some(issue) = index(serial).and_then(|index| self.grants.get_mut(index)) {
+            issue.access_until = Duration::ZERO;
+        }
+    }
+
+    /// Ends every session of the user.
+    pub(in crate::testing) fn end_sessions(&mut self) {
+        self.families.fill(false);
+    }
+
+    pub(in crate::testing) fn change_password(&mut self) {
         self.password += 1;
     }
 
     /// Whether the API takes this access token.
-    pub(super) fn takes(&self, serial: Serial, now: Duration) -> bool {
+    pub(in crate::testing) fn takes(&self, serial: Serial, now: Duration) -> bool {
         self.grant(serial).is_some_and(|issue| self.families[issue.family] && now < issue.access_until)
     }
 
     /// Whether it would still renew.
-    pub(super) fn renews(&self, serial: Serial) -> bool {
+    pub(in crate::testing) fn renews(&self, serial: Serial) -> bool {
         self.grant(serial).is_some_and(|issue| self.families[issue.family] && !issue.spent)
     }
 
-    pub(super) fn family(&self, serial: Serial) -> Option<usize> {
+    pub(in crate::testing) fn family(&self, serial: Serial) -> Option<usize> {
         self.grant(serial).map(|issue| issue.family)
     }
 
-    pub(super) fn newest(&self) -> Serial {
+    pub(in crate::testing) fn newest(&self) -> Serial {
         self.grants.len() as Serial
     }
 
     /// A grant as an interactive sign-in brings it.
-    pub(super) fn grant_to_person(&mut self, now: Duration) -> Answer {
+    pub(in crate::testing) fn grant_to_person(&mut self, now: Duration) -> Answer {
         self.issue(Pending { rung: ToyRung::SignIn, family: None }, now).1
     }
 
-    pub(super) fn work(&mut self, asked: &Asked, steps: Steps, now: Duration) -> Work {
+    pub(in crate::testing) fn work(&mut self, asked: &Asked, steps: Steps, now: Duration) -> Work {
         let pending = match self.admit(asked, now) {
             Ok(pending) => pending,
             Err(work) => return work,
@@ -123,7 +135,7 @@ impl Service {
                 let family = self.grants[index].family;
                 if std::mem::replace(&mut self.grants[index].spent, true) {
                     // Somebody stole it, for all that a service knows.
-                    self.families.fill(false);
+                    self.end_sessions();
                     return Err(Work::Reuse);
                 }
                 if !self.families[family] {
@@ -193,6 +205,6 @@ fn index(serial: Serial) -> Option<usize> {
 }
 
 /// The number of the grant that a token is of; zero where it has none.
-pub(super) fn serial_of(token: &str) -> Serial {
+pub(in crate::testing) fn serial_of(token: &str) -> Serial {
     token.rsplit_once('-').and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
 }

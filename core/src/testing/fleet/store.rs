@@ -10,25 +10,25 @@ use crate::{Now, Timestamp};
 
 /// What was once written.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
-    pub(super) body: Body,
-    pub(super) facts: Facts,
+pub(in crate::testing) struct Record {
+    pub(in crate::testing) body: Body,
+    pub(in crate::testing) facts: Facts,
 }
 
 /// What a record says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Facts {
-    pub(super) kind: RecordKind,
-    pub(super) revision: u64,
-    pub(super) access: Serial,
-    pub(super) refresh: Serial,
-    pub(super) aws: Serial,
+pub(in crate::testing) struct Facts {
+    pub(in crate::testing) kind: RecordKind,
+    pub(in crate::testing) revision: u64,
+    pub(in crate::testing) access: Serial,
+    pub(in crate::testing) refresh: Serial,
+    pub(in crate::testing) aws: Serial,
     /// The refresh token is marked as sent.
-    pub(super) marked: bool,
+    pub(in crate::testing) marked: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum RecordKind {
+pub(in crate::testing) enum RecordKind {
     #[default]
     Garbage,
     SignedOut,
@@ -36,7 +36,7 @@ pub(super) enum RecordKind {
 }
 
 impl Record {
-    pub(super) fn new(body: Body) -> Rc<Self> {
+    pub(in crate::testing) fn new(body: Body) -> Rc<Self> {
         let now = Now::new(Timestamp::default(), Duration::ZERO);
         let facts = match RecordOf::parse(body.as_ref(), now) {
             Ok(RecordOf::Session { saved, beside }) => {
