@@ -1,4 +1,4 @@
-//! A year of one account, in virtual time: `PERENNIAL_SEEDS` years (12 where it is not set), or the one of
+//! A year of one account, in virtual time: `PERENNIAL_SEEDS` years (4 where it is not set), or the one of
 //! `PERENNIAL_SEED`, of which `PERENNIAL_DAYS=12..40` takes some days and `PERENNIAL_FAULTS=3,17` (or `none`) some
 //! faults.
 
@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use perennial_core::testing::year::{self, DAYS, Sabotage, Year, YearReport, YearRule, YearViolation};
+use perennial_core::testing::year::{self, Sabotage, Year, YearReport, YearRule, YearViolation};
 
 fn number(name: &str) -> Option<u64> {
     text(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
@@ -69,7 +69,7 @@ fn run_all(seeds: u64) -> Result<YearReport, Box<YearViolation>> {
 fn no_rule_is_broken_in_any_year() {
     let outcome = match number("PERENNIAL_SEED") {
         Some(seed) => year::run(&asked_for(seed)),
-        None => run_all(number("PERENNIAL_SEEDS").unwrap_or(12)),
+        None => run_all(number("PERENNIAL_SEEDS").unwrap_or(4)),
     };
     let report = outcome.unwrap_or_else(|violation| panic!("{}", year::shrink(violation)));
     println!("{report}");
@@ -87,11 +87,12 @@ fn cpu_seconds() -> f64 {
     ticks.sum::<f64>() / 100.0
 }
 
-/// The first year of sixty that breaks this rule by a fault on purpose; else the rules that were broken.
+/// Of sixty years, a third of each, the first that breaks this rule by a fault on purpose; else the rules that were
+/// broken.
 fn find(sabotage: Sabotage, rule: YearRule) -> Result<Box<YearViolation>, Vec<YearRule>> {
     let mut others = Vec::new();
     for seed in 0..60 {
-        match year::run(&Year::of(seed).with(sabotage)) {
+        match year::run(&Year::of(seed).days(0..120).with(sabotage)) {
             Err(violation) if violation.rule == rule => return Ok(violation),
             Err(violation) => others.push(violation.rule),
             Ok(_) => {}
@@ -154,5 +155,18 @@ fn a_year_without_faults_needs_one_sign_in_and_lets_nobody_wait_for_long() {
         assert_eq!(report.sign_ins + report.persons, 1, "{report}");
         assert_eq!(report.repeats, 0, "{report}");
     }
-    let _ = DAYS;
+}
+
+/// The year that is drawn in `doc/year.svg`.
+const DRAWN: u64 = 26;
+
+#[test]
+fn the_drawing_is_of_a_year_that_was_lived_through() {
+    let drawn = year::draw(&Year::of(DRAWN)).unwrap_or_else(|violation| panic!("{violation}"));
+    let again = "cargo run --release -p perennial-core --features testing --example year > core/doc/year.svg";
+    assert!(
+        drawn == include_str!("../doc/year.svg"),
+        "core/doc/year.svg is of another Perennial; draw it again: {again}"
+    );
+    assert!(drawn.len() < 200_000 && drawn.contains("prefers-color-scheme") && !drawn.contains("<script"));
 }

@@ -142,16 +142,16 @@ fn figures(report: &YearReport) -> String {
 }
 
 fn service(report: &YearReport) -> String {
+    let person = match report.persons {
+        0 => "nobody had to come".into(),
+        1 => "a person came once".into(),
+        2 => "a person came twice".into(),
+        many => format!("a person came {many} times"),
+    };
     format!(
-        "renewed with {} requests, {} of them sign-ins; a person came {}.",
+        "renewed with {} requests, {} of them sign-ins; {person}.",
         grouped(report.requests),
         grouped(report.sign_ins),
-        match report.persons {
-            0 => "never".into(),
-            1 => "once".into(),
-            2 => "twice".into(),
-            many => format!("{many} times"),
-        },
     )
 }
 

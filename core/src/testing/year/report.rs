@@ -147,7 +147,13 @@ impl fmt::Display for YearReport {
         tenths(f, "callers that asked", self.asked)?;
         tenths(f, "  waited, and were served", self.waited)?;
         tenths(f, "  were told an error", self.errors)?;
-        writeln!(f, "{:<38}{:>12}.{} s", "longest wait", self.longest_wait.as_secs(), self.longest_wait.subsec_millis() / 100)?;
+        writeln!(
+            f,
+            "{:<38}{:>12}.{} s",
+            "longest wait",
+            self.longest_wait.as_secs(),
+            self.longest_wait.subsec_millis() / 100
+        )?;
         tenths(f, "leases renewed", self.renewals)?;
         tenths(f, "requests", self.requests)?;
         tenths(f, "  sign-ins", self.sign_ins)?;

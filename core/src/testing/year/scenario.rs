@@ -142,7 +142,7 @@ pub enum Sabotage {
     SendsWithoutMark,
     /// Wants to be woken at once, again and again.
     Spins,
-    /// Asks for new credentials every minute.
+    /// Asks for new credentials whenever it is woken.
     Hammers,
     /// Looks at the monotonic clock only.
     OneClock,
@@ -182,9 +182,8 @@ impl Year {
         // Most years are like the years of most people; some are terrible.
         let many = random.pick(6, &[25, 40, 60, 60, 300]);
         let many = many / 2 + random.below(many);
-        let mut faults: Vec<(Duration, Trouble)> = (0..many)
-            .map(|_| (random.between(HOUR, DAY * u32::from(DAYS)), Trouble::some(&mut random)))
-            .collect();
+        let mut faults: Vec<(Duration, Trouble)> =
+            (0..many).map(|_| (random.between(HOUR, DAY * u32::from(DAYS)), Trouble::some(&mut random))).collect();
         faults.sort_by_key(|(at, _)| *at);
         let fault = |(number, (at, trouble))| Fault { number, at, trouble };
         let faults = (0..).zip(faults).map(fault).collect();
@@ -251,10 +250,8 @@ impl Trouble {
         match random.below(100) {
             0..26 => Trouble::Outage {
                 lasts: some_length(random),
-                down: random.pick(
-                    Down::Unreachable,
-                    &[Down::Breaking, Down::Silent, Down::Failing, Down::Busy, Down::Page],
-                ),
+                down: random
+                    .pick(Down::Unreachable, &[Down::Breaking, Down::Silent, Down::Failing, Down::Busy, Down::Page]),
             },
             26..38 => Trouble::AnswersLost { many: u8::try_from(1 + random.below(3)).unwrap_or(1) },
             38..48 => Trouble::AnswersSlow {

@@ -94,11 +94,15 @@ impl World<'_> {
             let taken = self.service.takes(serial_of(held.access().expose()), self.now);
             return if taken { Standing::Live } else { Standing::Unnoticed };
         }
-        let idle = self.waits.is_empty() && self.insisting == 0 && (self.year.account.is_lazy() || session.state() == State::Idle);
+        let idle = self.waits.is_empty()
+            && self.insisting == 0
+            && (self.year.account.is_lazy() || session.state() == State::Idle);
         match () {
             () if idle => Standing::Idle,
             () if self.now < self.down_until || self.now < self.rest_until => Standing::ServiceDown,
-            () if self.flight.as_ref().is_some_and(|flight| flight.is_doomed && self.now < flight.doomed_until) => Standing::Unanswered,
+            () if self.flight.as_ref().is_some_and(|flight| flight.is_doomed && self.now < flight.doomed_until) => {
+                Standing::Unanswered
+            }
             () if self.now < self.store_down_until => Standing::StoreDown,
             () if !self.is_hopeful() => Standing::NeedsPerson,
             () if self.flight.is_some() || self.store_busy > 0 => Standing::Asking,

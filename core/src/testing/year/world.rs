@@ -319,7 +319,7 @@ impl<'a> World<'a> {
             return;
         }
         if self.year.is(Sabotage::Hammers) {
-            self.command(|session, now| session.renew(Need::Access, now));
+            Need::ALL.into_iter().for_each(|need| self.command(|session, now| session.renew(need, now)));
         }
         self.tell(Input::Wake);
         let again = due.is_some() && self.wake.is_some_and(|wake| wake.at <= now);
