@@ -173,10 +173,9 @@ impl World<'_> {
     fn answering(&self, status: StatusCode, body: Vec<u8>, end: End) -> Answering {
         let mut response = http::Response::new(Body::from(body));
         *response.status_mut() = status;
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            if let Ok(value) = http_date(self.service_clock()).parse() {
-                response.headers_mut().insert(header::DATE, value);
-            }
+        let failed = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        if failed && let Ok(value) = http_date(self.service_clock()).parse() {
+            response.headers_mut().insert(header::DATE, value);
         }
         Answering { delivery: Ok(response), end }
     }

@@ -47,10 +47,10 @@ const WIDTH: u64 = LEFT + 31 * TILE + 26;
 
 /// Colours in light and in dark, quiet ones for what is well.
 const STYLE: &str = "\
-svg{--paper:#fdfdfb;--edge:#e6e6df;--ink:#24302b;--soft:#7c8580;--live:#b7dac3;--well:#7fb894;--off:#d3d7db;\
---down:#8a9ccb;--lost:#b59ad6;--store:#c8a877;--person:#e9b04e;--unseen:#f0d3a6;--ours:#d8344f;--sign:#1f6f4a;--err:#c26a2e}\
+svg{--paper:#fdfdfb;--edge:#e6e6df;--ink:#24302b;--soft:#7c8580;--live:#b7dac3;--well:#7fb894;--off:#98a3ac;\
+--down:#8a9ccb;--lost:#b59ad6;--store:#c8a877;--person:#e9b04e;--unseen:#e3b877;--ours:#d8344f;--sign:#1f6f4a;--err:#c26a2e}\
 @media(prefers-color-scheme:dark){svg{--paper:#11171a;--edge:#273036;--ink:#dbe4df;--soft:#87938d;--live:#285640;\
---well:#3f8562;--off:#3b454c;--down:#6f86c9;--lost:#9a7cc4;--store:#a5844f;--person:#d59a36;--unseen:#8d7145;\
+--well:#3f8562;--off:#5d6a74;--down:#6f86c9;--lost:#9a7cc4;--store:#a5844f;--person:#d59a36;--unseen:#8d7145;\
 --ours:#ff5f78;--sign:#8fe0b4;--err:#e59a63}}\
 text{font-family:ui-sans-serif,system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:var(--soft);font-size:11px}\
 .h{fill:var(--ink);font-size:19px;font-weight:600}.b{fill:var(--ink);font-size:12.5px}.paper{fill:var(--paper);stroke:var(--edge)}\
@@ -85,11 +85,11 @@ pub fn draw(year: &Year) -> Result<String, Box<YearViolation>> {
     let bottom = TOP + 12 * ROW;
     let height = bottom + 84;
     // Writing into a string cannot fail.
-    let _ = write!(
+    let _ = writeln!(
         svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
          role=\"img\" aria-labelledby=\"t d\"><title id=\"t\">{}</title><desc id=\"d\">{} {} {}</desc>\
-         <style>{STYLE}</style><rect class=\"paper\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
+         <style>{STYLE}</style><rect class=\"paper\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"10\"/>",
         headline(&report),
         remainder(&report),
         figures(&report),
@@ -160,7 +160,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
