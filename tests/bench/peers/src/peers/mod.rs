@@ -49,3 +49,23 @@ pub(crate) fn versions() -> String {
     each_peer!(add(&mut versions));
     format!("Peers: {}.", versions.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::World;
+
+    #[test]
+    fn every_peer_gets_its_token_from_the_endpoint_and_keeps_it() {
+        fn check<P: Peer>(world: &World) {
+            world.endpoint.count_anew();
+            let peer: P = world.signed_in();
+            peer.read(world.runtime.handle(), 3);
+            assert_eq!(world.endpoint.requests(), 1, "{}", P::NAME);
+            assert_eq!(world.endpoint.answered(), 1, "{}", P::NAME);
+        }
+        prepare();
+        let world = World::new().expect("a runtime and an endpoint");
+        each_peer!(check(&world));
+    }
+}
