@@ -27,14 +27,12 @@ pub(crate) fn print(world: &World) {
     each_peer!(row(world));
     println!();
     println!(
-        "Works again: from the moment at which the endpoint grants again, with a caller who asks every {} ms,",
-        LOOK.as_millis()
-    );
-    println!(
-        "for {} s at most. A refused login is not tried again by Perennial, since accounts get locked that way: it takes a",
+        "Works again: from the moment at which the endpoint grants again, with a caller who asks every {} ms, for {} s at\n\
+        most. A refused login is not tried again by Perennial, since accounts get locked that way: it takes a new login\n\
+        (`sign_in`), on the same handle.",
+        LOOK.as_millis(),
         RECOVERY.as_secs()
     );
-    println!("new login (`sign_in`), on the same handle.");
 }
 
 fn row<P: Peer>(world: &World) {

@@ -24,9 +24,10 @@ pub(crate) fn print(world: &World) {
     each_peer!(row(world));
     println!();
     println!(
-        "The token lived for a second and nobody asked until it had run out. google renews 10 s after such a token came,"
+        "The token lived for a second and nobody asked until it had run out. google renews 10 s after such a token came,\n\
+        whoever waits. With yup everybody sends a request who asks before the first answer is there: how many that are\n\
+        hangs on the machine. A crowd of perennial-blocking is {THREADS} threads."
     );
-    println!("whoever waits. A crowd of perennial-blocking is {THREADS} threads.");
 }
 
 fn row<P: Peer>(world: &World) {
