@@ -54,8 +54,7 @@ impl Exchange for DeviceRequest {
 
     fn receive(&mut self, response: Response, now: Now) -> Result<Step<DeviceAuthorization>, Error> {
         let authorization = parse_device(&self.profile, &response, self.sent, now);
-        let secret = self.profile.client_auth.secret().map(Secret::expose);
-        Ok(Step::Done(authorization.map_err(|error| error.without_echo(secret))?))
+        Ok(Step::Done(authorization.map_err(|error| self.profile.without_echo(error, None))?))
     }
 }
 
@@ -211,8 +210,7 @@ impl Exchange for DevicePoll {
             Err(error) => error,
         };
         let Some(pause) = self.again(&error) else {
-            let secret = self.profile.client_auth.secret().map(Secret::expose);
-            return Err(error.without_echo(secret.into_iter().chain([self.device_code.expose()])).into());
+            return Err(self.profile.without_echo(error, [self.device_code.expose()]).into());
         };
         if self.deadline.remaining(now) <= pause {
             return Err(ServiceError::new(ServiceErrorKind::NotGranted).with_code("expired_token").into());

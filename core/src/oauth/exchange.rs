@@ -71,8 +71,7 @@ impl TokenExchange {
             Shown::Password { password, .. } => (Some(password.expose()), None),
             Shown::Refresh(token) => (Some(token.expose()), None),
         };
-        let client = self.profile.client_auth.secret().map(Secret::expose);
-        first.into_iter().chain(second).chain(client)
+        first.into_iter().chain(second)
     }
 }
 
@@ -95,7 +94,7 @@ impl Exchange for TokenExchange {
     /// Always ends the exchange: with a grant, or with what the server said instead.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
         let granted = parse_token(&self.profile, self.grant_type(), &response, self.sent, now);
-        let mut grant = granted.map_err(|error| error.without_echo(self.secrets()))?;
+        let mut grant = granted.map_err(|error| self.profile.without_echo(error, self.secrets()))?;
         if let Shown::Password { username, .. } = &self.shown {
             grant.account = Some(Account { user_id: username.to_string(), ..Account::default() });
         }

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::client::ClientAuth;
+use super::client::{self, ClientAuth};
 use super::endpoint::Endpoint;
 use super::pending::PENDING_LIFETIME;
+use crate::credentials::Secret;
+use crate::error::ServiceError;
 use crate::wire::InvalidUrl;
 
 /// How one client speaks to one server.
@@ -381,6 +383,21 @@ impl Profile {
 }
 
 /// Addresses and names: no secret of the client.
+impl Profile {
+    /// Without what repeats one of these, or the client's proof, as it is or as HTTP Basic sends it.
+    pub(super) fn without_echo<'a>(
+        &self,
+        error: ServiceError,
+        sent: impl IntoIterator<Item = &'a str>,
+    ) -> ServiceError {
+        let error = error.without_echo(sent).without_echo(self.client_auth.secret().map(Secret::expose));
+        let ClientAuth::SecretBasic(secret) = &self.client_auth else { return error };
+        let value = client::basic(&self.client_id, secret);
+        let coded = value.as_ref().and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
+        error.without_echo(coded)
+    }
+}
+
 impl fmt::Debug for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Profile")

@@ -83,8 +83,8 @@ impl Exchange for Revocation {
 
     fn receive(&mut self, response: Response, now: Now) -> Result<Step<()>, Error> {
         if let Err(error) = parse_revocation(&self.profile, &response, now) {
-            let sent = [Some(&self.access_token), self.refresh_token.as_ref(), self.profile.client_auth.secret()];
-            let error = error.without_echo(sent.into_iter().flatten().map(Secret::expose));
+            let sent = [Some(&self.access_token), self.refresh_token.as_ref()];
+            let error = self.profile.without_echo(error, sent.into_iter().flatten().map(Secret::expose));
             self.failure.get_or_insert(error);
         }
         match (self.stage, self.failure.take()) {
