@@ -308,7 +308,8 @@ fn session() -> Vec<Shown> {
                         {{"accessToken":"{0}","refreshToken":"{0}","authenticationExpiresIn":9999}}}}}}"#,
                         canary("granted")
                     );
-                    let said = format!(r#"{{"code":401,"msg":"invalid: {sent} {}"}}"#, canary("granted"));
+                    let shown = if sent.contains("password") { canary("password") } else { canary("granted") };
+                    let said = format!(r#"{{"code":401,"msg":"invalid: {sent} {shown}"}}"#);
                     let answer = if grants { response(200, &granted) } else { response(401, &said) };
                     let input = Input::Response(request.id, answer);
                     all.extend(shown!("core/src/session/io.rs Input": format!("{input:?} {input:#?}")));
