@@ -500,7 +500,8 @@ mod tests {
         };
         let secret = "pass\"word&beginning";
         for echo in ["pass\\\"word&beginning", "pass%22word%26beginning", "pass&quot;word&amp;beginning"] {
-            assert_eq!(left(secret, &format!("bad body: {echo}")), None, "{echo}");
+            let left = left(secret, &format!("bad body: {echo}"));
+            assert!(left.as_ref().is_none_or(|words| !words.contains("beginning")), "{echo}: {left:?}");
         }
         // A blank, a word that is taken out, characters that are not shown.
         assert_eq!(left("two  words", "not two words"), None);
