@@ -19,7 +19,7 @@ pub(super) struct Flight {
     pub(super) kind: Kind,
     /// It is the second request of an exchange.
     goes_on: bool,
-    /// Its answer is lost, or late: until when that is its fate.
+    /// Its answer is lost, or late: nobody can do anything about that before its deadline.
     pub(super) is_doomed: bool,
     pub(super) doomed_until: Duration,
     /// The connection is gone.
@@ -32,7 +32,8 @@ pub(super) enum Kind {
     Refresh(Serial),
     AwsRefresh,
     SignIn(String),
-    SignOut,
+    /// It brings nothing.
+    Other,
 }
 
 /// What reaches the process.
@@ -97,13 +98,13 @@ impl World<'_> {
         if self.year.is(Sabotage::ForgetsFlight) && self.random.one_in(20) {
             let error = TransportError::new(TransportErrorKind::NotSent);
             self.deliver(id, delay + MINUTE, answer);
-            return self.after_telling(id, error);
+            return self.deny_sending(id, error);
         }
         self.deliver(id, delay, answer);
     }
 
     /// The session is told that nothing was sent, and the request is on its way.
-    fn after_telling(&mut self, id: RequestId, error: TransportError) {
+    fn deny_sending(&mut self, id: RequestId, error: TransportError) {
         let now = self.told_now();
         if let Some(session) = &mut self.session {
             session.handle_input(Input::Failed(id, error), now);
@@ -242,7 +243,7 @@ impl Kind {
             Asked::Refresh { token } => Self::Refresh(serial_of(token)),
             Asked::AwsRefresh { .. } => Self::AwsRefresh,
             Asked::SignIn { password, .. } => Self::SignIn(password.clone()),
-            Asked::SignOut { .. } | Asked::Ticket { .. } => Self::SignOut,
+            Asked::SignOut { .. } | Asked::Ticket { .. } => Self::Other,
         }
     }
 }
