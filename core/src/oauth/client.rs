@@ -152,7 +152,7 @@ pub(super) fn basic(client_id: &str, secret: &Secret) -> Option<HeaderValue> {
     let mut text = Vec::with_capacity("Basic ".len() + coded.expose().len());
     text.extend_from_slice(b"Basic ");
     text.extend_from_slice(coded.expose().as_bytes());
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(Wiped(Zeroizing::new(text)))).ok()?;
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(Wiped(text))).ok()?;
     value.set_sensitive(true);
     Some(value)
 }

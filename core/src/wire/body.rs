@@ -2,10 +2,8 @@
 
 use std::{fmt, io};
 
-use bytes::Bytes;
-use zeroize::Zeroizing;
-
 use crate::credentials::Wiped;
+use bytes::Bytes;
 
 /// The body of a request or an answer: wiped when its last copy is dropped, hidden in `Debug`.
 #[derive(Clone, Default)]
@@ -25,7 +23,7 @@ impl Body {
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
-        if bytes.is_empty() { Self::empty() } else { Self(Bytes::from_owner(Wiped(Zeroizing::new(bytes)))) }
+        if bytes.is_empty() { Self::empty() } else { Self(Bytes::from_owner(Wiped(bytes))) }
     }
 }
 
@@ -48,39 +46,56 @@ pub struct BodyTooLarge;
 
 /// Collects a body up to a cap. Growing leaves no copy behind.
 pub struct BodyBuffer {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped,
     cap: usize,
 }
 
 impl BodyBuffer {
     /// For at most `cap` bytes.
     pub fn new(cap: usize) -> Self {
-        Self { bytes: Zeroizing::default(), cap }
+        Self { bytes: Wiped::default(), cap }
     }
 
     /// Appends a piece; refuses it whole where it does not fit under the cap.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), BodyTooLarge> {
-        let needed =
-            self.bytes.len().checked_add(piece.len()).filter(|needed| *needed <= self.cap).ok_or(BodyTooLarge)?;
-        if needed > self.bytes.capacity() {
-            let mut grown = Zeroizing::new(Vec::with_capacity(needed.max(2 * self.bytes.capacity()).max(512)));
-            grown.extend_from_slice(&self.bytes);
-            self.bytes = grown;
+        let bytes = &mut self.bytes.0;
+        let needed = bytes.len().checked_add(piece.len()).filter(|needed| *needed <= self.cap).ok_or(BodyTooLarge)?;
+        if needed > bytes.capacity() {
+            self.grow(needed);
         }
-        self.bytes.extend_from_slice(piece);
+        self.bytes.0.extend_from_slice(piece);
         Ok(())
+    }
+
+    #[cold]
+    fn grow(&mut self, needed: usize) {
+        let old = &self.bytes.0;
+        // After a long token a few bytes are still to come: not another copy of it for them.
+        let mut grown = Vec::with_capacity(needed.saturating_add(64).max(2 * old.capacity()).max(512));
+        grown.extend_from_slice(old);
+        self.bytes = Wiped(grown);
     }
 
     /// The body.
     pub fn finish(mut self) -> Body {
-        Body::from(std::mem::take(&mut *self.bytes))
+        Body::from(std::mem::take(&mut self.bytes.0))
+    }
+}
+
+/// What was appended so far.
+impl AsRef<[u8]> for BodyBuffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes.0
     }
 }
 
 impl io::Write for BodyBuffer {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.push(piece).map_err(io::Error::other)?;
-        Ok(piece.len())
+        self.write_all(piece).map(|()| piece.len())
+    }
+
+    fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.push(piece).map_err(io::Error::other)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -90,7 +105,7 @@ impl io::Write for BodyBuffer {
 
 impl fmt::Debug for BodyBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BodyBuffer({} of {} bytes)", self.bytes.len(), self.cap)
+        write!(f, "BodyBuffer({} of {} bytes)", self.bytes.0.len(), self.cap)
     }
 }
 
