@@ -35,6 +35,36 @@ fn refreshed(seconds: u64) -> Grant {
     parse_refresh(&answer(REFRESH), now(seconds), now(seconds + 1)).unwrap()
 }
 
+/// All that a sign-in grants, in writing; `None` where it is refused.
+fn written(body: &str) -> Option<String> {
+    let grant = parse_sign_in(&answer(body), EMAIL, now(0), now(1)).ok()?;
+    let credentials = Credentials::from_grant(grant, None)?;
+    Some(Saved::new("navien", "here", credentials).to_json().expose().to_owned())
+}
+
+#[test]
+fn an_escape_in_one_token_changes_nothing_for_the_others() {
+    let tokens =
+        ["eyJ.id-1.sig", "eyJ.access-1.sig", "refresh-1", "ASIAMADEUPKEY0000001", "made/up+secret", "IQoJb3Jp"];
+    for token in tokens {
+        let (first, rest) = token.split_at(1);
+        let escape = format!("\\u{:04x}{rest}", first.as_bytes()[0]);
+        let escaped = SIGN_IN.replace(token, &escape);
+        assert_ne!(escaped, SIGN_IN);
+        assert_eq!(written(&escaped), written(SIGN_IN), "{token}");
+        // What is no token, in one place, in any way: the others are read as if nothing stood there.
+        let value = SIGN_IN.split('"').find(|value| value.starts_with(token)).unwrap();
+        let without = written(&SIGN_IN.replace(&format!("\"{value}\""), "\"\""));
+        for nothing in ["null", "7", "true", "[\"x\"]", "{\"x\":1}", "\" \"", "\"\\u0020\""] {
+            let body = SIGN_IN.replace(&format!("\"{value}\""), nothing);
+            assert_eq!(written(&body), without, "{token}: {nothing}");
+        }
+        for broken in ["a\u{1}b", "a\nb", "a\\xb", "a\\ud800b"] {
+            assert_eq!(written(&SIGN_IN.replace(token, broken)), None, "{token}: {broken:?}");
+        }
+    }
+}
+
 #[test]
 fn a_sign_in_grants_everything() {
     let have = signed_in();

@@ -76,7 +76,7 @@ impl Text<'_> {
             Text::Borrowed(text) => text,
             Text::Owned(text) => &***text,
         };
-        (!text.trim().is_empty()).then_some(text)
+        (!text.chars().all(char::is_whitespace)).then_some(text)
     }
 
     /// This, or the other where this is absent or blank.

@@ -7,6 +7,8 @@ mod headers;
 mod json;
 mod lenient;
 mod login;
+#[cfg(any(feature = "navien", feature = "oauth"))]
+mod plain;
 mod url;
 
 pub use self::body::{Body, BodyBuffer, BodyTooLarge};
@@ -17,4 +19,6 @@ pub use self::lenient::{Number, Object, Text};
 #[cfg(test)]
 pub(crate) use self::login::not_quite;
 pub use self::login::{LoginText, read_login, write_login};
+#[cfg(any(feature = "navien", feature = "oauth"))]
+pub(crate) use self::plain::{AnyText, Plain};
 pub use self::url::{BaseUrl, InvalidUrl, is_safe};

@@ -10,7 +10,7 @@ use crate::wire;
 use super::MARGIN;
 use super::fields::{Aws, Legal, Tokens, UserInfo};
 use super::refusal::{Asked, Head, failure_in, failure_of};
-use crate::wire::{Number, Object, Text};
+use crate::wire::{AnyText, Number, Object, Plain, Text};
 
 /// Reads the answer to [`Navien::sign_in_request`](super::Navien::sign_in_request): JWTs, AWS credentials and
 /// the account. `user_id` is the e-mail address that signed in.
@@ -23,11 +23,7 @@ use crate::wire::{Number, Object, Text};
 /// [`AccountLocked`](ServiceErrorKind::AccountLocked) or [`UserNotFound`](ServiceErrorKind::UserNotFound). A 403
 /// that names no reason is none of these: gateways answer so too.
 pub fn parse_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    let Opened { head, data } = open::<Nested<'_>>(response, Asked::SignIn, now)?;
-    let mut grant = jwts(data.tokens(response)?, response, sent)?;
-    let user_info = data.user_info.0.unwrap_or_default();
-    grant.account = Some(account(user_info, data.legal, &head, response, user_id));
-    Ok(grant)
+    sign_in::<Plain<'_>>(response, user_id, sent, now).or_else(|_| sign_in::<Text<'_>>(response, user_id, sent, now))
 }
 
 /// Reads the answer to [`Navien::refresh_request`](super::Navien::refresh_request): JWTs, sometimes AWS
@@ -35,8 +31,7 @@ pub fn parse_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) ->
 ///
 /// Times as in [`parse_sign_in`]. A refusal is [`RefreshRefused`](ServiceErrorKind::RefreshRefused).
 pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    let tokens = open::<Tokens<'_>>(response, Asked::Renewal, now)?.data;
-    jwts(&tokens, response, sent)
+    refresh::<Plain<'_>>(response, sent, now).or_else(|_| refresh::<Text<'_>>(response, sent, now))
 }
 
 /// Reads the answer to [`Navien::session_refresh_request`](super::Navien::session_refresh_request): AWS
@@ -46,8 +41,7 @@ pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, 
 /// without AWS credentials [`NotGranted`](ServiceErrorKind::NotGranted), with some of the set
 /// [`Malformed`](ServiceErrorKind::Malformed).
 pub fn parse_session_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    let tokens = open::<Tokens<'_>>(response, Asked::Renewal, now)?.data;
-    aws_only(&tokens, response, sent)
+    session_refresh::<Plain<'_>>(response, sent, now).or_else(|_| session_refresh::<Text<'_>>(response, sent, now))
 }
 
 /// Reads the answer to [`Navien::secured_sign_in_request`](super::Navien::secured_sign_in_request): AWS
@@ -55,7 +49,49 @@ pub fn parse_session_refresh(response: &Response, sent: Now, now: Now) -> Result
 ///
 /// Otherwise as [`parse_session_refresh`].
 pub fn parse_secured_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    let Opened { head, data } = open::<Nested<'_>>(response, Asked::Renewal, now)?;
+    secured_sign_in::<Plain<'_>>(response, user_id, sent, now)
+        .or_else(|_| secured_sign_in::<Text<'_>>(response, user_id, sent, now))
+}
+
+// ---- Each of them, with one way to read tokens. What is read as `Plain` is read as `Text` just the same; whatever fails
+// is read again, and that error counts.
+
+fn sign_in<'a, T: AnyText + Deserialize<'a>>(
+    response: &'a Response,
+    user_id: &str,
+    sent: Now,
+    now: Now,
+) -> Result<Grant, ServiceError> {
+    let Opened { head, data } = open::<Nested<'a, T>>(response, Asked::SignIn, now)?;
+    let mut grant = jwts(data.tokens(response)?, response, sent)?;
+    let user_info = data.user_info.0.unwrap_or_default();
+    grant.account = Some(account(user_info, data.legal, &head, response, user_id));
+    Ok(grant)
+}
+
+fn refresh<'a, T: AnyText + Deserialize<'a>>(
+    response: &'a Response,
+    sent: Now,
+    now: Now,
+) -> Result<Grant, ServiceError> {
+    jwts(&open::<Box<Tokens<T>>>(response, Asked::Renewal, now)?.data, response, sent)
+}
+
+fn session_refresh<'a, T: AnyText + Deserialize<'a>>(
+    response: &'a Response,
+    sent: Now,
+    now: Now,
+) -> Result<Grant, ServiceError> {
+    aws_only(&open::<Box<Tokens<T>>>(response, Asked::Renewal, now)?.data, response, sent)
+}
+
+fn secured_sign_in<'a, T: AnyText + Deserialize<'a>>(
+    response: &'a Response,
+    user_id: &str,
+    sent: Now,
+    now: Now,
+) -> Result<Grant, ServiceError> {
+    let Opened { head, data } = open::<Nested<'a, T>>(response, Asked::Renewal, now)?;
     let mut grant = aws_only(data.tokens(response)?, response, sent)?;
     grant.account = data.user_info.0.map(|user_info| account(user_info, data.legal, &head, response, user_id));
     Ok(grant)
@@ -77,21 +113,23 @@ struct Envelope<'a, T> {
 
 /// The `data` of both sign-ins.
 #[derive(Deserialize)]
-struct Nested<'a> {
+#[serde(bound(deserialize = "T: AnyText + Deserialize<'de>"))]
+struct Nested<'a, T> {
     #[serde(borrow, default, alias = "userInfo")]
     user_info: Object<UserInfo<'a>>,
     #[serde(default)]
     legal: Legal,
-    #[serde(borrow, default)]
-    token: Object<Tokens<'a>>,
+    /// On the heap: it is large, and handed up through all that stands around it.
+    #[serde(default)]
+    token: Object<Box<Tokens<T>>>,
     /// Another name of it.
-    #[serde(borrow, default)]
-    tokens: Object<Tokens<'a>>,
+    #[serde(default)]
+    tokens: Object<Box<Tokens<T>>>,
 }
 
-impl<'a> Nested<'a> {
-    fn tokens(&self, response: &Response) -> Result<&Tokens<'a>, ServiceError> {
-        let (token, tokens) = (self.token.0.as_ref(), self.tokens.0.as_ref());
+impl<T> Nested<'_, T> {
+    fn tokens(&self, response: &Response) -> Result<&Tokens<T>, ServiceError> {
+        let (token, tokens) = (self.token.0.as_deref(), self.tokens.0.as_deref());
         token
             .or(tokens)
             .ok_or_else(|| ServiceError::malformed("a success without a token").with_status(response.status()))
@@ -126,7 +164,7 @@ fn open<'a, T: Deserialize<'a>>(response: &'a Response, asked: Asked, now: Now) 
 }
 
 /// The JWTs, and the AWS set if it is whole: an access token is not thrown away because of half a set.
-fn jwts(tokens: &Tokens<'_>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
+fn jwts<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
     let malformed = |what| ServiceError::malformed(what).with_status(response.status());
     let term = Term::lasting(sent, tokens.access_lifetime()).with_margin(MARGIN);
     let access = tokens
@@ -148,7 +186,7 @@ fn jwts(tokens: &Tokens<'_>, response: &Response, sent: Now) -> Result<Grant, Se
 }
 
 /// The AWS set, which must be whole.
-fn aws_only(tokens: &Tokens<'_>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
+fn aws_only<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
     let malformed = |what| ServiceError::malformed(what).with_status(response.status());
     let aws = match tokens.aws() {
         Aws::Complete(parts) => {
@@ -160,7 +198,7 @@ fn aws_only(tokens: &Tokens<'_>, response: &Response, sent: Now) -> Result<Grant
     Ok(Grant { aws: Some(aws), ..Grant::default() })
 }
 
-fn aws_term(tokens: &Tokens<'_>, sent: Now) -> Term {
+fn aws_term<T: AnyText>(tokens: &Tokens<T>, sent: Now) -> Term {
     let term = match tokens.aws_lifetime() {
         Some(lifetime) => Term::lasting(sent, lifetime),
         None => Term::unknown(sent),

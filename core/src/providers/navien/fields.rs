@@ -9,37 +9,39 @@ use crate::credentials::{AccessToken, Account, AwsCredentials, InvalidToken, Sec
 use crate::wire::Lifetime;
 
 use super::DEFAULT_LIFETIME;
-use crate::wire::{Number, Text};
+use crate::wire::{AnyText, Number, Text};
 
 /// The `token` object, with the service's keys and those of saved files. Where both are there, an empty
 /// camelCase value gives way to the snake_case one.
+///
+/// `T` is [`Text`], or [`Plain`](crate::wire::Plain) for who wants to try that first.
 #[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Tokens<'a> {
-    #[serde(borrow, rename = "idToken")]
-    id_token: Text<'a>,
-    #[serde(borrow, rename = "id_token")]
-    id_token_: Text<'a>,
-    #[serde(borrow, rename = "accessToken")]
-    access_token: Text<'a>,
-    #[serde(borrow, rename = "access_token")]
-    access_token_: Text<'a>,
-    #[serde(borrow, rename = "refreshToken")]
-    refresh_token: Text<'a>,
-    #[serde(borrow, rename = "refresh_token")]
-    refresh_token_: Text<'a>,
-    #[serde(borrow, rename = "accessKeyId")]
-    access_key_id: Text<'a>,
-    #[serde(borrow, rename = "access_key_id")]
-    access_key_id_: Text<'a>,
-    #[serde(borrow, rename = "secretKey")]
-    secret_key: Text<'a>,
-    #[serde(borrow, rename = "secret_key")]
-    secret_key_: Text<'a>,
-    #[serde(borrow, rename = "sessionToken")]
-    session_token: Text<'a>,
-    #[serde(borrow, rename = "session_token")]
-    session_token_: Text<'a>,
+#[serde(default, bound(deserialize = "T: AnyText + Deserialize<'de>"))]
+pub(super) struct Tokens<T> {
+    #[serde(rename = "idToken")]
+    id_token: T,
+    #[serde(rename = "id_token")]
+    id_token_: T,
+    #[serde(rename = "accessToken")]
+    access_token: T,
+    #[serde(rename = "access_token")]
+    access_token_: T,
+    #[serde(rename = "refreshToken")]
+    refresh_token: T,
+    #[serde(rename = "refresh_token")]
+    refresh_token_: T,
+    #[serde(rename = "accessKeyId")]
+    access_key_id: T,
+    #[serde(rename = "access_key_id")]
+    access_key_id_: T,
+    #[serde(rename = "secretKey")]
+    secret_key: T,
+    #[serde(rename = "secret_key")]
+    secret_key_: T,
+    #[serde(rename = "sessionToken")]
+    session_token: T,
+    #[serde(rename = "session_token")]
+    session_token_: T,
     #[serde(rename = "authenticationExpiresIn")]
     authentication_expires_in: Lifetime,
     #[serde(rename = "authentication_expires_in")]
@@ -73,25 +75,25 @@ impl AwsParts<'_> {
     }
 }
 
-impl<'a> Tokens<'a> {
+impl<T: AnyText> Tokens<T> {
     /// `None` where there is none, or an empty one.
     pub(super) fn access_token(&self, term: Term) -> Option<Result<AccessToken, InvalidToken>> {
-        let token = self.access_token.or(&self.access_token_)?;
+        let token = either(&self.access_token, &self.access_token_)?;
         Some(AccessToken::new("Bearer", token, term))
     }
 
     pub(super) fn refresh_token(&self) -> Result<Option<Secret>, InvalidToken> {
-        secret(self.refresh_token.or(&self.refresh_token_))
+        secret(either(&self.refresh_token, &self.refresh_token_))
     }
 
     pub(super) fn id_token(&self) -> Result<Option<Secret>, InvalidToken> {
-        secret(self.id_token.or(&self.id_token_))
+        secret(either(&self.id_token, &self.id_token_))
     }
 
     pub(super) fn aws(&self) -> Aws<'_> {
-        let access_key_id = self.access_key_id.or(&self.access_key_id_);
-        let secret_key = self.secret_key.or(&self.secret_key_);
-        let session_token = self.session_token.or(&self.session_token_);
+        let access_key_id = either(&self.access_key_id, &self.access_key_id_);
+        let secret_key = either(&self.secret_key, &self.secret_key_);
+        let session_token = either(&self.session_token, &self.session_token_);
         match (access_key_id, secret_key, session_token) {
             (None, None, None) => Aws::Absent,
             (Some(access_key_id), Some(secret_key), Some(session_token)) => {
@@ -111,6 +113,10 @@ impl<'a> Tokens<'a> {
     pub(super) fn aws_lifetime(&self) -> Option<Duration> {
         self.authorization_expires_in.0.or(self.authorization_expires_in_.0)
     }
+}
+
+fn either<'t, T: AnyText>(camel: &'t T, snake: &'t T) -> Option<&'t str> {
+    camel.text().or_else(|| snake.text())
 }
 
 fn secret(token: Option<&str>) -> Result<Option<Secret>, InvalidToken> {

@@ -44,7 +44,7 @@ struct Beside<'a> {
 fn read_python(saved: &[u8], now: Now) -> Result<Credentials, SavedError> {
     let malformed = |what| SavedError::Malformed { what };
     let shape = |_| malformed("a field is of another type, or there twice");
-    let tokens: Tokens<'_> = wire::parse_json(saved).map_err(shape)?;
+    let tokens: Tokens<Text<'_>> = wire::parse_json(saved).map_err(shape)?;
     let beside: Beside<'_> = wire::parse_json(saved).map_err(shape)?;
     let odd = |_| malformed("a token with odd characters");
     let issued_at = moment(&beside.issued_at);
