@@ -104,17 +104,19 @@ fn grant(
     let term = lifetime.map_or_else(|| Term::unknown(sent), |lifetime| Term::lasting(sent, lifetime));
     let token = names.text("access_token", "accessToken")?;
     let token = token.get().ok_or(malformed("no access token"))?;
-    let access = AccessToken::new(&token_type(profile, &names)?, token, term);
-    let mut known =
-        vec!["access_token", "refresh_token", "id_token", "token_type", "expires_in", "scope", "error", "errors"];
-    if profile.names == Names::Camel {
-        known.extend(["accessToken", "refreshToken", "idToken", "tokenType", "expiresIn"]);
-    }
+    let access = AccessToken::new(token_type(profile, &names)?, token, term);
+    let known = |name: &str| match name {
+        "access_token" | "refresh_token" | "id_token" | "token_type" | "expires_in" | "scope" | "error" | "errors" => {
+            true
+        }
+        "accessToken" | "refreshToken" | "idToken" | "tokenType" | "expiresIn" => profile.names == Names::Camel,
+        _ => false,
+    };
     Ok(Grant {
         access: Some(access.map_err(|_| malformed("an access token with odd characters"))?),
         refresh_token: names.secret("refresh_token", "refreshToken")?,
         id_token: names.secret("id_token", "idToken")?,
-        extra: fields.rest(&known, scope(fields).as_deref()),
+        extra: fields.rest(known, scope(fields).as_deref()),
         // A renewal does not change how a session was begun.
         begun_by: (asked != GrantType::RefreshToken).then(|| asked.as_str()),
         ..Grant::default()
@@ -122,17 +124,17 @@ fn grant(
 }
 
 /// `Bearer` in any case, or no type at all; any other by profile only.
-fn token_type(profile: &Profile, names: &Spelled<'_, '_>) -> Result<String, ServiceError> {
+fn token_type<'p>(profile: &'p Profile, names: &Spelled<'_, '_>) -> Result<&'p str, ServiceError> {
     let unknown = || malformed("an unknown token type");
     let told = names.text("token_type", "tokenType")?;
     let Some(told) = told.get().map(str::trim) else {
         let odd = |name| names.fields.raw(name).is_some_and(|json| json != "null" && !json.starts_with('"'));
-        return if odd("token_type") || odd("tokenType") { Err(unknown()) } else { Ok("Bearer".to_owned()) };
+        return if odd("token_type") || odd("tokenType") { Err(unknown()) } else { Ok("Bearer") };
     };
     if let Some(known) = profile.token_types.iter().find(|known| known.told.eq_ignore_ascii_case(told)) {
-        return Ok(known.sent_as.to_string());
+        return Ok(&known.sent_as);
     }
-    if told.eq_ignore_ascii_case("bearer") { Ok("Bearer".to_owned()) } else { Err(unknown()) }
+    if told.eq_ignore_ascii_case("bearer") { Ok("Bearer") } else { Err(unknown()) }
 }
 
 /// By an absolute end, which is corrected for the server's clock. One that is past by our own clock alone proves
@@ -151,14 +153,22 @@ fn absolute(profile: &Profile, fields: &Fields<'_>, response: &Response, now: No
 /// Scopes in any form: a text with blanks or commas, an array of texts.
 fn scope(fields: &Fields<'_>) -> Option<String> {
     let json = fields.raw("scope")?;
-    let listed: Vec<Text<'_>> = match serde_json::from_str(json) {
-        Ok(listed) => listed,
-        Err(_) => vec![serde_json::from_str(json).ok()?],
+    let mut scope = String::with_capacity(json.len());
+    let mut add = |words: &Text<'_>| {
+        let words = words.get().unwrap_or_default().split(|c: char| c == ',' || c.is_whitespace());
+        for word in words.filter(|word| !word.is_empty()) {
+            if !scope.is_empty() {
+                scope.push(' ');
+            }
+            scope.push_str(word);
+        }
     };
-    let words = listed.iter().filter_map(Text::get);
-    let words = words.flat_map(|words| words.split(|c: char| c == ',' || c.is_whitespace()));
-    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
-    (!words.is_empty()).then(|| words.join(" "))
+    if json.starts_with('[') {
+        serde_json::from_str::<Vec<Text<'_>>>(json).ok()?.iter().for_each(add);
+    } else {
+        add(&fields.text("scope").ok()?);
+    }
+    (!scope.is_empty()).then_some(scope)
 }
 
 /// Fields under the standard's names, or under those of the profile.

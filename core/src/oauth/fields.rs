@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write as _;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use zeroize::Zeroizing;
 use super::profile::Encoding;
 use crate::credentials::Secret;
 use crate::error::ServiceError;
-use crate::wire::{BodyBuffer, Lifetime, Text, form_decode, parse_json};
+use crate::wire::{AnyText, BodyBuffer, Lifetime, Plain, Text, form_decode, parse_json};
 
 /// Deeper than anything that a server has to say, and shallow enough to be read again.
 const MAX_DEPTH: u8 = 32;
@@ -27,16 +26,12 @@ enum Value<'a> {
     Json(&'a str),
     /// Written anew as JSON: it came in a form.
     Form(Zeroizing<String>),
+    /// One of [`TOKENS`], without an escape.
+    Token(Plain<'a>),
 }
 
-impl Value<'_> {
-    fn json(&self) -> &str {
-        match self {
-            Value::Json(json) => json,
-            Value::Form(json) => json,
-        }
-    }
-}
+/// What is long, and nothing but a text in every answer that grants something.
+const TOKENS: [&str; 3] = ["access_token", "id_token", "refresh_token"];
 
 impl<'a> Fields<'a> {
     /// Reads a body. JSON is taken where a form is expected, never the other way round.
@@ -44,7 +39,16 @@ impl<'a> Fields<'a> {
         let first = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start().first();
         match (encoding, first) {
             (Encoding::Form, Some(first)) if !b"{[<".contains(first) => Self::read_form(body),
-            _ => parse_json(body),
+            _ => Self::read_json(body),
+        }
+    }
+
+    /// What can be read fast is the same either way; whatever fails is read again, and that error counts.
+    fn read_json(body: &'a [u8]) -> Result<Self, ServiceError> {
+        // Nothing is passed over here: each part is looked at for UTF-8, so the whole need not be.
+        match serde_json::from_slice(body) {
+            Ok(TokenFields(fields)) => Ok(fields),
+            Err(_) => parse_json(body),
         }
     }
 
@@ -54,7 +58,7 @@ impl<'a> Fields<'a> {
         for pair in form_decode(text.strip_prefix('\u{feff}').unwrap_or(text).trim()) {
             let (name, value) = pair.ok_or(ServiceError::malformed("not UTF-8"))?;
             let value = Zeroizing::new(value);
-            if fields.raw(&name).is_some() {
+            if fields.value(&name).is_some() {
                 return Err(ServiceError::malformed("a field is there twice"));
             }
             fields.0.push((Cow::Owned(name), Value::Form(quoted(&value))));
@@ -62,15 +66,25 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    /// A field's JSON.
+    fn value(&self, name: &str) -> Option<&Value<'a>> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// A field's JSON. A token has none: it is a [`text`](Self::text).
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.json())
+        match self.value(name)? {
+            Value::Json(json) => Some(json),
+            Value::Form(json) => Some(json),
+            Value::Token(_) => None,
+        }
     }
 
     /// A text; absent where something else is there. An error where it is no text at all: a lone surrogate.
     pub(super) fn text(&self, name: &str) -> Result<Text<'_>, ServiceError> {
-        match self.raw(name) {
-            Some(json) => serde_json::from_str(json).map_err(|_| ServiceError::malformed("broken JSON")),
+        match self.value(name) {
+            Some(Value::Token(token)) => Ok(token.text().map_or(Text::Absent, Text::Borrowed)),
+            Some(Value::Json(json)) => text(json),
+            Some(Value::Form(json)) => text(json),
             None => Ok(Text::Absent),
         }
     }
@@ -83,44 +97,91 @@ impl<'a> Fields<'a> {
     /// An object within.
     pub(super) fn object(&self, name: &str) -> Option<Result<Fields<'_>, ServiceError>> {
         let json = self.raw(name).filter(|json| json.starts_with('{'))?;
-        Some(parse_json(json.as_bytes()))
+        Some(Fields::read_json(json.as_bytes()))
     }
 
-    /// All fields but some as a JSON object, with one more field in front; `None` where there are none. What
-    /// could not be read again is left out.
-    pub(super) fn rest(&self, known: &[&str], scope: Option<&str>) -> Option<Secret> {
-        let mut buffer = BodyBuffer::new(usize::MAX);
-        let scope = scope.map(quoted);
-        let scope = scope.iter().map(|scope| ("scope", scope.as_str()));
-        let rest = self.0.iter().filter(|(name, value)| !known.contains(&&**name) && is_sound(value.json()));
-        let rest = rest.map(|(name, value)| (&**name, value.json()));
-        for (position, (name, json)) in scope.chain(rest).enumerate() {
-            let start = if position == 0 { '{' } else { ',' };
-            // Into memory, without a cap: nothing here can fail.
-            let _ = write!(buffer, "{start}{}:{json}", *quoted(name));
+    /// All fields but tokens and some others as a JSON object, with the scope in front; `None` where there are none.
+    /// What could not be read again is left out.
+    pub(super) fn rest(&self, known: impl Fn(&str) -> bool, scope: Option<&str>) -> Option<Secret> {
+        let mut object = Written::default();
+        if let Some(scope) = scope {
+            object.begin("scope");
+            write_quoted(&mut object.0, scope);
         }
-        let _ = buffer.push(b"}");
-        let body = buffer.finish();
-        let text = std::str::from_utf8(body.as_ref()).ok().filter(|text| text.len() > 1)?;
-        Some(Secret::from(text))
+        for (name, _) in self.0.iter().filter(|(name, _)| !known(name)) {
+            if let Some(json) = self.raw(name).filter(|json| is_sound(json)) {
+                object.begin(name);
+                // As all that goes into this memory: nothing can fail.
+                let _ = object.0.push(json.as_bytes());
+            }
+        }
+        object.finish()
     }
 }
 
-/// A text as JSON.
+/// The text that this JSON is.
+fn text(json: &str) -> Result<Text<'_>, ServiceError> {
+    // It was read as a value: without an escape it is the text itself.
+    match json.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(text) if !text.as_bytes().contains(&b'\\') => Ok(Text::Borrowed(text)),
+        _ => serde_json::from_str(json).map_err(|_| ServiceError::malformed("broken JSON")),
+    }
+}
+
+/// A JSON object that is being written.
+struct Written(BodyBuffer);
+
+impl Default for Written {
+    fn default() -> Self {
+        Self(BodyBuffer::new(usize::MAX))
+    }
+}
+
+impl Written {
+    fn begin(&mut self, name: &str) {
+        let _ = self.0.push(if self.0.as_ref().is_empty() { b"{" } else { b"," });
+        write_quoted(&mut self.0, name);
+        let _ = self.0.push(b":");
+    }
+
+    fn finish(mut self) -> Option<Secret> {
+        if self.0.as_ref().is_empty() {
+            return None;
+        }
+        let _ = self.0.push(b"}");
+        std::str::from_utf8(self.0.as_ref()).ok().map(Secret::from)
+    }
+}
+
+/// A text as JSON, into memory without a cap: neither side can fail.
+fn write_quoted(buffer: &mut BodyBuffer, text: &str) {
+    let _ = serde_json::to_writer(buffer, text);
+}
+
 fn quoted(text: &str) -> Zeroizing<String> {
     let mut buffer = BodyBuffer::new(usize::MAX);
-    // A text into memory: neither side can fail.
-    let _ = serde_json::to_writer(&mut buffer, text);
+    write_quoted(&mut buffer, text);
     Zeroizing::new(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default().to_owned())
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
+        deserializer.deserialize_map(FieldsVisitor { tokens: &[] })
     }
 }
 
-struct FieldsVisitor;
+/// The same, with tokens that have no escape in them; anything else is an error.
+struct TokenFields<'a>(Fields<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for TokenFields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor { tokens: &TOKENS }).map(Self)
+    }
+}
+
+struct FieldsVisitor {
+    tokens: &'static [&'static str],
+}
 
 impl<'de> Visitor<'de> for FieldsVisitor {
     type Value = Fields<'de>;
@@ -130,17 +191,22 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields::default();
-        while let Some((name, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+        let mut fields = Fields(Vec::with_capacity(8));
+        while let Some(name) = map.next_key::<Text<'de>>()? {
             let name = match name {
                 Text::Borrowed(name) => Cow::Borrowed(name),
                 Text::Owned(name) => Cow::Owned((**name).into()),
                 Text::Absent => Cow::Borrowed(""),
             };
-            if fields.raw(&name).is_some() {
+            if fields.value(&name).is_some() {
                 return Err(de::Error::custom("a field is there twice"));
             }
-            fields.0.push((name, Value::Json(value.get())));
+            let value = if self.tokens.contains(&&*name) {
+                Value::Token(map.next_value()?)
+            } else {
+                Value::Json(map.next_value::<&RawValue>()?.get())
+            };
+            fields.0.push((name, value));
         }
         Ok(fields)
     }
@@ -238,7 +304,8 @@ mod tests {
         let fields = Fields::read(b"access_token=a%22b&expires_in=60", Encoding::Form).unwrap();
         assert_eq!(fields.text("access_token").unwrap().get(), Some("a\"b"));
         assert_eq!(fields.lifetime("expires_in"), Some(Duration::from_secs(60)));
-        assert!(Fields::read(br#"{"access_token":"x"}"#, Encoding::Form).unwrap().raw("access_token").is_some());
+        let json = Fields::read(br#"{"access_token":"x"}"#, Encoding::Form).unwrap();
+        assert_eq!(json.text("access_token").unwrap().get(), Some("x"));
         assert!(Fields::read(b"<html>a=b", Encoding::Form).is_err());
     }
 
@@ -246,10 +313,40 @@ mod tests {
     fn what_is_not_known_is_kept_and_what_is_broken_is_left_out() {
         let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
         let body = format!(r#"{{"k":1,"a":{{"b":[1,null]}},"s":"\ud800","n":1e999,"d":{deep},"é\"":"x"}}"#);
-        let rest = json(&body).unwrap().rest(&["k"], Some("r w")).unwrap();
+        let rest = json(&body).unwrap().rest(|name| name == "k", Some("r w")).unwrap();
         let read: serde_json::Value = serde_json::from_str(rest.expose()).unwrap();
         assert_eq!(read, serde_json::json!({"scope": "r w", "a": {"b": [1, null]}, "é\"": "x"}));
-        assert!(json(r#"{"k":1}"#).unwrap().rest(&["k"], None).is_none());
+        assert!(json(r#"{"k":1}"#).unwrap().rest(|name| name == "k", None).is_none());
+    }
+
+    #[test]
+    fn a_token_is_the_same_however_it_is_read() {
+        let read = |json: &str| {
+            let body = format!(r#"{{"access_token":{json},"a":{json}}}"#);
+            let fields = Fields::read(body.as_bytes(), Encoding::Json).ok()?;
+            let told = |name| fields.text(name).map(|text| text.get().map(str::to_owned)).map_err(drop);
+            assert_eq!(told("access_token"), told("a"), "{json}");
+            Some(told("a"))
+        };
+        for token in ["ey.J", "e\u{e9}", "a'b"] {
+            assert_eq!(read(&format!("\"{token}\"")), Some(Ok(Some(token.to_owned()))));
+        }
+        assert_eq!(read(r#""a\/b\u0063""#), Some(Ok(Some("a/bc".to_owned()))));
+        for absent in ["null", "\"\"", "\" \"", "7", "[\"x\"]", "{}", "true"] {
+            assert_eq!(read(absent), Some(Ok(None)), "{absent}");
+        }
+        assert_eq!(read(r#""\ud800""#), Some(Err(())));
+        for broken in ["\"a\nb\"", "\"\u{0}\"", "\"\\x\"", "\"", "x"] {
+            assert_eq!(read(broken), None, "{broken:?}");
+        }
+        for odd in
+            [&b"{\"access_token\":\"x\",\"a\":\"\xff\"}"[..], b"{\"access_token\":\"\xff\"}", b"{\"a\":[{\"\xff\":1}]}"]
+        {
+            assert!(Fields::read(odd, Encoding::Json).is_err(), "{odd:?}");
+        }
+        assert!(Fields::read(b"\xef\xbb\xbf {\"access_token\":\"x\"}", Encoding::Json).is_ok());
+        assert!(json(r#"{"access_token":"x","access_token":"x"}"#).is_err());
+        assert!(json(r#"{"access_token":"x","access\u005ftoken":"x"}"#).is_err());
     }
 
     #[test]
