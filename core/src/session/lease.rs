@@ -31,10 +31,10 @@ pub(super) struct Lease {
     /// The last attempt is going on with its next rung.
     pub(super) falling: bool,
     /// Nothing is left to try, and what callers are told.
-    pub(super) stopped: Option<Error>,
+    pub(super) stopped: Option<Box<Error>>,
 
     /// What the last attempt failed with, until one succeeds.
-    pub(super) error: Option<Error>,
+    pub(super) error: Option<Box<Error>>,
     /// How many failures callers were told.
     pub(super) told: u64,
     failures: u32,
@@ -166,7 +166,7 @@ impl Lease {
 
     /// Ends an attempt: everybody who waits is told.
     pub(super) fn tell(&mut self, error: Error) {
-        self.error = Some(error);
+        self.error = Some(Box::new(error));
         self.told = self.told.wrapping_add(1);
         self.asked = false;
     }

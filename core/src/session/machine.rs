@@ -45,15 +45,15 @@ pub(super) enum Origin {
     Saved,
 }
 
-/// The one exchange in flight, and what becomes of its grant.
+/// The one exchange in flight, and what becomes of its grant. On the heap: most of the time there is none.
 pub(super) enum Slot<P: Provider> {
     Free,
     /// It is published.
-    Renewing(Flight<P>),
+    Renewing(Box<Flight<P>>),
     /// Somebody signed out meanwhile: it is revoked.
-    Orphaned(Flight<P>),
+    Orphaned(Box<Flight<P>>),
     /// There is none: the service is told to forget.
-    Revoking(Flight<P>),
+    Revoking(Box<Flight<P>>),
 }
 
 pub(super) struct Flight<P: Provider> {
@@ -242,10 +242,10 @@ impl<P: Provider> Session<P> {
         self.slot = Slot::Renewing(flight);
     }
 
-    fn launch(&mut self, mut exchange: P::Exchange, need: Need, position: usize, most: Duration) -> Flight<P> {
+    fn launch(&mut self, mut exchange: P::Exchange, need: Need, position: usize, most: Duration) -> Box<Flight<P>> {
         let request = exchange.start(self.now);
         let Sent { id, deadline } = self.send(request, most);
-        Flight { exchange, id, deadline, steps: 1, need, position }
+        Box::new(Flight { exchange, id, deadline, steps: 1, need, position })
     }
 
     /// With at most this time.

@@ -67,7 +67,7 @@ pub struct Session<P: Provider> {
     provider: P,
     policy: Policy,
     login: Option<P::Login>,
-    login_refused: Option<Error>,
+    login_refused: Option<Box<Error>>,
     standing: Standing,
     credentials: Option<Arc<Credentials>>,
     leases: [Lease; 2],
@@ -75,7 +75,7 @@ pub struct Session<P: Provider> {
     unsupported: Vec<P::Rung>,
     slot: Slot<P>,
     /// What was granted and is being saved, and when it is announced at the latest.
-    pending: Option<Granted>,
+    pending: Option<Box<Granted>>,
     tell_at: Duration,
     cell: Option<Box<Cell>>,
     /// What the service has still to forget.
@@ -258,7 +258,11 @@ impl<P: Provider> Session<P> {
 
     /// What to do next. Ends with [`Output::Sleep`], again and again until something is told.
     pub fn poll_output(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or_else(|| Output::Sleep(self.next_wake()))
+        self.outputs.pop_front().unwrap_or_else(|| {
+            // Nothing may come for an hour: the room of what came is more than a session takes without it.
+            self.outputs = VecDeque::new();
+            Output::Sleep(self.next_wake())
+        })
     }
 
     // ---- Getters
@@ -299,9 +303,9 @@ impl<P: Provider> Session<P> {
             return None;
         }
         if lease.stopped.is_some() {
-            return lease.stopped.clone();
+            return lease.stopped.as_deref().cloned();
         }
-        match (&lease.error, lease.retry) {
+        match (lease.error.as_deref(), lease.retry) {
             (Some(error), Some(retry)) if retry.at > self.now.monotonic => {
                 Some(error.clone().with_retry_at(Some(self.wall_at(retry.at))))
             }
@@ -318,7 +322,7 @@ impl<P: Provider> Session<P> {
     /// when the count moves.
     pub fn failures(&self, need: Need) -> (u64, Option<&Error>) {
         let lease = &self.leases[need.index()];
-        (lease.told, lease.error.as_ref())
+        (lease.told, lease.error.as_deref())
     }
 
     /// What the session is doing.

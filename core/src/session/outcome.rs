@@ -93,7 +93,8 @@ impl<P: Provider> Session<P> {
     fn finish(&mut self, slot: Slot<P>, outcome: Result<Grant, Error>) {
         match (slot, outcome) {
             (Slot::Renewing(flight), Ok(grant)) => self.granted(flight.need, flight.position, grant),
-            (Slot::Renewing(Flight { need, position, steps, .. }), Err(error)) => {
+            (Slot::Renewing(flight), Err(error)) => {
+                let Flight { need, position, steps, .. } = *flight;
                 let answer = if steps > 1 { Answer::MissingLate } else { Answer::Missing };
                 self.failed(Failure { need, position, error, answer });
             }
@@ -205,7 +206,7 @@ impl<P: Provider> Session<P> {
             Verdict::Refused => {
                 lease.rule_out(position);
                 if spends == Spends::Login && !is_not_granted(&error) {
-                    self.login_refused = Some(error.clone());
+                    self.login_refused = Some(Box::new(error.clone()));
                 }
             }
             Verdict::Unsupported => self.unsupported.push(rung),
@@ -228,7 +229,7 @@ impl<P: Provider> Session<P> {
                 Choice::Exhausted => false,
             };
             let lease = &mut self.leases[need.index()];
-            lease.error = Some(error.clone());
+            lease.error = Some(Box::new(error.clone()));
             lease.falling = !waits;
             self.outputs.push_back(Output::Event(Event::Fallback { need, rung: name, error }));
         } else {
@@ -243,7 +244,7 @@ impl<P: Provider> Session<P> {
         let at = self.leases[need.index()].retry.map(|retry| self.wall_at(retry.at));
         let error = error.with_retry_at(at);
         self.share(need, &error);
-        self.leases[need.index()].error = Some(error.clone());
+        self.leases[need.index()].error = Some(Box::new(error.clone()));
         self.outputs.push_back(Output::Event(Event::Failed { need, rung, error }));
     }
 
@@ -273,7 +274,7 @@ impl<P: Provider> Session<P> {
         self.leave_store();
         let lease = &mut self.leases[need.index()];
         if std::mem::take(&mut lease.falling)
-            && let Some(error) = lease.error.clone()
+            && let Some(error) = lease.error.as_deref().cloned()
         {
             self.tell(need, &error);
         }
@@ -284,8 +285,8 @@ impl<P: Provider> Session<P> {
 
     /// No rung is left.
     pub(super) fn stop(&mut self, need: Need) {
-        let error = self.leases[need.index()].error.take();
-        let error = match (&self.login_refused, error) {
+        let error = self.leases[need.index()].error.take().map(|error| *error);
+        let error = match (self.login_refused.as_deref(), error) {
             _ if self.provider.ladder(need).is_empty() => SessionError::NotOffered { need }.into(),
             (_, Some(error)) if is_not_granted(&error) => error,
             (Some(refused), _) => refused.clone(),
@@ -295,7 +296,7 @@ impl<P: Provider> Session<P> {
         // Those whose lease waits for this one learn it from this lease, or go their own way.
         self.tell(need, &error);
         let lease = &mut self.leases[need.index()];
-        lease.stopped = Some(error.clone());
+        lease.stopped = Some(Box::new(error.clone()));
         lease.forced = false;
         lease.login_first = false;
         lease.falling = false;

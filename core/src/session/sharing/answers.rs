@@ -86,7 +86,7 @@ impl<P: Provider> Session<P> {
             cell.login = login;
         }
         if let Some(granted) = self.pending.take() {
-            self.announce(granted);
+            self.announce(*granted);
         }
     }
 

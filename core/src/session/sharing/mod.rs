@@ -209,7 +209,7 @@ impl<P: Provider> Session<P> {
             return self.announce(granted);
         }
         self.tell_at = self.now.monotonic.saturating_add(TELL_AFTER);
-        self.pending = Some(granted);
+        self.pending = Some(Box::new(granted));
     }
 
     /// The one-use token was not sent after all.
@@ -381,7 +381,7 @@ impl<P: Provider> Session<P> {
         if self.tell_at <= now.monotonic
             && let Some(granted) = self.pending.take()
         {
-            self.announce(granted);
+            self.announce(*granted);
         }
     }
 
