@@ -9,6 +9,7 @@ mod device;
 mod discovery;
 mod garbage;
 mod sessions;
+mod told;
 
 use std::time::Duration;
 

@@ -1,0 +1,128 @@
+//! What is told about a server, a sign-in and a failure, word by word.
+
+use perennial_core::oauth::{AuthorizationError, Discovery, ErrorCode, Wanted, parse_device};
+use perennial_core::{AccessToken, Credentials, Exchange, Step, Term};
+
+use super::*;
+
+#[test]
+fn each_reason_of_the_standard_is_known_by_its_name() {
+    for (name, code, text) in [
+        ("access_denied", ErrorCode::AccessDenied, "access denied"),
+        ("authorization_pending", ErrorCode::AuthorizationPending, "not yet decided"),
+        ("expired_token", ErrorCode::ExpiredToken, "it took too long"),
+        ("login_required", ErrorCode::InteractionRequired, "a person has to be asked"),
+        ("consent_required", ErrorCode::InteractionRequired, "a person has to be asked"),
+        ("interaction_required", ErrorCode::InteractionRequired, "a person has to be asked"),
+        ("account_selection_required", ErrorCode::InteractionRequired, "a person has to be asked"),
+        ("invalid_client", ErrorCode::InvalidClient, "the client did not prove itself"),
+        ("invalid_grant", ErrorCode::InvalidGrant, "the grant is refused"),
+        ("invalid_request", ErrorCode::InvalidRequest, "the request is not as it should be"),
+        ("invalid_scope", ErrorCode::InvalidScope, "a scope is not granted"),
+        ("invalid_target", ErrorCode::InvalidTarget, "a resource is unknown"),
+        ("server_error", ErrorCode::ServerError, "the server failed"),
+        ("slow_down", ErrorCode::SlowDown, "asked too often"),
+        ("temporarily_unavailable", ErrorCode::TemporarilyUnavailable, "the server is busy"),
+        ("unauthorized_client", ErrorCode::UnauthorizedClient, "this client may not do so"),
+        ("unsupported_grant_type", ErrorCode::UnsupportedGrantType, "the server has no such grant"),
+        ("unsupported_response_type", ErrorCode::UnsupportedResponseType, "the server has no such response type"),
+        ("unsupported_token_type", ErrorCode::UnsupportedTokenType, "such tokens cannot be revoked"),
+        ("out_of_tea", ErrorCode::Other, "another reason"),
+    ] {
+        assert_eq!(ErrorCode::from(name), code, "{name}");
+        assert_eq!(code.to_string(), text);
+    }
+}
+
+#[test]
+fn a_refusal_in_a_browser_is_told_in_both_words() {
+    let browser = profile().with_authorization_endpoint("https://auth.example/authorize").unwrap();
+    let refused = |rest: &str| {
+        let wanted = Wanted::new("http://127.0.0.1:8123/done");
+        let authorization = browser.authorize([7; 64], &wanted, now(0)).unwrap();
+        let (_, rest_of_url) = authorization.url().split_once("state=").unwrap();
+        let state = rest_of_url.split('&').next().unwrap().to_owned();
+        let pending = authorization.into_pending();
+        assert_eq!(pending.redirect_uri(), "http://127.0.0.1:8123/done");
+        match pending.redeem(&format!("state={state}&error=access_denied{rest}"), now(1)) {
+            Err(AuthorizationError::Refused(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        }
+    };
+    let refusal = refused("");
+    assert_eq!(refusal.to_string(), "access denied [access_denied]");
+    let refusal = refused("&error_description=Not+today&error_uri=https%3A%2F%2Fauth.example%2Fwhy");
+    assert_eq!(refusal.to_string(), "access denied [access_denied]: Not today");
+    assert_eq!(
+        format!("{refusal:?}"),
+        "Refusal { name: \"access_denied\", description: Some(\"Not today\"), \
+         uri: Some(\"https://auth.example/why\") }"
+    );
+}
+
+#[test]
+fn a_servers_document_is_told_field_by_field() {
+    let mut discovery = Discovery::new("https://auth.example").unwrap();
+    assert_eq!(format!("{discovery:?}"), "Discovery { issuer: \"https://auth.example\", .. }");
+    discovery.start(now(0));
+    let document = r#"{"issuer":"https://auth.example","token_endpoint":"https://auth.example/token",
+        "authorization_endpoint":"https://auth.example/authorize","revocation_endpoint":"https://auth.example/revoke",
+        "device_authorization_endpoint":"https://auth.example/device","grant_types_supported":["password","x"],
+        "scopes_supported":["read"],"token_endpoint_auth_methods_supported":["none"],
+        "authorization_response_iss_parameter_supported":true}"#;
+    let Step::Done(metadata) = discovery.receive(answer(200, document), now(1)).unwrap() else { panic!("asked again") };
+    assert_eq!(metadata.issuer(), "https://auth.example");
+    assert_eq!(metadata.token_endpoint().unwrap().to_string(), "https://auth.example/token");
+    assert_eq!(metadata.authorization_endpoint().unwrap().to_string(), "https://auth.example/authorize");
+    assert_eq!(metadata.revocation_endpoint().unwrap().to_string(), "https://auth.example/revoke");
+    assert_eq!(metadata.device_endpoint().unwrap().to_string(), "https://auth.example/device");
+    assert_eq!(metadata.grant_types().unwrap(), ["password", "x"]);
+    assert_eq!(metadata.scopes().unwrap(), ["read"]);
+    assert_eq!(metadata.client_auth_methods().unwrap(), ["none"]);
+    assert!(metadata.promises_issuer());
+    let profile = metadata.profile("app", perennial_core::oauth::ClientAuth::None).unwrap();
+    assert_eq!(profile.authorization_endpoint().unwrap().to_string(), "https://auth.example/authorize");
+}
+
+#[test]
+fn a_device_asks_as_often_as_it_was_told() {
+    let told =
+        r#"{"device_code":"dc","user_code":"AB-CD","verification_uri":"https://auth.example/device","interval":7}"#;
+    let device = profile().with_device_endpoint("https://auth.example/start").unwrap();
+    let authorization = parse_device(&device, &answer(200, told), now(0), now(1)).unwrap();
+    assert_eq!(authorization.interval(), Duration::from_secs(7));
+}
+
+#[test]
+fn exchanges_show_where_they_ask_and_nothing_else() {
+    let profile = profile()
+        .with_device_endpoint("https://auth.example/start")
+        .and_then(|profile| profile.with_revocation_endpoint("https://auth.example/revoke"))
+        .unwrap();
+    let access = AccessToken::new("Bearer", "at-1", Term::unknown(now(0))).unwrap();
+    let held = Credentials::from_grant(Grant { access: Some(access), ..Grant::default() }, None).unwrap();
+    let revocation = format!("{:?}", profile.revoke(&held).unwrap());
+    assert!(revocation.contains("auth.example/revoke") && !revocation.contains("at-1"), "{revocation}");
+    let device = format!("{:?}", profile.device(&["read"]).unwrap());
+    assert!(device.contains("auth.example/start"), "{device}");
+}
+
+#[cfg(feature = "es256")]
+#[test]
+fn a_signed_statement_names_its_algorithm_and_no_key_that_has_no_name() {
+    use perennial_core::oauth::{Assertions, Es256, Signer};
+
+    struct Mute;
+    impl Signer for Mute {
+        fn algorithm(&self) -> &str {
+            "none"
+        }
+
+        fn sign(&self, _: &[u8]) -> Vec<u8> {
+            Vec::new()
+        }
+    }
+    assert_eq!(Mute.key_id(), None);
+    assert_eq!(Es256::new([1; 32]).unwrap().algorithm(), "ES256");
+    assert_eq!(format!("{:?}", Assertions::new(Mute, [1; 32])), "Assertions { algorithm: \"none\", .. }");
+}

@@ -1,0 +1,186 @@
+//! What every provider says of itself, and what it makes of a login and of credentials.
+#![cfg(all(feature = "auth0", feature = "mosaia", feature = "navien", feature = "oauth", feature = "settrade"))]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use perennial_core::oauth::Profile;
+use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
+use perennial_core::{
+    AccessToken, Account, AwsCredentials, Credentials, Exchange, Grant, Need, Now, Provider, Term, Timestamp,
+};
+
+const USER: &str = "grower@example.com";
+
+/// A number that is a key of P-256.
+const APP_SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+fn now() -> Now {
+    Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(5))
+}
+
+fn granted(begun_by: Option<&'static str>) -> Credentials {
+    let term = Term::lasting(now(), Duration::from_secs(3600));
+    let grant = Grant {
+        access: Some(AccessToken::new("Bearer", "ey.access", term).unwrap()),
+        refresh_token: Some("refresh-1".into()),
+        aws: Some(AwsCredentials::new("AKIA", "key", "ey.session", term).unwrap()),
+        account: Some(Account { user_id: USER.into(), ..Account::default() }),
+        begun_by,
+        ..Grant::default()
+    };
+    Credentials::from_grant(grant, None).unwrap()
+}
+
+fn auth0() -> auth0::Auth0 {
+    auth0::Auth0::builder("https://tv.example").auth_url("https://auth.tv.example").build().unwrap()
+}
+
+fn mosaia() -> mosaia::Mosaia {
+    mosaia::Mosaia::builder().client_id("my-app").build().unwrap()
+}
+
+fn oauth2() -> oauth2::OAuth2 {
+    oauth2::OAuth2::new(Profile::new("https://auth.example/token", "app").unwrap())
+}
+
+fn settrade() -> settrade::Settrade {
+    settrade::Settrade::new("098", "ALGO").unwrap()
+}
+
+/// Name, realm, the account of a login, and the rungs of a ladder by name.
+fn card<P: Provider>(provider: &P, login: &P::Login, need: Need) -> String {
+    let rungs: Vec<_> = provider.ladder(need).iter().map(|rung| provider.describe(*rung)).collect();
+    let user = provider.user_id(login).unwrap_or("nobody");
+    format!("{} at {} for {user}: {}", provider.name(), provider.realm(), rungs.join(", "))
+}
+
+#[test]
+fn each_says_who_and_where_it_is_and_how_it_renews() {
+    let login = auth0::Login::new(USER, "hunter2").unwrap();
+    assert_eq!(card(&auth0(), &login, Need::Access), "auth0 at https://tv.example for grower@example.com: sign-in");
+    let login = mosaia::Login::password(USER, "hunter2").unwrap();
+    assert_eq!(
+        card(&mosaia(), &login, Need::Access),
+        "mosaia at https://api.mosaia.ai/v1 my-app for grower@example.com: refresh, OAuth refresh, sign-in"
+    );
+    let login = navien::Login::new(USER, "hunter2").unwrap();
+    assert_eq!(
+        card(&navien::Navien::default(), &login, Need::Access),
+        "navien at https://nlus.naviensmartcontrol.com/api/v2.1 for grower@example.com: refresh, sign-in"
+    );
+    assert_eq!(
+        card(&navien::Navien::default(), &login, Need::Aws),
+        "navien at https://nlus.naviensmartcontrol.com/api/v2.1 for grower@example.com: \
+         session refresh, secured sign-in, sign-in"
+    );
+    let login = oauth2::Login::legacy_password(USER, "hunter2").unwrap();
+    assert_eq!(
+        card(&oauth2(), &login, Need::Access),
+        "oauth2 at https://auth.example/token app for grower@example.com: refresh, sign-in"
+    );
+    let login = settrade::Login::new("app-1", APP_SECRET).unwrap();
+    assert_eq!(
+        card(&settrade(), &login, Need::Access),
+        "settrade at https://open-api.settrade.com/098/ALGO for app-1: refresh, sign-in"
+    );
+    assert_eq!(settrade().app_code(), "ALGO");
+}
+
+#[test]
+fn only_naviens_aws_rungs_show_the_access_token() {
+    let navien = navien::Navien::default();
+    let bases: Vec<_> = navien.ladder(Need::Aws).iter().map(|rung| navien.builds_on(*rung)).collect();
+    assert_eq!(bases, [Some(Need::Access), Some(Need::Access), None]);
+    assert!(navien.ladder(Need::Access).iter().all(|rung| navien.builds_on(*rung).is_none()));
+    let mosaia = mosaia();
+    assert!(mosaia.ladder(Need::Access).iter().all(|rung| mosaia.builds_on(*rung).is_none()));
+}
+
+fn is_kept<P: Provider>(provider: &P, login: &P::Login) {
+    let text = provider.write_login(login).unwrap();
+    let read = provider.read_login(text.expose()).unwrap();
+    assert_eq!(provider.user_id(&read), provider.user_id(login));
+    assert_eq!(provider.write_login(&read).unwrap().expose(), text.expose());
+    assert!(provider.read_login("{}").is_none());
+}
+
+#[test]
+fn each_keeps_its_login_and_reads_it_back() {
+    is_kept(&auth0(), &auth0::Login::new(USER, "hunter2").unwrap());
+    is_kept(&mosaia(), &mosaia::Login::password(USER, "hunter2").unwrap());
+    is_kept(&navien::Navien::default(), &navien::Login::new(USER, "hunter2").unwrap());
+    is_kept(&oauth2(), &oauth2::Login::legacy_password(USER, "hunter2").unwrap());
+    is_kept(&settrade(), &settrade::Login::new("app-1", APP_SECRET).unwrap());
+}
+
+#[test]
+fn each_renews_ahead_by_the_margin_that_it_documents() {
+    let buffered = auth0::Auth0::builder("https://tv.example").refresh_buffer(Duration::from_secs(77)).build();
+    assert_eq!(buffered.unwrap().margin(), Duration::from_secs(77));
+    assert_eq!(mosaia().margin(), mosaia::MARGIN);
+    assert_eq!(navien::Navien::default().margin(), navien::MARGIN);
+    assert_eq!(settrade().margin(), settrade::MARGIN);
+    assert_eq!(oauth2().margin(), Duration::from_secs(300));
+    for margin in [mosaia::MARGIN, navien::MARGIN, settrade::MARGIN] {
+        assert!(margin > Duration::ZERO);
+    }
+}
+
+fn authorized<P: Provider>(provider: &P) -> String {
+    let mut headers = HeaderMap::new();
+    provider.authorize(&granted(None), &mut headers);
+    let line = |name, value: &http::HeaderValue| format!("{name}: {}", value.to_str().unwrap());
+    headers.iter().map(|(name, value)| line(name, value)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn each_puts_the_token_where_its_service_looks_for_it() {
+    assert_eq!(authorized(&mosaia()), "authorization: Bearer ey.access");
+    assert_eq!(authorized(&navien::Navien::default()), "authorization: ey.access");
+    assert_eq!(authorized(&oauth2()), "authorization: Bearer ey.access");
+    assert_eq!(authorized(&settrade()), "authorization: Bearer ey.access");
+}
+
+/// Where a rung of Mosaia's sends its request; nothing where it does not begin.
+fn mosaias(rung: mosaia::Rung, have: Option<&Credentials>) -> Option<String> {
+    let login = mosaia::Login::password(USER, "hunter2").unwrap();
+    let exchange = mosaia().begin(rung, Some(&login), have);
+    exchange.map(|mut exchange| exchange.start(now()).http.uri().path().to_owned())
+}
+
+#[test]
+fn mosaias_refresh_token_goes_back_to_the_endpoint_that_gave_it() {
+    use mosaia::Rung;
+    let by_password = granted(Some(mosaia::BegunBy::Password.name()));
+    let by_oauth = granted(Some(mosaia::BegunBy::OAuth.name()));
+    assert_eq!(mosaias(Rung::Refresh, Some(&by_password)).unwrap(), "/v1/auth/signin");
+    assert_eq!(mosaias(Rung::Refresh, Some(&granted(None))).unwrap(), "/v1/auth/signin");
+    assert_eq!(mosaias(Rung::Refresh, Some(&by_oauth)), None);
+    assert_eq!(mosaias(Rung::OAuthRefresh, Some(&by_oauth)).unwrap(), "/v1/auth/token");
+    assert_eq!(mosaias(Rung::OAuthRefresh, Some(&by_password)), None);
+    assert_eq!(mosaias(Rung::OAuthRefresh, None), None);
+    assert_eq!(mosaias(Rung::SignIn, None).unwrap(), "/v1/auth/signin");
+}
+
+#[test]
+fn mosaia_is_told_of_a_sign_out_and_services_without_an_endpoint_for_it_are_not() {
+    let have = granted(None);
+    let request = mosaia().sign_out(&have).unwrap().start(now());
+    assert_eq!(request.http.headers()[http::header::AUTHORIZATION], "Bearer ey.access");
+    assert!(navien::Navien::default().sign_out(&have).is_none());
+    assert!(auth0().sign_out(&have).is_none());
+    assert!(settrade().sign_out(&have).is_none());
+    assert!(oauth2().sign_out(&have).is_none());
+}
+
+#[test]
+fn credentials_count_down_to_each_of_their_deadlines() {
+    let have = granted(None);
+    let later = Now::new(now().wall.saturating_add(Duration::from_secs(3000)), Duration::from_secs(3005));
+    assert_eq!(have.time_until_expiry(later), Some(time::Duration::seconds(600)));
+    assert_eq!(have.aws_time_until_expiry(later), Some(time::Duration::seconds(600)));
+    let grant = Grant { access: Some(have.access().clone()), ..Grant::default() };
+    assert_eq!(Credentials::from_grant(grant, None).unwrap().aws_time_until_expiry(later), None);
+}

@@ -1,0 +1,169 @@
+//! The store in memory, and the keeper that carries out on it what a session asks for.
+#![cfg(feature = "adapter")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use perennial_core::store::{
+    Changed, Keeper, Locked, MemoryStore, OpId, STORE_TIMEOUT, Store, StoreAct, StoreError, StoreErrorKind, StoreOp,
+    Stored,
+};
+use perennial_core::wire::Body;
+
+const LEASE: Duration = Duration::from_secs(60);
+
+fn body(text: &str) -> Body {
+    Body::from(text.as_bytes().to_vec())
+}
+
+fn text(record: Result<Option<Body>, StoreError>) -> Option<String> {
+    record.unwrap().map(|body| String::from_utf8(body.as_ref().to_vec()).unwrap())
+}
+
+fn kind<T>(result: Result<T, StoreError>) -> Option<StoreErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+/// Counts what it is told.
+fn counter() -> (Arc<AtomicU32>, Changed) {
+    let count = Arc::new(AtomicU32::new(0));
+    let counts = Arc::clone(&count);
+    let changed = move || drop(counts.fetch_add(1, Ordering::SeqCst));
+    (count, Arc::new(changed))
+}
+
+#[test]
+fn clones_share_one_cell_and_only_one_holds_its_lock() {
+    let store = MemoryStore::new();
+    let other = store.clone();
+    assert_eq!(text(store.read(STORE_TIMEOUT)), None);
+    let mut lock = store.lock(Duration::ZERO, LEASE).unwrap();
+    assert!(lock.held_for().is_none(), "it is held until it is given back");
+    assert_eq!(kind(other.lock(Duration::ZERO, LEASE)), Some(StoreErrorKind::Busy));
+    assert_eq!(text(lock.read(STORE_TIMEOUT)), None);
+    lock.write(&body("one"), STORE_TIMEOUT).unwrap();
+    assert_eq!(text(lock.read(STORE_TIMEOUT)).unwrap(), "one");
+    assert_eq!(text(other.read(STORE_TIMEOUT)).unwrap(), "one");
+    drop(lock);
+    assert!(other.lock(Duration::ZERO, LEASE).is_ok());
+}
+
+#[test]
+fn who_waits_for_the_lock_gets_it_when_it_is_given_back() {
+    let store = MemoryStore::new();
+    let lock = store.lock(Duration::ZERO, LEASE).unwrap();
+    let waiting = store.clone();
+    let waiter = std::thread::spawn(move || kind(waiting.lock(Duration::from_secs(600), LEASE)));
+    drop(lock);
+    assert_eq!(waiter.join().unwrap(), None);
+}
+
+#[test]
+fn what_is_set_aside_is_kept_and_no_longer_read() {
+    let store = MemoryStore::new();
+    let mut lock = store.lock(Duration::ZERO, LEASE).unwrap();
+    lock.set_aside(STORE_TIMEOUT).unwrap();
+    assert_eq!(store.aside().len(), 0, "there was nothing");
+    for record in ["first", "second"] {
+        lock.write(&body(record), STORE_TIMEOUT).unwrap();
+        lock.set_aside(STORE_TIMEOUT).unwrap();
+        assert_eq!(text(lock.read(STORE_TIMEOUT)), None);
+    }
+    let aside: Vec<_> = store.aside().iter().map(|record| record.as_ref().to_vec()).collect();
+    assert_eq!(aside, [b"first".to_vec(), b"second".to_vec()]);
+}
+
+#[test]
+fn each_watcher_is_told_of_every_write_until_it_is_dropped() {
+    let store = MemoryStore::new();
+    let ((one, tell_one), (two, tell_two)) = (counter(), counter());
+    let (first, second) = (store.watch(tell_one).unwrap(), Arc::new(store.clone()).watch(tell_two).unwrap());
+    let mut lock = store.lock(Duration::ZERO, LEASE).unwrap();
+    lock.write(&body("x"), STORE_TIMEOUT).unwrap();
+    drop(first);
+    lock.write(&body("y"), STORE_TIMEOUT).unwrap();
+    drop(second);
+    lock.write(&body("z"), STORE_TIMEOUT).unwrap();
+    assert_eq!((one.load(Ordering::SeqCst), two.load(Ordering::SeqCst)), (1, 2));
+}
+
+/// A store with nothing but what it must have.
+struct Bare;
+
+struct BareLock;
+
+impl Store for Bare {
+    fn read(&self, _: Duration) -> Result<Option<Body>, StoreError> {
+        Ok(Some(body("bare")))
+    }
+
+    fn lock(&self, _: Duration, _: Duration) -> Result<Box<dyn Locked>, StoreError> {
+        Ok(Box::new(BareLock))
+    }
+}
+
+impl Locked for BareLock {
+    fn read(&mut self, _: Duration) -> Result<Option<Body>, StoreError> {
+        Ok(None)
+    }
+
+    fn write(&mut self, _: &Body, _: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn set_aside(&mut self, _: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_store_need_not_tell_of_changes_nor_end_its_locks() {
+    let store = Arc::new(Bare);
+    assert!(store.watch(counter().1).is_none());
+    assert_eq!(text(store.read(STORE_TIMEOUT)).unwrap(), "bare");
+    assert!(store.lock(Duration::ZERO, LEASE).unwrap().held_for().is_none());
+}
+
+fn op(id: u64, act: StoreAct) -> StoreOp {
+    StoreOp { id: OpId(id), act, timeout: Duration::ZERO }
+}
+
+#[test]
+fn a_keeper_works_under_the_lock_that_is_named_and_no_other() {
+    let store = MemoryStore::new();
+    let mut keeper = Keeper::new(store.clone());
+    let write = |lock| op(9, StoreAct::Write { lock: OpId(lock), record: body("mine") });
+    assert_eq!(kind(keeper.perform(write(1))), Some(StoreErrorKind::Lost));
+    let locked = keeper.perform(op(1, StoreAct::Lock { lease: LEASE }));
+    assert!(matches!(locked, Ok(Stored::Locked { record: None, held_for: None })));
+    assert_eq!(format!("{keeper:?}"), "Keeper { held: Some(OpId(1)), .. }");
+    assert_eq!(kind(keeper.perform(write(2))), Some(StoreErrorKind::Lost));
+    assert!(matches!(keeper.perform(write(1)), Ok(Stored::Done)));
+    // The name of another lock gives nothing back.
+    assert!(keeper.perform(op(3, StoreAct::Unlock { lock: OpId(2) })).is_ok());
+    assert_eq!(kind(store.lock(Duration::ZERO, LEASE)), Some(StoreErrorKind::Busy));
+    let aside = StoreAct::SetAside { lock: OpId(2) };
+    assert_eq!(kind(keeper.perform(op(4, aside))), Some(StoreErrorKind::Lost));
+    assert!(matches!(keeper.perform(op(5, StoreAct::SetAside { lock: OpId(1) })), Ok(Stored::Done)));
+    assert_eq!(store.aside().len(), 1);
+    assert!(keeper.perform(op(6, StoreAct::Unlock { lock: OpId(1) })).is_ok());
+    assert!(store.lock(Duration::ZERO, LEASE).is_ok());
+    assert!(matches!(keeper.perform(op(7, StoreAct::Read)), Ok(Stored::Read(None))));
+}
+
+#[test]
+fn a_keeper_gives_a_lock_back_before_it_asks_for_another() {
+    let mut keeper = Keeper::new(MemoryStore::new());
+    for id in 1..3 {
+        assert!(keeper.perform(op(id, StoreAct::Lock { lease: LEASE })).is_ok());
+    }
+}
+
+#[test]
+fn what_a_store_holds_does_not_show() {
+    let store = MemoryStore::new();
+    store.lock(Duration::ZERO, LEASE).unwrap().write(&body("secret"), STORE_TIMEOUT).unwrap();
+    assert_eq!(format!("{store:?}"), "MemoryStore");
+}
