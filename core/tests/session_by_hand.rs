@@ -1,0 +1,564 @@
+//! A session driven by hand: what it says of itself, and what it asks of a store.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use perennial_core::session::{MIN_GAP, TELL_AFTER};
+use perennial_core::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, StoreOp, Stored};
+use perennial_core::testing::{Toy, ToyLogin};
+use perennial_core::wire::Body;
+use perennial_core::{
+    Credentials, Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, Provider, Request, Response,
+    ServiceErrorKind, Session, SessionError, State, StoreError, StoreErrorKind, Timestamp,
+};
+
+const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
+
+/// A session, its clock, and what it has asked for.
+struct Desk {
+    session: Session<Toy>,
+    now: Now,
+    requests: Vec<Request>,
+    ops: Vec<StoreOp>,
+    events: Vec<Event>,
+}
+
+impl Desk {
+    fn of(session: Session<Toy>) -> Self {
+        Self { session, now: START, requests: Vec::new(), ops: Vec::new(), events: Vec::new() }
+    }
+
+    fn new(policy: Policy) -> Self {
+        Self::of(Session::new(Toy, ToyLogin::new("ann@toy.example", "pass"), policy, 7))
+    }
+
+    fn stored(policy: Policy) -> Self {
+        Self::of(Session::new(Toy, ToyLogin::new("ann@toy.example", "pass"), policy, 7).with_store())
+    }
+
+    fn drain(&mut self) {
+        loop {
+            match self.session.poll_output() {
+                Output::Send(request) => self.requests.push(request),
+                Output::Store(op) => self.ops.push(op),
+                Output::Event(event) => self.events.push(event),
+                Output::Cancel(_) => {}
+                Output::Sleep(_) => break,
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        self.session.handle_input(input, self.now);
+        self.drain();
+    }
+
+    fn demand(&mut self, need: Need) {
+        self.session.demand(need, self.now);
+        self.drain();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = Now::new(self.now.wall.saturating_add(time), self.now.monotonic + time);
+        self.input(Input::Wake);
+    }
+
+    /// The request in flight is answered.
+    fn answer(&mut self, status: u16, body: &str) {
+        let id = self.requests.last().unwrap().id;
+        let mut response = Response::new(body.as_bytes().to_vec().into());
+        *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+        self.input(Input::Response(id, response));
+    }
+
+    fn grant(&mut self, serial: u32) {
+        let both = format!(
+            r#"{{"access":"at-{serial}","access_ms":3600000,"refresh":"rt-{serial}","aws":["k","s","as-{serial}"],
+            "aws_ms":7200000,"user":"ann@toy.example"}}"#
+        );
+        self.answer(200, &both);
+    }
+
+    /// The store answers its last operation.
+    fn store(&mut self, result: Result<Stored, StoreError>) {
+        let id = self.ops.last().unwrap().id;
+        self.input(Input::Stored(id, result));
+    }
+
+    fn locked(&mut self, record: Option<Body>) {
+        self.store(Ok(Stored::Locked { record, held_for: None }));
+    }
+
+    fn paths(&self) -> Vec<String> {
+        self.requests.iter().map(|request| request.http.uri().path().to_owned()).collect()
+    }
+
+    fn last_act(&self) -> &StoreAct {
+        &self.ops.last().unwrap().act
+    }
+
+    fn token(&self) -> Option<&str> {
+        self.session.credentials(Need::Access, self.now).map(|held| held.access().expose())
+    }
+
+    /// Signed in, saved, and the lock given back. What the store then holds is given.
+    fn settled() -> (Self, Body) {
+        let mut desk = Self::stored(Policy::default());
+        desk.demand(Need::Access);
+        desk.store(Ok(Stored::Read(None)));
+        desk.locked(None);
+        desk.grant(1);
+        let record = desk.written();
+        desk.store(Ok(Stored::Done));
+        assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+        (desk, record)
+    }
+
+    fn written(&self) -> Body {
+        match self.last_act() {
+            StoreAct::Write { record, .. } => record.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn signed_in(policy: Policy) -> Desk {
+    let mut desk = Desk::new(policy);
+    desk.demand(Need::Access);
+    desk.grant(1);
+    desk
+}
+
+fn text(record: &Body) -> String {
+    String::from_utf8(record.as_ref().to_vec()).unwrap()
+}
+
+// ---- States
+
+#[test]
+fn the_state_says_what_a_session_does() {
+    let mut desk = Desk::new(Policy::default());
+    assert_eq!(desk.session.state(), State::Idle);
+    desk.demand(Need::Access);
+    assert_eq!(desk.session.state(), State::SigningIn);
+    desk.answer(500, "");
+    assert_eq!(desk.session.state(), State::Waiting);
+    desk.pass(Duration::from_secs(10));
+    desk.demand(Need::Access);
+    assert_eq!(desk.session.state(), State::SigningIn);
+    desk.grant(1);
+    assert_eq!(desk.session.state(), State::Live);
+    desk.session.renew(Need::Access, desk.now);
+    desk.pass(MIN_GAP);
+    assert_eq!(desk.session.state(), State::Renewing);
+    desk.answer(401, "");
+    desk.answer(401, "");
+    desk.pass(Duration::from_secs(3600));
+    assert_eq!(desk.session.state(), State::SignInRequired);
+    desk.session.sign_out(desk.now);
+    assert_eq!(desk.session.state(), State::SignedOut);
+}
+
+#[test]
+fn a_session_that_waits_for_its_store_signs_in() {
+    let mut desk = Desk::stored(Policy::default());
+    assert_eq!(desk.session.state(), State::Idle);
+    desk.demand(Need::Access);
+    assert!(matches!(desk.last_act(), StoreAct::Read));
+    assert_eq!(desk.session.state(), State::SigningIn);
+}
+
+#[test]
+fn an_expired_token_is_being_asked_for_while_another_lease_has_its_turn() {
+    let policy = Policy::default().request_timeout(Duration::from_secs(1000));
+    let mut desk = Desk::new(policy);
+    desk.demand(Need::Access);
+    desk.answer(
+        200,
+        r#"{"access":"at-1","access_ms":600000,"refresh":"rt-1","aws":["k","s","a"],"aws_ms":640000,
+        "user":"ann@toy.example"}"#,
+    );
+    desk.pass(Duration::from_secs(465));
+    assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
+    desk.answer(503, "");
+    desk.pass(Duration::from_millis(1));
+    while desk.paths().last().unwrap() != "/aws-refresh" {
+        if desk.session.state() == State::Renewing {
+            desk.answer(503, "");
+        }
+        desk.pass(Duration::from_secs(1));
+    }
+    desk.pass(Duration::from_secs(200));
+    assert!(desk.token().is_none());
+    assert_eq!(desk.session.state(), State::SigningIn, "the exchange in flight comes first");
+}
+
+#[test]
+fn every_state_and_event_has_its_words() {
+    let states = [
+        (State::Idle, "idle"),
+        (State::SigningIn, "signing in"),
+        (State::Waiting, "waiting to try again"),
+        (State::Live, "live"),
+        (State::Renewing, "renewing"),
+        (State::SignInRequired, "a new sign-in is required"),
+        (State::SignedOut, "signed out"),
+    ];
+    for (state, words) in states {
+        assert_eq!(state.to_string(), words);
+    }
+    let (need, rung, generation) = (Need::Access, "refresh", Generation::default());
+    let error = || Error::from(SessionError::SignedOut);
+    let at = Some(Timestamp::from_unix_seconds(1_700_000_000));
+    let busy = StoreError::from(StoreErrorKind::Busy);
+    for (event, words) in [
+        (Event::Attempt { need, rung }, "access token: asking for new ones (refresh)".to_owned()),
+        (
+            Event::Renewed { need, rung: Some(rung), generation, expires_at: at },
+            "access token: #0 by refresh, until 2023-11-14T22:13:20Z".into(),
+        ),
+        (
+            Event::Renewed { need: Need::Aws, rung: None, generation, expires_at: None },
+            "AWS credentials: #0 taken up, of unknown length".into(),
+        ),
+        (
+            Event::Fallback { need, rung, error: error() },
+            format!("access token: refresh does not work, next way ({})", error()),
+        ),
+        (Event::Failed { need, rung, error: error() }, format!("access token: refresh failed ({})", error())),
+        (Event::Stopped { need, error: error() }, format!("access token: no way to renew is left ({})", error())),
+        (Event::Rejected { need, generation }, "access token: #0 was refused by the service".into()),
+        (Event::Expired { need }, "access token: expired".into()),
+        (Event::Saved, "saved".into()),
+        (Event::NotSaved { error: busy.clone() }, format!("not saved ({busy})")),
+        (Event::StoreWentBack, "the store has gone back to an older state".into()),
+        (Event::SignedOut, "signed out".into()),
+        (Event::Revoked { error: None }, "revoked at the service".into()),
+        (Event::Revoked { error: Some(error()) }, format!("not revoked at the service ({})", error())),
+    ] {
+        assert_eq!(event.to_string(), words);
+    }
+}
+
+#[test]
+fn a_session_shows_what_it_does_and_no_secret() {
+    let desk = signed_in(Policy::default());
+    let shown = format!("{:?}", desk.session);
+    assert!(shown.starts_with("Session { provider: \"toy\", state: Live, credentials: Some("), "{shown}");
+    assert!(!shown.contains("at-1") && !shown.contains("rt-1"), "{shown}");
+}
+
+#[test]
+fn a_session_tells_its_provider_and_policy_and_authorizes_as_the_provider_does() {
+    let policy = Policy::default().margin(Duration::from_secs(77)).lazy();
+    let desk = signed_in(policy);
+    assert_eq!(desk.session.policy(), &policy);
+    assert_eq!(desk.session.provider().name(), "toy");
+    let mut headers = HeaderMap::new();
+    desk.session.authorize(desk.session.held().unwrap(), &mut headers);
+    assert_eq!(headers[http::header::AUTHORIZATION], "Bearer at-1");
+    assert_eq!(desk.session.held().unwrap().generation(Need::Access).get(), 1);
+}
+
+// ---- Callers
+
+#[test]
+fn a_lazy_session_forgets_who_asked_for_what_it_had() {
+    let mut desk = signed_in(Policy::default().lazy());
+    desk.demand(Need::Access);
+    desk.pass(Duration::from_secs(3550));
+    assert_eq!(desk.paths(), ["/sign-in"], "nobody has asked since");
+}
+
+#[test]
+fn a_refusal_of_what_is_not_held_is_no_news() {
+    let mut desk = Desk::new(Policy::default());
+    desk.session.reject(Need::Access, Generation::default(), desk.now);
+    desk.drain();
+    assert!(desk.events.is_empty() && desk.requests.is_empty());
+    assert_eq!(desk.session.state(), State::Idle);
+}
+
+#[test]
+fn whoever_waits_for_the_access_token_shares_its_pause() {
+    let mut desk = Desk::new(Policy::default());
+    desk.demand(Need::Aws);
+    assert!(desk.session.obstacle(Need::Aws).is_none(), "it is on its way");
+    desk.answer(500, "");
+    let told = desk.session.obstacle(Need::Aws).unwrap();
+    assert!(told.retry_at().is_some());
+    assert_eq!(told.retry_at(), desk.session.obstacle(Need::Access).unwrap().retry_at());
+}
+
+#[test]
+fn a_pause_is_over_at_the_moment_that_it_names() {
+    let mut desk = Desk::new(Policy::default().lazy());
+    desk.demand(Need::Access);
+    desk.answer(500, "");
+    let again = desk.session.pause(Need::Access).unwrap().retry_at().unwrap();
+    let left = Duration::from_millis(u64::try_from(again.unix_millis() - desk.now.wall.unix_millis()).unwrap());
+    desk.pass(left - Duration::from_millis(1));
+    assert!(desk.session.pause(Need::Access).is_some());
+    desk.pass(Duration::from_millis(1));
+    assert!(desk.session.pause(Need::Access).is_none());
+    assert!(desk.session.obstacle(Need::Access).is_none(), "who asks now is not sent away");
+    assert_eq!(desk.paths().len(), 1, "nobody has asked");
+}
+
+#[test]
+fn a_grant_without_an_access_token_is_not_accepted() {
+    let mut desk = Desk::new(Policy::default());
+    let refused = desk.session.accept(Grant::default(), desk.now).unwrap_err();
+    assert!(matches!(refused, Error::Service(error) if error.kind() == ServiceErrorKind::NotGranted));
+}
+
+#[test]
+fn an_exchange_without_an_end_is_cut_off() {
+    let mut desk = Desk::new(Policy::default());
+    desk.demand(Need::Access);
+    for asked in 1..=32 {
+        assert_eq!(desk.requests.len(), asked);
+        desk.answer(200, r#"{"ticket":"again"}"#);
+    }
+    assert_eq!(desk.requests.len(), 32);
+    let failed = desk.session.failures(Need::Access).1.unwrap();
+    assert!(failed.to_string().contains("one request after another, without an end"), "{failed}");
+}
+
+// ---- Signing out
+
+#[test]
+fn a_session_signs_out_until_the_service_has_been_told() {
+    let mut desk = signed_in(Policy::default());
+    assert!(!desk.session.is_signing_out());
+    desk.session.sign_out(desk.now);
+    desk.drain();
+    assert!(desk.session.is_signing_out());
+    assert_eq!(desk.paths(), ["/sign-in", "/sign-out"]);
+    desk.answer(200, "{}");
+    assert!(!desk.session.is_signing_out());
+}
+
+#[test]
+fn a_session_signs_out_until_its_store_has_been_cleared() {
+    let (mut desk, _) = Desk::settled();
+    desk.session.sign_out(desk.now);
+    desk.drain();
+    desk.answer(200, "{}");
+    assert!(desk.session.is_signing_out(), "the store still has it");
+    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    let record = desk.ops.iter().find_map(|op| match &op.act {
+        StoreAct::Write { record, .. } => Some(record.clone()),
+        _ => None,
+    });
+    desk.locked(record);
+    let cleared = text(&desk.written());
+    assert!(cleared.contains(r#""signed_out":true"#) && !cleared.contains("at-1"), "{cleared}");
+    desk.store(Ok(Stored::Done));
+    assert!(!desk.session.is_signing_out());
+}
+
+#[test]
+fn a_store_that_fails_does_not_hold_up_a_sign_out() {
+    let (mut desk, _) = Desk::settled();
+    desk.session.sign_out(desk.now);
+    desk.drain();
+    desk.answer(200, "{}");
+    desk.store(Err(StoreErrorKind::Unavailable.into()));
+    assert!(!desk.session.is_signing_out(), "it was tried");
+    assert_eq!(desk.session.unsaved().map(StoreError::kind), Some(StoreErrorKind::Unavailable));
+}
+
+#[test]
+fn what_a_new_login_displaced_is_revoked_with_the_rest() {
+    let (mut desk, record) = Desk::settled();
+    desk.session.renew(Need::Access, desk.now);
+    desk.pass(MIN_GAP);
+    desk.locked(Some(record));
+    desk.store(Ok(Stored::Done));
+    assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
+    desk.session.sign_in(ToyLogin::new("bob@toy.example", "pass"), desk.now);
+    desk.drain();
+    desk.session.sign_out(desk.now);
+    desk.drain();
+    desk.answer(401, "");
+    let asked = desk.requests.iter().map(|request| String::from_utf8_lossy(request.http.body().as_ref()).into_owned());
+    let revoked: Vec<_> = asked.filter(|body| body.contains("at-1")).collect();
+    assert_eq!(revoked.len(), 1, "Ann's token is forgotten at the service, too");
+}
+
+// ---- Stores
+
+#[test]
+fn a_one_use_token_that_is_out_or_not_yet_saved_is_a_bad_moment_to_stop() {
+    let (mut desk, record) = Desk::settled();
+    assert!(!desk.session.is_spending());
+    desk.session.renew(Need::Access, desk.now);
+    desk.pass(MIN_GAP);
+    desk.locked(Some(record));
+    assert!(text(&desk.written()).contains("refresh_sent_at"), "it is marked before it goes out");
+    assert!(!desk.session.is_spending());
+    desk.store(Ok(Stored::Done));
+    assert!(desk.session.is_spending());
+    desk.grant(2);
+    assert!(desk.session.is_spending());
+    assert!(text(&desk.written()).contains("at-2"));
+    desk.store(Ok(Stored::Done));
+    assert!(!desk.session.is_spending());
+}
+
+#[test]
+fn nothing_is_spent_by_a_sign_in_nor_without_a_store() {
+    let mut desk = Desk::stored(Policy::default());
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(None)));
+    desk.locked(None);
+    assert_eq!(desk.paths(), ["/sign-in"]);
+    assert!(!desk.session.is_spending());
+    let mut alone = signed_in(Policy::default());
+    alone.session.renew(Need::Access, alone.now);
+    alone.pass(MIN_GAP);
+    assert_eq!(alone.paths(), ["/sign-in", "/refresh"]);
+    assert!(!alone.session.is_spending());
+}
+
+#[test]
+fn what_cannot_be_saved_is_announced_after_two_seconds_and_said() {
+    let mut desk = Desk::stored(Policy::default());
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(None)));
+    desk.locked(None);
+    desk.grant(1);
+    assert!(desk.session.unsaved().is_none(), "it is only on its way");
+    desk.store(Err(StoreErrorKind::Unavailable.into()));
+    assert_eq!(desk.session.unsaved().map(StoreError::kind), Some(StoreErrorKind::Unavailable));
+    assert!(desk.token().is_none());
+    desk.pass(TELL_AFTER);
+    assert_eq!(desk.token(), Some("at-1"));
+    assert!(text(&desk.written()).contains("at-1"), "saving goes on");
+    desk.store(Ok(Stored::Done));
+    assert!(desk.session.unsaved().is_none());
+    assert!(desk.events.iter().any(|event| matches!(event, Event::Saved)));
+}
+
+#[test]
+fn a_store_that_answers_something_else_has_failed() {
+    let mut desk = Desk::stored(Policy::default());
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Done));
+    let told = desk.session.obstacle(Need::Access).unwrap();
+    assert!(matches!(&told, Error::Store(error) if error.kind() == StoreErrorKind::Unavailable), "{told:?}");
+    let why = std::error::Error::source(&told).map(ToString::to_string);
+    assert!(why.is_some_and(|why| why == "the answer to something else"));
+}
+
+#[test]
+fn a_store_whose_carrier_is_gone_has_perhaps_written() {
+    let mut desk = Desk::stored(Policy::default());
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(None)));
+    desk.input(Input::StoreGone);
+    let told = desk.session.obstacle(Need::Access).unwrap();
+    assert!(matches!(&told, Error::Store(error) if error.kind() == StoreErrorKind::MaybeWritten), "{told:?}");
+    // With nothing out it is no news.
+    let (mut quiet, _) = Desk::settled();
+    let events = quiet.events.len();
+    quiet.input(Input::StoreGone);
+    assert_eq!(quiet.events.len(), events);
+}
+
+#[test]
+fn a_lock_that_ends_before_a_renewal_could_be_saved_is_of_no_use() {
+    let mut desk = Desk::stored(Policy::default());
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(None)));
+    let StoreAct::Lock { lease } = *desk.last_act() else { panic!("not locked") };
+    assert_eq!(lease, Duration::from_secs(30) + 3 * STORE_TIMEOUT);
+    assert_eq!(desk.ops.last().unwrap().timeout, LOCK_TIMEOUT + STORE_TIMEOUT);
+    desk.store(Ok(Stored::Locked { record: None, held_for: Some(Duration::from_secs(34)) }));
+    assert!(desk.requests.is_empty());
+    let told = desk.session.obstacle(Need::Access).unwrap();
+    assert!(matches!(&told, Error::Store(error) if error.kind() == StoreErrorKind::Unusable), "{told:?}");
+    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+}
+
+#[test]
+fn a_lock_that_lasts_just_long_enough_is_used() {
+    let mut desk = Desk::stored(Policy::default());
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(None)));
+    desk.store(Ok(Stored::Locked { record: None, held_for: Some(Duration::from_secs(35)) }));
+    assert_eq!(desk.paths(), ["/sign-in"]);
+    assert_eq!(desk.requests[0].timeout, Duration::from_secs(30));
+}
+
+#[test]
+fn a_late_lock_is_given_back() {
+    let mut desk = Desk::stored(Policy::default());
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(None)));
+    let late = desk.ops.last().unwrap().id;
+    desk.pass(LOCK_TIMEOUT + STORE_TIMEOUT + Duration::from_secs(1));
+    let told = desk.session.obstacle(Need::Access);
+    assert!(matches!(&told, Some(Error::Store(error)) if error.kind() == StoreErrorKind::TimedOut), "{told:?}");
+    desk.input(Input::Stored(late, Ok(Stored::Locked { record: None, held_for: None })));
+    assert!(matches!(desk.last_act(), StoreAct::Unlock { lock } if *lock == late));
+    let asked = desk.ops.len();
+    desk.input(Input::Stored(OpId(999), Ok(Stored::Done)));
+    assert_eq!(desk.ops.len(), asked, "an answer to nothing asks for nothing");
+}
+
+#[test]
+fn what_somebody_else_saved_is_taken_up_whole_and_a_sign_out_there_is_one_here() {
+    let (mut desk, record) = Desk::settled();
+    let newer = text(&record).replace("at-1", "at-9").replace("\"revision\":1", "\"revision\":2");
+    desk.input(Input::StoreChanged);
+    desk.pass(Duration::from_secs(1));
+    assert!(matches!(desk.last_act(), StoreAct::Read));
+    desk.store(Ok(Stored::Read(Some(newer.into_bytes().into()))));
+    assert_eq!(desk.token(), Some("at-9"));
+    let left = r#"{"perennial":1,"provider":"toy","realm":"https://toy.example","revision":3,"signed_out":true}"#;
+    desk.input(Input::StoreChanged);
+    desk.pass(Duration::from_secs(1));
+    desk.store(Ok(Stored::Read(Some(left.as_bytes().to_vec().into()))));
+    assert_eq!(desk.token(), None);
+    assert_eq!(desk.session.state(), State::Idle);
+}
+
+#[test]
+fn a_record_of_another_provider_or_place_is_left_as_it_is() {
+    for (there, other) in [("\"toy\"", "\"toys\""), ("https://toy.example", "https://toys.example")] {
+        let (mut desk, record) = Desk::settled();
+        let signed_out =
+            r#"{"perennial":1,"provider":"toy","realm":"https://toy.example","revision":9,"signed_out":true}"#;
+        for foreign in [text(&record).replace(there, other), signed_out.replace(there, other)] {
+            desk.input(Input::StoreChanged);
+            desk.pass(Duration::from_secs(1));
+            desk.store(Ok(Stored::Read(Some(foreign.into_bytes().into()))));
+            assert_eq!(desk.token(), Some("at-1"));
+            assert!(!matches!(desk.last_act(), StoreAct::Write { .. }));
+        }
+    }
+}
+
+#[test]
+fn two_branches_of_one_history_are_decided_alike_by_whoever_asks() {
+    let one = text(&Desk::settled().1);
+    let branch = |token: &str| one.replace("at-1", token);
+    for (other, stands) in [("at-2", "at-2"), ("at-0", "at-1")] {
+        let (mut desk, _) = Desk::settled();
+        desk.input(Input::StoreChanged);
+        desk.pass(Duration::from_secs(1));
+        desk.store(Ok(Stored::Read(Some(branch(other).into_bytes().into()))));
+        assert_eq!(desk.token(), Some(stands), "{other} was there");
+    }
+}
+
+#[test]
+fn credentials_of_two_sets_are_told_apart() {
+    let desk = signed_in(Policy::default());
+    let held: &Credentials = desk.session.held().unwrap();
+    assert_eq!(held.account().user_id, "ann@toy.example");
+    assert_eq!(held.aws().unwrap().session_token().expose(), "as-1");
+}
