@@ -326,6 +326,27 @@ fn an_exchange_without_an_end_is_cut_off() {
     assert!(failed.to_string().contains("one request after another, without an end"), "{failed}");
 }
 
+#[test]
+fn aws_credentials_without_any_access_token_are_a_failure_that_is_told() {
+    let mut desk = Desk::new(Policy::default());
+    desk.demand(Need::Access);
+    let aws_alone = r#"{"aws":["k","s","a"],"aws_ms":600000}"#;
+    desk.answer(200, aws_alone);
+    assert_eq!(desk.session.state(), State::SignInRequired);
+    // The access token is given up. The other lease has a sign-in of its own to try.
+    desk.pass(MIN_GAP);
+    desk.demand(Need::Aws);
+    assert_eq!(desk.paths(), ["/sign-in", "/sign-in"]);
+    let told = desk.session.failures(Need::Aws).0;
+    desk.answer(200, aws_alone);
+    assert!(desk.session.held().is_none());
+    assert!(desk.session.failures(Need::Aws).0 > told, "who waits is told");
+    for _ in 0..60 {
+        desk.pass(MIN_GAP);
+    }
+    assert_eq!(desk.paths().len(), 2, "and nobody hammers the service");
+}
+
 // ---- Signing out
 
 #[test]

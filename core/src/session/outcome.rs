@@ -132,13 +132,13 @@ impl<P: Provider> Session<P> {
             None
         };
         let rung = Some(self.provider.describe(self.provider.ladder(need)[position]));
-        match (Credentials::from_grant(grant, self.credentials.as_deref()), shortfall) {
-            (Some(credentials), shortfall) => {
+        match Credentials::from_grant(grant, self.credentials.as_deref()) {
+            Some(credentials) => {
                 let origin = Origin::Issued;
                 self.save_and_announce(Granted { credentials, covers, rung, origin, shortfall });
             }
-            (None, Some(failure)) => self.failed(failure),
-            (None, None) => {}
+            // No access token, now or before: the rest is of no use, whatever was asked for.
+            None => self.failed(shortfall.unwrap_or_else(|| short(ServiceError::new(ServiceErrorKind::NotGranted)))),
         }
     }
 
