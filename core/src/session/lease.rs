@@ -215,3 +215,168 @@ impl Lease {
         self.rejected = self.rejections < 2;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::Timestamp;
+    use crate::error::{ServiceError, ServiceErrorKind, SessionError};
+
+    fn now(seconds: u64) -> Now {
+        Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(seconds))
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn error() -> Error {
+        SessionError::SignedOut.into()
+    }
+
+    #[test]
+    fn each_rung_is_lost_and_ruled_out_by_itself() {
+        let mut lease = Lease::default();
+        lease.lose(1);
+        lease.rule_out(2);
+        let rungs = |lease: &Lease| [0, 1, 2, 3].map(|rung| (lease.is_lost(rung), lease.is_ruled_out(rung)));
+        assert_eq!(rungs(&lease), [(false, false), (true, false), (false, true), (false, false)]);
+        lease.lose(1);
+        lease.rule_out(2);
+        assert_eq!(rungs(&lease), [(false, false), (true, false), (false, true), (false, false)]);
+        assert!(!lease.falls_to_lost(1), "only a fall is held");
+        lease.falling = true;
+        assert!(lease.falls_to_lost(1) && !lease.falls_to_lost(2));
+    }
+
+    #[test]
+    fn a_new_one_use_token_clears_its_own_rung_and_what_had_stopped_for_it() {
+        for (lost, position, goes_on) in [(true, 1, true), (false, 1, true), (true, 3, false)] {
+            let mut lease = Lease { stopped: Some(error()), ..Lease::default() };
+            if lost {
+                lease.lose(1)
+            } else {
+                lease.rule_out(1)
+            }
+            lease.lose(2);
+            lease.rule_out(0);
+            lease.renew_token(position);
+            assert_eq!(lease.stopped.is_none(), goes_on);
+            assert_eq!((lease.is_lost(1), lease.is_ruled_out(1)), (!goes_on && lost, !goes_on && !lost));
+            assert!(lease.is_lost(2) && lease.is_ruled_out(0), "others stay");
+        }
+    }
+
+    #[test]
+    fn a_new_access_token_allows_what_it_may_help() {
+        let mut lease = Lease { falling: true, named: true, ..Lease::default() };
+        lease.rule_out(1);
+        lease.rule_out(2);
+        lease.allow_again(1);
+        assert!(!lease.is_ruled_out(1) && lease.is_ruled_out(2));
+        assert!(!lease.falling && lease.forced, "a refusal is taken up again");
+
+        let mut stopped = Lease { falling: true, stopped: Some(error()), ..Lease::default() };
+        stopped.allow_again(1);
+        assert!(!stopped.falling && !stopped.forced && stopped.stopped.is_none());
+
+        let mut going = Lease { falling: true, named: true, ..Lease::default() };
+        going.rule_out(2);
+        going.allow_again(1);
+        assert!(going.falling && !going.forced, "it was not in the way");
+    }
+
+    #[test]
+    fn an_attempt_and_a_hold_both_start_the_gap() {
+        let mut lease = Lease { falling: true, ..Lease::default() };
+        assert_eq!(lease.start_at(), Duration::ZERO);
+        lease.begin(now(10));
+        assert!(!lease.falling);
+        assert_eq!(lease.start_at(), at(11));
+        lease.falling = true;
+        assert_eq!(lease.start_at(), Duration::ZERO, "down the ladder at once");
+        lease.hold(now(20));
+        assert_eq!(lease.start_at(), at(21));
+    }
+
+    #[test]
+    fn a_pause_is_short_for_who_waits_and_never_shorter_than_the_service_asked() {
+        let failed = |asked, holds_valid, after: Option<u64>| {
+            let mut lease = Lease { asked, failures: 20, ..Lease::default() };
+            let error = ServiceError::new(ServiceErrorKind::RateLimited { retry_after: after.map(at) });
+            lease.back_off(error.into(), holds_valid, &mut Random::new(7), now(100));
+            assert!(!lease.asked && lease.told == 1 && lease.error.is_some() && lease.failures == 21);
+            lease
+        };
+        assert_eq!(failed(true, false, None).start_at(), at(105));
+        for (asked, holds_valid) in [(true, true), (false, false), (false, true)] {
+            assert!(failed(asked, holds_valid, None).start_at() > at(300));
+        }
+        assert_eq!(failed(true, false, Some(60)).start_at(), at(160));
+        let mut hurried = failed(false, false, None);
+        hurried.hurry();
+        assert_eq!(hurried.start_at(), at(105));
+        let mut floored = failed(false, false, Some(60));
+        floored.hurry();
+        assert_eq!(floored.start_at(), at(160));
+    }
+
+    #[test]
+    fn a_failure_ends_a_wish_for_new_ones_but_not_a_login_or_a_refusal() {
+        let forced = |login_first, named| {
+            let mut lease = Lease { forced: true, login_first, named, ..Lease::default() };
+            lease.back_off(error(), true, &mut Random::new(7), now(100));
+            lease.forced
+        };
+        assert_eq!([forced(false, false), forced(true, false), forced(false, true)], [false, true, true]);
+    }
+
+    #[test]
+    fn what_is_refused_right_after_its_issue_is_renewed_at_backoff_pace() {
+        let mut lease = Lease { renewed_at: Some(at(100)), ..Lease::default() };
+        lease.reject(&mut Random::new(7), now(159));
+        assert!(lease.rejected && lease.named && lease.forced);
+        assert_eq!((lease.rejections, lease.start_at()), (1, at(101)));
+        lease.reject(&mut Random::new(7), now(159));
+        assert!(!lease.rejected, "the token is not at fault");
+        assert_eq!(lease.rejections, 2);
+        // A longer pause stands, and the service's part of it.
+        let pause = Retry { at: at(500), since: at(90), floor: at(400) };
+        let mut paused = Lease { renewed_at: Some(at(100)), retry: Some(pause), ..Lease::default() };
+        paused.reject(&mut Random::new(7), now(110));
+        assert_eq!(paused.start_at(), at(500));
+        let mut short = Lease { retry: Some(Retry { at: at(50), ..pause }), ..paused };
+        short.reject(&mut Random::new(7), now(110));
+        let retry = short.retry.unwrap();
+        assert_eq!((retry.since, retry.floor), (at(110), at(400)));
+        assert!(retry.at > at(100));
+
+        let mut old = Lease { renewed_at: Some(at(100)), rejections: 5, ..Lease::default() };
+        old.reject(&mut Random::new(7), now(160));
+        assert!(old.rejected && old.retry.is_none());
+        assert_eq!(old.rejections, 0);
+    }
+
+    #[test]
+    fn renewal_is_due_ahead_of_the_deadline_by_margin_and_jitter() {
+        let term = Term::lasting(now(100), at(1000)).with_margin(at(200));
+        let lease = Lease { jitter: at(7), ..Lease::default() };
+        assert_eq!(lease.renewal_at(&term, now(100)), Some(at(100 + 1000 - 207)));
+        assert_eq!(lease.renewal_at(&term, now(1050)), Some(at(1050)), "not before now");
+        assert_eq!(lease.renewal_at(&Term::unknown(now(100)), now(100)), None);
+        assert_eq!(lease.renewal_at(&term.in_doubt(), now(300)), Some(at(300)));
+    }
+
+    #[test]
+    fn a_renewal_is_a_clean_slate_unless_it_is_over_when_it_comes() {
+        let before = || Lease { asked: true, failures: 3, rejections: 1, told: 5, forced: true, ..Lease::default() };
+        let mut renewed = before();
+        renewed.renewed(&Term::lasting(now(10), at(60)), &mut Random::new(7), now(10), true);
+        assert_eq!((renewed.asked, renewed.failures, renewed.rejections, renewed.told), (false, 0, 1, 5));
+        assert_eq!((renewed.renewed_at, renewed.generation.get()), (Some(at(10)), 1));
+        assert!(renewed.engaged && !renewed.forced && renewed.jitter < Duration::from_millis(1500));
+        let mut over = before();
+        over.renewed(&Term::lasting(now(10), Duration::ZERO), &mut Random::new(7), now(10), false);
+        assert_eq!((over.asked, over.failures, over.renewed_at), (true, 3, None));
+    }
+}

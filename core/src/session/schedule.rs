@@ -59,6 +59,27 @@ mod tests {
         assert!(random.backoff(u32::MAX) >= MAX_BACKOFF * 3 / 4);
     }
 
+    /// SplitMix64 from zero, as its author published it, in the upper half of each number.
+    #[test]
+    fn jitter_is_splitmix64() {
+        let mut random = Random::new(0);
+        let whole = Duration::from_nanos(1 << 32);
+        let shares: Vec<_> = (0..3).map(|_| random.share_of(whole).as_nanos()).collect();
+        assert_eq!(shares, [0xe220_a839, 0x6e78_9e6a, 0x06c4_5d18]);
+    }
+
+    #[test]
+    fn a_wait_doubles_less_a_quarter_at_most() {
+        let mut random = Random::new(7);
+        for (failures, full) in [(1, 1), (2, 2), (3, 4), (5, 16), (9, 256), (10, 300), (40, 300)] {
+            let full = Duration::from_secs(full);
+            let waits: Vec<_> = (0..100).map(|_| random.backoff(failures)).collect();
+            let least = (full * 3 / 4).max(MIN_GAP);
+            assert!(waits.iter().all(|wait| (least..=full).contains(wait)), "{failures}");
+            assert!(failures == 1 || waits.iter().any(|wait| *wait < full * 13 / 16), "{failures}");
+        }
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_jitter() {
         let shares = |seed| {
