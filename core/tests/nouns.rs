@@ -1,0 +1,228 @@
+//! What is granted and what goes wrong: what each says of itself, at the edges too.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use http::StatusCode;
+use perennial_core::mqtt::Ticket;
+use perennial_core::wire::{Body, BodyBuffer, Number, Object, Text};
+use perennial_core::{
+    AccessToken, Account, AwsCredentials, Credentials, Error, Generation, Grant, Need, Now, Saved, SavedError,
+    ServiceError, ServiceErrorKind, SessionError, StoreError, StoreErrorKind, Term, Timestamp, TransportError,
+    TransportErrorKind, Verdict,
+};
+
+fn now(seconds: i64) -> Now {
+    Now::new(Timestamp::from_unix_seconds(1_700_000_000 + seconds), Duration::from_secs(seconds.unsigned_abs()))
+}
+
+fn lasting(seconds: u64) -> Term {
+    Term::lasting(now(0), Duration::from_secs(seconds))
+}
+
+fn granted(access: Term, aws: Option<Term>) -> Credentials {
+    let grant = Grant {
+        access: Some(AccessToken::new("Bearer", "hunter-access", access).unwrap()),
+        refresh_token: Some("hunter-refresh".into()),
+        aws: aws.map(|term| AwsCredentials::new("AKIA", "hunter-key", "hunter-session", term).unwrap()),
+        account: Some(Account { user_id: "grower@example.com".into(), sequence: Some(7), ..Account::default() }),
+        begun_by: Some("password"),
+        ..Grant::default()
+    };
+    Credentials::from_grant(grant, None).unwrap()
+}
+
+#[test]
+fn needs_and_generations_are_told_in_words() {
+    assert_eq!(Need::ALL.map(|need| need.to_string()), ["access token", "AWS credentials"]);
+    assert_eq!((Generation::default().to_string(), Generation::default().get()), ("#0".into(), 0));
+}
+
+#[test]
+fn credentials_are_valid_until_the_first_of_their_deadlines() {
+    let have = granted(lasting(100), Some(lasting(50)));
+    assert!(have.are_valid(now(49)) && !have.aws_is_expired(now(49)));
+    assert!(have.aws_is_expired(now(50)) && !have.is_expired(now(50)) && !have.are_valid(now(50)));
+    let have = granted(lasting(50), Some(lasting(100)));
+    assert!(have.is_expired(now(50)) && !have.aws_is_expired(now(50)) && !have.are_valid(now(50)));
+    let have = granted(lasting(50), None);
+    assert!(have.are_valid(now(49)) && !have.aws_is_expired(now(1_000_000)));
+}
+
+#[test]
+fn credentials_show_deadlines_and_no_secret() {
+    let have = granted(lasting(100), Some(lasting(50)));
+    let shown = format!("{have:?} {:?} {:?}", have.access(), have.account());
+    assert!(!shown.contains("hunter") && !shown.contains("grower"), "{shown}");
+    assert!(shown.starts_with("Credentials { access: AccessToken { term: Term {"), "{shown}");
+    assert!(shown.ends_with("Account { user_id: g***@example.com, sequence: Some(7), .. }"), "{shown}");
+    assert!(format!("{:?}", have.access()).starts_with("AccessToken { term: Term {"));
+}
+
+#[test]
+fn a_saved_session_tells_where_it_is_and_how_long_it_lasts_and_keeps_how_it_was_begun() {
+    let saved = |term| Saved::new("toy", "here", granted(term, None));
+    assert_eq!(saved(lasting(100)).to_string(), "a session at toy until 2023-11-14T22:15:00Z");
+    assert_eq!(saved(Term::unknown(now(0))).to_string(), "a session at toy of unknown length");
+    let read = Saved::parse(saved(lasting(100)).to_json().expose().as_bytes(), now(0)).unwrap();
+    assert_eq!(read.credentials().begun_by(), Some("password"));
+}
+
+#[test]
+fn moments_add_subtract_and_come_from_the_calendar() {
+    let moment = Timestamp::from_unix_seconds(1_700_000_000);
+    assert_eq!(moment.saturating_sub(Duration::from_secs(60)), Timestamp::from_unix_seconds(1_699_999_940));
+    let first = Timestamp::from_unix_millis(i64::MIN);
+    assert_eq!(first.saturating_sub(Duration::from_secs(1)), first);
+    assert_eq!(Timestamp::from(moment.to_utc().unwrap()), moment);
+    assert_eq!(first.to_string(), "-9223372036854775808 ms since 1970");
+}
+
+#[test]
+fn an_issue_in_the_future_is_in_doubt_beyond_what_clocks_differ() {
+    let restored = |ahead: i64| {
+        let issued_at = Timestamp::from_unix_millis(now(0).wall.unix_millis() + ahead);
+        Term::restored(issued_at, Some(Duration::from_secs(100)), now(0)).is_doubtful()
+    };
+    assert!(!restored(60_000), "within the tolerance");
+    assert!(restored(60_001));
+}
+
+#[test]
+fn a_store_failure_says_what_happened_why_and_whether_it_passes() {
+    for (kind, words, passes) in [
+        (StoreErrorKind::Busy, "the saved session is locked by another process", true),
+        (StoreErrorKind::Lost, "the lock on the saved session was lost", true),
+        (StoreErrorKind::Unavailable, "the store of the session failed", true),
+        (StoreErrorKind::MaybeWritten, "the store of the session failed, perhaps after it had saved", true),
+        (StoreErrorKind::TimedOut, "the store of the session did not answer in time", true),
+        (StoreErrorKind::Unusable, "the store of the session cannot be used as it is", false),
+        (StoreErrorKind::Refused(SavedError::OtherAccount), "the saved session cannot be used here", false),
+    ] {
+        let error = StoreError::new(kind);
+        assert_eq!(error.to_string(), words);
+        let error = Error::from(error);
+        assert_eq!((error.is_retryable(), error.verdict()), (passes, Verdict::Unprocessed), "{words}");
+    }
+    let why = |error: &StoreError| error.source().map(ToString::to_string);
+    assert_eq!(why(&StoreErrorKind::Busy.into()), None);
+    assert_eq!(why(&StoreError::new(StoreErrorKind::Busy).with_source("no reason")), Some("no reason".into()));
+    let refused = StoreError::new(StoreErrorKind::Refused(SavedError::OtherAccount));
+    assert_eq!(why(&refused), Some(SavedError::OtherAccount.to_string()));
+}
+
+#[test]
+fn a_transport_failure_says_how_far_the_request_got() {
+    for (error, kind, verdict) in [
+        (TransportError::not_sent("no such host"), TransportErrorKind::NotSent, Verdict::Unprocessed),
+        (TransportError::maybe_sent("reset"), TransportErrorKind::MaybeSent, Verdict::Unknown),
+        (TransportError::new(TransportErrorKind::TimedOut), TransportErrorKind::TimedOut, Verdict::Unknown),
+        (TransportError::new(TransportErrorKind::TooLarge), TransportErrorKind::TooLarge, Verdict::Unknown),
+    ] {
+        assert_eq!(error.kind(), kind);
+        let error = Error::from(error);
+        assert!(error.is_retryable());
+        assert_eq!(error.verdict(), verdict);
+    }
+    let source = TransportError::not_sent("no such host");
+    assert_eq!(source.source().unwrap().to_string(), "no such host");
+}
+
+#[test]
+fn what_stands_in_the_sessions_way_does_not_pass_by_itself() {
+    let error = Error::from(SessionError::SignedOut);
+    assert!(!error.is_retryable());
+    assert_eq!(error.verdict(), Verdict::Refused);
+    assert_eq!(error.retry_at(), None);
+}
+
+#[test]
+fn a_service_failure_has_one_verdict_and_its_own_words() {
+    let some = Some(Duration::from_secs(1));
+    for (kind, verdict, words) in [
+        (ServiceErrorKind::InvalidCredentials, Verdict::Refused, "the service refused the login"),
+        (ServiceErrorKind::AccountLocked, Verdict::Refused, "the account is locked"),
+        (ServiceErrorKind::UserNotFound, Verdict::Refused, "the service knows no such account"),
+        (ServiceErrorKind::RefreshRefused, Verdict::Refused, "the service refused to renew"),
+        (ServiceErrorKind::NotGranted, Verdict::Refused, "the service did not grant what was asked for"),
+        (ServiceErrorKind::Unsupported, Verdict::Unsupported, "the service has no such endpoint"),
+        (
+            ServiceErrorKind::RateLimited { retry_after: some },
+            Verdict::Unprocessed,
+            "the service asks for fewer requests",
+        ),
+        (
+            ServiceErrorKind::Unavailable { retry_after: Duration::from_secs(1) },
+            Verdict::Unprocessed,
+            "the service is down for a while",
+        ),
+        (ServiceErrorKind::Malformed { what: "odd" }, Verdict::Unknown, "the service's answer was not understood: odd"),
+        (ServiceErrorKind::Service, Verdict::Unknown, "the service failed"),
+    ] {
+        let error = ServiceError::new(kind);
+        assert_eq!(error.to_string(), words);
+        let told = error.with_status(StatusCode::IM_A_TEAPOT).with_code("E7").with_message("no\ttea");
+        assert_eq!(told.to_string(), format!("{words} (HTTP 418) [E7]: no tea"));
+        let passes = !matches!(verdict, Verdict::Refused | Verdict::Unsupported);
+        let error = Error::from(told);
+        assert_eq!((error.verdict(), error.is_retryable()), (verdict, passes), "{words}");
+    }
+}
+
+#[test]
+fn a_services_words_are_cut_and_cleaned_at_the_edges() {
+    let said =
+        |text: &str| ServiceError::new(ServiceErrorKind::Service).with_message(text).message().map(str::to_owned);
+    assert_eq!(said(" \r\n\t"), None);
+    assert_eq!(said(&"x".repeat(300)), Some("x".repeat(200)));
+    assert_eq!(said("short1 abcdefghijklmno1"), Some("short1 ***".into()), "sixteen letters with a digit are opaque");
+    assert_eq!(said("abcdefghijklmn1"), Some("abcdefghijklmn1".into()), "fifteen are not");
+    assert_eq!(said("abcdefghijklmnop"), Some("abcdefghijklmnop".into()), "nor a long word");
+    assert_eq!(said("mail a@b now"), Some("mail *** now".into()));
+    assert_eq!(said("a\u{202e}b \u{7}c\u{feff}"), Some("ab c".into()));
+    let echo = ServiceError::new(ServiceErrorKind::Service).with_code("pw").with_message("your pass  word is");
+    let kept = echo.clone().without_echo(["", "other"]);
+    assert_eq!((kept.code(), kept.message()), (Some("pw"), Some("your pass word is")));
+    assert_eq!(echo.clone().without_echo(["pass \t word"]).message(), None);
+    assert_eq!(echo.clone().without_echo(["pass word"]).code(), Some("pw"));
+    assert_eq!(echo.without_echo(["pw"]).code(), None);
+}
+
+#[test]
+fn a_ticket_keeps_alive_as_it_is_told() {
+    let ticket = Ticket::new("wss://a.example/mqtt").unwrap().with_keep_alive(Duration::from_secs(9));
+    assert_eq!(ticket.into_parts().keep_alive, Duration::from_secs(9));
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn a_broker_tells_where_it_is() {
+    let broker = perennial_core::aws::Mqtt::new("ABC.iot.example", "eu-west-1").unwrap();
+    assert_eq!((broker.endpoint(), broker.region()), ("abc.iot.example", "eu-west-1"));
+}
+
+#[test]
+fn a_buffer_shows_how_full_it_is_and_writes_like_any_other() {
+    use std::io::Write as _;
+    let mut buffer = BodyBuffer::new(5);
+    buffer.write_all(b"hunt").unwrap();
+    buffer.flush().unwrap();
+    assert_eq!(format!("{buffer:?}"), "BodyBuffer(4 of 5 bytes)");
+    assert!(buffer.write_all(b"er").is_err());
+    assert_eq!(format!("{:?}", Body::from(b"hunter".to_vec())), "Body(6 bytes)");
+}
+
+#[test]
+fn whoever_hands_a_lenient_type_what_json_cannot_hold_learns_what_it_wants() {
+    use serde::Deserialize as _;
+    use serde::de::IntoDeserializer as _;
+    use serde::de::value::{BytesDeserializer, Error};
+    fn bytes() -> BytesDeserializer<'static, Error> {
+        b"x".as_slice().into_deserializer()
+    }
+    let wanted = |error: Error| error.to_string();
+    assert!(wanted(Text::deserialize(bytes()).err().unwrap()).ends_with("expected a text"));
+    assert!(wanted(Number::deserialize(bytes()).err().unwrap()).ends_with("expected a whole number"));
+    assert!(wanted(Object::<String>::deserialize(bytes()).err().unwrap()).ends_with("expected an object"));
+}
