@@ -55,7 +55,7 @@ fn who_waits_for_the_lock_gets_it_when_it_is_given_back() {
     let store = MemoryStore::new();
     let lock = store.lock(Duration::ZERO, LEASE).unwrap();
     let waiting = store.clone();
-    let waiter = std::thread::spawn(move || kind(waiting.lock(Duration::from_secs(600), LEASE)));
+    let waiter = std::thread::spawn(move || kind(waiting.lock(Duration::from_secs(20), LEASE)));
     drop(lock);
     assert_eq!(waiter.join().unwrap(), None);
 }
