@@ -126,3 +126,39 @@ fn a_signed_statement_names_its_algorithm_and_no_key_that_has_no_name() {
     assert_eq!(Es256::new([1; 32]).unwrap().algorithm(), "ES256");
     assert_eq!(format!("{:?}", Assertions::new(Mute, [1; 32])), "Assertions { algorithm: \"none\", .. }");
 }
+
+#[cfg(feature = "es256")]
+#[test]
+fn a_signed_statement_says_who_the_client_is_and_to_whom() {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    use perennial_core::Secret;
+    use perennial_core::oauth::{Assertions, ClientAuth, Es256, Issuer};
+
+    let assertions = || Assertions::new(Es256::new([1; 32]).unwrap().with_key_id("k-7"), [2; 32]);
+    let claims = |profile: &Profile| {
+        let request = profile.refresh_request(&Secret::from("rt"), now(0));
+        assert_eq!(
+            field(&request, "client_assertion_type").unwrap(),
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        );
+        let statement = field(&request, "client_assertion").unwrap();
+        let parts: Vec<_> = statement.split('.').collect();
+        let json = |part: &str| -> serde_json::Value {
+            serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap()
+        };
+        assert_eq!(json(parts[0]), serde_json::json!({"alg": "ES256", "typ": "JWT", "kid": "k-7"}));
+        assert_eq!(Base64UrlUnpadded::decode_vec(parts[2]).unwrap().len(), 64);
+        json(parts[1])
+    };
+    let signed = profile().with_client_auth(ClientAuth::PrivateKeyJwt(assertions()));
+    let first = claims(&signed);
+    assert_eq!((&first["iss"], &first["sub"]), (&"app".into(), &"app".into()));
+    assert_eq!(first["aud"], "https://auth.example/token");
+    assert_eq!((&first["iat"], &first["exp"]), (&1_700_000_000.into(), &1_700_000_300.into()));
+    assert_ne!(claims(&signed)["jti"], first["jti"], "each is good once");
+    let issued = signed.clone().with_issuer("https://auth.example", Issuer::Optional);
+    assert_eq!(claims(&issued)["aud"], "https://auth.example");
+    let named = Assertions::with_audience(assertions(), "https://else.example");
+    let named = issued.with_client_auth(ClientAuth::PrivateKeyJwt(named));
+    assert_eq!(claims(&named)["aud"], "https://else.example");
+}
