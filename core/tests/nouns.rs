@@ -226,3 +226,22 @@ fn whoever_hands_a_lenient_type_what_json_cannot_hold_learns_what_it_wants() {
     assert!(wanted(Number::deserialize(bytes()).err().unwrap()).ends_with("expected a whole number"));
     assert!(wanted(Object::<String>::deserialize(bytes()).err().unwrap()).ends_with("expected an object"));
 }
+
+#[test]
+fn a_lifetime_is_read_from_any_kind_of_number() {
+    use perennial_core::wire::Lifetime;
+    use serde::Deserialize as _;
+    use serde::de::IntoDeserializer as _;
+    use serde::de::value::{BoolDeserializer, Error, I64Deserializer};
+    let five: I64Deserializer<Error> = 5_i64.into_deserializer();
+    assert_eq!(Lifetime::deserialize(five).unwrap().0, Some(Duration::from_secs(5)));
+    let odd: BoolDeserializer<Error> = true.into_deserializer();
+    let told = Lifetime::deserialize(odd).err().unwrap().to_string();
+    assert_eq!(told, "invalid type: boolean `true`, expected a number of seconds");
+}
+
+#[test]
+fn an_address_shows_itself() {
+    let base = perennial_core::wire::BaseUrl::parse("https://a.example/x/").unwrap();
+    assert_eq!(format!("{base:?} {}", base.as_str()), "https://a.example/x https://a.example/x");
+}
