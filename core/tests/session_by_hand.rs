@@ -9,8 +9,8 @@ use perennial_core::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, StoreOp
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Credentials, Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, Provider, Request, Response,
-    ServiceErrorKind, Session, SessionError, State, StoreError, StoreErrorKind, Timestamp,
+    Credentials, Error, Event, Exchange, Generation, Grant, Input, Need, Now, Output, Policy, Provider, Request,
+    Response, ServiceErrorKind, Session, SessionError, State, Step, StoreError, StoreErrorKind, Timestamp,
 };
 
 const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
@@ -582,4 +582,183 @@ fn credentials_of_two_sets_are_told_apart() {
     let held: &Credentials = desk.session.held().unwrap();
     assert_eq!(held.account().user_id, "ann@toy.example");
     assert_eq!(held.aws().unwrap().session_token().expose(), "as-1");
+}
+
+#[test]
+fn what_nobody_can_read_is_set_aside_before_it_is_written_over() {
+    let mut desk = Desk::stored(Policy::default());
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(Some(b"\xff".to_vec().into()))));
+    desk.locked(Some(b"\xff".to_vec().into()));
+    assert!(matches!(desk.last_act(), StoreAct::SetAside { .. }));
+    assert!(desk.requests.is_empty());
+    desk.store(Ok(Stored::Done));
+    assert!(desk.events.iter().any(|event| matches!(event, Event::SetAside { .. })));
+    assert_eq!(desk.paths(), ["/sign-in"]);
+}
+
+#[test]
+fn a_sign_out_elsewhere_of_what_a_failed_save_left_there_counts() {
+    let mut desk = Desk::stored(Policy::default());
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(None)));
+    desk.locked(None);
+    desk.grant(1);
+    desk.store(Err(StoreErrorKind::MaybeWritten.into()));
+    desk.pass(TELL_AFTER);
+    assert_eq!(desk.token(), Some("at-1"));
+    desk.input(Input::StoreGone);
+    desk.pass(Duration::from_secs(10));
+    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    let left = r#"{"perennial":1,"provider":"toy","realm":"https://toy.example","revision":2,"signed_out":true}"#;
+    desk.locked(Some(left.as_bytes().to_vec().into()));
+    assert_eq!(desk.token(), None, "it was there after all, and somebody signed out");
+}
+
+#[test]
+fn a_save_that_was_brought_fills_a_store_that_somebody_signed_out() {
+    let donor = signed_in(Policy::default());
+    let mut desk = Desk::stored(Policy::default());
+    desk.session.restore(donor.session.export().unwrap(), desk.now).unwrap();
+    desk.drain();
+    let left = r#"{"perennial":1,"provider":"toy","realm":"https://toy.example","revision":4,"signed_out":true}"#;
+    desk.locked(Some(left.as_bytes().to_vec().into()));
+    let record = text(&desk.written());
+    assert!(record.contains("at-1") && record.contains("\"revision\":5"), "{record}");
+}
+
+#[test]
+fn a_refused_lease_that_had_stopped_goes_on_with_a_new_login() {
+    for (policy, asks) in [(Policy::default(), true), (Policy::default().lazy(), false)] {
+        let mut desk = signed_in(policy);
+        let generation = desk.session.held().unwrap().generation(Need::Aws);
+        desk.pass(Duration::from_secs(100));
+        desk.session.reject(Need::Aws, generation, desk.now);
+        desk.pass(MIN_GAP);
+        desk.answer(401, "");
+        desk.answer(401, "");
+        assert_eq!(desk.paths(), ["/sign-in", "/aws-refresh", "/sign-in"]);
+        assert!(desk.session.obstacle(Need::Aws).is_some());
+        desk.session.sign_in(ToyLogin::new("ann@toy.example", "right"), desk.now);
+        desk.drain();
+        let by_itself = desk.paths().last().unwrap() == "/aws-refresh";
+        assert_eq!(by_itself, asks, "{policy:?}");
+    }
+}
+
+/// A toy whose service makes an exchange wait for a person.
+#[derive(Clone)]
+struct Patient;
+
+struct Waits(<Toy as Provider>::Exchange);
+
+impl Provider for Patient {
+    type Login = ToyLogin;
+    type Rung = <Toy as Provider>::Rung;
+    type Exchange = Waits;
+
+    fn name(&self) -> &'static str {
+        "patient"
+    }
+
+    fn realm(&self) -> String {
+        Toy.realm()
+    }
+
+    fn user_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
+        Toy.user_id(login)
+    }
+
+    fn ladder(&self, need: Need) -> &'static [Self::Rung] {
+        Toy.ladder(need)
+    }
+
+    fn spends(&self, rung: Self::Rung) -> perennial_core::Spends {
+        Toy.spends(rung)
+    }
+
+    fn describe(&self, rung: Self::Rung) -> &'static str {
+        Toy.describe(rung)
+    }
+
+    fn begin(&self, rung: Self::Rung, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<Waits> {
+        Toy.begin(rung, login, have).map(Waits)
+    }
+
+    fn sign_out(&self, have: &Credentials) -> Option<Waits> {
+        Toy.sign_out(have).map(Waits)
+    }
+
+    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+        Toy.authorize(credentials, headers);
+    }
+}
+
+impl Exchange for Waits {
+    type Output = Grant;
+
+    fn start(&mut self, now: Now) -> Request {
+        self.0.start(now)
+    }
+
+    fn receive(&mut self, _: Response, _: Now) -> Result<Step, Error> {
+        Ok(Step::Again(Duration::from_secs(5)))
+    }
+}
+
+#[test]
+fn no_session_waits_for_a_person() {
+    let mut session = Session::new(Patient, ToyLogin::new("ann@toy.example", "pass"), Policy::default(), 7);
+    session.demand(Need::Access, START);
+    let id = loop {
+        match session.poll_output() {
+            Output::Send(request) => break request.id,
+            Output::Sleep(_) => panic!("nothing was asked for"),
+            _ => {}
+        }
+    };
+    session.handle_input(Input::Response(id, Response::default()), START);
+    let (told, error) = session.failures(Need::Access);
+    assert_eq!(told, 1);
+    assert!(error.unwrap().to_string().ends_with("an exchange that waits for a person"));
+    // A provider need not keep logins, nor read any.
+    assert!(Patient.write_login(&ToyLogin::new("ann", "pass")).is_none() && Patient.read_login("{}").is_none());
+    assert!(Patient.ladder(Need::Aws).iter().all(|rung| Patient.builds_on(*rung).is_none()));
+}
+
+#[cfg(feature = "navien")]
+#[test]
+fn another_programs_file_is_taken_up_and_set_aside_before_it_is_written_over() {
+    use perennial_core::providers::navien::{Login, Navien};
+    let file = include_str!("data/navien_saved_9_12.json");
+    let at = |seconds: i64| {
+        let wall = Timestamp::from_unix_seconds(1_763_542_260 + 3000 + seconds);
+        Now::new(wall, Duration::from_secs(5000 + seconds.unsigned_abs()))
+    };
+    let login = Login::new("grower@example.com", "pass").unwrap();
+    let mut session = Session::new(Navien::default(), login, Policy::default(), 7).with_store();
+    let ops = |session: &mut Session<Navien>| {
+        let mut ops = Vec::new();
+        loop {
+            match session.poll_output() {
+                Output::Store(op) => ops.push(op),
+                Output::Sleep(_) => break ops,
+                _ => {}
+            }
+        }
+    };
+    let record = || Some(Body::from(file.as_bytes().to_vec()));
+    session.demand(Need::Access, at(0));
+    let look = ops(&mut session).pop().unwrap();
+    session.handle_input(Input::Stored(look.id, Ok(Stored::Read(record()))), at(0));
+    assert!(session.credentials(Need::Access, at(0)).is_some(), "it was taken up");
+    ops(&mut session);
+    session.renew(Need::Access, at(10));
+    let lock = ops(&mut session).pop().unwrap();
+    session.handle_input(Input::Stored(lock.id, Ok(Stored::Locked { record: record(), held_for: None })), at(10));
+    let aside = ops(&mut session).pop().unwrap();
+    assert!(matches!(aside.act, StoreAct::SetAside { .. }), "{aside:?}");
+    session.handle_input(Input::Stored(aside.id, Ok(Stored::Done)), at(10));
+    let mark = ops(&mut session).pop().unwrap();
+    assert!(matches!(mark.act, StoreAct::Write { .. }), "{mark:?}");
 }
