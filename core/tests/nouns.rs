@@ -164,6 +164,8 @@ fn a_service_failure_has_one_verdict_and_its_own_words() {
         assert_eq!(error.to_string(), words);
         let told = error.with_status(StatusCode::IM_A_TEAPOT).with_code("E7").with_message("no\ttea");
         assert_eq!(told.to_string(), format!("{words} (HTTP 418) [E7]: no tea"));
+        let shown = format!("{told:?}");
+        assert!(shown.starts_with("ServiceError { kind: ") && shown.contains("status: Some(418)"), "{shown}");
         let passes = !matches!(verdict, Verdict::Refused | Verdict::Unsupported);
         let error = Error::from(told);
         assert_eq!((error.verdict(), error.is_retryable()), (verdict, passes), "{words}");

@@ -577,11 +577,18 @@ fn two_branches_of_one_history_are_decided_alike_by_whoever_asks() {
 }
 
 #[test]
-fn credentials_of_two_sets_are_told_apart() {
-    let desk = signed_in(Policy::default());
-    let held: &Credentials = desk.session.held().unwrap();
-    assert_eq!(held.account().user_id, "ann@toy.example");
-    assert_eq!(held.aws().unwrap().session_token().expose(), "as-1");
+fn what_is_the_same_in_another_record_keeps_its_generation_and_its_deadline() {
+    for (there, other, generations) in [("at-1", "at-9", [2, 1]), ("as-1", "as-9", [1, 2]), ("rt-1", "rt-9", [1, 1])] {
+        let (mut desk, record) = Desk::settled();
+        let before = desk.session.held().unwrap().aws_expires_at();
+        let newer = text(&record).replace(there, other).replace("\"revision\":1", "\"revision\":2");
+        desk.input(Input::StoreChanged);
+        desk.pass(Duration::from_secs(1));
+        desk.store(Ok(Stored::Read(Some(newer.into_bytes().into()))));
+        let held = desk.session.held().unwrap();
+        assert_eq!(Need::ALL.map(|need| held.generation(need).get()), generations, "{other}");
+        assert_eq!(held.aws_expires_at(), before);
+    }
 }
 
 #[test]
