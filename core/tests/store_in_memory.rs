@@ -30,7 +30,9 @@ fn kind<T>(result: Result<T, StoreError>) -> Option<StoreErrorKind> {
 fn counter() -> (Arc<AtomicU32>, Changed) {
     let count = Arc::new(AtomicU32::new(0));
     let counts = Arc::clone(&count);
-    let changed = move || drop(counts.fetch_add(1, Ordering::SeqCst));
+    let changed = move || {
+        counts.fetch_add(1, Ordering::SeqCst);
+    };
     (count, Arc::new(changed))
 }
 

@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_new_one_use_token_clears_its_own_rung_and_what_had_stopped_for_it() {
         for (lost, position, goes_on) in [(true, 1, true), (false, 1, true), (true, 3, false)] {
-            let mut lease = Lease { stopped: Some(error()), ..Lease::default() };
+            let mut lease = Lease { stopped: Some(error().into()), ..Lease::default() };
             if lost {
                 lease.lose(1)
             } else {
@@ -276,7 +276,7 @@ mod tests {
         assert!(!lease.is_ruled_out(1) && lease.is_ruled_out(2));
         assert!(!lease.falling && lease.forced, "a refusal is taken up again");
 
-        let mut stopped = Lease { falling: true, stopped: Some(error()), ..Lease::default() };
+        let mut stopped = Lease { falling: true, stopped: Some(error().into()), ..Lease::default() };
         stopped.allow_again(1);
         assert!(!stopped.falling && !stopped.forced && stopped.stopped.is_none());
 

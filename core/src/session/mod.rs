@@ -180,7 +180,7 @@ impl<P: Provider> Session<P> {
             self.forget_credentials();
         } else if let Some(granted) = self.pending.take() {
             // The token before it is spent: should the new login be no good, this is what goes on.
-            self.announce(granted);
+            self.announce(*granted);
         }
         self.login = Some(login);
         self.login_refused = None;
