@@ -8,6 +8,7 @@ use perennial_core::adapter::{self, Current};
 use perennial_core::{Account, Credentials, Error, Grant, Need, Provider, Saved, State, StoreError};
 
 use crate::park::block_on;
+use crate::reader::Reader;
 
 /// A session that is kept alive. Cheap to clone, shared by any number of threads; the last clone dropped ends
 /// the work.
@@ -30,6 +31,11 @@ impl<P: Provider> Handle<P> {
         Self(handle)
     }
 
+    /// A reader for one thread to keep: it reads the same credentials for less.
+    pub fn reader(&self) -> Reader<P> {
+        Reader::new(self.0.reader())
+    }
+
     /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
     /// is held; else it waits for one, or gets the error that everybody gets.
     pub fn credentials(&self) -> Result<Current, Error> {
@@ -48,13 +54,16 @@ impl<P: Provider> Handle<P> {
     }
 
     /// Valid credentials if they are held, without waiting or asking.
+    #[inline]
     pub fn current(&self, need: Need) -> Option<Current> {
         self.0.current(need)
     }
 
     /// Puts valid credentials into the headers of an API call, as the service wants them.
     pub fn authorize(&self, headers: &mut HeaderMap) -> Result<Current, Error> {
-        block_on(self.0.authorize(headers))
+        let Some(current) = self.current(Need::Access) else { return block_on(self.0.authorize(headers)) };
+        self.provider().authorize(&current, headers);
+        Ok(current)
     }
 
     /// The service's API refused these credentials (a 401): they are renewed once, however many callers say so.
@@ -99,6 +108,11 @@ impl<P: Provider> Handle<P> {
     /// saved as soon as it can be.
     pub fn unsaved(&self) -> Option<StoreError> {
         self.0.unsaved()
+    }
+
+    /// How the service is spoken to.
+    pub fn provider(&self) -> &P {
+        self.0.provider()
     }
 
     /// Whose credentials are held; `None` where none are.

@@ -14,15 +14,17 @@
 //! ```
 //!
 //! A [`Client`] carries out what sessions ask for; a [`Setup`] says what a session is made of; a [`Handle`] is
-//! what callers hold. `perennial-hyper` has the same nouns and verbs for tasks.
+//! what callers hold, and a [`Reader`] what one of them keeps. `perennial-hyper` has the same nouns and verbs for tasks.
 
 mod client;
 mod handle;
 mod park;
+mod reader;
 mod sync;
 mod transport;
 
 pub use client::Client;
 pub use handle::{Changes, Handle};
 pub use perennial_core::adapter::{Current, Setup};
+pub use reader::Reader;
 pub use transport::{HttpTransport, HttpTransportBuilder, InvalidRoots, Transport};

@@ -1,7 +1,7 @@
 //! A thread as an executor: it parks until it is woken, or until the earliest of its sleeps is over.
 
 use std::cell::Cell;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -12,6 +12,13 @@ use crate::sync::{Instant, thread_local};
 thread_local! {
     /// The earliest moment for which the future that is being polled sleeps.
     static SLEEP_UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
+
+    /// Made once for each thread: most futures here are ready at once, and should cost nothing then.
+    static WAKER: Waker = waker();
+}
+
+fn waker() -> Waker {
+    Waker::from(Arc::new(Unpark(thread::current())))
 }
 
 struct Unpark(Thread);
@@ -25,8 +32,12 @@ impl Wake for Unpark {
 /// Polls a future on this thread until it is ready.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut cx = Context::from_waker(&waker);
+    // A thread that is about to end may have none left.
+    WAKER.try_with(|waker| run(future.as_mut(), waker)).unwrap_or_else(|_| run(future.as_mut(), &waker()))
+}
+
+fn run<T>(mut future: Pin<&mut impl Future<Output = T>>, waker: &Waker) -> T {
+    let mut cx = Context::from_waker(waker);
     loop {
         SLEEP_UNTIL.with(|earliest| earliest.set(None));
         if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {

@@ -14,11 +14,11 @@
 //! ```
 //!
 //! A [`Client`] carries out what sessions ask for; a [`Setup`] says what a session is made of; a [`Handle`] is
-//! what callers hold. `perennial-blocking` has the same nouns and verbs for threads.
+//! what callers hold, and a [`Reader`] what one of them keeps. `perennial-blocking` has the same nouns and verbs for threads.
 
 mod client;
 mod transport;
 
 pub use client::Client;
-pub use perennial_core::adapter::{Changes, Current, Handle, Setup};
+pub use perennial_core::adapter::{Changes, Current, Handle, Reader, Setup};
 pub use transport::{HttpTransport, HttpTransportBuilder, InvalidRoots, Transport};

@@ -1,6 +1,7 @@
 //! The clocks of this machine.
 
-use std::sync::OnceLock;
+use std::any::TypeId;
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::{Instant, SystemTime};
 
@@ -41,6 +42,7 @@ impl Clock for SystemClock {
 
     /// The kernel's cached reading: a tenth of the price of an exact one.
     #[cfg(target_os = "linux")]
+    #[inline]
     fn wall(&self) -> Timestamp {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
         Timestamp::from_unix_millis(now.tv_sec.saturating_mul(1000).saturating_add(now.tv_nsec / 1_000_000))
@@ -49,6 +51,51 @@ impl Clock for SystemClock {
     #[cfg(not(target_os = "linux"))]
     fn wall(&self) -> Timestamp {
         system_wall()
+    }
+}
+
+/// The clock of a session. The system's is asked directly: readers look at it in every read, and a call through a
+/// table of functions would be a good part of the price.
+#[derive(Clone)]
+pub(super) enum SessionClock {
+    System,
+    Other(Arc<dyn Clock>),
+}
+
+impl SessionClock {
+    pub(super) fn of<C: Clock>(clock: C) -> Self {
+        if TypeId::of::<C>() == TypeId::of::<SystemClock>() { Self::System } else { Self::Other(Arc::new(clock)) }
+    }
+}
+
+impl Clock for SessionClock {
+    fn now(&self) -> Now {
+        match self {
+            Self::System => SystemClock.now(),
+            Self::Other(clock) => clock.now(),
+        }
+    }
+
+    #[inline]
+    fn wall(&self) -> Timestamp {
+        match self {
+            Self::System => SystemClock.wall(),
+            Self::Other(clock) => clock.wall(),
+        }
+    }
+
+    fn watch(&self, sleeper: &Waker) {
+        match self {
+            Self::System => SystemClock.watch(sleeper),
+            Self::Other(clock) => clock.watch(sleeper),
+        }
+    }
+
+    fn moves(&self) -> u64 {
+        match self {
+            Self::System => SystemClock.moves(),
+            Self::Other(clock) => clock.moves(),
+        }
     }
 }
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tracing::{Instrument, debug, debug_span, info, warn};
 
-use super::BoxFuture;
 use super::shared::Shared;
 use super::stored::StoreWork;
 use super::sync::atomic::Ordering;
+use super::{BoxFuture, Clock};
 use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Provider, Request, RequestId, Response};
 use crate::session::{Event, Input, Output, Wake};

@@ -1,12 +1,17 @@
 //! What callers hold.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 use tracing::{Instrument, debug_span};
 
+use super::Clock;
+use super::reader::Reader;
 use super::shared::Shared;
+use super::sync::Guard;
 use super::view::{Current, View};
 use crate::credentials::{Account, Credentials, Generation, Grant, Need, Saved, Term};
 use crate::error::{Error, SessionError};
@@ -17,6 +22,8 @@ use crate::store::StoreError;
 /// A session that is kept alive. Cheap to clone, shared by any number of tasks and threads; the last clone
 /// dropped ends the work. Its futures need no particular runtime.
 pub struct Handle<P: Provider> {
+    /// At hand, for readers.
+    shared: Arc<Shared<P>>,
     owner: Arc<Owner<P>>,
 }
 
@@ -31,44 +38,62 @@ impl<P: Provider> Drop for Owner<P> {
 
 impl<P: Provider> Clone for Handle<P> {
     fn clone(&self) -> Self {
-        Self { owner: Arc::clone(&self.owner) }
+        Self { shared: Arc::clone(&self.shared), owner: Arc::clone(&self.owner) }
     }
 }
 
 impl<P: Provider> Handle<P> {
     pub(super) fn new(shared: Arc<Shared<P>>) -> Self {
-        let handle = Self { owner: Arc::new(Owner(shared)) };
+        let owner = Arc::new(Owner(Arc::clone(&shared)));
         // A restored session renews by itself, if there is something to run it here; else with the first call.
-        if handle.shared().view.load().credentials.is_some() {
-            let _ = handle.shared().ensure_driver();
+        if shared.view.load().held().is_some() {
+            let _ = shared.ensure_driver();
         }
-        handle
+        Self { shared, owner }
     }
 
-    fn shared(&self) -> &Arc<Shared<P>> {
-        &self.owner.0
+    #[inline]
+    pub(super) fn shared(&self) -> &Arc<Shared<P>> {
+        &self.shared
+    }
+
+    /// A reader for one task or thread to keep: it reads the same credentials for less.
+    pub fn reader(&self) -> Reader<P> {
+        Reader::new(self.clone())
     }
 
     /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
     /// is held; else it waits for one, or gets the error that everybody gets.
     pub async fn credentials(&self) -> Result<Current, Error> {
-        self.credentials_for(Need::Access).await
+        match self.current(Need::Access) {
+            Some(current) => Ok(current),
+            None => self.wait_for(Need::Access).await,
+        }
     }
 
     /// As [`credentials`](Self::credentials), valid for this need.
     pub async fn credentials_for(&self, need: Need) -> Result<Current, Error> {
-        if let Some(current) = self.current(need) {
-            return Ok(current);
+        match self.current(need) {
+            Some(current) => Ok(current),
+            None => self.wait_for(need).await,
         }
-        let shared = self.shared();
-        let before = shared.view.load().told(need);
-        if let Some(error) = shared.command(|session, now| {
-            session.demand(need, now);
-            session.obstacle(need)
-        }) {
-            return Err(self.at_an_end().unwrap_or(error));
-        }
-        self.arrival(need, before, None).await
+    }
+
+    /// Asks for what is not held, and waits for it. On the heap: most callers never come here, and need not carry the
+    /// room that waiting takes in every future of theirs.
+    #[cold]
+    pub(super) fn wait_for(&self, need: Need) -> Pin<Box<dyn Future<Output = Result<Current, Error>> + Send + '_>> {
+        Box::pin(async move {
+            let shared = self.shared();
+            let before = shared.view.load().told(need);
+            if let Some(error) = shared.command(|session, now| {
+                session.demand(need, now);
+                session.obstacle(need)
+            }) {
+                return Err(self.at_an_end().unwrap_or(error));
+            }
+            self.arrival(need, before, None).await
+        })
     }
 
     /// As [`credentials_for`](Self::credentials_for), with at least this much life left: renewed first if need
@@ -93,25 +118,27 @@ impl<P: Provider> Handle<P> {
     }
 
     /// Valid credentials if they are held, without waiting or asking.
+    #[inline]
     pub fn current(&self, need: Need) -> Option<Current> {
-        let shared = self.shared();
-        let view = shared.view.load();
-        let wall = shared.clock.wall();
-        if view.closed || !view.serves(need, wall) {
-            return None;
-        }
-        if view.wants_a_knock(need, wall) {
-            shared.command(|session, now| session.demand(need, now));
-            // Without a driver the knock is heard when somebody has to wait.
-            let _ = shared.ensure_driver();
-        }
-        Current::new(view)
+        let view = self.shared.view.load();
+        if self.shared.serves(&view, need) { Current::new(view) } else { self.current_of_newest(need) }
+    }
+
+    /// Once more: this thread may have been stopped between its look at the picture and the one at the clock, long
+    /// enough for that picture to run out and another to come.
+    #[cold]
+    fn current_of_newest(&self, need: Need) -> Option<Current> {
+        let view = self.shared.view.load();
+        if self.shared.serves(&view, need) { Current::new(view) } else { None }
     }
 
     /// Puts valid credentials into the headers of an API call, as the service wants them.
     pub async fn authorize(&self, headers: &mut HeaderMap) -> Result<Current, Error> {
-        let current = self.credentials().await?;
-        self.shared().provider.authorize(&current, headers);
+        let current = match self.current(Need::Access) {
+            Some(current) => current,
+            None => self.wait_for(Need::Access).await?,
+        };
+        self.provider().authorize(&current, headers);
         Ok(current)
     }
 
@@ -178,9 +205,15 @@ impl<P: Provider> Handle<P> {
         self.shared().view.load().unsaved.clone()
     }
 
+    /// How the service is spoken to.
+    #[inline]
+    pub fn provider(&self) -> &P {
+        &self.shared.provider
+    }
+
     /// Whose credentials are held; `None` where none are.
     pub fn account(&self) -> Option<Account> {
-        Some(self.shared().view.load().credentials.as_ref()?.account().clone())
+        Some(self.shared().view.load().held()?.account().clone())
     }
 
     /// What the session is doing.
@@ -190,8 +223,7 @@ impl<P: Provider> Handle<P> {
 
     /// Whether a valid access token is held.
     pub fn is_authenticated(&self) -> bool {
-        let view = self.shared().view.load();
-        view.serves(Need::Access, self.shared().clock.wall())
+        self.shared().view.load().serves(Need::Access, self.shared().clock.wall())
     }
 
     /// Whether there is a login that was not refused.
@@ -221,15 +253,16 @@ impl<P: Provider> Handle<P> {
     /// Waits for valid credentials of another generation than `seen`, or for a failure after `before` ones.
     async fn arrival(&self, need: Need, before: u64, seen: Option<Generation>) -> Result<Current, Error> {
         let shared = self.shared();
-        let look = |view: &View| match view.end() {
+        let look = |view: Guard<Arc<View>>| match view.end() {
             Some(end) => Some(Err(end)),
-            None if seen != Some(view.generation(need)) && view.serves(need, shared.clock.wall()) => Some(Ok(())),
+            None if seen != Some(view.generation(need)) && view.serves(need, shared.clock.wall()) => {
+                Current::new(view).map(Ok)
+            }
             None if view.told(need) != before => Some(Err(view.error(need))),
             None => None,
         };
         let span = debug_span!("wait", provider = shared.provider.name(), need = %need);
-        shared.until(look).instrument(span).await??;
-        Current::new(shared.view.load()).ok_or_else(|| SessionError::Closed.into())
+        shared.until(look).instrument(span).await?
     }
 }
 
@@ -256,12 +289,13 @@ impl<P: Provider> Changes<P> {
     pub async fn next(&mut self) -> Result<Current, Error> {
         let shared = self.handle.shared();
         let (need, seen) = (self.need, self.seen);
-        let look = |view: &View| match view.generation(need) {
+        let look = |view: Guard<Arc<View>>| match view.generation(need) {
             _ if view.closed => Some(Err(Error::from(SessionError::Closed))),
-            new if new != seen && view.serves(need, shared.clock.wall()) => Some(Ok(new)),
+            new if new != seen && view.serves(need, shared.clock.wall()) => Current::new(view).map(Ok),
             _ => None,
         };
-        self.seen = shared.until(look).await??;
-        Current::new(shared.view.load()).ok_or_else(|| SessionError::Closed.into())
+        let current = shared.until(look).await??;
+        self.seen = current.generation(need);
+        Ok(current)
     }
 }

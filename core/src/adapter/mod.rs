@@ -8,6 +8,7 @@ mod clock;
 mod driver;
 mod handle;
 pub mod http;
+mod reader;
 mod reply;
 #[cfg(all(loom, test))]
 mod schedules;
@@ -31,6 +32,7 @@ use std::time::Duration;
 pub use self::clock::ManualClock;
 pub use self::clock::{Clock, SystemClock};
 pub use self::handle::{Changes, Handle};
+pub use self::reader::Reader;
 pub use self::reply::{Pledge, Promise, Reply};
 pub use self::setup::Setup;
 pub use self::view::Current;

@@ -4,9 +4,10 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::clock::SessionClock;
 use super::handle::Handle;
 use super::shared::{Listener, Shared};
-use super::{Clock, Host, SystemClock};
+use super::{Clock, Host};
 use crate::error::Error;
 use crate::exchange::{FromEnv, InvalidEnv, Provider};
 use crate::session::{Event, Policy, Session};
@@ -20,7 +21,7 @@ pub struct Setup<P: Provider> {
     policy: Policy,
     saved: Option<Vec<u8>>,
     seed: Option<u64>,
-    clock: Arc<dyn Clock>,
+    clock: SessionClock,
     listener: Option<Listener>,
     store: Option<Arc<dyn Store>>,
 }
@@ -34,7 +35,7 @@ impl<P: Provider> Setup<P> {
             policy: Policy::default(),
             saved: None,
             seed: None,
-            clock: Arc::new(SystemClock),
+            clock: SessionClock::System,
             listener: None,
             store: None,
         }
@@ -96,7 +97,7 @@ impl<P: Provider> Setup<P> {
 
     /// With another clock than the system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = SessionClock::of(clock);
         self
     }
 

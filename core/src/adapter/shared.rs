@@ -4,9 +4,10 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use super::clock::SessionClock;
 use super::sync::atomic::AtomicBool;
-use super::sync::{ArcSwap, Mutex};
-use super::view::View;
+use super::sync::{Guard, Mutex};
+use super::view::{Attended, Published, View};
 use super::wait::{Bell, Waiters, lock};
 use super::{Clock, Host};
 use crate::credentials::Now;
@@ -21,10 +22,10 @@ pub(super) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 pub(super) struct Shared<P: Provider> {
     /// For calls that need no lock.
     pub(super) provider: P,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) clock: SessionClock,
     pub(super) host: Arc<dyn Host>,
     pub(super) listener: Option<Listener>,
-    pub(super) view: ArcSwap<View>,
+    pub(super) view: Published,
     pub(super) bell: Bell,
     pub(super) store: Option<Arc<dyn Store>>,
     /// The store has told of a change that the session has not seen.
@@ -41,21 +42,31 @@ struct Guarded<P: Provider> {
     closed: bool,
 }
 
+impl<P: Provider> Guarded<P> {
+    fn attended(&self) -> Attended {
+        match self.driven {
+            _ if self.closed => Attended::NoMore,
+            true => Attended::ByDriver,
+            false => Attended::ByNobody,
+        }
+    }
+}
+
 impl<P: Provider> Shared<P> {
     pub(super) fn new(
         session: Session<P>,
-        clock: Arc<dyn Clock>,
+        clock: SessionClock,
         host: Arc<dyn Host>,
         listener: Option<Listener>,
         store: Option<Arc<dyn Store>>,
     ) -> Arc<Self> {
-        let view = View::of(&session, false, clock.now());
+        let view = View::of(&session, Attended::ByNobody, clock.now());
         Arc::new(Self {
             provider: session.provider().clone(),
             clock,
             host,
             listener,
-            view: ArcSwap::from_pointee(view),
+            view: Published::new(view),
             bell: Bell::default(),
             store,
             store_changed: AtomicBool::new(false),
@@ -87,24 +98,24 @@ impl<P: Provider> Shared<P> {
     }
 
     fn publish(&self, guarded: &Guarded<P>, now: Now) -> bool {
-        let view = View::of(&guarded.session, guarded.closed, now);
+        let view = View::of(&guarded.session, guarded.attended(), now);
         let changed = view.differs(&self.view.load());
         if changed {
-            self.view.store(Arc::new(view));
+            self.view.replace(view);
         }
         changed
     }
 
     /// Waits until `look` finds something in the picture. The driver is started if there is none: the one before
     /// may have gone down with its runtime.
-    pub(super) async fn until<T>(self: &Arc<Self>, look: impl Fn(&View) -> Option<T>) -> Result<T, Error> {
+    pub(super) async fn until<T>(self: &Arc<Self>, look: impl Fn(Guard<Arc<View>>) -> Option<T>) -> Result<T, Error> {
         let mut place = self.waiters.place();
         poll_fn(|cx| {
-            if let Some(found) = look(&self.view.load()) {
+            if let Some(found) = look(self.view.load()) {
                 return Poll::Ready(Ok(found));
             }
             place.wait(cx.waker());
-            if let Some(found) = look(&self.view.load()) {
+            if let Some(found) = look(self.view.load()) {
                 return Poll::Ready(Ok(found));
             }
             match self.ensure_driver() {
@@ -127,6 +138,8 @@ impl<P: Provider> Shared<P> {
     /// The driver left, or never came to run.
     pub(super) fn driver_left(&self) {
         lock(&self.guarded).driven = false;
+        // Readers knock again: whoever can start a driver does.
+        self.with(|_, _| ());
         self.waiters.wake_all();
     }
 

@@ -51,6 +51,10 @@ mod swap {
             Guard(Arc::clone(&lock(&self.stored)[current]))
         }
 
+        pub(in crate::adapter) fn load_full(&self) -> Arc<T> {
+            Arc::clone(&self.load())
+        }
+
         pub(in crate::adapter) fn store(&self, next: Arc<T>) {
             let next = {
                 let mut stored = lock(&self.stored);

@@ -4,17 +4,54 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::sync::Guard;
+use super::sync::atomic::{AtomicUsize, Ordering};
+use super::sync::{ArcSwap, Guard};
 use crate::credentials::{Credentials, Generation, Need, Now, Timestamp};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
 use crate::session::{Renewal, Session, State};
 use crate::store::StoreError;
 
+/// The newest picture of a session.
+pub(super) struct Published {
+    view: ArcSwap<View>,
+    /// How many there were before it.
+    edition: AtomicUsize,
+}
+
+impl Published {
+    pub(super) fn new(view: View) -> Self {
+        Self { view: ArcSwap::from_pointee(view), edition: AtomicUsize::new(0) }
+    }
+
+    #[inline]
+    pub(super) fn load(&self) -> Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// To keep.
+    pub(super) fn load_full(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// Another number than before means another picture: one that is loaded afterwards is that one, or newer.
+    #[inline]
+    pub(super) fn edition(&self) -> usize {
+        self.edition.load(Ordering::Acquire)
+    }
+
+    /// Only under the lock of the session: pictures follow one another as what they show did.
+    pub(super) fn replace(&self, view: View) {
+        self.view.store(Arc::new(view));
+        // The picture first: whoever sees the number finds the picture.
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+}
+
 /// One picture of a session.
 #[derive(Default)]
 pub(super) struct View {
-    pub(super) credentials: Option<Arc<Credentials>>,
+    ready: Ready,
     leases: [LeaseView; 2],
     pub(super) state: State,
     pub(super) has_login: bool,
@@ -22,6 +59,24 @@ pub(super) struct View {
     /// Why what is held is not saved.
     pub(super) unsaved: Option<StoreError>,
     pub(super) closed: bool,
+}
+
+/// Who looks after a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attended {
+    ByDriver,
+    /// Until somebody starts a driver.
+    ByNobody,
+    /// It is closed.
+    NoMore,
+}
+
+/// All that most reads look at, side by side.
+#[derive(Default)]
+struct Ready {
+    credentials: Option<Arc<Credentials>>,
+    /// Before these moments they are valid for each need, and a reader has nothing else to think of.
+    until: [Timestamp; 2],
 }
 
 #[derive(Default)]
@@ -45,23 +100,38 @@ enum Serves {
 }
 
 impl View {
-    pub(super) fn of<P: Provider>(session: &Session<P>, closed: bool, now: Now) -> Self {
+    pub(super) fn of<P: Provider>(session: &Session<P>, attended: Attended, now: Now) -> Self {
+        let leases = Need::ALL.map(|need| LeaseView::of(session, need, attended, now));
+        let until = leases.each_ref().map(LeaseView::ready_until);
         Self {
-            credentials: session.held().cloned(),
-            leases: Need::ALL.map(|need| LeaseView::of(session, need, now)),
+            ready: Ready { credentials: session.held().cloned(), until },
+            leases,
             state: session.state(),
             has_login: session.has_login(),
             signing_out: session.is_signing_out(),
             unsaved: session.unsaved().cloned(),
-            closed,
+            closed: attended == Attended::NoMore,
         }
+    }
+
+    /// What is held, valid or not.
+    #[inline]
+    pub(super) fn held(&self) -> Option<&Arc<Credentials>> {
+        self.ready.credentials.as_ref()
+    }
+
+    /// Whether there are credentials that are valid for this need, and nobody has to hear of it. Where this says no,
+    /// look closer: [`serves`](Self::serves), [`wants_a_knock`](Self::wants_a_knock).
+    #[inline]
+    pub(super) fn is_ready(&self, need: Need, wall: Timestamp) -> bool {
+        wall < self.ready.until[need.index()]
     }
 
     /// Whether somebody who waits could see a difference.
     pub(super) fn differs(&self, other: &View) -> bool {
-        let held = |view: &View| view.credentials.as_ref().map(Arc::as_ptr);
+        let held = |view: &View| view.held().map(Arc::as_ptr);
         let flags = |view: &View| (view.state, view.has_login, view.signing_out, view.unsaved.is_some(), view.closed);
-        let lease = |lease: &LeaseView| (lease.serves, lease.generation, lease.told);
+        let lease = |lease: &LeaseView| (lease.serves, lease.knock_at, lease.generation, lease.told);
         held(self) != held(other)
             || flags(self) != flags(other)
             || self.leases.each_ref().map(lease) != other.leases.each_ref().map(lease)
@@ -105,11 +175,15 @@ impl View {
 }
 
 impl LeaseView {
-    fn of<P: Provider>(session: &Session<P>, need: Need, now: Now) -> Self {
-        let term = session.credentials(need, now).and_then(|held| held.term(need));
+    fn of<P: Provider>(session: &Session<P>, need: Need, attended: Attended, now: Now) -> Self {
+        let valid = session.credentials(need, now).filter(|_| attended != Attended::NoMore);
+        let term = valid.and_then(|held| held.term(need));
         let deadline = term.map(|term| term.deadline().map(|deadline| deadline.wall));
+        // One knock is enough, if there is somebody to hear it.
+        let heard = session.is_asked_for(need) && attended == Attended::ByDriver;
         let knock_at = match (session.policy().renewal, term, deadline) {
-            (Renewal::Lazy, Some(term), _) if term.is_doubtful() => Some(now.wall),
+            _ if heard => None,
+            (Renewal::Lazy, Some(term), _) if term.is_doubtful() => Some(BEGINNING),
             (Renewal::Lazy, Some(term), Some(Some(end))) => Some(end.saturating_sub(term.margin())),
             _ => None,
         };
@@ -122,16 +196,35 @@ impl LeaseView {
             error: error.cloned(),
         }
     }
+
+    fn ready_until(&self) -> Timestamp {
+        let end = match self.serves {
+            Serves::No => BEGINNING,
+            Serves::Until(end) => end,
+            Serves::Unknown => Timestamp::from_unix_millis(i64::MAX),
+        };
+        self.knock_at.map_or(end, |at| at.min(end))
+    }
 }
 
+/// Before every moment that a clock can say.
+const BEGINNING: Timestamp = Timestamp::from_unix_millis(i64::MIN);
+
 /// Credentials as they are now. Borrowed from what is published: no lock, no allocation, no shared counter. Keep
-/// it for one call, not for ever; [`to_arc`](Self::to_arc) makes something to keep.
+/// it for one call, not for ever: a thread has eight of these at that price, and further ones cost a shared counter.
+/// [`to_arc`](Self::to_arc) makes something to keep; a [`Reader`](super::Reader) reads over and over for less.
 pub struct Current(Guard<Arc<View>>);
 
 impl Current {
     /// `None` where nothing is held.
+    #[inline]
     pub(super) fn new(view: Guard<Arc<View>>) -> Option<Self> {
-        view.credentials.is_some().then_some(Self(view))
+        view.held().is_some().then_some(Self(view))
+    }
+
+    /// For a reader to keep.
+    pub(super) fn into_view(self) -> Arc<View> {
+        Guard::into_inner(self.0)
     }
 
     /// The credentials, to keep.
@@ -139,8 +232,9 @@ impl Current {
         Arc::clone(self.held())
     }
 
+    #[inline]
     fn held(&self) -> &Arc<Credentials> {
-        match &self.0.credentials {
+        match self.0.held() {
             Some(held) => held,
             None => unreachable!("made only of a view that holds credentials"),
         }
@@ -150,6 +244,7 @@ impl Current {
 impl Deref for Current {
     type Target = Credentials;
 
+    #[inline]
     fn deref(&self) -> &Credentials {
         self.held()
     }

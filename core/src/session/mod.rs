@@ -318,6 +318,12 @@ impl<P: Provider> Session<P> {
         self.is_clearing() || !self.revocations.is_empty() || matches!(self.slot, Slot::Orphaned(_) | Slot::Revoking(_))
     }
 
+    /// Whether somebody has asked since the last attempt ended: a lazy session need not hear it again.
+    #[cfg(feature = "adapter")]
+    pub(crate) fn is_asked_for(&self, need: Need) -> bool {
+        self.leases[need.index()].asked
+    }
+
     /// How many failures those who waited for this need were told, and the last one: a driver tells its callers
     /// when the count moves.
     pub fn failures(&self, need: Need) -> (u64, Option<&Error>) {
