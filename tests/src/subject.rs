@@ -22,6 +22,7 @@ pub struct Link {
 pub trait Subject: Clone + Send + Sync + 'static {
     const NAME: &'static str;
     type Changes: Issues;
+    type Reader: Reads;
 
     fn build(link: Link, setup: Setup<Navien>) -> Result<Self, Error>;
     fn connect(link: Link, setup: Setup<Navien>) -> Result<Self, Error>;
@@ -36,6 +37,9 @@ pub trait Subject: Clone + Send + Sync + 'static {
     fn current(&self, need: Need) -> Option<Current>;
     /// The waiting call, which must not wait: `None` where it would.
     fn at_once(&self, need: Need) -> Option<Result<Current, Error>>;
+    /// The same for headers.
+    fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<Current, Error>>;
+    fn reader(&self) -> Self::Reader;
     fn rejected(&self, need: Need, credentials: &Credentials);
     fn forget_login(&self);
     fn changes(&self, need: Need) -> Self::Changes;
@@ -45,6 +49,19 @@ pub trait Subject: Clone + Send + Sync + 'static {
     fn user_id(&self) -> Option<String>;
     fn export(&self) -> Option<Saved>;
     fn close(&self);
+    fn debug(&self) -> String;
+}
+
+/// What one caller keeps, to read over and over. See the adapters' readers.
+#[expect(missing_docs, reason = "the adapters' readers document them, under the same names")]
+pub trait Reads: Clone + Send + 'static {
+    fn current(&mut self, need: Need) -> Option<&Credentials>;
+    fn credentials(&mut self, need: Need) -> Result<&Credentials, Error>;
+    /// The waiting call, which must not wait: `None` where it would.
+    fn at_once(&mut self, need: Need) -> Option<Result<&Credentials, Error>>;
+    /// The same for headers.
+    fn authorize_at_once(&mut self, headers: &mut HeaderMap) -> Option<Result<&Credentials, Error>>;
+    fn rejected(&self, need: Need);
     fn debug(&self) -> String;
 }
 

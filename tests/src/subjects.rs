@@ -11,7 +11,7 @@ use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Account, Credentials, Error, Need, Request, Response, Saved, State, TransportError};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::subject::{Issues, Link, Subject};
+use crate::subject::{Issues, Link, Reads, Subject};
 
 /// `perennial-hyper`, on a runtime that all tests of a program share.
 #[derive(Clone)]
@@ -32,6 +32,13 @@ fn runtime() -> &'static Runtime {
 
 fn kept(current: Result<Current, Error>) -> Result<Arc<Credentials>, Error> {
     current.map(|current| current.to_arc())
+}
+
+fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
 }
 
 impl Hyper {
@@ -68,6 +75,7 @@ impl perennial_hyper::Transport for HyperLink {
 impl Subject for Hyper {
     const NAME: &'static str = "hyper";
     type Changes = perennial_hyper::Changes<Navien>;
+    type Reader = perennial_hyper::Reader<Navien>;
 
     fn build(link: Link, setup: Setup<Navien>) -> Result<Self, Error> {
         let _inside = runtime().enter();
@@ -108,10 +116,15 @@ impl Subject for Hyper {
     }
 
     fn at_once(&self, need: Need) -> Option<Result<Current, Error>> {
-        match pin!(self.0.credentials_for(need)).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => Some(result),
-            Poll::Pending => None,
-        }
+        at_once(self.0.credentials_for(need))
+    }
+
+    fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<Current, Error>> {
+        at_once(self.0.authorize(headers))
+    }
+
+    fn reader(&self) -> Self::Reader {
+        self.0.reader()
     }
 
     fn rejected(&self, need: Need, credentials: &Credentials) {
@@ -156,6 +169,34 @@ impl Subject for Hyper {
     }
 }
 
+impl Reads for perennial_hyper::Reader<Navien> {
+    fn current(&mut self, need: Need) -> Option<&Credentials> {
+        let _inside = runtime().enter();
+        self.current(need)
+    }
+
+    fn credentials(&mut self, need: Need) -> Result<&Credentials, Error> {
+        runtime().block_on(self.credentials_for(need))
+    }
+
+    fn at_once(&mut self, need: Need) -> Option<Result<&Credentials, Error>> {
+        at_once(self.credentials_for(need))
+    }
+
+    fn authorize_at_once(&mut self, headers: &mut HeaderMap) -> Option<Result<&Credentials, Error>> {
+        at_once(self.authorize(headers))
+    }
+
+    fn rejected(&self, need: Need) {
+        let _inside = runtime().enter();
+        self.rejected(need);
+    }
+
+    fn debug(&self) -> String {
+        format!("{self:?} {self:#?}")
+    }
+}
+
 impl Issues for perennial_hyper::Changes<Navien> {
     fn next(&mut self) -> Result<Arc<Credentials>, Error> {
         kept(runtime().block_on(self.next()))
@@ -191,6 +232,7 @@ impl Blocking {
 impl Subject for Blocking {
     const NAME: &'static str = "blocking";
     type Changes = perennial_blocking::Changes<Navien>;
+    type Reader = perennial_blocking::Reader<Navien>;
 
     fn build(link: Link, setup: Setup<Navien>) -> Result<Self, Error> {
         Self::client(link).build(setup).map(Self)
@@ -232,6 +274,14 @@ impl Subject for Blocking {
         Some(self.0.credentials_for(need))
     }
 
+    fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<Current, Error>> {
+        Some(self.0.authorize(headers))
+    }
+
+    fn reader(&self) -> Self::Reader {
+        self.0.reader()
+    }
+
     fn rejected(&self, need: Need, credentials: &Credentials) {
         self.0.rejected(need, credentials);
     }
@@ -270,6 +320,32 @@ impl Subject for Blocking {
 
     fn debug(&self) -> String {
         format!("{:?} {:#?}", self.0, self.0)
+    }
+}
+
+impl Reads for perennial_blocking::Reader<Navien> {
+    fn current(&mut self, need: Need) -> Option<&Credentials> {
+        self.current(need)
+    }
+
+    fn credentials(&mut self, need: Need) -> Result<&Credentials, Error> {
+        self.credentials_for(need)
+    }
+
+    fn at_once(&mut self, need: Need) -> Option<Result<&Credentials, Error>> {
+        Some(self.credentials_for(need))
+    }
+
+    fn authorize_at_once(&mut self, headers: &mut HeaderMap) -> Option<Result<&Credentials, Error>> {
+        Some(self.authorize(headers))
+    }
+
+    fn rejected(&self, need: Need) {
+        self.rejected(need);
+    }
+
+    fn debug(&self) -> String {
+        format!("{self:?} {self:#?}")
     }
 }
 

@@ -1,30 +1,64 @@
 //! Reading valid credentials allocates nothing.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use perennial_core::Need;
-use perennial_tests::{Subject, World, both};
+use std::time::Duration;
 
-both![reading_allocates_nothing];
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use perennial_core::Need;
+use perennial_tests::{Reads, Subject, World, both};
+
+both![reading_allocates_nothing, authorizing_allocates_nothing];
+
+/// By the system's clock, as in earnest.
+fn connect<S: Subject>(world: &World) -> S {
+    world.connect_with(world.setup().clock(perennial_core::adapter::SystemClock))
+}
+
+/// Does it a thousand times. What a thread needs to begin with is its own, and not counted.
+fn allocates_nothing(what: &str, mut act: impl FnMut()) {
+    act();
+    let counted = allocation_counter::measure(|| (0..1000).for_each(|_| act()));
+    assert_eq!(counted.count_total, 0, "{what}: {counted:?}");
+    // The counter counts.
+    assert_eq!(allocation_counter::measure(|| drop(Box::new(1_u8))).count_total, 1);
+}
 
 fn reading_allocates_nothing<S: Subject>() {
     let world = World::new();
-    // By the system's clock, as in earnest.
-    let setup = world.setup().clock(perennial_core::adapter::SystemClock);
-    let session: S = world.connect_with(setup);
+    let session: S = connect(&world);
+    let mut reader = session.reader();
     for need in Need::ALL {
-        // What a thread needs to begin with is its own.
-        assert!(session.at_once(need).unwrap().is_ok());
-        let read = || {
-            for _ in 0..1000 {
-                let held = session.current(need).unwrap();
-                assert!(!held.access().expose().is_empty());
-                assert!(session.at_once(need).unwrap().unwrap().aws().is_some());
-                assert!(session.is_authenticated());
-            }
-        };
-        let counted = allocation_counter::measure(read);
-        assert_eq!(counted.count_total, 0, "{need}: {counted:?}");
+        allocates_nothing("a handle", || {
+            let held = session.current(need).unwrap();
+            assert!(!held.access().expose().is_empty());
+            assert!(session.at_once(need).unwrap().unwrap().aws().is_some());
+            assert!(session.is_authenticated());
+        });
+        allocates_nothing("a reader", || {
+            assert!(!reader.current(need).unwrap().access().expose().is_empty());
+            assert!(reader.at_once(need).unwrap().unwrap().aws().is_some());
+        });
+        // No task to make either, where the adapter has tasks: only threads ask this way here.
+        if S::NAME == "blocking" {
+            allocates_nothing("a handle with a least life", || {
+                session.credentials_with(need, Duration::from_secs(1)).unwrap();
+            });
+        }
     }
-    // The counter counts.
-    assert_eq!(allocation_counter::measure(|| drop(Box::new(1_u8))).count_total, 1);
+}
+
+fn authorizing_allocates_nothing<S: Subject>() {
+    let world = World::new();
+    let session: S = connect(&world);
+    let mut reader = session.reader();
+    // A map that has had an entry has its room.
+    let mut headers = HeaderMap::new();
+    allocates_nothing("a handle", || assert!(session.authorize_at_once(&mut headers).unwrap().is_ok()));
+    allocates_nothing("a reader", || assert!(reader.authorize_at_once(&mut headers).unwrap().is_ok()));
+    let value = headers.get(AUTHORIZATION).unwrap();
+    let held = session.current(Need::Access).unwrap();
+    assert!(value.is_sensitive());
+    // Not copied: the very bytes that were built when the token came.
+    assert!(held.bearer().as_bytes().as_ptr_range().contains(&value.as_bytes().as_ptr()));
 }

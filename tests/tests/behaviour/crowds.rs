@@ -14,6 +14,7 @@ use super::{EXPIRY, generation};
 both![
     a_crowd_at_expiry_makes_one_request,
     a_crowd_shares_one_failure,
+    a_crowd_shares_one_refusal,
     a_crowd_that_comes_first_signs_in_once,
     a_hundred_refusals_of_one_token_cause_one_renewal,
     a_refusal_of_an_old_token_does_nothing,
@@ -31,7 +32,7 @@ trait Crowd: Subject {
 }
 
 impl Crowd for Hyper {
-    const SIZE: usize = 1000;
+    const SIZE: usize = 10_000;
 
     fn all_ask(&self, then: impl FnOnce()) -> Answers {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
@@ -54,7 +55,7 @@ impl Crowd for Hyper {
 }
 
 impl Crowd for Blocking {
-    const SIZE: usize = 100;
+    const SIZE: usize = 500;
 
     fn all_ask(&self, then: impl FnOnce()) -> Answers {
         let start = Barrier::new(Self::SIZE + 1);
@@ -113,6 +114,25 @@ fn a_crowd_shares_one_failure<S: Crowd>() {
         assert_eq!(error.kind(), TransportErrorKind::TimedOut);
     }
     assert_eq!(world.requests(), 1);
+}
+
+fn a_crowd_shares_one_refusal<S: Crowd>() {
+    let world = World::new();
+    let session: S = world.connect();
+    // One way to renew is left.
+    session.forget_login();
+    world.emulator.navien().revoke_refresh(perennial_emulator::NavienSettings::EMAIL);
+    world.pass(EXPIRY);
+    let answers = session.all_ask(|| ());
+    assert_eq!(answers.len(), S::SIZE);
+    for answer in answers {
+        let error = answer.unwrap_err();
+        assert!(!error.is_retryable(), "{error:?}");
+    }
+    assert_eq!(world.requests_to(Endpoint::Refresh), 1);
+    assert_eq!(world.requests(), 2);
+    // A person makes it well again.
+    assert!(world.accepts(Need::Access, &session.sign_in(perennial_tests::login()).unwrap()));
 }
 
 fn a_hundred_refusals_of_one_token_cause_one_renewal<S: Subject>() {

@@ -6,6 +6,7 @@ mod ahead;
 mod aws;
 mod crowds;
 mod endings;
+mod readers;
 mod refusals;
 mod runtimes;
 mod shared;

@@ -110,6 +110,27 @@ fn a_handle_outside_of_any_runtime_neither_panics_nor_hangs() {
 }
 
 #[test]
+fn a_lazy_session_without_a_driver_is_knocked_at_until_there_is_one() {
+    let world = World::new();
+    let lazy = perennial_core::Policy::default().lazy();
+    let session = Hyper::client(world.link()).build(world.setup().policy(lazy)).unwrap();
+    let first = runtime();
+    first.block_on(session.credentials()).unwrap();
+    drop(first);
+    world.pass(super::AT_THE_MARGIN);
+    let mut reader = session.reader();
+    // Here is nothing that could run a driver.
+    for _ in 0..10 {
+        assert!(session.current(Need::Access).is_some() && reader.current(Need::Access).is_some());
+    }
+    assert_eq!(world.requests(), 1);
+    let second = runtime();
+    let _inside = second.enter();
+    assert!(reader.current(Need::Access).is_some());
+    assert!(world.wait_for(Endpoint::Refresh, 1));
+}
+
+#[test]
 fn a_current_thread_runtime_is_enough() {
     let world = World::new();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();

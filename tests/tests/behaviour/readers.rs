@@ -1,0 +1,289 @@
+//! What one caller keeps, and what is seen through it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use perennial_core::adapter::{Clock, ManualClock};
+use perennial_core::{Event, Need, Now, Policy, Timestamp};
+use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
+use perennial_tests::{Issues, Reads, Subject, TIMEOUT, World, both};
+
+use super::{AT_THE_MARGIN, EXPIRY, generation, is_closed, wait_for_failure, wait_for_issue};
+
+both![
+    a_reader_reads_what_a_handle_reads,
+    a_reader_waits_where_nothing_valid_is_held,
+    a_reader_sees_a_renewal_at_its_next_read,
+    a_token_that_ran_out_in_a_suspend_is_not_read_while_the_driver_sleeps,
+    a_reader_that_was_stopped_in_the_middle_of_a_read_reads_what_came_meanwhile,
+    a_token_that_a_reader_names_as_refused_is_renewed_once,
+    a_reader_reads_nothing_after_a_sign_out,
+    nothing_is_read_in_a_closed_session,
+    a_reader_keeps_its_session_going,
+    a_lazy_session_hears_one_knock,
+    a_lazy_session_hears_a_knock_after_a_failure,
+    a_reader_shows_no_secret,
+];
+
+fn a_reader_reads_what_a_handle_reads<S: Subject>() {
+    let world = World::new();
+    let session: S = world.connect();
+    let mut reader = session.reader();
+    for need in Need::ALL {
+        let held = session.current(need).unwrap();
+        assert!(std::ptr::eq(&raw const *held, reader.current(need).unwrap()));
+        assert!(std::ptr::eq(&raw const *held, reader.at_once(need).unwrap().unwrap()));
+    }
+    let mut headers = HeaderMap::new();
+    reader.authorize_at_once(&mut headers).unwrap().unwrap();
+    let mut same = HeaderMap::new();
+    session.authorize(&mut same).unwrap();
+    assert_eq!(headers, same);
+    assert!(headers[AUTHORIZATION].is_sensitive());
+}
+
+fn a_reader_waits_where_nothing_valid_is_held<S: Subject>() {
+    let world = World::new();
+    let session: S = world.build();
+    let mut reader = session.reader();
+    assert!(reader.current(Need::Access).is_none());
+    assert_eq!(generation(reader.credentials(Need::Access).unwrap(), Need::Access), 1);
+    world.pass(EXPIRY);
+    let renewed = reader.credentials(Need::Access).unwrap();
+    assert_eq!(generation(renewed, Need::Access), 2);
+    assert!(world.accepts(Need::Access, renewed));
+    assert!(reader.current(Need::Access).is_some());
+}
+
+fn a_reader_sees_a_renewal_at_its_next_read<S: Subject>() {
+    let world = World::new();
+    let session: S = world.connect();
+    let mut readers = [session.reader(), session.reader()];
+    readers[1] = readers[0].clone();
+    for count in 2..5 {
+        world.pass_seconds(120);
+        session.renew(Need::Access).unwrap();
+        for reader in &mut readers {
+            assert_eq!(generation(reader.current(Need::Access).unwrap(), Need::Access), count);
+        }
+    }
+}
+
+/// A clock that wakes nobody: timers sleep on, as a machine's do through a suspend.
+#[derive(Clone)]
+struct NoAlarm(Arc<Mutex<Now>>);
+
+impl NoAlarm {
+    fn pass(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = Now { wall: now.wall.saturating_add(by), monotonic: now.monotonic + by };
+    }
+
+    fn suspend(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap();
+        now.wall = now.wall.saturating_add(by);
+    }
+}
+
+impl Clock for NoAlarm {
+    fn now(&self) -> Now {
+        *self.0.lock().unwrap()
+    }
+}
+
+fn a_token_that_ran_out_in_a_suspend_is_not_read_while_the_driver_sleeps<S: Subject>() {
+    let world = World::new();
+    let clock = NoAlarm(Arc::new(Mutex::new(world.clock.now())));
+    let session: S = world.connect_with(world.setup().clock(clock.clone()));
+    let mut reader = session.reader();
+    clock.pass(Duration::from_secs(60));
+    clock.suspend(EXPIRY - Duration::from_secs(120));
+    assert!(reader.current(Need::Access).is_some() && session.current(Need::Access).is_some());
+    clock.suspend(Duration::from_secs(60));
+    world.emulator.advance(EXPIRY);
+    assert!(reader.current(Need::Access).is_none());
+    assert!(session.current(Need::Access).is_none());
+    assert!(!session.is_authenticated());
+    // Nobody has told the driver.
+    assert_eq!(world.heard.count(|event| matches!(event, Event::Expired { .. })), 0);
+    let renewed = reader.credentials(Need::Access).unwrap();
+    assert_eq!(generation(renewed, Need::Access), 2);
+    assert!(world.accepts(Need::Access, renewed));
+}
+
+/// A clock at which something may happen to whoever looks at it.
+#[derive(Clone)]
+struct Interrupting(ManualClock, Arc<Mutex<Option<Happening>>>);
+
+type Happening = Box<dyn FnOnce() + Send>;
+
+impl Clock for Interrupting {
+    fn now(&self) -> Now {
+        self.0.now()
+    }
+
+    fn wall(&self) -> Timestamp {
+        let happens = self.1.lock().unwrap().take();
+        happens.into_iter().for_each(|happens| happens());
+        self.0.now().wall
+    }
+
+    fn watch(&self, sleeper: &std::task::Waker) {
+        self.0.watch(sleeper);
+    }
+
+    fn moves(&self) -> u64 {
+        self.0.moves()
+    }
+}
+
+fn a_reader_that_was_stopped_in_the_middle_of_a_read_reads_what_came_meanwhile<S: Subject>() {
+    let world = Arc::new(World::new());
+    let clock = Interrupting(world.clock.clone(), Arc::default());
+    let session: S = world.connect_with(world.setup().clock(clock.clone()));
+    let mut reader = session.reader();
+    let stop_for = |count: u64| {
+        let world = Arc::clone(&world);
+        *clock.1.lock().unwrap() = Some(Box::new(move || {
+            world.pass(EXPIRY);
+            wait_for_issue(&world, Need::Access, count);
+        }));
+    };
+    stop_for(2);
+    assert_eq!(generation(reader.current(Need::Access).unwrap(), Need::Access), 2);
+    stop_for(3);
+    assert_eq!(generation(&session.current(Need::Access).unwrap(), Need::Access), 3);
+}
+
+fn a_token_that_a_reader_names_as_refused_is_renewed_once<S: Subject>() {
+    let world = World::new();
+    let session: S = world.connect();
+    let mut readers = vec![session.reader(); 10];
+    world.pass_seconds(120);
+    for reader in &mut readers {
+        assert_eq!(generation(reader.current(Need::Access).unwrap(), Need::Access), 1);
+    }
+    world.emulator.navien().revoke_access(NavienSettings::EMAIL);
+    for reader in &mut readers {
+        // What this one read is named, not what is held by now.
+        reader.rejected(Need::Access);
+        let renewed = reader.credentials(Need::Access).unwrap();
+        assert_eq!(generation(renewed, Need::Access), 2);
+        assert!(world.accepts(Need::Access, renewed));
+    }
+    assert_eq!(world.requests_to(Endpoint::Refresh), 1);
+}
+
+fn a_reader_reads_nothing_after_a_sign_out<S: Subject>() {
+    let world = World::new();
+    let session: S = world.connect();
+    let mut reader = session.reader();
+    assert!(reader.current(Need::Access).is_some());
+    session.sign_out().unwrap();
+    assert!(reader.current(Need::Access).is_none());
+    assert!(reader.credentials(Need::Access).is_err());
+    session.sign_in(perennial_tests::login()).unwrap();
+    assert!(world.accepts(Need::Access, reader.current(Need::Access).unwrap()));
+}
+
+fn nothing_is_read_in_a_closed_session<S: Subject>() {
+    let world = World::new();
+    let session: S = world.connect();
+    let mut reader = session.reader();
+    session.close();
+    assert!(reader.current(Need::Access).is_none());
+    assert!(session.current(Need::Access).is_none());
+    assert!(!session.is_authenticated());
+    assert!(is_closed(&reader.credentials(Need::Access).unwrap_err()));
+}
+
+fn a_reader_keeps_its_session_going<S: Subject>() {
+    let world = World::new();
+    let session: S = world.connect();
+    let mut reader = session.reader();
+    drop(session);
+    world.pass(AT_THE_MARGIN);
+    wait_for_issue(&world, Need::Access, 2);
+    assert!(world.accepts(Need::Access, reader.credentials(Need::Access).unwrap()));
+}
+
+/// A clock that counts how often it is asked for both readings: once whenever the session is locked. Readers ask for
+/// the wall clock alone.
+#[derive(Clone)]
+struct Counting(ManualClock, Arc<AtomicU64>);
+
+impl Clock for Counting {
+    fn now(&self) -> Now {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.now()
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.0.now().wall
+    }
+
+    fn watch(&self, sleeper: &std::task::Waker) {
+        self.0.watch(sleeper);
+    }
+
+    fn moves(&self) -> u64 {
+        self.0.moves()
+    }
+}
+
+fn a_lazy_session_hears_one_knock<S: Subject>() {
+    let world = World::new();
+    let clock = Counting(world.clock.clone(), Arc::default());
+    let lazy = Policy::default().lazy().request_timeout(TIMEOUT);
+    let session: S = world.connect_with(world.setup().policy(lazy).clock(clock.clone()));
+    let mut changes = session.changes(Need::Access);
+    let mut reader = session.reader();
+    let gate = Gate::closed();
+    world.emulator.fault(Endpoint::Refresh, Fault::Hold(gate.clone()));
+    world.pass(AT_THE_MARGIN);
+    assert!(reader.current(Need::Access).is_some());
+    assert!(world.wait_for(Endpoint::Refresh, 1));
+    let before = clock.1.load(Ordering::SeqCst);
+    for _ in 0..1000 {
+        assert!(reader.current(Need::Access).is_some() && session.current(Need::Access).is_some());
+    }
+    // The driver has its own reasons to look, but few of them.
+    let looks = clock.1.load(Ordering::SeqCst) - before;
+    assert!(looks < 100, "{looks} looks");
+    gate.open();
+    assert_eq!(generation(&changes.next().unwrap(), Need::Access), 2);
+    assert_eq!(world.requests_to(Endpoint::Refresh), 1);
+}
+
+fn a_lazy_session_hears_a_knock_after_a_failure<S: Subject>() {
+    let world = World::new();
+    let lazy = Policy::default().lazy().request_timeout(TIMEOUT);
+    let session: S = world.connect_with(world.setup().policy(lazy));
+    let mut reader = session.reader();
+    world.emulator.fault_always(Endpoint::Any, Fault::status(503));
+    world.pass(AT_THE_MARGIN);
+    assert!(reader.current(Need::Access).is_some());
+    wait_for_failure(&world, Need::Access);
+    let failed = world.requests();
+    world.emulator.clear_faults();
+    world.pass_seconds(200);
+    // Nobody has asked since: it stays lazy.
+    assert_eq!(world.requests(), failed);
+    assert_eq!(generation(reader.current(Need::Access).unwrap(), Need::Access), 1);
+    wait_for_issue(&world, Need::Access, 2);
+}
+
+fn a_reader_shows_no_secret<S: Subject>() {
+    let world = World::new();
+    let session: S = world.connect();
+    let mut reader = session.reader();
+    reader.credentials(Need::Aws).unwrap();
+    let shown = reader.debug();
+    let held = reader.current(Need::Access).unwrap();
+    assert!(!shown.contains(held.access().expose()));
+    assert!(!shown.contains(held.refresh_token().unwrap().expose()));
+    assert!(shown.starts_with("Reader("), "{shown}");
+}
