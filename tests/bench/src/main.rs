@@ -4,6 +4,10 @@ mod sections;
 
 /// The sections, in the order in which they are printed.
 const SECTIONS: &[Section] = &[
+    Section { name: "reading", print: sections::reading::print },
+    Section { name: "authorize", print: sections::authorize::print },
+    Section { name: "storms", print: sections::storms::print },
+    Section { name: "ahead", print: sections::ahead::print },
     Section { name: "parsing", print: sections::parsing::print },
     Section { name: "building", print: sections::building::print },
     Section { name: "machine", print: sections::machine::print },
