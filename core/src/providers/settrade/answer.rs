@@ -2,6 +2,7 @@
 
 use http::header;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::refusal::{Asked, failure_in};
 use super::{DEFAULT_LIFETIME, MARGIN, Settrade};
@@ -89,6 +90,9 @@ struct Tokens<'a> {
     #[serde(borrow)]
     refresh_token: Text<'a>,
     expires_in: Lifetime,
+    /// Looked at before. An answer that has it twice is refused here: it may have been an error.
+    #[serde(rename = "code")]
+    _code: IgnoredAny,
 }
 
 impl Tokens<'_> {
@@ -120,6 +124,9 @@ struct Dispatcher<'a> {
     hosts: Hosts<'a>,
     #[serde(borrow)]
     token: Text<'a>,
+    /// As in [`Tokens`].
+    #[serde(rename = "code")]
+    _code: IgnoredAny,
 }
 
 /// A list; null counts as an empty one.

@@ -269,6 +269,15 @@ fn an_error_wins_over_a_token_in_the_same_body() {
     }
 }
 
+#[test]
+fn an_error_code_that_is_there_twice_grants_nothing() {
+    for code in [r#""E-401""#, r#""0""#, "null"] {
+        let body = format!(r#"{{"code":{code},"code":{code},"access_token":"ey.access"}}"#);
+        let error = sign_in(&text_answer(200, &body)).unwrap_err();
+        assert!(matches!(error.kind(), ServiceErrorKind::Malformed { .. }), "{body}");
+    }
+}
+
 // -- Refusals.
 
 #[test]

@@ -28,6 +28,14 @@ fn a_ticket_is_asked_for_with_the_access_token() {
 }
 
 #[test]
+fn an_error_code_that_is_there_twice_brings_no_ticket() {
+    let body = r#"{"code":"E-1","code":"E-1","hosts":["mqtt.example"],"token":"ey.dispatch"}"#;
+    let response = text_answer(200, body);
+    let error = settrade().parse_ticket(&response, &access("Bearer"), now(1)).unwrap_err();
+    assert!(matches!(error.kind(), ServiceErrorKind::Malformed { .. }), "{error}");
+}
+
+#[test]
 fn a_ticket_suits_newer_and_older_brokers() {
     let parts = ticket(json!({"hosts": ["mqtt.example"], "token": "ey.dispatch"})).unwrap();
     assert_eq!(parts.url.expose(), "wss://mqtt.example:443/api/dispatcher/v3/041/mqtt");
