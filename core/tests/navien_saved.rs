@@ -307,6 +307,21 @@ fn a_file_for_local_clocks_has_local_moments_without_a_zone() {
 }
 
 #[test]
+fn an_issue_beyond_the_calendar_is_written_as_a_date_that_python_has() {
+    for millis in [i64::MIN, -62_135_596_800_001, 253_402_300_800_000, i64::MAX] {
+        let issued = Now::new(Timestamp::from_unix_millis(millis), Duration::ZERO);
+        let term = Term::lasting(issued, Duration::from_secs(3600));
+        let access = AccessToken::new("Bearer", "ey.1", term).unwrap();
+        let have = Credentials::from_grant(Grant { access: Some(access), ..Grant::default() }, None).unwrap();
+        for file in [write_python(&have), write_python_local(&have, 14 * 3600), write_python_local(&have, -12 * 3600)] {
+            let moment = serde_json::from_str::<Value>(file.expose()).unwrap()["issued_at"].clone();
+            let moment = Timestamp::parse_iso8601(moment.as_str().unwrap());
+            assert!(moment.is_some(), "{millis}: {}", file.expose());
+        }
+    }
+}
+
+#[test]
 fn the_written_file_hides_in_debug() {
     assert_eq!(format!("{:?}", write_python(&read(OLD, now(0)))), "Secret(***)");
 }

@@ -15,6 +15,10 @@ use crate::wire::{BodyBuffer, Object, Text};
 
 /// Reads either form. A file of the Python client says nothing about the address that it is for: it is taken to
 /// be `realm`.
+/// A day within the years that Python's dates have, 1 to 9999: a local clock may be a day apart.
+const FIRST_MOMENT: Timestamp = Timestamp::from_unix_seconds(-62_135_596_800 + 86_400);
+const LAST_MOMENT: Timestamp = Timestamp::from_unix_seconds(253_402_300_799 - 86_400);
+
 pub(super) fn read(realm: &str, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
     match wire::parse_json::<Object<Probe>>(saved) {
         Ok(Object(Some(Probe { perennial: None }))) => Ok(Saved::new(NAME, realm, read_python(saved, now)?)),
@@ -137,6 +141,8 @@ pub fn write_python_local(credentials: &Credentials, seconds_east: i32) -> Secre
 fn python_form(credentials: &Credentials, write: impl Fn(Timestamp) -> String) -> Secret {
     let aws = credentials.aws();
     let issued_at = common_issue(credentials);
+    // A moment that Python has no date for would make the whole file unreadable to it.
+    let issued_at = issued_at.clamp(FIRST_MOMENT, LAST_MOMENT);
     let seconds = |deadline: Timestamp| deadline.since(issued_at).whole_seconds().max(1);
     let moment = write(issued_at);
     let form = PythonForm {
