@@ -1,75 +1,58 @@
-//! What the fuzz targets assert, over their committed seeds: no fuzzer is needed to keep what one has found.
+//! What the fuzz targets assert, over their committed corpora: no fuzzer is needed to keep what one has found.
 
 #![allow(clippy::disallowed_methods, reason = "core does no I/O; its tests read their seeds")]
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use perennial_core::testing::fuzz;
+use perennial_core::testing::fuzz::TARGETS;
 
-fn replay(target: &str, assert: fn(&[u8])) {
-    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-    let mut replayed = 0;
-    for entry in std::fs::read_dir(&seeds).expect("the seeds are committed") {
-        let path = entry.expect("a seed").path();
-        if path.extension().is_some_and(|extension| extension == "seed") {
-            assert(&std::fs::read(&path).expect("a seed"));
-            replayed += 1;
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
+}
+
+fn seeds(target: &str) -> Vec<PathBuf> {
+    let folder = fuzz().join("corpus").join(target);
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("no {}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("a seed").path());
+    // What a run finds lies beside them, and is not committed.
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "seed")).collect()
+}
+
+#[test]
+fn every_seed_of_every_target_keeps_its_promises() {
+    for target in TARGETS {
+        let seeds = seeds(target.name);
+        assert!(seeds.len() > 2, "no seeds of {}", target.name);
+        for seed in seeds {
+            // Whose seed it was, if it panics.
+            println!("{}", seed.display());
+            (target.assert)(&std::fs::read(&seed).expect("a seed"));
         }
     }
-    assert!(replayed > 2, "no seeds in {}", seeds.display());
 }
 
 #[test]
-fn the_seeds_of_session_break_no_rule() {
-    replay("session", fuzz::session);
+fn every_target_is_a_binary_with_a_corpus() {
+    // With all features: those of the fuzzer's own package.
+    let known: BTreeSet<_> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
+    assert_eq!(known.len(), TARGETS.len(), "a name is there twice");
+    let manifest = std::fs::read_to_string(fuzz().join("Cargo.toml")).expect("the package of the targets");
+    let binaries: BTreeSet<_> = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("path = \"fuzz_targets/")?.strip_suffix(".rs\""))
+        .collect();
+    assert_eq!(known, binaries.iter().map(|name| (*name).to_owned()).collect(), "Cargo.toml of fuzz");
+    assert_eq!(known, names("fuzz_targets"), "files in fuzz_targets");
+    assert_eq!(known, names("corpus"), "folders in corpus");
+    for name in &known {
+        let file = std::fs::read_to_string(fuzz().join("fuzz_targets").join(name).with_extension("rs"));
+        assert!(file.is_ok_and(|file| file.contains(&format!("check(\"{name}\", data)"))), "{name} checks another");
+    }
 }
 
-#[test]
-fn the_seeds_of_fleet_break_no_rule() {
-    replay("fleet", fuzz::fleet);
-}
-
-#[test]
-fn the_seeds_of_saved_are_read_or_refused() {
-    replay("saved", fuzz::saved);
-}
-
-#[test]
-fn the_seeds_of_retry_after_are_bounded() {
-    replay("retry_after", fuzz::retry);
-}
-
-#[test]
-fn the_seeds_of_lifetime_are_bounded() {
-    replay("lifetime", fuzz::lifetime);
-}
-
-#[cfg(feature = "navien")]
-#[test]
-fn the_seeds_of_navien_answer_are_read_or_refused() {
-    replay("navien_answer", fuzz::navien_answer);
-}
-
-#[cfg(feature = "mosaia")]
-#[test]
-fn the_seeds_of_mosaia_answer_are_read_or_refused() {
-    replay("mosaia_answer", fuzz::mosaia_answer);
-}
-
-#[cfg(feature = "settrade")]
-#[test]
-fn the_seeds_of_settrade_answer_are_read_or_refused() {
-    replay("settrade_answer", fuzz::settrade_answer);
-}
-
-#[cfg(feature = "oauth")]
-#[test]
-fn the_seeds_of_oauth_answer_are_read_or_refused() {
-    replay("oauth_answer", fuzz::oauth_answer);
-}
-
-#[cfg(feature = "auth0")]
-#[test]
-fn the_seeds_of_auth0_page_are_read_or_refused() {
-    replay("auth0_page", fuzz::auth0_page);
+fn names(folder: &str) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(fuzz().join(folder)).expect("it is committed");
+    let names = entries.map(|entry| entry.expect("a file").path().with_extension(""));
+    names.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
 }

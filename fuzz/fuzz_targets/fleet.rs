@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| perennial_core::testing::fuzz::fleet(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| perennial_core::testing::fuzz::check("fleet", data));

@@ -1,0 +1,235 @@
+//! What every target holds a parser to.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::Value;
+
+use crate::credentials::{Credentials, Grant, MAX_LIFETIME, Now, Saved, Secret, Term, Timestamp, check_token};
+use crate::error::{Error, ServiceError};
+use crate::exchange::Response;
+use crate::wire::{Body, MAX_RETRY_AFTER};
+
+/// What the clocks may say: mostly what they do, and what broken ones have said.
+const WALLS: [i64; 7] = [1_700_000_000_000, 0, -1, i64::MIN, i64::MAX, 253_402_300_799_999, 1_700_000_000_001];
+
+/// Both clocks, as one byte of the input chooses them.
+pub(super) fn clock(choice: u8) -> Now {
+    let wall = WALLS[usize::from(choice >> 2) % WALLS.len()];
+    let monotonic = [Duration::from_secs(1000), Duration::ZERO, Duration::MAX, Duration::from_millis(1)];
+    Now::new(Timestamp::from_unix_millis(wall), monotonic[usize::from(choice & 3)])
+}
+
+/// An answer, and what it is an answer to.
+pub(super) struct Received<'a> {
+    /// Chooses the endpoint.
+    pub(super) endpoint: u8,
+    pub(super) now: Now,
+    pub(super) response: Response,
+    pub(super) body: &'a [u8],
+}
+
+/// Four bytes (the endpoint, the status in two, the clocks), then headers as lines with an empty line behind them, or
+/// no headers, then the body.
+pub(super) fn received(data: &[u8]) -> Option<Received<'_>> {
+    let [endpoint, high, low, clocks, rest @ ..] = data else { return None };
+    let (headers, body) = head(rest).unwrap_or((HeaderMap::new(), rest));
+    let mut response = Response::new(Body::from(body.to_vec()));
+    *response.headers_mut() = headers;
+    // Mostly 200, or nothing would be parsed.
+    let status = u16::from_be_bytes([*high, *low]);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    Some(Received { endpoint: *endpoint, now: clock(*clocks), response, body })
+}
+
+/// `None` where a body begins at once.
+fn head(data: &[u8]) -> Option<(HeaderMap, &[u8])> {
+    let end = data.windows(2).position(|pair| pair == b"\n\n")?;
+    let mut headers = HeaderMap::new();
+    for line in data[..end].split(|byte| *byte == b'\n') {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) =
+            (HeaderName::from_bytes(&line[..colon]), HeaderValue::from_bytes(line[colon + 1..].trim_ascii()));
+        headers.append(name.ok()?, value.ok()?);
+    }
+    Some((headers, &data[end + 2..]))
+}
+
+/// What a parser said, in a form that two runs can be compared by.
+pub(super) fn outcome<T>(said: &Result<T, impl std::error::Error>, write: impl FnOnce(&T) -> String) -> String {
+    match said {
+        Ok(value) => write(value),
+        Err(error) => shown(error),
+    }
+}
+
+/// Everything that a log may show of an error: `Debug`, `Display`, and its whole chain.
+pub(super) fn shown(error: &(impl std::error::Error + ?Sized)) -> String {
+    let mut text = format!("{error:?} {error}");
+    let mut next = error.source();
+    while let Some(source) = next {
+        // Into memory: it cannot fail.
+        let _ = write!(text, " {source:?} {source}");
+        next = source.source();
+    }
+    text
+}
+
+/// A grant is whole, of bounded length, made of tokens that a header can carry, shows nothing, and outlives a save.
+pub(super) fn check_grant(grant: &Grant, now: Now) {
+    assert!(grant.access.is_some() || grant.aws.is_some(), "a grant of nothing");
+    let access = grant.access.as_ref().map(|access| access.term());
+    for term in access.into_iter().chain(grant.aws.as_ref().map(|aws| aws.term())) {
+        check_term(term, now);
+    }
+    let mut secrets = Vec::new();
+    if let Some(access) = &grant.access {
+        secrets.push(access.expose());
+        assert_eq!(access.raw_header().as_bytes(), access.expose().as_bytes());
+        assert!(access.typed_header().is_sensitive() && access.raw_header().is_sensitive());
+    }
+    if let Some(aws) = &grant.aws {
+        secrets.extend([aws.access_key_id(), aws.secret_access_key(), aws.session_token()].map(Secret::expose));
+    }
+    secrets.extend([&grant.refresh_token, &grant.id_token].into_iter().flatten().map(Secret::expose));
+    for secret in &secrets {
+        assert!(check_token(secret).is_ok(), "a token that is empty, or that no header can carry");
+        assert!(HeaderValue::from_str(secret).is_ok(), "a token that is no header value");
+    }
+    check_hidden(&format!("{grant:?}"), &secrets);
+    if let Some(credentials) = Credentials::from_grant(grant.clone(), None) {
+        check_saved(&Saved::new("provider", "realm", credentials), now);
+    }
+}
+
+/// No lease lives longer than anybody believes.
+pub(super) fn check_term(term: &Term, now: Now) {
+    let left = term.deadline().map(|deadline| deadline.remaining(now));
+    assert!(left.is_none_or(|left| left <= MAX_LIFETIME), "{left:?} left");
+    assert!(term.lifetime().is_none_or(|lifetime| term.margin() <= lifetime / 4), "a margin of {:?}", term.margin());
+}
+
+/// What is saved is read back the same.
+pub(super) fn check_saved(saved: &Saved, now: Now) {
+    let json = saved.to_json();
+    let again = Saved::parse(json.expose().as_bytes(), now);
+    let again = again.unwrap_or_else(|error| panic!("not read back: {error}"));
+    assert!(json.expose() == again.to_json().expose(), "written back otherwise");
+}
+
+/// No secret of a length that cannot be chance is in what is shown.
+pub(super) fn check_hidden(shown: &str, secrets: &[&str]) {
+    assert!(secrets.iter().all(|secret| secret.len() < 12 || !shown.contains(secret)), "a secret shows");
+}
+
+/// An error shows no more of a body than the service's own words: cut, printable, without addresses and tokens.
+pub(super) fn check_error(error: &ServiceError, body: &[u8]) {
+    let shown = shown(error);
+    assert!(shown.len() < 2500, "an error as long as the body");
+    assert!(!error.to_string().chars().any(char::is_control), "an error with control characters");
+    assert!(!shown.contains('@'), "an error with an address in it");
+    let wait = Error::from(error.clone()).retry_after();
+    assert!(wait.is_none_or(|wait| wait <= MAX_RETRY_AFTER), "{wait:?}");
+    if error.code().is_none() && error.message().is_none() {
+        let bare = ServiceError::new(error.kind());
+        let bare = error.status().map_or(bare.clone(), |status| bare.with_status(status));
+        assert_eq!(shown, self::shown(&bare), "more than kind and status");
+        return;
+    }
+    if let Some(json) = json(body) {
+        each_text(&json, &mut |text| {
+            let opaque = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic());
+            assert!(!opaque || !has_digit(text) || !shown.contains(text), "what may be a token shows");
+        });
+    }
+}
+
+fn has_digit(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Any other error: it repeats nothing.
+pub(super) fn check_silent(error: &(impl std::error::Error + ?Sized), input: &[u8]) {
+    let shown = shown(error);
+    assert!(shown.len() < 500, "an error as long as the input");
+    assert!(!repeats(&shown, &String::from_utf8_lossy(input)), "the error repeats its input");
+}
+
+/// A body that was granted is refused as soon as the service says no in the same breath.
+pub(super) fn with_error(response: &Response, body: &[u8], said: &str) -> Option<Response> {
+    let text = std::str::from_utf8(body).ok()?;
+    let rest = text.strip_prefix('\u{feff}').unwrap_or(text).trim_start().strip_prefix('{')?;
+    let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+    let mut refused = Response::new(Body::from(format!("{{{said}{comma}{rest}").into_bytes()));
+    *refused.status_mut() = response.status();
+    *refused.headers_mut() = response.headers().clone();
+    Some(refused)
+}
+
+pub(super) fn json(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)).ok()
+}
+
+fn each_text(value: &Value, look: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => look(text),
+        Value::Array(items) => items.iter().for_each(|item| each_text(item, look)),
+        Value::Object(fields) => fields.values().for_each(|field| each_text(field, look)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether a text shows a piece of the input that is too long to be chance, and is not a word of ours.
+fn repeats(shown: &str, input: &str) -> bool {
+    const PIECE: usize = 16;
+    const OURS: &str = "Malformed { what: \"not UTF-8\" } it is damaged or not a saved session: ServiceError kind status \
+        code message None a field is missing or of another type a token that a header cannot carry no format \
+        version newer than this program reads JSON of another shape broken JSON a web page in place of JSON \
+        the service's answer was not understood: empty";
+    // Every such piece holds one of these whole: a look at few of them will do.
+    let (shown, half) = (shown.as_bytes(), PIECE / 2);
+    shown.chunks_exact(half).enumerate().any(|(position, chunk)| {
+        let is_in = |piece: &[u8], text: &str| std::str::from_utf8(piece).is_ok_and(|piece| text.contains(piece));
+        is_in(chunk, input) && {
+            let at = position * half;
+            (at.saturating_sub(half)..=at).any(|start| {
+                shown.get(start..start + PIECE).is_some_and(|piece| is_in(piece, input) && !is_in(piece, OURS))
+            })
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ServiceErrorKind;
+
+    #[test]
+    fn a_piece_of_the_input_is_noticed_wherever_it_stands() {
+        let input = "{\"password\":\"correct horse battery\"}";
+        for start in 0..20 {
+            assert!(repeats(&format!("{}correct horse battery", "-".repeat(start)), input), "{start}");
+        }
+        assert!(!repeats("correct horse", input));
+        assert!(!repeats("the service's answer was not understood", "the service's answer was not understood"));
+    }
+
+    #[test]
+    #[should_panic(expected = "what may be a token shows")]
+    fn a_token_in_an_error_is_noticed() {
+        // One short of the length from which words are masked; `Display` puts brackets around it.
+        let error = ServiceError::new(ServiceErrorKind::Service).with_code("abcdefghijklmn1");
+        check_error(&error, b"{\"a\":\"[abcdefghijklmn1]\"}");
+    }
+
+    #[test]
+    fn an_answer_is_taken_apart() {
+        let received = received(b"\x01\x01\x90\x00Date: x\nRetry-After: 5\n\n{}").unwrap();
+        assert_eq!((received.endpoint, received.response.status().as_u16(), received.body), (1, 400, &b"{}"[..]));
+        assert_eq!(received.response.headers()["retry-after"], "5");
+        let bare = super::received(b"\x00\xff\xff\x00{\"a\":\n\n1}").unwrap();
+        assert_eq!((bare.response.status().as_u16(), bare.response.headers().len()), (200, 0));
+        assert_eq!(bare.response.body().as_ref(), b"{\"a\":\n\n1}");
+    }
+}

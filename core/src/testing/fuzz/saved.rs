@@ -1,0 +1,178 @@
+//! What is saved: a session, a store's record, other programs' files.
+
+use std::time::Duration;
+
+use super::check::{check_hidden, check_saved, check_silent, check_term, clock};
+use crate::credentials::{Need, RecordOf, Saved, SavedError, Secret};
+use crate::exchange::Provider;
+use crate::session::{Input, Output, Policy, Session};
+use crate::store::{StoreAct, Stored};
+use crate::testing::{Toy, Who};
+use crate::wire::Body;
+
+/// More outputs than a session has to say about one record.
+const MOST_OUTPUTS: u32 = 64;
+
+/// Any bytes as a saved session: what is read is written back the same, within bounds; an error repeats nothing. The
+/// first byte chooses the clocks.
+///
+/// # Panics
+/// Where that does not hold.
+pub(super) fn saved(data: &[u8]) {
+    let Some((clocks, data)) = data.split_first() else { return };
+    let now = clock(*clocks);
+    let read = Saved::parse(data, now);
+    check(&read, data, now);
+    if let (Ok(one), Ok(other)) = (read, Saved::parse(data, now)) {
+        assert!(one.to_json().expose() == other.to_json().expose(), "read in two ways");
+    }
+}
+
+fn check(read: &Result<Saved, SavedError>, data: &[u8], now: crate::Now) {
+    match read {
+        Ok(saved) => {
+            check_saved(saved, now);
+            let credentials = saved.credentials();
+            Need::ALL.into_iter().filter_map(|need| credentials.term(need)).for_each(|term| check_term(term, now));
+            let mut secrets = vec![credentials.access().expose()];
+            assert!(!secrets[0].is_empty(), "an empty token");
+            secrets.extend(credentials.refresh_token().map(Secret::expose));
+            secrets.extend(credentials.aws().map(|aws| aws.session_token().expose()));
+            check_hidden(&format!("{credentials:?} {saved}"), &secrets);
+        }
+        Err(error) => check_silent(error, data),
+    }
+}
+
+/// Any bytes as the record of a store: what is read is written back the same, what stands beside the session too; a
+/// session that finds it takes up, leaves or sets aside what it should. The first byte chooses the clocks.
+///
+/// # Panics
+/// Where that does not hold.
+pub(super) fn record(data: &[u8]) {
+    let Some((clocks, data)) = data.split_first() else { return };
+    let now = clock(*clocks);
+    let read = RecordOf::parse(data, now);
+    match &read {
+        Ok(RecordOf::Session { saved, beside }) => {
+            let written = saved.write(beside);
+            match RecordOf::parse(written.as_ref(), now) {
+                Ok(RecordOf::Session { saved, beside }) => {
+                    assert!(written.as_ref() == saved.write(&beside).as_ref(), "written back otherwise");
+                }
+                other => panic!("a record is not read back: {other:?}"),
+            }
+        }
+        Ok(RecordOf::SignedOut { provider, realm, revision }) => {
+            let written = RecordOf::signed_out(provider, realm, revision.unwrap_or(1));
+            let again = RecordOf::parse(written.as_ref(), now);
+            assert!(matches!(again, Ok(RecordOf::SignedOut { .. })), "a sign-out is not read back: {again:?}");
+        }
+        Err(error) => check_silent(error, data),
+    }
+    let left = match read {
+        Err(SavedError::Malformed { .. }) => false,
+        Err(_) => true,
+        Ok(RecordOf::Session { saved, .. }) => saved.check(Toy.name(), &Toy.realm(), Some(Who::Ann.user())).is_err(),
+        Ok(RecordOf::SignedOut { provider, realm, .. }) => provider != Toy.name() || realm != Toy.realm(),
+    };
+    find(data, left, now);
+}
+
+/// A session with a login finds this in its store. `left`: it is somebody else's.
+fn find(data: &[u8], left: bool, now: crate::Now) {
+    let mut session = Session::new(Toy, Some(Who::Ann.login()), Policy::default(), 7).with_store();
+    session.demand(Need::Access, now);
+    let mut record = Some(Body::from(data.to_vec()));
+    for _ in 0..MOST_OUTPUTS {
+        match session.poll_output() {
+            Output::Store(op) => {
+                let stored = match op.act {
+                    StoreAct::Read => Stored::Read(record.clone()),
+                    StoreAct::Lock { lease } => Stored::Locked { record: record.clone(), held_for: Some(lease) },
+                    StoreAct::Write { record: written, .. } => {
+                        assert!(!left, "somebody else's record is written over");
+                        assert!(RecordOf::parse(written.as_ref(), now).is_ok(), "nobody can read what is written");
+                        record = Some(written);
+                        Stored::Done
+                    }
+                    StoreAct::SetAside { .. } => {
+                        assert!(!left, "somebody else's record is set aside");
+                        record = None;
+                        Stored::Done
+                    }
+                    StoreAct::Unlock { .. } => Stored::Done,
+                };
+                session.handle_input(Input::Stored(op.id, Ok(stored)), now);
+            }
+            // Whoever asks for more goes on as the sequences do.
+            Output::Send(_) | Output::Sleep(_) => break,
+            Output::Cancel(_) => {}
+            Output::Event(event) => assert!(event.to_string().len() < 1000, "an event as long as the record"),
+        }
+    }
+    if let Some(held) = session.held() {
+        assert!(!left, "somebody else's credentials are taken up");
+        let shown = format!("{session:?}");
+        check_hidden(&shown, &[held.access().expose()]);
+    }
+}
+
+/// Any bytes as what the Python client of Navien left behind: as any saved session; what is written for that client is
+/// read back with the same tokens and deadlines, to the second. The first byte chooses the clocks.
+///
+/// # Panics
+/// Where that does not hold.
+#[cfg(feature = "navien")]
+pub(super) fn saved_python(data: &[u8]) {
+    use crate::providers::navien::{Navien, write_python, write_python_local};
+
+    let Some((clocks, data)) = data.split_first() else { return };
+    let (now, navien) = (clock(*clocks), Navien::default());
+    let read = navien.read_saved(data, now);
+    check(&read, data, now);
+    let Ok(saved) = read else { return };
+    let credentials = saved.credentials();
+    let written = write_python(credentials);
+    let again = navien.read_saved(written.expose().as_bytes(), now);
+    let again = again.unwrap_or_else(|error| panic!("not read back: {error}")).into_credentials();
+    let tokens = |held: &crate::Credentials| {
+        let aws = held.aws();
+        let parts =
+            aws.map(|aws| [aws.access_key_id(), aws.secret_access_key(), aws.session_token()].map(Secret::expose));
+        format!("{} {:?} {parts:?}", held.access().expose(), held.refresh_token().map(Secret::expose))
+    };
+    assert!(tokens(credentials) == tokens(&again), "other tokens");
+    for need in Need::ALL {
+        // A deadline that nobody knew stays unknown for AWS, and is an hour for the access token.
+        let (Some(old), Some(new)) = (credentials.term(need), again.term(need)) else { continue };
+        let (Some(old), Some(new)) = (old.deadline(), new.deadline()) else { continue };
+        let moved = new.wall.since(old.wall).unsigned_abs();
+        let sound = |moment: crate::Timestamp| (0..253_402_300_799_999).contains(&moment.unix_millis());
+        let whole = sound(old.wall) && sound(credentials.issued_at());
+        assert!(!whole || moved <= Duration::from_secs(1) || old.is_past(now), "{need}: moved by {moved:?}");
+    }
+    // By its own clock, wherever it is.
+    let local = write_python_local(credentials, i32::from(clocks & 0x3f) * 900);
+    assert!(navien.read_saved(local.expose().as_bytes(), now).is_ok(), "the local form is not read back");
+}
+
+/// Any bytes as what is saved for Auth0, a bare JWT too: as any saved session, and its token is a JWT. The first byte
+/// chooses the clocks.
+///
+/// # Panics
+/// Where that does not hold.
+#[cfg(feature = "auth0")]
+pub(super) fn saved_jwt(data: &[u8]) {
+    use crate::providers::auth0::{Auth0, Validity, validate};
+
+    let Some((clocks, data)) = data.split_first() else { return };
+    let (now, auth0) = (clock(*clocks), Auth0::angel_studios());
+    let read = auth0.read_saved(data, now);
+    check(&read, data, now);
+    if let Ok(saved) = read {
+        assert_ne!(validate(saved.credentials().access().expose(), now), Validity::Unreadable);
+        let again = auth0.read_saved(saved.to_json().expose().as_bytes(), now);
+        assert!(again.is_ok_and(|again| again.to_json().expose() == saved.to_json().expose()), "not read back");
+    }
+}
