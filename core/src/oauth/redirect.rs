@@ -133,11 +133,14 @@ impl Redirect {
     pub(super) fn code(&self) -> Result<Secret, AuthorizationError> {
         let malformed = |what| AuthorizationError::Malformed { what };
         if let Some(error) = self.one("error") {
+            // Servers echo what they were sent: nothing that has the state in it is shown.
+            let state = self.state().filter(|state| !state.is_empty());
+            let own = |said: &&str| state.is_none_or(|state| !said.contains(state));
             return Err(AuthorizationError::Refused(Refusal {
                 code: ErrorCode::from(error),
-                name: words::code(error).as_deref().cloned().unwrap_or_default(),
-                description: self.one("error_description").and_then(words::cleaned).as_deref().cloned(),
-                uri: self.one("error_uri").and_then(words::address),
+                name: Some(error).filter(own).and_then(words::code).as_deref().cloned().unwrap_or_default(),
+                description: self.one("error_description").filter(own).and_then(words::cleaned).as_deref().cloned(),
+                uri: self.one("error_uri").filter(own).and_then(words::address),
             }));
         }
         let code = self.one("code").filter(|code| !code.is_empty()).ok_or(malformed("it has no code"))?;

@@ -201,6 +201,20 @@ fn a_refusal_has_a_typed_code_cleaned_words_and_an_address() {
 }
 
 #[test]
+fn a_refusal_that_echoes_the_state_does_not_show_it() {
+    // Without a digit in it, it does not look like a token.
+    let begin = || browser().authorize([7; 64], &Wanted::new(REDIRECT_URI), now(0)).unwrap();
+    let state = value(&query(begin().url()), "state");
+    assert!(!state.contains(|c: char| c.is_ascii_digit()));
+    for echo in ["error", "error=access_denied&error_description", "error=access_denied&error_uri"] {
+        let redirect = format!("?state={state}&{echo}=https%3A%2F%2Fa.example%2F{state}");
+        let error = begin().into_pending().redeem(&redirect, now(1)).unwrap_err();
+        assert!(matches!(error, AuthorizationError::Refused(_)), "{error}");
+        assert!(!format!("{error:?} {error}").contains(&state[..32]), "{echo}");
+    }
+}
+
+#[test]
 fn a_redirect_without_a_usable_code_is_malformed() {
     for rest in ["", "&code=", "&code=a%0d%0ab", "&code=%00", "&code=%ff", "&code=%C3%A9"] {
         assert!(matches!(refused(rest), AuthorizationError::Malformed { .. }), "{rest}");
