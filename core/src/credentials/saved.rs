@@ -116,6 +116,11 @@ impl Saved {
     /// Reads what [`Saved::to_json`] wrote.
     pub fn parse(json: &[u8], now: Now) -> Result<Self, SavedError> {
         check_version(json)?;
+        Self::parse_form(json, now)
+    }
+
+    /// Of a version that was checked.
+    fn parse_form(json: &[u8], now: Now) -> Result<Self, SavedError> {
         let form: Form<'_, Text<'_>> = serde_json::from_slice(json).map_err(|_| SHAPE)?;
         let empty = SavedError::Malformed { what: "a field is empty" };
         let needed = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(empty);
@@ -214,7 +219,7 @@ impl RecordOf {
             written: form.written,
             login: form.login.as_ref().map(|login| Secret::from(login.as_str())),
         };
-        let mut saved = Saved::parse(json, now)?;
+        let mut saved = Saved::parse_form(json, now)?;
         if let Some(written) = &beside.written {
             saved.credentials = written.dated_by_it(saved.credentials, now);
         }
