@@ -168,14 +168,14 @@ pub(super) fn jwt(data: &[u8]) {
             }
             Err(error) => {
                 assert_eq!(validity, Validity::Unreadable);
-                super::check::check_silent(&error, data);
+                super::check::check_silent(error);
             }
         }
     }
     #[cfg(feature = "mosaia")]
     match crate::providers::mosaia::bare_token(text, now) {
         Ok(grant) => check_grant(&grant, now),
-        Err(error) => super::check::check_silent(&error, data),
+        Err(error) => super::check::check_silent(error),
     }
 }
 
@@ -199,7 +199,7 @@ pub(super) fn key(data: &[u8]) {
                 assert_eq!(login.sign("", Timestamp::default()), kept.sign("", Timestamp::default()));
                 super::check::check_hidden(&format!("{login:?}"), &[text]);
             }
-            Err(error) => super::check::check_silent(&error, data),
+            Err(error) => super::check::check_silent(error),
         }
     }
     #[cfg(feature = "es256")]
@@ -211,7 +211,7 @@ pub(super) fn key(data: &[u8]) {
             let named = key.key_id().is_some_and(|name| text.contains(name));
             assert!(named || format!("{key:?}").len() < 100, "more than its name shows");
         }
-        Err(error) => super::check::check_silent(&error, data),
+        Err(error) => super::check::check_silent(error),
     }
 }
 
@@ -234,7 +234,7 @@ pub(super) fn presign(data: &[u8]) {
     let (id, secret, session) = (line("AKIAEXAMPLE"), line("secret/key"), line("session+token=="));
     let mqtt = match Mqtt::new(line("a.example"), line("us-east-1")) {
         Ok(mqtt) => mqtt,
-        Err(error) => return super::check::check_silent(&error, data),
+        Err(error) => return super::check::check_silent(error),
     };
     let Ok(aws) = AwsCredentials::new(id, secret, session, Term::unknown(now)) else { return };
     let url = mqtt.presign(&aws, now.wall);

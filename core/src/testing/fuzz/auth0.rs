@@ -11,6 +11,12 @@ use crate::wire::{Body, MAX_RETRY_AFTER};
 use crate::{Now, Timestamp};
 
 const PASSWORD: &str = "CANARY-pa55w0rd";
+
+/// A fuzzer learns what is looked for: nobody can tell then whose it is.
+fn knows_password(data: &[u8]) -> bool {
+    data.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes())
+}
+
 const HOSTS: [&str; 3] = ["www.angel.com", "angel.com", "auth.angel.com"];
 /// What stands between the answers of a walk: no header and no text has it.
 const NEXT: u8 = 0xff;
@@ -43,6 +49,9 @@ pub(super) fn auth0_page(data: &[u8]) {
 /// # Panics
 /// Where that does not hold.
 pub(super) fn auth0_walk(data: &[u8]) {
+    if knows_password(data) {
+        return;
+    }
     let run = || {
         let mut walk = Walk::begin();
         let answers = data.split(|byte| *byte == NEXT).take(MOST_ANSWERS);
@@ -62,6 +71,9 @@ pub(super) fn auth0_walk(data: &[u8]) {
 /// # Panics
 /// Where that does not hold.
 pub(super) fn location(data: &[u8]) {
+    if knows_password(data) {
+        return;
+    }
     let Ok(location) = HeaderValue::from_bytes(data) else { return };
     for before in ["https://www.angel.com/auth/login", "/a/b/../c?q=1", "//auth.angel.com/u/x;y/z?a=b"] {
         let mut walk = Walk::begin();
@@ -79,6 +91,9 @@ pub(super) fn location(data: &[u8]) {
 /// # Panics
 /// Where that does not hold.
 pub(super) fn cookies(data: &[u8]) {
+    if knows_password(data) {
+        return;
+    }
     let mut walk = Walk::begin();
     let mut answer = redirect(HeaderValue::from_static("https://auth.angel.com/x"));
     for line in data.split(|byte| *byte == b'\n') {

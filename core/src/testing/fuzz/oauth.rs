@@ -219,7 +219,7 @@ pub(super) fn oauth_pending(data: &[u8]) {
                 Some(crate::oauth::InvalidPending::OtherProfile)
             );
         }
-        Err(error) => check_silent(&error, data),
+        Err(error) => check_silent(error),
     }
     match Verifier::parse(text) {
         Ok(verifier) => {
@@ -227,6 +227,6 @@ pub(super) fn oauth_pending(data: &[u8]) {
             assert_eq!(verifier.challenge().len(), 43);
             check_hidden(&format!("{verifier:?}"), &[text]);
         }
-        Err(error) => check_silent(&error, data),
+        Err(error) => check_silent(error),
     }
 }
