@@ -181,7 +181,8 @@ impl Term {
     /// a clock was wrong then or is now: the lease is [in doubt](Self::in_doubt).
     pub fn restored(issued_at: Timestamp, lifetime: Option<Duration>, now: Now) -> Self {
         let deadline = lifetime.map(|lifetime| {
-            let wall = issued_at.saturating_add(lifetime.min(MAX_LIFETIME));
+            let lifetime = lifetime.min(MAX_LIFETIME);
+            let wall = issued_at.saturating_add(lifetime);
             let left = Duration::try_from(wall.since(now.wall)).unwrap_or_default().min(lifetime);
             Deadline { wall, monotonic: now.monotonic.saturating_add(left) }
         });
@@ -313,7 +314,10 @@ mod tests {
     #[test]
     fn lifetimes_are_cut_at_a_year() {
         assert_eq!(Term::lasting(at(0), Duration::MAX).lifetime(), Some(MAX_LIFETIME));
-        assert!(Term::restored(Timestamp(i64::MAX), Some(Duration::MAX), at(0)).deadline().is_some());
+        for issued_at in [at(1).wall, at(100_000_000).wall, Timestamp(i64::MAX)] {
+            let term = Term::restored(issued_at, Some(Duration::MAX), at(0));
+            assert_eq!(term.deadline().unwrap().remaining(at(0)), MAX_LIFETIME, "issued at {issued_at}");
+        }
     }
 
     #[test]
