@@ -73,16 +73,26 @@ fn resolved(from: &Uri, reference: &str) -> Option<Uri> {
         };
         let (path, query) = match path {
             "" => (from.path().to_owned(), query.or(from.query())),
-            _ if path.starts_with('/') => (without_dots(path), query),
+            _ if path.starts_with('/') => (path.to_owned(), query),
             _ => {
                 let folder = &from.path()[..from.path().rfind('/').map_or(0, |slash| slash + 1)];
-                (without_dots(&format!("{folder}{path}")), query)
+                (format!("{folder}{path}"), query)
             }
         };
         let query = query.map_or_else(String::new, |query| format!("?{query}"));
         format!("{scheme}://{authority}{path}{query}")
     };
-    text.parse().ok()
+    normal(text.parse().ok()?)
+}
+
+/// Without dots in its path, whichever kind of reference it came from.
+fn normal(uri: Uri) -> Option<Uri> {
+    let path = without_dots(uri.path());
+    if path == uri.path() {
+        return Some(uri);
+    }
+    let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    format!("{}://{}{path}{query}", uri.scheme_str()?, uri.authority()?).parse().ok()
 }
 
 /// RFC 3986 §3.1.
@@ -142,6 +152,9 @@ mod tests {
             ("//www.a.example/cb?code=1#x", "https://www.a.example/cb?code=1"),
             (" https://WWW.a.example:443/cb ", "https://WWW.a.example:443/cb"),
             ("/cb?next=https://evil.example", "https://auth.a.example/cb?next=https://evil.example"),
+            // RFC 3986 §5.2.2: wherever the path came from.
+            ("//www.a.example/x/../cb?a=../b", "https://www.a.example/cb?a=../b"),
+            ("https://www.a.example/x/./y/..", "https://www.a.example/x/"),
             ("cb:1", "nothing"),
             ("/übersicht seite", "https://auth.a.example/%C3%BCbersicht%20seite"),
             ("/\\evil.example/", "https://auth.a.example/%5Cevil.example/"),
