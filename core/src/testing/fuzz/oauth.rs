@@ -176,7 +176,7 @@ pub(super) fn oauth_redirect(data: &[u8]) {
             let fields = fields.expect("a form of text");
             let code = fields.iter().find(|(name, _)| name == "code").map(|(_, code)| code.as_str());
             assert!(code.is_some_and(|code| crate::credentials::check_token(code).is_ok()), "an odd code");
-            check_hidden(&format!("{exchange:?} {request:?}"), &[code.unwrap_or_default(), CLIENT_SECRET]);
+            check_hidden(&format!("{exchange:?} {request:?}"), &[code.unwrap_or_default(), CLIENT_SECRET], &[]);
             // An error wins, and nothing is there twice.
             for more in ["error=access_denied", "code=x", "iss=https://b.example"] {
                 assert!(
@@ -210,7 +210,7 @@ pub(super) fn oauth_pending(data: &[u8]) {
         Ok(pending) => {
             let left = pending.expires_at().since(now.wall);
             assert!(left.is_positive() && left <= time::Duration::minutes(10), "{left} left");
-            check_hidden(&format!("{pending:?}"), &[pending.redirect_uri()]);
+            check_hidden(&format!("{pending:?}"), &[pending.redirect_uri()], &[]);
             let exported = pending.export();
             let again = Pending::restore(&profile, Secret::from(exported.expose()), now).expect("it is read back");
             assert!(again.export().expose() == exported.expose(), "exported otherwise");
@@ -225,7 +225,7 @@ pub(super) fn oauth_pending(data: &[u8]) {
         Ok(verifier) => {
             assert_eq!(verifier.expose(), text);
             assert_eq!(verifier.challenge().len(), 43);
-            check_hidden(&format!("{verifier:?}"), &[text]);
+            check_hidden(&format!("{verifier:?}"), &[text], &[]);
         }
         Err(error) => check_silent(error),
     }

@@ -38,7 +38,8 @@ fn check(read: &Result<Saved, SavedError>, now: crate::Now) {
             assert!(!secrets[0].is_empty(), "an empty token");
             secrets.extend(credentials.refresh_token().map(Secret::expose));
             secrets.extend(credentials.aws().map(|aws| aws.session_token().expose()));
-            check_hidden(&format!("{credentials:?} {saved}"), &secrets);
+            let open = [saved.provider(), &credentials.account().user_id];
+            check_hidden(&format!("{credentials:?} {saved}"), &secrets, &open);
         }
         Err(error) => check_silent(*error),
     }
@@ -114,7 +115,7 @@ fn find(data: &[u8], left: bool, now: crate::Now) {
     if let Some(held) = session.held() {
         assert!(!left, "somebody else's credentials are taken up");
         let shown = format!("{session:?}");
-        check_hidden(&shown, &[held.access().expose()]);
+        check_hidden(&shown, &[held.access().expose()], &[&held.account().user_id]);
     }
 }
 

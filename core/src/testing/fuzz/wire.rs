@@ -124,7 +124,7 @@ pub(super) fn address(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let check = |uri: &Uri| {
         assert!(is_safe(uri), "{uri} is not safe");
-        let authority = uri.authority().map(|authority| authority.as_str());
+        let authority = uri.authority().map(http::uri::Authority::as_str);
         assert!(authority.is_some_and(|authority| !authority.contains('@')), "{uri} has a user");
         assert!(uri.host().is_some_and(|host| !host.is_empty()), "{uri} has no host");
     };
