@@ -25,7 +25,8 @@ pub enum InvalidUrl {
 impl BaseUrl {
     /// Checks an address. A slash at its end does not matter.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
-        let text = text.trim().trim_end_matches('/');
+        // A blank before the slash would be left at the end.
+        let text = text.trim_start().trim_end_matches(|last: char| last == '/' || last.is_whitespace());
         let uri: Uri = text.parse().map_err(|_| InvalidUrl::NotAUrl)?;
         let authority = uri.authority().ok_or(InvalidUrl::NotAUrl)?;
         if uri.scheme().is_none() || authority.host().is_empty() {
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_slash_at_the_end_does_not_matter() {
-        for base in ["https://a.example/api", "https://a.example/api/"] {
+        for base in ["https://a.example/api", "https://a.example/api/", " https://a.example/api\u{85}/\u{a0}/\n"] {
             assert_eq!(BaseUrl::parse(base).unwrap().join("/user/sign-in"), "https://a.example/api/user/sign-in");
         }
     }
