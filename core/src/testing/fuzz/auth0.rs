@@ -12,9 +12,11 @@ use crate::{Now, Timestamp};
 
 const PASSWORD: &str = "CANARY-pa55w0rd";
 
-/// A fuzzer learns what is looked for: nobody can tell then whose it is.
+/// A fuzzer learns what is looked for: nobody can tell then whose it is. Its tail will do, since what is escaped in
+/// front of it may end in a `C`.
 fn knows_password(data: &[u8]) -> bool {
-    data.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes())
+    let tail = &PASSWORD.as_bytes()[1..];
+    data.windows(tail.len()).any(|part| part == tail)
 }
 
 const HOSTS: [&str; 3] = ["www.angel.com", "angel.com", "auth.angel.com"];
