@@ -15,6 +15,10 @@
 mod answers;
 #[cfg(feature = "auth0")]
 mod auth0;
+#[cfg_attr(
+    not(all(feature = "auth0", feature = "navien", feature = "oauth", feature = "settrade")),
+    allow(dead_code, reason = "used by the targets of providers")
+)]
 mod check;
 #[cfg(feature = "oauth")]
 mod oauth;

@@ -1,9 +1,7 @@
 //! What is saved: a session, a store's record, other programs' files.
 
-use std::time::Duration;
-
 use super::check::{check_hidden, check_saved, check_silent, check_term, clock};
-use crate::credentials::{MAX_LIFETIME, Need, RecordOf, Saved, SavedError, Secret};
+use crate::credentials::{Need, RecordOf, Saved, SavedError, Secret};
 use crate::exchange::Provider;
 use crate::session::{Input, Output, Policy, Session};
 use crate::store::{StoreAct, Stored};
@@ -153,8 +151,8 @@ pub(super) fn saved_python(data: &[u8]) {
         // One issue stands for both leases: what ends more than a year after it is cut.
         let issued = credentials.aws().map_or(i64::MAX, |aws| aws.term().issued_at().unix_millis());
         let issued = crate::Timestamp::from_unix_millis(issued.min(credentials.issued_at().unix_millis()));
-        let whole = sound(old.wall) && sound(issued) && old.wall.since(issued) < MAX_LIFETIME;
-        assert!(!whole || moved <= Duration::from_secs(1) || old.is_past(now), "{need}: moved by {moved:?}");
+        let whole = sound(old.wall) && sound(issued) && old.wall.since(issued) < crate::credentials::MAX_LIFETIME;
+        assert!(!whole || moved <= std::time::Duration::from_secs(1) || old.is_past(now), "{need}: moved by {moved:?}");
     }
     // By its own clock, wherever it is.
     let local = write_python_local(credentials, i32::from(clocks & 0x3f) * 900);
