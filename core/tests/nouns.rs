@@ -247,3 +247,11 @@ fn an_address_shows_itself() {
     let base = perennial_core::wire::BaseUrl::parse("https://a.example/x/").unwrap();
     assert_eq!(format!("{base:?} {}", base.as_str()), "https://a.example/x https://a.example/x");
 }
+
+#[test]
+fn an_address_without_a_host_is_none() {
+    use perennial_core::wire::{BaseUrl, InvalidUrl};
+    for odd in ["https://:443", "https://:443/x", "a.example"] {
+        assert_eq!(BaseUrl::parse(odd).err(), Some(InvalidUrl::NotAUrl), "{odd}");
+    }
+}

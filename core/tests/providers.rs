@@ -159,6 +159,8 @@ fn mosaias_refresh_token_goes_back_to_the_endpoint_that_gave_it() {
     assert_eq!(mosaias(Rung::Refresh, Some(&granted(None))).unwrap(), "/v1/auth/signin");
     assert_eq!(mosaias(Rung::Refresh, Some(&by_oauth)), None);
     assert_eq!(mosaias(Rung::OAuthRefresh, Some(&by_oauth)).unwrap(), "/v1/auth/token");
+    let by_the_standard = granted(Some(perennial_core::oauth::GrantType::AuthorizationCode.as_str()));
+    assert_eq!(mosaias(Rung::OAuthRefresh, Some(&by_the_standard)).unwrap(), "/v1/auth/token");
     assert_eq!(mosaias(Rung::OAuthRefresh, Some(&by_password)), None);
     assert_eq!(mosaias(Rung::OAuthRefresh, None), None);
     assert_eq!(mosaias(Rung::SignIn, None).unwrap(), "/v1/auth/signin");

@@ -314,6 +314,19 @@ fn a_grant_without_an_access_token_is_not_accepted() {
 }
 
 #[test]
+fn a_save_that_does_not_tell_whose_it_is_may_be_anybodys() {
+    let mut donor = Desk::new(Policy::default());
+    donor.demand(Need::Access);
+    donor.answer(200, r#"{"access":"at-1","access_ms":3600000,"refresh":"rt-1"}"#);
+    let saved = donor.session.export().unwrap();
+    let mut desk = Desk::new(Policy::default());
+    desk.session.restore(saved, desk.now).unwrap();
+    desk.drain();
+    assert_eq!(desk.token(), Some("at-1"));
+    assert!(desk.session.has_login(), "and the login stays");
+}
+
+#[test]
 fn an_exchange_without_an_end_is_cut_off() {
     let mut desk = Desk::new(Policy::default());
     desk.demand(Need::Access);

@@ -254,9 +254,9 @@ mod tests {
         for (lost, position, goes_on) in [(true, 1, true), (false, 1, true), (true, 3, false)] {
             let mut lease = Lease { stopped: Some(error().into()), ..Lease::default() };
             if lost {
-                lease.lose(1)
+                lease.lose(1);
             } else {
-                lease.rule_out(1)
+                lease.rule_out(1);
             }
             lease.lose(2);
             lease.rule_out(0);

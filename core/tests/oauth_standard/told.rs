@@ -162,3 +162,27 @@ fn a_signed_statement_says_who_the_client_is_and_to_whom() {
     let named = issued.with_client_auth(ClientAuth::PrivateKeyJwt(named));
     assert_eq!(claims(&named)["aud"], "https://else.example");
 }
+
+#[test]
+fn odd_settings_and_codes_are_refused_at_the_edges() {
+    use perennial_core::oauth::{At, InvalidProfile};
+    let both = profile().with_parameter(At::Both, "audience", "x").unwrap();
+    assert_eq!(both.with_parameter(At::Token, "audience", "y").unwrap_err(), InvalidProfile::Reserved);
+    assert_eq!(profile().with_resource("a_b:y").unwrap_err(), InvalidProfile::Resource);
+    assert!(Profile::new("https://:443/token", "app").is_err());
+    let device = profile().with_device_endpoint("https://auth.example/start").unwrap();
+    let told = |code: &str| {
+        let body =
+            format!(r#"{{"device_code":"dc","user_code":"{code}","verification_uri":"https://auth.example/device"}}"#);
+        parse_device(&device, &answer(200, body), now(0), now(1)).is_ok()
+    };
+    assert!(told(&"x".repeat(64)) && !told(&"x".repeat(65)));
+}
+
+#[test]
+fn an_error_that_says_nothing_is_an_error_all_the_same() {
+    for said in [r#""\u0020""#, r#"[["x"]]"#, "7", r#"{"x":1}"#, r#"[{"errorType":"x"}]"#] {
+        let response = answer(200, format!(r#"{{"access_token":"at","error":{said}}}"#));
+        assert!(read(&profile(), &response).is_err(), "{said}");
+    }
+}
