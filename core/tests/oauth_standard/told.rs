@@ -186,3 +186,64 @@ fn an_error_that_says_nothing_is_an_error_all_the_same() {
         assert!(read(&profile(), &response).is_err(), "{said}");
     }
 }
+
+#[test]
+fn what_is_under_way_shows_where_and_until_when_and_no_secret() {
+    let browser = profile().with_authorization_endpoint("https://auth.example/authorize").unwrap();
+    let authorization = browser.authorize([7; 64], &Wanted::new("http://127.0.0.1:8123/done"), now(0)).unwrap();
+    let state = authorization.url().split_once("state=").unwrap().1.split('&').next().unwrap().to_owned();
+    let shown = format!("{authorization:?}");
+    assert!(shown.starts_with("Authorization { pending: Pending { profile: Profile { token_endpoint: "), "{shown}");
+    assert!(shown.contains("expires_at: ") && !shown.contains(&state), "{shown}");
+    let exchange = browser.legacy_password("ada", &perennial_core::Secret::from("hunter2"), &["read"]);
+    assert_eq!(format!("{exchange:?}"), "TokenExchange { to: auth.example/token, with: Password, .. }");
+
+    let told = r#"{"device_code":"hunter2","user_code":"AB-CD","verification_uri":"https://auth.example/device"}"#;
+    let device = profile().with_device_endpoint("https://auth.example/start").unwrap();
+    let authorization = parse_device(&device, &answer(200, told), now(0), now(1)).unwrap();
+    let shown = format!("{authorization:?} {:?}", authorization.poll());
+    assert!(shown.starts_with("DeviceAuthorization { verification_uri: \"https://auth.example/device\""), "{shown}");
+    assert!(shown.contains("DevicePoll { until: "), "{shown}");
+    assert!(!shown.contains("hunter2") && !shown.contains("AB-CD"), "{shown}");
+}
+
+#[test]
+fn a_password_tells_whose_tokens_they_are() {
+    let mut exchange = profile().legacy_password("ada", &perennial_core::Secret::from("pass"), &["read"]);
+    exchange.start(now(0));
+    let granted = exchange.receive(answer(200, r#"{"access_token":"at"}"#), now(1));
+    assert!(matches!(granted, Ok(Step::Done(grant)) if grant.account.as_ref().unwrap().user_id == "ada"));
+}
+
+#[test]
+fn a_discovered_profile_proves_itself_as_stated_and_promises_only_what_was_promised() {
+    let mut discovery = Discovery::new("https://auth.example").unwrap();
+    discovery.start(now(0));
+    let document = r#"{"issuer":"https://auth.example","token_endpoint":"https://auth.example/token"}"#;
+    let Step::Done(metadata) = discovery.receive(answer(200, document), now(1)).unwrap() else { panic!("asked again") };
+    assert!(!metadata.promises_issuer());
+    let secret = perennial_core::oauth::ClientAuth::SecretPost("s".into());
+    let profile = metadata.profile("app", secret).unwrap();
+    assert_eq!(profile.client_auth().secret().unwrap().expose(), "s");
+}
+
+#[test]
+fn the_words_of_an_answer_without_an_error_are_told() {
+    let failed = |status, body: &str| read(&profile(), &answer(status, body)).unwrap_err();
+    assert_eq!(failed(400, r#"{"message":"not today"}"#).message(), Some("not today"));
+    assert_eq!(failed(400, r#"{"error_description":"never","message":"x"}"#).message(), Some("never"));
+    assert_eq!(failed(400, "").kind(), ServiceErrorKind::Service, "nothing is no page of a proxy");
+    assert!(is_malformed(&failed(400, "<html>")));
+}
+
+#[test]
+fn a_long_redirect_is_looked_at_up_to_its_cap() {
+    let browser = profile().with_authorization_endpoint("https://auth.example/authorize").unwrap();
+    let refused = |length: usize| {
+        let authorization = browser.authorize([7; 64], &Wanted::new("http://127.0.0.1:8123/done"), now(0)).unwrap();
+        let error = authorization.into_pending().redeem(&format!("code={}", "x".repeat(length - 5)), now(1));
+        error.unwrap_err().to_string()
+    };
+    assert!(!refused(64 * 1024).contains("too long"));
+    assert!(refused(64 * 1024 + 1).contains("too long"));
+}
