@@ -247,3 +247,19 @@ fn a_long_redirect_is_looked_at_up_to_its_cap() {
     assert!(!refused(64 * 1024).contains("too long"));
     assert!(refused(64 * 1024 + 1).contains("too long"));
 }
+
+#[test]
+fn an_absolute_end_is_seconds_up_to_a_hundred_milliards_and_none_at_all_from_zero_down() {
+    let absolute = profile().with_absolute_expiry("ends");
+    let life = |ends: i64| {
+        let mut told = answer(200, format!(r#"{{"access_token":"at","ends":{ends}}}"#));
+        told.headers_mut().insert("date", "Tue, 14 Nov 2023 22:13:20 GMT".parse().unwrap());
+        read(&absolute, &told).unwrap().access.unwrap().term().lifetime()
+    };
+    assert_eq!(life(1_700_000_060), Some(Duration::from_secs(60)));
+    assert_eq!(life(1_700_000_060_000), Some(Duration::from_secs(60)));
+    assert!(life(100_000_000_000).is_some_and(|life| life > Duration::from_secs(86_400)), "the year 5138");
+    assert_eq!(life(100_000_000_001), Some(Duration::ZERO), "the year 1973");
+    assert_eq!((life(0), life(-5)), (life(i64::MIN), life(i64::MIN)), "no moment");
+    assert_ne!(life(0), Some(Duration::ZERO));
+}
