@@ -374,7 +374,13 @@ mod tests {
         renewed.renewed(&Term::lasting(now(10), at(60)), &mut Random::new(7), now(10), true);
         assert_eq!((renewed.asked, renewed.failures, renewed.rejections, renewed.told), (false, 0, 1, 5));
         assert_eq!((renewed.renewed_at, renewed.generation.get()), (Some(at(10)), 1));
-        assert!(renewed.engaged && !renewed.forced && renewed.jitter < Duration::from_millis(1500));
+        assert!(renewed.engaged && !renewed.forced);
+        let mut spread = Lease { attempted_at: Some(at(9)), generation: renewed.generation, ..before() };
+        spread.renewed(&Term::lasting(now(10), at(400)).with_margin(at(100)), &mut Random::new(7), now(10), true);
+        assert!(spread.jitter > Duration::ZERO && spread.jitter < at(10), "a tenth of the margin at most");
+        assert_eq!((spread.attempted_at, spread.generation.get()), (Some(at(9)), 2));
+        spread.reset();
+        assert_eq!((spread.attempted_at, spread.generation.get(), spread.told), (None, 2, 5));
         let mut over = before();
         over.renewed(&Term::lasting(now(10), Duration::ZERO), &mut Random::new(7), now(10), false);
         assert_eq!((over.asked, over.failures, over.renewed_at), (true, 3, None));
