@@ -412,11 +412,13 @@ fn adapters() -> Vec<Shown> {
         "core/src/adapter/view.rs Current": blocking.credentials_for(Need::Access).unwrap(),
         "core/src/adapter/handle.rs Handle": hyper.clone(),
         "core/src/adapter/handle.rs Changes": hyper.changes(Need::Access),
+        "core/src/adapter/reader.rs Reader": hyper.reader(),
         "core/src/adapter/reply.rs Reply": reply,
         "core/src/adapter/reply.rs Promise": other.promise,
         "core/src/adapter/reply.rs Pledge": pledge().1,
         "adapter-blocking/src/handle.rs Handle": blocking.clone(),
         "adapter-blocking/src/handle.rs Changes": blocking.changes(Need::Access),
+        "adapter-blocking/src/reader.rs Reader": blocking.reader(),
         "core/src/credentials/token.rs AccessToken": headers,
     };
     hyper.close();
