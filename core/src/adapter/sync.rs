@@ -71,6 +71,12 @@ mod swap {
 
     pub(in crate::adapter) struct Guard<T>(T);
 
+    impl<T> Guard<T> {
+        pub(in crate::adapter) fn into_inner(guard: Self) -> T {
+            guard.0
+        }
+    }
+
     impl<T> Deref for Guard<T> {
         type Target = T;
 

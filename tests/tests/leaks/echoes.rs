@@ -56,7 +56,6 @@ where
 /// Every rung of a provider, its sign-out, and a session with a listener.
 fn every_way<P: Provider, H: Side<P>>(answer: Answer, provider: &P, login: &P::Login)
 where
-    P: Clone,
     P::Login: Clone,
     <P::Exchange as Exchange>::Output: Debug,
 {
