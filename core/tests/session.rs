@@ -76,6 +76,18 @@ fn a_refused_refresh_signs_in_when_there_is_a_login() -> Told {
 }
 
 #[test]
+fn a_refresh_token_that_comes_beside_a_dead_access_token_is_tried_though_the_one_before_was_refused() -> Told {
+    let mut harness = signed_in(Policy::default())?;
+    let dead = Outcome::Works(Lives { access: Life::Millis(0), aws: Some(Life::Hour) });
+    harness.run_steps(&[Step::Renew(Need::Access), Step::Answer(Outcome::Refuses), Step::Answer(dead)])?;
+    assert_eq!(kinds(&harness), ["sign-in", "refresh", "sign-in"]);
+    harness.run_steps(&[Step::NextWake, Step::Answer(HOUR)])?;
+    assert_eq!(kinds(&harness), ["sign-in", "refresh", "sign-in", "refresh"]);
+    assert!(is_served(&harness, Need::Access));
+    Ok(())
+}
+
+#[test]
 fn a_refused_refresh_without_a_login_serves_to_the_end_and_then_wants_one() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_steps(&[Step::ForgetLogin, Step::Renew(Need::Access), Step::Answer(Outcome::Refuses)])?;

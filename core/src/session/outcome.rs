@@ -175,11 +175,27 @@ impl<P: Provider> Session<P> {
                 self.outputs.push_back(Output::Event(Event::Renewed { need, rung, generation, expires_at }));
             }
         }
+        let another_token = self.credentials.as_ref().is_some_and(|old| !old.refreshes_as(&credentials));
         self.credentials = Some(Arc::new(credentials));
+        if another_token {
+            self.allow_another_token();
+        }
         if covers[Need::Access.index()] {
             for (position, rung) in self.provider.ladder(Need::Aws).iter().enumerate() {
                 if self.provider.builds_on(*rung) == Some(Need::Access) {
                     self.leases[Need::Aws.index()].allow_again(position);
+                }
+            }
+        }
+    }
+
+    /// What was refused, or lost, with the refresh token before this one may work with this one: also where no lease came
+    /// with it.
+    fn allow_another_token(&mut self) {
+        for need in Need::ALL {
+            for (position, rung) in self.provider.ladder(need).iter().enumerate() {
+                if self.provider.spends(*rung) == Spends::OneUse {
+                    self.leases[need.index()].renew_token(position);
                 }
             }
         }

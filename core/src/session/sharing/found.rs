@@ -281,12 +281,6 @@ impl<P: Provider> Session<P> {
             let same = old.as_ref().is_some_and(|old| credentials.is_same(need, old));
             credentials.term(need).is_some() && !same
         });
-        if old.as_ref().is_some_and(|old| !old.refreshes_as(&credentials)) {
-            let positions: Vec<_> = self.one_use_positions().collect();
-            for (need, position) in positions {
-                self.leases[need.index()].renew_token(position);
-            }
-        }
         self.publish(credentials.keeping(old.as_deref()), covers, None, Origin::Saved);
     }
 
