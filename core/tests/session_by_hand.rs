@@ -1,11 +1,13 @@
 //! A session driven by hand: what it says of itself, and what it asks of a store.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod desk;
+
 use std::time::Duration;
 
 use http::HeaderMap;
 use perennial_core::session::{MIN_GAP, TELL_AFTER};
-use perennial_core::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, StoreOp, Stored};
+use perennial_core::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, Stored};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
@@ -13,126 +15,7 @@ use perennial_core::{
     Response, ServiceErrorKind, Session, SessionError, State, Step, StoreError, StoreErrorKind, Timestamp,
 };
 
-const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
-
-/// A session, its clock, and what it has asked for.
-struct Desk {
-    session: Session<Toy>,
-    now: Now,
-    requests: Vec<Request>,
-    ops: Vec<StoreOp>,
-    events: Vec<Event>,
-}
-
-impl Desk {
-    fn of(session: Session<Toy>) -> Self {
-        Self { session, now: START, requests: Vec::new(), ops: Vec::new(), events: Vec::new() }
-    }
-
-    fn new(policy: Policy) -> Self {
-        Self::of(Session::new(Toy, ToyLogin::new("ann@toy.example", "pass"), policy, 7))
-    }
-
-    fn stored(policy: Policy) -> Self {
-        Self::of(Session::new(Toy, ToyLogin::new("ann@toy.example", "pass"), policy, 7).with_store())
-    }
-
-    fn drain(&mut self) {
-        loop {
-            match self.session.poll_output() {
-                Output::Send(request) => self.requests.push(request),
-                Output::Store(op) => self.ops.push(op),
-                Output::Event(event) => self.events.push(event),
-                Output::Cancel(_) => {}
-                Output::Sleep(_) => break,
-            }
-        }
-    }
-
-    fn input(&mut self, input: Input) {
-        self.session.handle_input(input, self.now);
-        self.drain();
-    }
-
-    fn demand(&mut self, need: Need) {
-        self.session.demand(need, self.now);
-        self.drain();
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.now = Now::new(self.now.wall.saturating_add(time), self.now.monotonic + time);
-        self.input(Input::Wake);
-    }
-
-    /// The request in flight is answered.
-    fn answer(&mut self, status: u16, body: &str) {
-        let id = self.requests.last().unwrap().id;
-        let mut response = Response::new(body.as_bytes().to_vec().into());
-        *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
-        self.input(Input::Response(id, response));
-    }
-
-    fn grant(&mut self, serial: u32) {
-        let both = format!(
-            r#"{{"access":"at-{serial}","access_ms":3600000,"refresh":"rt-{serial}","aws":["k","s","as-{serial}"],
-            "aws_ms":7200000,"user":"ann@toy.example"}}"#
-        );
-        self.answer(200, &both);
-    }
-
-    /// The store answers its last operation.
-    fn store(&mut self, result: Result<Stored, StoreError>) {
-        let id = self.ops.last().unwrap().id;
-        self.input(Input::Stored(id, result));
-    }
-
-    fn locked(&mut self, record: Option<Body>) {
-        self.store(Ok(Stored::Locked { record, held_for: None }));
-    }
-
-    fn paths(&self) -> Vec<String> {
-        self.requests.iter().map(|request| request.http.uri().path().to_owned()).collect()
-    }
-
-    fn last_act(&self) -> &StoreAct {
-        &self.ops.last().unwrap().act
-    }
-
-    fn token(&self) -> Option<&str> {
-        self.session.credentials(Need::Access, self.now).map(|held| held.access().expose())
-    }
-
-    /// Signed in, saved, and the lock given back. What the store then holds is given.
-    fn settled() -> (Self, Body) {
-        let mut desk = Self::stored(Policy::default());
-        desk.demand(Need::Access);
-        desk.store(Ok(Stored::Read(None)));
-        desk.locked(None);
-        desk.grant(1);
-        let record = desk.written();
-        desk.store(Ok(Stored::Done));
-        assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
-        (desk, record)
-    }
-
-    fn written(&self) -> Body {
-        match self.last_act() {
-            StoreAct::Write { record, .. } => record.clone(),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn signed_in(policy: Policy) -> Desk {
-    let mut desk = Desk::new(policy);
-    desk.demand(Need::Access);
-    desk.grant(1);
-    desk
-}
-
-fn text(record: &Body) -> String {
-    String::from_utf8(record.as_ref().to_vec()).unwrap()
-}
+use self::desk::{Desk, START, signed_in, text};
 
 // ---- States
 

@@ -265,6 +265,11 @@ mod tests {
             assert_eq!((lease.is_lost(1), lease.is_ruled_out(1)), (!goes_on && lost, !goes_on && !lost));
             assert!(lease.is_lost(2) && lease.is_ruled_out(0), "others stay");
         }
+        let mut lease = Lease { stopped: Some(error().into()), ..Lease::default() };
+        lease.lose(1);
+        lease.rule_out(1);
+        lease.renew_token(1);
+        assert!(lease.stopped.is_none(), "lost, then refused");
     }
 
     #[test]
@@ -350,6 +355,10 @@ mod tests {
         let retry = short.retry.unwrap();
         assert_eq!((retry.since, retry.floor), (at(110), at(400)));
         assert!(retry.at > at(100));
+        let mut level =
+            Lease { retry: Some(Retry { at: at(101), ..pause }), renewed_at: Some(at(100)), ..Lease::default() };
+        level.reject(&mut Random::new(7), now(110));
+        assert_eq!(level.retry.unwrap().since, at(90), "one that ends at that moment stands");
 
         let mut old = Lease { renewed_at: Some(at(100)), rejections: 5, ..Lease::default() };
         old.reject(&mut Random::new(7), now(160));

@@ -84,3 +84,24 @@ impl Policy {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_choice_is_kept_beside_the_others() {
+        let (margin, timeout) = (Duration::from_secs(77), Duration::from_secs(9));
+        let policy = Policy::default().margin(margin).request_timeout(timeout).reusable_refresh_tokens().lazy();
+        let policy = policy.keep_login();
+        let whole = Policy {
+            margin: Some(margin),
+            request_timeout: Some(timeout),
+            renewal: Renewal::Lazy,
+            refresh_tokens: RefreshTokens::Reusable,
+            stored_login: StoredLogin::Kept,
+        };
+        assert_eq!(policy, whole);
+        assert_eq!(policy.keep_login().reusable_refresh_tokens().lazy().request_timeout(timeout).margin(margin), whole);
+    }
+}

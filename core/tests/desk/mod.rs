@@ -1,0 +1,130 @@
+//! A session of the toy provider driven by hand: its clock, and what it has asked for.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test takes what it needs; helpers of tests are tests")]
+
+use std::time::Duration;
+
+use perennial_core::store::{StoreAct, StoreError, StoreOp, Stored};
+use perennial_core::testing::{Toy, ToyLogin};
+use perennial_core::wire::Body;
+use perennial_core::{Event, Input, Need, Now, Output, Policy, Request, Response, Session, Timestamp};
+
+pub(crate) const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
+
+/// A session, its clock, and what it has asked for.
+pub(crate) struct Desk {
+    pub(crate) session: Session<Toy>,
+    pub(crate) now: Now,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) ops: Vec<StoreOp>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Desk {
+    pub(crate) fn of(session: Session<Toy>) -> Self {
+        Self { session, now: START, requests: Vec::new(), ops: Vec::new(), events: Vec::new() }
+    }
+
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self::of(Session::new(Toy, ToyLogin::new("ann@toy.example", "pass"), policy, 7))
+    }
+
+    pub(crate) fn stored(policy: Policy) -> Self {
+        Self::of(Session::new(Toy, ToyLogin::new("ann@toy.example", "pass"), policy, 7).with_store())
+    }
+
+    pub(crate) fn drain(&mut self) {
+        loop {
+            match self.session.poll_output() {
+                Output::Send(request) => self.requests.push(request),
+                Output::Store(op) => self.ops.push(op),
+                Output::Event(event) => self.events.push(event),
+                Output::Cancel(_) => {}
+                Output::Sleep(_) => break,
+            }
+        }
+    }
+
+    pub(crate) fn input(&mut self, input: Input) {
+        self.session.handle_input(input, self.now);
+        self.drain();
+    }
+
+    pub(crate) fn demand(&mut self, need: Need) {
+        self.session.demand(need, self.now);
+        self.drain();
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.now = Now::new(self.now.wall.saturating_add(time), self.now.monotonic + time);
+        self.input(Input::Wake);
+    }
+
+    /// The request in flight is answered.
+    pub(crate) fn answer(&mut self, status: u16, body: &str) {
+        let id = self.requests.last().unwrap().id;
+        let mut response = Response::new(body.as_bytes().to_vec().into());
+        *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+        self.input(Input::Response(id, response));
+    }
+
+    pub(crate) fn grant(&mut self, serial: u32) {
+        let both = format!(
+            r#"{{"access":"at-{serial}","access_ms":3600000,"refresh":"rt-{serial}","aws":["k","s","as-{serial}"],
+            "aws_ms":7200000,"user":"ann@toy.example"}}"#
+        );
+        self.answer(200, &both);
+    }
+
+    /// The store answers its last operation.
+    pub(crate) fn store(&mut self, result: Result<Stored, StoreError>) {
+        let id = self.ops.last().unwrap().id;
+        self.input(Input::Stored(id, result));
+    }
+
+    pub(crate) fn locked(&mut self, record: Option<Body>) {
+        self.store(Ok(Stored::Locked { record, held_for: None }));
+    }
+
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.requests.iter().map(|request| request.http.uri().path().to_owned()).collect()
+    }
+
+    pub(crate) fn last_act(&self) -> &StoreAct {
+        &self.ops.last().unwrap().act
+    }
+
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.session.credentials(Need::Access, self.now).map(|held| held.access().expose())
+    }
+
+    /// Signed in, saved, and the lock given back. What the store then holds is given.
+    pub(crate) fn settled() -> (Self, Body) {
+        let mut desk = Self::stored(Policy::default());
+        desk.demand(Need::Access);
+        desk.store(Ok(Stored::Read(None)));
+        desk.locked(None);
+        desk.grant(1);
+        let record = desk.written();
+        desk.store(Ok(Stored::Done));
+        assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+        (desk, record)
+    }
+
+    pub(crate) fn written(&self) -> Body {
+        match self.last_act() {
+            StoreAct::Write { record, .. } => record.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub(crate) fn signed_in(policy: Policy) -> Desk {
+    let mut desk = Desk::new(policy);
+    desk.demand(Need::Access);
+    desk.grant(1);
+    desk
+}
+
+pub(crate) fn text(record: &Body) -> String {
+    String::from_utf8(record.as_ref().to_vec()).unwrap()
+}

@@ -1,0 +1,235 @@
+//! A session driven by hand: what becomes of failures, of a new login that is no good, and of a ladder without rungs.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod desk;
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use perennial_core::session::MIN_GAP;
+use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyRung};
+use perennial_core::{
+    AccessToken, Credentials, Error, Event, Grant, Need, Output, Policy, Provider, Session, SessionError, Spends,
+    State, Term,
+};
+
+use self::desk::{Desk, START, signed_in};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn ann(password: &str) -> ToyLogin {
+    ToyLogin::new("ann@toy.example", password)
+}
+
+/// An access token, and no refresh token.
+fn access_alone() -> Grant {
+    let access = AccessToken::new("Bearer", "at-5", Term::lasting(START, HOUR)).unwrap();
+    Grant { access: Some(access), ..Grant::default() }
+}
+
+fn renew(desk: &mut Desk, need: Need) {
+    desk.session.renew(need, desk.now);
+    desk.pass(MIN_GAP);
+}
+
+fn sign_in(desk: &mut Desk, login: ToyLogin) {
+    desk.session.sign_in(login, desk.now);
+    desk.drain();
+}
+
+// ---- What is told
+
+#[test]
+fn an_end_is_told_when_it_comes_and_once() {
+    let mut desk = signed_in(Policy::default().lazy());
+    let told = |desk: &Desk| desk.events.iter().filter(|event| matches!(event, Event::Expired { .. })).count();
+    desk.pass(Duration::from_secs(10));
+    assert_eq!(told(&desk), 0);
+    desk.pass(HOUR);
+    desk.pass(HOUR / 2);
+    assert_eq!(told(&desk), 1, "the AWS credentials last longer");
+}
+
+#[test]
+fn every_request_is_counted() {
+    let mut desk = signed_in(Policy::default());
+    renew(&mut desk, Need::Access);
+    assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
+    assert_eq!(desk.session.stats().requests, 2);
+}
+
+#[test]
+fn a_failure_is_told_to_those_who_asked_and_to_nobody_else() {
+    let mut desk = Desk::new(Policy::default());
+    desk.demand(Need::Access);
+    desk.answer(500, "");
+    assert_eq!(Need::ALL.map(|need| desk.session.failures(need).0), [1, 0]);
+    let mut both = Desk::new(Policy::default());
+    both.demand(Need::Aws);
+    both.answer(500, "");
+    assert_eq!(Need::ALL.map(|need| both.session.failures(need).0), [1, 1], "one waits for the other");
+}
+
+#[test]
+fn in_an_outage_that_nobody_notices_the_pauses_grow_to_minutes() {
+    let mut desk = signed_in(Policy::default());
+    let end = desk.now.monotonic + 5 * HOUR;
+    while desk.now.monotonic < end {
+        desk.pass(MIN_GAP);
+        if desk.session.next_wake().is_some_and(|wake| wake.why == perennial_core::session::Timer::RequestDeadline) {
+            desk.answer(500, "");
+        }
+    }
+    assert!((50..250).contains(&desk.requests.len()), "{}", desk.requests.len());
+}
+
+// ---- What a session goes on with
+
+#[test]
+fn a_failure_of_the_service_goes_on_with_a_login_where_a_token_is_lost_and_waits_where_rest_is_asked_for() {
+    let mut failed = signed_in(Policy::default());
+    renew(&mut failed, Need::Access);
+    failed.answer(500, "");
+    assert_eq!(failed.paths(), ["/sign-in", "/refresh", "/sign-in"]);
+
+    // The first of two requests was carried out: the token is spent, and the service asks for rest.
+    let mut busy = signed_in(Policy::default());
+    renew(&mut busy, Need::Access);
+    busy.answer(200, r#"{"ticket":"more"}"#);
+    busy.answer(429, "");
+    let asked = busy.paths().len();
+    assert_eq!(busy.session.failures(Need::Access).0, 1);
+    busy.pass(Duration::from_secs(120));
+    renew(&mut busy, Need::Access);
+    assert_eq!(busy.paths()[asked..], ["/sign-in"], "the token that was spent comes last");
+
+    // Nothing was carried out: the same again.
+    let mut unheard = signed_in(Policy::default());
+    renew(&mut unheard, Need::Access);
+    unheard.answer(429, "");
+    unheard.pass(Duration::from_secs(120));
+    renew(&mut unheard, Need::Access);
+    assert_eq!(unheard.paths(), ["/sign-in", "/refresh", "/refresh"]);
+}
+
+#[test]
+fn a_cheap_way_that_a_new_login_broke_off_is_not_a_lost_one() {
+    let mut desk = signed_in(Policy::default());
+    renew(&mut desk, Need::Aws);
+    sign_in(&mut desk, ann("pass"));
+    desk.answer(200, r#"{"access":"at-2","access_ms":3600000,"refresh":"rt-2","user":"ann@toy.example"}"#);
+    renew(&mut desk, Need::Aws);
+    assert_eq!(desk.paths(), ["/sign-in", "/aws-refresh", "/sign-in", "/aws-refresh"]);
+}
+
+#[test]
+fn a_new_login_that_is_no_good_leaves_a_lazy_session_as_it_was() {
+    let mut desk = signed_in(Policy::default().lazy());
+    sign_in(&mut desk, ann("wrong"));
+    desk.answer(401, "");
+    desk.pass(HOUR - Duration::from_secs(10));
+    assert_eq!(desk.paths(), ["/sign-in", "/sign-in"], "nobody has asked");
+    assert_eq!(desk.token(), Some("at-1"));
+}
+
+#[test]
+fn where_nothing_valid_is_held_a_new_login_that_is_no_good_leaves_the_other_ways() {
+    let mut desk = signed_in(Policy::default().lazy());
+    desk.pass(HOUR);
+    sign_in(&mut desk, ann("wrong"));
+    desk.answer(401, "");
+    desk.pass(MIN_GAP);
+    assert_eq!(desk.paths(), ["/sign-in", "/sign-in", "/refresh"]);
+}
+
+// ---- Where there is no way
+
+#[test]
+fn a_session_without_a_login_says_whether_it_ever_had_anything() {
+    let mut empty = Desk::of(Session::new(Toy, None, Policy::default(), 7));
+    empty.demand(Need::Access);
+    assert!(matches!(empty.session.obstacle(Need::Access), Some(Error::Session(SessionError::NoLogin))));
+
+    let mut spent = Desk::of(Session::new(Toy, None, Policy::default(), 7));
+    spent.session.accept(access_alone(), spent.now).unwrap();
+    spent.pass(HOUR);
+    assert_eq!(spent.session.state(), State::SignInRequired);
+    let told = spent.session.obstacle(Need::Access);
+    assert!(matches!(told, Some(Error::Session(SessionError::SignInRequired { source: None }))), "{told:?}");
+}
+
+/// The toy, with these ways to AWS credentials, which need no access token.
+#[derive(Clone)]
+struct Apart(&'static [ToyRung]);
+
+impl Provider for Apart {
+    type Login = ToyLogin;
+    type Rung = ToyRung;
+    type Exchange = ToyExchange;
+
+    fn name(&self) -> &'static str {
+        "apart"
+    }
+
+    fn realm(&self) -> String {
+        Toy.realm()
+    }
+
+    fn user_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
+        Toy.user_id(login)
+    }
+
+    fn ladder(&self, need: Need) -> &'static [ToyRung] {
+        match need {
+            Need::Access => Toy.ladder(need),
+            Need::Aws => self.0,
+        }
+    }
+
+    fn spends(&self, rung: ToyRung) -> Spends {
+        Toy.spends(rung)
+    }
+
+    fn describe(&self, rung: ToyRung) -> &'static str {
+        Toy.describe(rung)
+    }
+
+    fn begin(&self, rung: ToyRung, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<ToyExchange> {
+        Toy.begin(rung, login, have)
+    }
+
+    fn sign_out(&self, have: &Credentials) -> Option<ToyExchange> {
+        Toy.sign_out(have)
+    }
+
+    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+        Toy.authorize(credentials, headers);
+    }
+}
+
+/// What this provider's session tells when somebody asks for AWS credentials.
+fn events_of_a_wish_for_aws(ladder: &'static [ToyRung]) -> Vec<Event> {
+    let mut session = Session::new(Apart(ladder), ann("pass"), Policy::default(), 7);
+    session.demand(Need::Aws, START);
+    let mut events = Vec::new();
+    loop {
+        match session.poll_output() {
+            Output::Event(event) => events.push(event),
+            Output::Sleep(_) => break events,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_lease_that_builds_on_nothing_does_not_wait_for_the_access_token() {
+    let events = events_of_a_wish_for_aws(&[ToyRung::SignIn]);
+    assert!(matches!(events[..], [Event::Attempt { need: Need::Aws, rung: "sign-in" }]), "{events:?}");
+}
+
+#[test]
+fn what_a_provider_does_not_offer_is_said_so() {
+    let events = events_of_a_wish_for_aws(&[]);
+    let [Event::Stopped { need: Need::Aws, error }] = &events[..] else { panic!("{events:?}") };
+    assert!(matches!(error, Error::Session(SessionError::NotOffered { need: Need::Aws })), "{error:?}");
+}
