@@ -333,3 +333,24 @@ impl fmt::Debug for Credentials {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(refresh_token: Option<&str>) -> Credentials {
+        let access = AccessToken::new("Bearer", "at", Term::unknown(Now::default())).unwrap();
+        let refresh_token = refresh_token.map(Secret::from);
+        Credentials::from_grant(Grant { access: Some(access), refresh_token, ..Grant::default() }, None).unwrap()
+    }
+
+    #[test]
+    fn two_refresh_alike_with_the_same_token_or_with_none() {
+        let all = [None, Some("rt-1"), Some("rt-2")];
+        for one in all {
+            for other in all {
+                assert_eq!(with(one).refreshes_as(&with(other)), one == other);
+            }
+        }
+    }
+}

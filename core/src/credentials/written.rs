@@ -101,6 +101,8 @@ mod tests {
         let by = |now| Written::now(&granted(Term::lasting(now, HOUR)), now);
         assert!(!by(at(100)).is_by_another_clock(at(90), at(110)));
         assert!(!by(at(50)).is_by_another_clock(at(90), at(110)), "clocks differ by so little");
+        assert!(!by(at(170)).is_by_another_clock(at(90), at(110)), "a minute ahead");
+        assert!(!by(at(30)).is_by_another_clock(at(90), at(110)), "a minute behind");
         assert!(by(behind(100)).is_by_another_clock(at(90), at(110)));
         assert!(by(at(100)).is_by_another_clock(behind(90), behind(110)));
     }

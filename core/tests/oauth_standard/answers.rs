@@ -244,6 +244,17 @@ fn a_refused_login_is_not_tried_again() {
 }
 
 #[test]
+fn a_servers_own_word_for_a_refusal_refuses_a_login_too() {
+    let own = profile().with_refusal("wrong_pin");
+    let body = r#"{"error":"wrong_pin"}"#;
+    for asked in [GrantType::ClientCredentials, GrantType::Password, GrantType::AuthorizationCode] {
+        let told = |profile| parse_token(profile, asked, &answer(400, body), now(0), now(1)).unwrap_err().kind();
+        assert_eq!(told(&own), ServiceErrorKind::InvalidCredentials, "{asked:?}");
+        assert_ne!(told(&profile()), ServiceErrorKind::InvalidCredentials, "{asked:?}");
+    }
+}
+
+#[test]
 fn a_failing_server_refuses_nobody_whatever_it_says() {
     for asked in ALL {
         for body in [r#"{"error":"invalid_grant"}"#, r#"{"error":"invalid_client"}"#, "<html>invalid_grant", ""] {

@@ -280,4 +280,16 @@ mod tests {
         assert_eq!(headers.get_all(header::COOKIE).iter().collect::<Vec<_>>(), ["a=b=c; t=2"]);
         assert!(headers[header::COOKIE].is_sensitive());
     }
+
+    #[test]
+    fn an_age_that_is_no_number_leaves_the_date_to_decide() {
+        for age in ["soon", "", "-", "1s", "0x0"] {
+            let mut jar = Jar::default();
+            set(&mut jar, AUTH, &["a=1"]);
+            set(&mut jar, AUTH, &[&format!("a=2; Max-Age={age}; Expires=Thu, 01 Jan 1970 00:00:00 GMT")]);
+            assert_eq!(sent(&jar, AUTH), "", "{age}");
+            set(&mut jar, AUTH, &[&format!("a=3; Max-Age={age}")]);
+            assert_eq!(sent(&jar, AUTH), "a=3", "{age}");
+        }
+    }
 }

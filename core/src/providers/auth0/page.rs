@@ -278,4 +278,25 @@ mod tests {
         assert_eq!(page.error(), Some("hunter2 is wrong"));
         assert!(!format!("{page:?}").contains("hunter2"));
     }
+
+    #[test]
+    fn an_error_is_what_stands_in_it() {
+        let told = r#"<div class="error-message">Wrong.</div>"#;
+        for html in [
+            format!("Hello.{told}"),
+            format!("</div></div>Hello.{told}bye"),
+            format!(r#"<template><div class="error-message">No.</div></template>{told}"#),
+            format!(r#"<div class="other">Hello.</div>{told}"#),
+        ] {
+            assert_eq!(error(&html).as_deref(), Some("Wrong."), "{html}");
+        }
+    }
+
+    #[test]
+    fn a_page_shows_that_there_is_an_error_and_not_which() {
+        let page = Page::read(br#"<input name="state" value="s-1"><div class="error-message">Wrong.</div>"#);
+        let shown = format!("{page:?}");
+        assert!(shown.starts_with("Page {") && shown.contains("has_error: true"), "{shown}");
+        assert!(!shown.contains("s-1") && !shown.contains("Wrong."), "{shown}");
+    }
 }

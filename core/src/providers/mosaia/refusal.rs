@@ -247,4 +247,13 @@ mod tests {
         }
         assert!(serde_json::from_str::<Said<'_>>(r#"{"error":{"message":"a","message":"b"}}"#).is_err());
     }
+
+    #[test]
+    fn an_account_is_missing_only_where_one_is_spoken_of() {
+        let both = Some(ServiceErrorKind::UserNotFound);
+        assert_eq!(about_account("User does not exist", Asked::SignIn), both);
+        for words in ["Page not found", "No such route", "Your email is invalid", "Account locked and blocked"] {
+            assert_eq!(about_account(words, Asked::SignIn), None, "{words}");
+        }
+    }
 }

@@ -83,4 +83,9 @@ mod tests {
         }
         assert!(bare_token("", Now::default()).is_err() && bare_token("a\nb", Now::default()).is_err());
     }
+
+    #[test]
+    fn a_bare_token_says_how_its_session_was_begun() {
+        assert_eq!(bare_token("an-api-key", Now::default()).unwrap().begun_by, Some(BegunBy::Token.name()));
+    }
 }

@@ -181,6 +181,7 @@ mod tests {
         );
         let login = read(&RFC_KEY).unwrap();
         assert_eq!(login.sign_text("sample"), format!("30460221{r}0221{s}"));
+        assert_eq!(signature(&login), login.sign_text("app..1588136696131"));
     }
 
     #[test]

@@ -263,6 +263,8 @@ fn an_error_wins_over_a_token_in_the_same_body() {
     body["code"] = json!("API-401");
     body["message"] = json!("Invalid signature");
     assert_eq!(sign_in(&answer(200, body.clone())).unwrap_err().kind(), ServiceErrorKind::InvalidCredentials);
+    body["code"] = json!(401);
+    assert_eq!(sign_in(&answer(200, body.clone())).unwrap_err().kind(), ServiceErrorKind::InvalidCredentials);
     for code in [json!("0"), json!(200), json!("SUCCESS"), json!(null)] {
         body["code"] = code;
         assert!(sign_in(&answer(200, body.clone())).is_ok(), "{body}");
