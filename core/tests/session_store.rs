@@ -171,6 +171,9 @@ fn what_was_brought_and_could_not_be_saved_is_saved_later() {
     desk.pass(TELL_AFTER);
     assert_eq!(desk.token(), Some("at-5"));
     assert!(text(&desk.written()).contains("at-5"));
+    desk.store(Err(StoreErrorKind::Unavailable.into()));
+    let wake = desk.session.next_wake().unwrap();
+    assert!(wake.why == Timer::Store && wake.at > desk.now.monotonic, "and so on");
 }
 
 #[test]

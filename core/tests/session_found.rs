@@ -1,0 +1,225 @@
+//! A session driven by hand: what it finds in a store, and what becomes of it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod desk;
+
+use std::time::Duration;
+
+use perennial_core::session::MIN_GAP;
+use perennial_core::store::{StoreAct, Stored};
+use perennial_core::testing::{Toy, ToyLogin};
+use perennial_core::wire::Body;
+use perennial_core::{Event, Input, Need, Policy, Session};
+
+use self::desk::{Desk, text};
+
+/// The session looks, and finds this.
+fn finds(desk: &mut Desk, record: Option<Body>) {
+    desk.input(Input::StoreChanged);
+    desk.pass(MIN_GAP);
+    assert!(matches!(desk.last_act(), StoreAct::Read));
+    desk.store(Ok(Stored::Read(record)));
+}
+
+fn with(record: &Body, there: &str, other: &str) -> Body {
+    let text = text(record);
+    assert!(text.contains(there), "{text}");
+    text.replace(there, other).into_bytes().into()
+}
+
+fn newer(record: &Body) -> Body {
+    with(record, "\"revision\":1", "\"revision\":2")
+}
+
+fn signed_out(revision: u64) -> Body {
+    let head = r#"{"perennial":1,"provider":"toy","realm":"https://toy.example""#;
+    format!(r#"{head},"revision":{revision},"signed_out":true}}"#).into_bytes().into()
+}
+
+fn went_back(desk: &Desk) -> bool {
+    desk.events.iter().any(|event| matches!(event, Event::StoreWentBack))
+}
+
+/// Signed in and saved, and saved once more. Both records are given.
+fn settled_twice() -> (Desk, [Body; 2]) {
+    let (mut desk, first) = Desk::settled();
+    desk.session.renew(Need::Aws, desk.now);
+    desk.pass(MIN_GAP);
+    desk.locked(Some(first.clone()));
+    desk.answer(200, r#"{"aws":["k","s","as-2"],"aws_ms":7200000}"#);
+    let second = desk.written();
+    desk.store(Ok(Stored::Done));
+    (desk, [first, second])
+}
+
+/// With its login in the store.
+fn keeping(login: Option<ToyLogin>) -> Desk {
+    Desk::of(Session::new(Toy, login, Policy::default().keep_login(), 7).with_store())
+}
+
+/// What a session of this password has saved, its login with it.
+fn kept(password: &str) -> (Desk, Body) {
+    let mut desk = keeping(Some(ToyLogin::new("ann@toy.example", password)));
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(None)));
+    desk.locked(None);
+    desk.grant(1);
+    let record = desk.written();
+    desk.store(Ok(Stored::Done));
+    (desk, record)
+}
+
+// ---- Older, or gone
+
+#[test]
+fn what_a_store_has_forgotten_is_put_back_as_it_was_and_its_token_is_in_doubt() {
+    let (mut desk, _) = Desk::settled();
+    finds(&mut desk, None);
+    assert!(!went_back(&desk), "it is decided under the lock");
+    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    desk.locked(None);
+    assert!(went_back(&desk));
+    let record = text(&desk.written());
+    assert!(record.contains("\"revision\":1") && record.contains("refresh_sent_at"), "{record}");
+    desk.store(Ok(Stored::Done));
+    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+}
+
+#[test]
+fn a_store_that_is_empty_where_nothing_is_held_has_not_gone_back() {
+    let (mut desk, _) = Desk::settled();
+    finds(&mut desk, Some(signed_out(3)));
+    assert_eq!(desk.token(), None);
+    desk.demand(Need::Access);
+    desk.locked(None);
+    assert!(!went_back(&desk));
+    assert_eq!(desk.paths(), ["/sign-in", "/sign-in"]);
+}
+
+#[test]
+fn an_older_sign_out_counts_no_more_and_what_is_held_is_put_back() {
+    let (mut desk, _) = settled_twice();
+    finds(&mut desk, Some(signed_out(1)));
+    assert_eq!(desk.token(), Some("at-1"));
+    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+}
+
+#[test]
+fn an_older_record_is_replaced_unless_it_was_granted_later() {
+    let (mut desk, [first, _]) = settled_twice();
+    finds(&mut desk, Some(first));
+    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+
+    let (mut desk, _) = settled_twice();
+    let mut anew = Desk::stored(Policy::default());
+    anew.pass(Duration::from_secs(600));
+    anew.demand(Need::Access);
+    anew.store(Ok(Stored::Read(None)));
+    anew.locked(None);
+    anew.grant(9);
+    desk.pass(Duration::from_secs(601));
+    finds(&mut desk, Some(anew.written()));
+    assert_eq!(desk.token(), Some("at-9"), "the store began anew");
+}
+
+// ---- Newer
+
+#[test]
+fn a_record_of_another_account_is_not_taken_up() {
+    let (mut desk, record) = Desk::settled();
+    finds(&mut desk, Some(with(&newer(&with(&record, "at-1", "at-9")), "ann@toy", "bob@toy")));
+    assert_eq!(desk.token(), Some("at-1"));
+}
+
+#[test]
+fn a_new_one_use_token_makes_good_that_the_old_one_was_refused() {
+    let (mut desk, record) = Desk::settled();
+    desk.session.forget_login();
+    desk.session.renew(Need::Access, desk.now);
+    desk.pass(MIN_GAP);
+    desk.locked(Some(record.clone()));
+    desk.store(Ok(Stored::Done));
+    desk.answer(401, "");
+    assert!(desk.session.pause(Need::Access).is_some());
+    finds(&mut desk, Some(with(&with(&record, "rt-1", "rt-9"), "\"revision\":1", "\"revision\":5")));
+    assert!(desk.session.pause(Need::Access).is_none());
+}
+
+#[test]
+fn a_session_that_is_signed_out_does_not_look() {
+    let (mut desk, _) = Desk::settled();
+    desk.session.sign_out(desk.now);
+    desk.drain();
+    desk.answer(200, "{}");
+    desk.locked(None);
+    desk.store(Ok(Stored::Done));
+    let asked = desk.ops.len();
+    desk.input(Input::StoreChanged);
+    desk.pass(MIN_GAP);
+    assert_eq!(desk.ops.len(), asked);
+}
+
+// ---- Logins
+
+#[test]
+fn a_login_that_is_kept_there_is_taken_up_where_that_is_wanted_and_none_is_given() {
+    let (_, record) = kept("pass");
+    for (policy, has_login) in [(Policy::default().keep_login(), true), (Policy::default(), false)] {
+        let mut desk = Desk::of(Session::new(Toy, None, policy, 7).with_store());
+        desk.demand(Need::Access);
+        desk.store(Ok(Stored::Read(Some(record.clone()))));
+        assert_eq!(desk.token(), Some("at-1"));
+        assert_eq!(desk.session.has_login(), has_login);
+    }
+}
+
+/// The login that signs in when the refresh token is refused.
+fn signs_in_with(desk: &mut Desk, record: &Body) -> String {
+    desk.session.renew(Need::Access, desk.now);
+    desk.pass(MIN_GAP);
+    desk.locked(Some(record.clone()));
+    desk.store(Ok(Stored::Done));
+    desk.answer(401, "");
+    assert_eq!(desk.paths().last().unwrap(), "/sign-in");
+    String::from_utf8_lossy(desk.requests.last().unwrap().http.body().as_ref()).into_owned()
+}
+
+#[test]
+fn a_login_that_was_given_stands_against_one_that_is_found_first() {
+    let (_, record) = kept("theirs");
+    let mut desk = keeping(Some(ToyLogin::new("ann@toy.example", "ours")));
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(Some(record.clone()))));
+    assert!(signs_in_with(&mut desk, &record).contains("ours"));
+}
+
+#[test]
+fn a_login_that_somebody_saved_later_is_taken_up() {
+    let (mut desk, record) = kept("before");
+    let later = with(&newer(&record), "before", "after");
+    finds(&mut desk, Some(later.clone()));
+    assert!(signs_in_with(&mut desk, &later).contains("after"));
+}
+
+#[test]
+fn a_login_that_is_missing_there_is_kept_again() {
+    let (mut desk, _) = kept("pass");
+    let bare = newer(&Desk::settled().1);
+    finds(&mut desk, Some(bare.clone()));
+    desk.pass(MIN_GAP);
+    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    desk.locked(Some(bare));
+    assert!(text(&desk.written()).contains("toy-password"));
+}
+
+#[test]
+fn a_login_that_somebody_else_kept_is_forgotten_with_ours() {
+    let (_, record) = kept("pass");
+    let mut desk = Desk::stored(Policy::default());
+    desk.demand(Need::Access);
+    desk.store(Ok(Stored::Read(Some(record.clone()))));
+    desk.session.forget_login();
+    desk.pass(MIN_GAP);
+    desk.locked(Some(record));
+    assert!(!text(&desk.written()).contains("toy-password"));
+}
