@@ -287,6 +287,7 @@ mod tests {
             format!("</div></div>Hello.{told}bye"),
             format!(r#"<template><div class="error-message">No.</div></template>{told}"#),
             format!(r#"<div class="other">Hello.</div>{told}"#),
+            format!("{}{told}", "<br>".repeat(9 * MOST)),
         ] {
             assert_eq!(error(&html).as_deref(), Some("Wrong."), "{html}");
         }
@@ -298,5 +299,12 @@ mod tests {
         let shown = format!("{page:?}");
         assert!(shown.starts_with("Page {") && shown.contains("has_error: true"), "{shown}");
         assert!(!shown.contains("s-1") && !shown.contains("Wrong."), "{shown}");
+    }
+
+    #[test]
+    fn an_error_is_read_as_far_as_there_is_room() {
+        let after = |spaces: usize| error(&format!(r#"<div class="error-message">{}x</div>"#, " ".repeat(spaces)));
+        assert_eq!(after(8 * MOST - 1).as_deref(), Some("x"));
+        assert_eq!(after(8 * MOST), None);
     }
 }

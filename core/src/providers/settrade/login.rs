@@ -273,4 +273,10 @@ mod tests {
             assert!(Login::read(&text.replace(there, other)).is_none(), "{other:?}");
         }
     }
+
+    #[test]
+    fn a_secret_as_long_as_there_is_room_is_read_and_a_longer_one_is_not() {
+        assert!(matches!(refused(&"!".repeat(86)), InvalidLogin::NotBase64));
+        assert!(matches!(refused(&"!".repeat(87)), InvalidLogin::Length));
+    }
 }
