@@ -164,6 +164,16 @@ fn refusals_are_typed_in_both_shapes() {
 }
 
 #[test]
+fn a_refusal_without_json_counts_unless_it_is_a_web_page() {
+    for body in ["", "no", "[]"] {
+        assert_eq!(sign_in(&answer(401, body)).unwrap_err().kind(), ServiceErrorKind::InvalidCredentials, "{body}");
+    }
+    for page in ["<html>", " \n<p>no", "\u{feff}<!doctype html>"] {
+        assert!(is_malformed(&sign_in(&answer(401, page)).unwrap_err()), "{page}");
+    }
+}
+
+#[test]
 fn a_refused_refresh_is_no_refused_login() {
     for (status, body) in [
         (401, json!({"message": "Unauthorized"})),

@@ -412,6 +412,7 @@ fn a_page_that_knows_the_account_says_so_before_the_password() {
 fn nothing_secret_shows() {
     let mut walk = Walk::submitted();
     let shown = format!("{:?} {:?} {:?}", walk.exchange, walk.requests, Auth0::angel_studios());
+    assert!(shown.starts_with("Exchange { stage: "), "{shown}");
     for secret in [PASSWORD, EMAIL, "s-2", "c-1", "tx-1"] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }

@@ -161,11 +161,9 @@ fn lifetimes_run_from_the_moment_of_sending() {
 #[test]
 fn an_exchange_hides_what_it_sends() {
     let login = Login::new(EMAIL, "hunter2").unwrap();
-    for exchange in [
-        Navien::default().sign_in(&login),
-        Navien::default().refresh(&Secret::from("hunter2")),
-        Navien::default().begin(Rung::SessionRefresh, None, Some(&credentials(EMAIL, None))).unwrap(),
-    ] {
+    let renewal = Navien::default().begin(Rung::SessionRefresh, None, Some(&credentials(EMAIL, None))).unwrap();
+    assert!(format!("{renewal:?}").contains("SessionRefresh(Caller(***))"), "{renewal:?}");
+    for exchange in [Navien::default().sign_in(&login), Navien::default().refresh(&Secret::from("hunter2")), renewal] {
         let shown = format!("{exchange:?}");
         assert!(!shown.contains("hunter2") && !shown.contains("ey.access") && !shown.contains(EMAIL), "{shown}");
     }

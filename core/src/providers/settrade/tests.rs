@@ -433,6 +433,7 @@ fn nothing_secret_shows() {
         have,
         settrade().sign_in_request(&login(), now(0).wall),
     );
+    assert!(text.contains("SignIn(***)") && text.contains("Refresh(***)"), "{text}");
     for secret in [APP_ID, SECRET, "refresh-me", "ey.access", &login().sign("", now(0).wall)] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
