@@ -7,6 +7,7 @@ use super::{MIN_GAP, Model, View, lifetime_of, margin, serial, token};
 use crate::credentials::same_user;
 use crate::session::{MAX_BACKOFF, MAX_BACKOFF_ASKED, Renewal};
 use crate::testing::rule::Rule;
+use crate::testing::toy::ToyRung;
 use crate::wire::MAX_RETRY_AFTER;
 use crate::{Credentials, Error, Need, SessionError, State};
 
@@ -236,7 +237,9 @@ impl Model {
             if lease.named || lease.failed || blocked || new_login {
                 continue;
             }
-            let last = lease.attempted_at.iter().flatten().max();
+            // A login that was tried for another lease was tried for this one, too.
+            let logins = self.leases.iter().map(|lease| lease.attempted_at[ToyRung::SignIn as usize]);
+            let last = lease.attempted_at.into_iter().chain(logins).flatten().max();
             let gap = last.map_or(now, |last| last.saturating_add(MIN_GAP));
             let left = deadline.remaining(self.now).saturating_sub(margin(&self.policy, lifetime));
             let latest = now.saturating_add(left).max(gap).saturating_add(ROUNDING);
