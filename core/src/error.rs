@@ -39,6 +39,23 @@ impl Error {
         }
     }
 
+    /// Whether the service was heard: an answer came, whatever it said. `false` where the request or its answer did not
+    /// get through, and where nothing was asked. An answer that is too large to be read is one, too.
+    pub fn was_answered(&self) -> bool {
+        match self {
+            Error::Service(_) => true,
+            Error::Transport(error) => error.kind == TransportErrorKind::TooLarge,
+            Error::Store(_) | Error::Session(_) => false,
+        }
+    }
+
+    /// Whether the service said no to whoever signs in: a wrong password or secret, a locked or unknown account,
+    /// a person is needed. To show the same login again cannot help. An answer that only grants nothing (an odd page,
+    /// "too many attempts", a rule of the service) leaves that open.
+    pub fn refuses_login(&self) -> bool {
+        matches!(self, Error::Service(error) if error.refuses_login())
+    }
+
     /// When the session tries again by itself, by the wall clock. Until then callers get this same error at
     /// once; `None` where it does not try again, or outside a session.
     pub fn retry_at(&self) -> Option<Timestamp> {
@@ -123,6 +140,9 @@ pub enum ServiceErrorKind {
     AccountLocked,
     /// There is no such account. Correct the login and call `sign_in`.
     UserNotFound,
+    /// A person has to act at the service first: sign in again, consent, choose an account (OpenID Connect Core
+    /// §3.1.2.6). Send the person there, then call `sign_in`, or `accept` with what that brought.
+    InteractionRequired,
     /// The token with which a renewal was asked for is refused. A session with a login signs in by itself;
     /// without one, sign in again.
     RefreshRefused,
@@ -216,11 +236,28 @@ impl ServiceError {
         self.message.as_deref().map(|words| &***words)
     }
 
+    fn refuses_login(&self) -> bool {
+        match self.kind {
+            ServiceErrorKind::InvalidCredentials
+            | ServiceErrorKind::AccountLocked
+            | ServiceErrorKind::UserNotFound
+            | ServiceErrorKind::InteractionRequired => true,
+            ServiceErrorKind::RefreshRefused
+            | ServiceErrorKind::RateLimited { .. }
+            | ServiceErrorKind::Unavailable { .. }
+            | ServiceErrorKind::Unsupported
+            | ServiceErrorKind::NotGranted
+            | ServiceErrorKind::Malformed { .. }
+            | ServiceErrorKind::Service => false,
+        }
+    }
+
     fn verdict(&self) -> Verdict {
         match self.kind {
             ServiceErrorKind::InvalidCredentials
             | ServiceErrorKind::AccountLocked
             | ServiceErrorKind::UserNotFound
+            | ServiceErrorKind::InteractionRequired
             | ServiceErrorKind::NotGranted
             | ServiceErrorKind::RefreshRefused => Verdict::Refused,
             ServiceErrorKind::Unsupported => Verdict::Unsupported,
@@ -328,6 +365,7 @@ impl fmt::Display for ServiceError {
             ServiceErrorKind::InvalidCredentials => f.write_str("the service refused the login")?,
             ServiceErrorKind::AccountLocked => f.write_str("the account is locked")?,
             ServiceErrorKind::UserNotFound => f.write_str("the service knows no such account")?,
+            ServiceErrorKind::InteractionRequired => f.write_str("a person has to act at the service")?,
             ServiceErrorKind::RefreshRefused => f.write_str("the service refused to renew")?,
             ServiceErrorKind::RateLimited { .. } => f.write_str("the service asks for fewer requests")?,
             ServiceErrorKind::Unavailable { .. } => f.write_str("the service is down for a while")?,
@@ -520,6 +558,40 @@ mod tests {
         let error = TransportError::new(TransportErrorKind::NotSent).with_source("connection refused");
         assert_eq!(error.to_string(), "the service could not be reached");
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "connection refused");
+    }
+
+    #[test]
+    fn an_answer_is_told_from_silence_and_a_refused_login_from_any_other_answer() {
+        let service = |kind| Error::from(ServiceError::new(kind));
+        for kind in [
+            ServiceErrorKind::InvalidCredentials,
+            ServiceErrorKind::AccountLocked,
+            ServiceErrorKind::UserNotFound,
+            ServiceErrorKind::InteractionRequired,
+        ] {
+            assert!(service(kind).was_answered() && service(kind).refuses_login(), "{kind:?}");
+        }
+        for kind in [
+            ServiceErrorKind::RefreshRefused,
+            ServiceErrorKind::RateLimited { retry_after: None },
+            ServiceErrorKind::Unavailable { retry_after: Duration::ZERO },
+            ServiceErrorKind::Unsupported,
+            ServiceErrorKind::NotGranted,
+            ServiceErrorKind::Malformed { what: "x" },
+            ServiceErrorKind::Service,
+        ] {
+            assert!(service(kind).was_answered() && !service(kind).refuses_login(), "{kind:?}");
+        }
+        for (kind, answered) in [
+            (TransportErrorKind::NotSent, false),
+            (TransportErrorKind::MaybeSent, false),
+            (TransportErrorKind::TimedOut, false),
+            (TransportErrorKind::TooLarge, true),
+        ] {
+            let error = Error::from(TransportError::new(kind));
+            assert_eq!((error.was_answered(), error.refuses_login()), (answered, false), "{kind:?}");
+        }
+        assert!(!Error::from(SessionError::SignedOut).was_answered());
     }
 
     #[test]
