@@ -37,6 +37,12 @@ pub trait Provider: Clone + Send + Sync + 'static {
     /// Which account a login is for, as [`Account::user_id`](crate::Account::user_id) would say; `None` where a login does not tell.
     fn user_id<'a>(&self, login: &'a Self::Login) -> Option<&'a str>;
 
+    /// Whose a login is. A person's password is not shown again and again: services lock accounts.
+    fn login_owner(&self, login: &Self::Login) -> LoginOwner {
+        let _ = login;
+        LoginOwner::Person
+    }
+
     /// The ways to renew a lease, cheapest first. Empty where the service has no such credentials.
     fn ladder(&self, need: Need) -> &'static [Self::Rung];
 
@@ -117,6 +123,15 @@ pub enum Spends {
     Login,
 }
 
+/// Whose a login is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginOwner {
+    /// A person's: a password. Services lock accounts after some refused ones, and the person can say what is right.
+    Person,
+    /// A program's own: a client secret, a key to sign with. Nobody is locked out, and nobody is there to ask.
+    Program,
+}
+
 /// One conversation with a service: one to some requests that end in a grant or an error. It owns all it needs.
 pub trait Exchange: Send + 'static {
     /// What it ends in: a [`Grant`] where a session runs it.
@@ -127,6 +142,13 @@ pub trait Exchange: Send + 'static {
 
     /// Takes an answer, and says what follows.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step<Self::Output>, Error>;
+
+    /// Whether a request that carries the login has been handed out since the [start](Exchange::start): what fails
+    /// before it says nothing about the login. Only asked of an exchange on a rung that spends
+    /// [`Login`](Spends::Login).
+    fn has_shown_login(&self) -> bool {
+        true
+    }
 }
 
 /// What follows an answer.

@@ -80,6 +80,8 @@ pub use self::credentials::{
 pub use self::error::{
     Error, ServiceError, ServiceErrorKind, SessionError, TransportError, TransportErrorKind, Verdict,
 };
-pub use self::exchange::{Exchange, FromEnv, InvalidEnv, Provider, Request, RequestId, Response, Spends, Step};
+pub use self::exchange::{
+    Exchange, FromEnv, InvalidEnv, LoginOwner, Provider, Request, RequestId, Response, Spends, Step,
+};
 pub use self::session::{Event, Input, Output, Policy, Session, State, Wake};
 pub use self::store::{StoreError, StoreErrorKind};

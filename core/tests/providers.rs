@@ -8,7 +8,8 @@ use http::HeaderMap;
 use perennial_core::oauth::Profile;
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::{
-    AccessToken, Account, AwsCredentials, Credentials, Exchange, Grant, Need, Now, Provider, Term, Timestamp,
+    AccessToken, Account, AwsCredentials, Credentials, Exchange, Grant, LoginOwner, Need, Now, Provider, Term,
+    Timestamp,
 };
 
 const USER: &str = "grower@example.com";
@@ -86,6 +87,18 @@ fn each_says_who_and_where_it_is_and_how_it_renews() {
         "settrade at https://open-api.settrade.com/098/ALGO for app-1: refresh, sign-in"
     );
     assert_eq!(settrade().app_code(), "ALGO");
+}
+
+#[test]
+fn a_password_is_a_persons_and_a_secret_or_a_key_is_a_programs() {
+    use LoginOwner::{Person, Program};
+    assert_eq!(auth0().login_owner(&auth0::Login::new(USER, "hunter2").unwrap()), Person);
+    assert_eq!(navien::Navien::default().login_owner(&navien::Login::new(USER, "hunter2").unwrap()), Person);
+    assert_eq!(mosaia().login_owner(&mosaia::Login::password(USER, "hunter2").unwrap()), Person);
+    assert_eq!(mosaia().login_owner(&mosaia::Login::client("app", "hunter2").unwrap()), Program);
+    assert_eq!(oauth2().login_owner(&oauth2::Login::legacy_password(USER, "hunter2").unwrap()), Person);
+    assert_eq!(oauth2().login_owner(&oauth2::Login::client_credentials()), Program);
+    assert_eq!(settrade().login_owner(&settrade::Login::new("app-1", APP_SECRET).unwrap()), Program);
 }
 
 #[test]

@@ -29,6 +29,7 @@ const INNOCENT: &[Innocent] = &[
             "core/src/error.rs TransportErrorKind",
             "core/src/error.rs Verdict",
             "core/src/exchange.rs InvalidEnv",
+            "core/src/exchange.rs LoginOwner",
             "core/src/exchange.rs RequestId",
             "core/src/exchange.rs Spends",
             "core/src/mqtt.rs InvalidAddress",

@@ -183,6 +183,11 @@ impl exchange::Exchange for Exchange {
         let typed = [typed.password().expose(), typed.email()];
         self.answered(&response, now).map_err(|error| error.without_echo(typed).into())
     }
+
+    /// The pages before the form are the same for everybody.
+    fn has_shown_login(&self) -> bool {
+        matches!(self.stage, Stage::Submit | Stage::Landing)
+    }
 }
 
 /// How far it is, and no secrets.

@@ -58,10 +58,11 @@ pub use self::builder::{Builder, InvalidSettings};
 use self::consent::OAuth;
 pub use self::consent::{CannotBegin, CodeExchange, ENTROPY};
 pub use self::exchange::{Check, Exchange};
+use self::login::Kind;
 pub use self::login::{InvalidLogin, Login};
 pub use self::token::bare_token;
 use crate::credentials::{AccessToken, Credentials, Need, Secret};
-use crate::exchange::{Provider, Spends};
+use crate::exchange::{LoginOwner, Provider, Spends};
 use crate::wire::BaseUrl;
 
 /// Where the API is, without its version.
@@ -168,6 +169,13 @@ impl Provider for Mosaia {
     /// The e-mail address, or the client's id.
     fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         Some(login.name())
+    }
+
+    fn login_owner(&self, login: &Login) -> LoginOwner {
+        match login.kind() {
+            Kind::Password { .. } => LoginOwner::Person,
+            Kind::Client { .. } => LoginOwner::Program,
+        }
     }
 
     fn ladder(&self, need: Need) -> &'static [Rung] {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::{Secret, masked};
+use crate::exchange::LoginOwner;
 use crate::oauth::{Profile, TokenExchange};
 use crate::wire::{LoginText, read_login, write_login};
 
@@ -67,6 +68,13 @@ impl Login {
         match &self.kind {
             Kind::ClientCredentials => None,
             Kind::LegacyPassword { username, .. } => Some(username),
+        }
+    }
+
+    pub(super) fn owner(&self) -> LoginOwner {
+        match self.kind {
+            Kind::ClientCredentials => LoginOwner::Program,
+            Kind::LegacyPassword { .. } => LoginOwner::Person,
         }
     }
 

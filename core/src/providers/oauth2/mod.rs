@@ -42,7 +42,7 @@ use http::{HeaderMap, header};
 pub use self::exchange::Exchange;
 pub use self::login::{InvalidLogin, Login};
 use crate::credentials::{Credentials, Need, Secret};
-use crate::exchange::{Provider, Spends};
+use crate::exchange::{LoginOwner, Provider, Spends};
 use crate::oauth::{Profile, Rotation};
 
 const NAME: &str = "oauth2";
@@ -92,6 +92,10 @@ impl Provider for OAuth2 {
     /// The user name of a password; a client's own credentials are for no account.
     fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         login.username()
+    }
+
+    fn login_owner(&self, login: &Login) -> LoginOwner {
+        login.owner()
     }
 
     fn ladder(&self, need: Need) -> &'static [Rung] {

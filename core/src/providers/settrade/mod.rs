@@ -51,7 +51,7 @@ pub use self::exchange::{Exchange, MqttExchange};
 pub use self::login::{InvalidLogin, Login};
 pub use self::refusal::{LARGE_SKEW, server_clock};
 use crate::credentials::{Credentials, Need, Secret};
-use crate::exchange::{Provider, Spends};
+use crate::exchange::{LoginOwner, Provider, Spends};
 #[cfg(doc)]
 use crate::mqtt::Ticket;
 use crate::wire::{BaseUrl, InvalidUrl};
@@ -189,6 +189,11 @@ impl Provider for Settrade {
     /// The app's id.
     fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         Some(login.app_id())
+    }
+
+    /// The app's: a signature that is refused locks nobody out.
+    fn login_owner(&self, _login: &Login) -> LoginOwner {
+        LoginOwner::Program
     }
 
     fn ladder(&self, need: Need) -> &'static [Rung] {
