@@ -6,7 +6,7 @@ use super::cookies::Jar;
 use super::jwt::Claims;
 use super::location::{self, Origin, Wrong};
 use super::page::Page;
-use super::refusal::{obstacle, parse_refusal};
+use super::refusal::{formless, obstacle, parse_refusal};
 use super::saved::cookie_extra;
 use super::{Auth0, Login, MAX_REDIRECTS};
 use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Timestamp};
@@ -82,7 +82,7 @@ impl Exchange {
                 }
                 let kept = || self.jar.get(&self.auth0.settings.state_cookie, None).map(Secret::from);
                 let Some(state) = page.state().cloned().or_else(kept) else {
-                    return incomplete("a sign-in page without a state");
+                    return Err(formless(&page, "a sign-in page without a state", status));
                 };
                 let request = self.auth0.password_page_request(&self.login, &state);
                 Ok(self.step(Stage::PasswordPage, request, now))
@@ -93,7 +93,7 @@ impl Exchange {
                     return Err(error);
                 }
                 let (Some(state), Some(csrf_token)) = (page.state(), page.csrf_token()) else {
-                    return incomplete("a password page without its form");
+                    return Err(formless(&page, "a password page without its form", status));
                 };
                 let request = self.auth0.submit_request(&self.login, state, csrf_token);
                 Ok(self.step(Stage::Submit, request, now))

@@ -24,17 +24,20 @@ pub fn parse_refusal(response: &Response, now: Now) -> Option<ServiceError> {
     })
 }
 
-/// The same before any password was shown: nothing can be said against it yet.
+/// The same before any password was shown. Whatever the page says, it refuses nobody: it may be another one next time.
 pub(super) fn obstacle(response: &Response, page: &Page, now: Now) -> Option<ServiceError> {
-    let status = response.status();
     stumble(response, now).or_else(|| {
-        let kind = match page.error().map(kind) {
-            Some(kind @ (ServiceErrorKind::AccountLocked | ServiceErrorKind::UserNotFound)) => kind,
-            _ if status.is_client_error() => ServiceErrorKind::Service,
-            _ => return None,
-        };
-        Some(said(kind, status, page.error().unwrap_or_default()))
+        let status = response.status();
+        status.is_client_error().then(|| said(ServiceErrorKind::Service, status, page.error().unwrap_or_default()))
     })
+}
+
+/// A page before the password that has not the form which it is there for, with what it says instead.
+pub(super) fn formless(page: &Page, what: &'static str, status: StatusCode) -> ServiceError {
+    match page.error() {
+        Some(words) => said(ServiceErrorKind::Service, status, words),
+        None => ServiceError::malformed(what).with_status(status),
+    }
 }
 
 /// The failures of the service itself. A page that is missing is one of them: there is no other way to sign in, and
@@ -62,7 +65,9 @@ fn kind(words: &str) -> ServiceErrorKind {
     // Wiped: pages repeat what was typed.
     let words = Zeroizing::new(words.to_ascii_lowercase());
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
-    if says(&["csrf", "session has expired", "session expired", "page has expired"]) {
+    let about_the_page = ["csrf", "session has expired", "session expired", "page has expired", "page not found"];
+    let about_the_way = ["javascript", "ip address", "cookies"];
+    if says(&about_the_page) || says(&about_the_way) {
         ServiceErrorKind::Service
     } else if says(&["locked", "blocked", "suspended", "disabled"]) {
         ServiceErrorKind::AccountLocked

@@ -395,15 +395,66 @@ fn an_unknown_page_is_neither_a_success_nor_a_refusal() {
 }
 
 #[test]
-fn a_page_that_knows_the_account_says_so_before_the_password() {
+fn nothing_is_refused_before_the_password_was_shown() {
+    for words in [
+        "Page not found",
+        "JavaScript is disabled in your browser",
+        "Your IP address has been temporarily blocked",
+        "Your account has been locked",
+        "User not found",
+        "Wrong password",
+    ] {
+        let html = format!("<form><div class=error-message>{words}</div></form>");
+        for status in [200, 400, 403, 404] {
+            let mut first = Walk::start();
+            let mut second = Walk::start();
+            second.goes_on(login_page());
+            for walk in [&mut first, &mut second] {
+                let error = walk.fails(page(status, &html));
+                assert_eq!((error.kind(), error.message()), (ServiceErrorKind::Service, Some(words)), "{status}");
+                assert_eq!(Error::from(error).verdict(), Verdict::Unknown);
+                assert!(!walk.exchange.has_shown_login());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_that_has_its_form_goes_on_whatever_else_it_says() {
+    let words = "<div class=error-message>Your session has expired</div>";
     let mut walk = Walk::start();
-    walk.goes_on(login_page());
-    let error = walk.fails(page(200, "<div class=error-message>User not found</div>"));
-    assert_eq!(error.kind(), ServiceErrorKind::UserNotFound);
-    // Anything else it says is no word on a password that it has not seen.
+    walk.goes_on(page(200, &format!("{words}<input name=state value=s-1>")));
+    walk.goes_on(page(200, &format!("{words}<input name=state value=s-2><input name=_csrf_token value=c>")));
+    assert!(walk.exchange.has_shown_login());
+}
+
+#[test]
+fn a_page_about_the_browser_or_the_network_refuses_nobody() {
+    for words in [
+        "Page not found",
+        "JavaScript is disabled in your browser",
+        "Your IP address has been temporarily blocked",
+        "Cookies are disabled",
+    ] {
+        let html = format!("<div class=error-message>{words}</div>");
+        assert_eq!(Walk::submitted().fails(page(403, &html)).kind(), ServiceErrorKind::Service, "{words}");
+    }
+}
+
+#[test]
+fn the_login_is_shown_by_the_form_and_by_no_page_before_it() {
     let mut walk = Walk::start();
+    walk.goes_on(to("/auth/login?again"));
     walk.goes_on(login_page());
-    assert!(is_malformed(&walk.fails(page(200, "<div class=error-message>Wrong password</div>"))));
+    assert!(!walk.exchange.has_shown_login());
+    walk.goes_on(password_page());
+    assert!(walk.exchange.has_shown_login());
+    walk.goes_on(to("/landing"));
+    assert!(walk.exchange.has_shown_login());
+    walk.fails(page(500, ""));
+    assert!(walk.exchange.has_shown_login());
+    walk.exchange.start(now(5));
+    assert!(!walk.exchange.has_shown_login(), "another walk");
 }
 
 // -- What nobody may see.
