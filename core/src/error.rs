@@ -35,7 +35,7 @@ impl Error {
             Error::Service(error) => !matches!(error.verdict(), Verdict::Refused | Verdict::Unsupported),
             Error::Transport(_) => true,
             Error::Store(error) => error.is_retryable(),
-            Error::Session(_) => false,
+            Error::Session(_) => self.retry_at().is_some(),
         }
     }
 
@@ -63,6 +63,9 @@ impl Error {
             Error::Service(error) => error.retry_at,
             Error::Transport(error) => error.retry_at,
             Error::Store(error) => error.retry_at,
+            Error::Session(
+                SessionError::SignInRequired { retry_at, .. } | SessionError::CredentialsRejected { retry_at },
+            ) => *retry_at,
             Error::Session(_) => None,
         }
     }
@@ -97,6 +100,9 @@ impl Error {
             Error::Service(error) => error.retry_at = at,
             Error::Transport(error) => error.retry_at = at,
             Error::Store(error) => error.retry_at = at,
+            Error::Session(
+                SessionError::SignInRequired { retry_at, .. } | SessionError::CredentialsRejected { retry_at },
+            ) => *retry_at = at,
             Error::Session(_) => {}
         }
         self
@@ -467,16 +473,26 @@ impl std::error::Error for TransportError {
     }
 }
 
-/// What stands in the session's way. None of these passes by itself.
+/// What stands in the session's way. None of these passes by itself, but for those with a `retry_at`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
     /// Every way to renew is used up. Call `sign_in` with a login that works.
     #[error("a new sign-in is required")]
     SignInRequired {
-        /// The last refusal.
+        /// What the service said last.
         #[source]
         source: Option<Arc<Error>>,
+        /// When the session tries once more by itself, by the wall clock: the login was answered with something that
+        /// is neither a grant nor a refusal, and is not shown again before. `None` where it was refused.
+        retry_at: Option<Timestamp>,
+    },
+    /// The service's API refused credentials right after the service had issued them, more than once. Look at what
+    /// the API wants of them (a scope, an audience, a clock); `sign_in` tries another login at once.
+    #[error("the service's API refuses the credentials that the service issues")]
+    CredentialsRejected {
+        /// When new ones are asked for, by the wall clock.
+        retry_at: Option<Timestamp>,
     },
     /// The session has neither credentials nor a login. Give it one with `sign_in`.
     #[error("there is no login to sign in with")]

@@ -95,7 +95,7 @@ fn a_refused_refresh_without_a_login_serves_to_the_end_and_then_wants_one() -> T
     harness.run_step(Step::Pass(Span::Hours(1)))?;
     assert_eq!(harness.session().state(), State::SignInRequired);
     let obstacle = harness.session().obstacle(Need::Access);
-    assert!(matches!(obstacle, Some(Error::Session(SessionError::SignInRequired { source: Some(_) }))));
+    assert!(matches!(obstacle, Some(Error::Session(SessionError::SignInRequired { source: Some(_), retry_at: None }))));
     Ok(())
 }
 

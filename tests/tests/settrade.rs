@@ -202,7 +202,7 @@ fn a_failed_refresh_is_not_swallowed<S: Side>() {
     session.forget_login();
     world.emulator.settrade().revoke_refresh();
     world.pass(EXPIRY);
-    let Error::Session(SessionError::SignInRequired { source: Some(source) }) = session.credentials().unwrap_err()
+    let Error::Session(SessionError::SignInRequired { source: Some(source), .. }) = session.credentials().unwrap_err()
     else {
         panic!("there is nothing left to try")
     };

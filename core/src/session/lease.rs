@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::schedule::{FRESH, MAX_BACKOFF_ASKED, MIN_GAP, Random};
+use super::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MIN_GAP, Pace, Random};
 use crate::credentials::{Generation, Now, Term};
-use crate::error::Error;
+use crate::error::{Error, SessionError};
 
 /// One lease: wishes (what callers asked for), its place on the ladder, and when it may be tried again.
 #[derive(Debug, Default)]
@@ -17,10 +17,8 @@ pub(super) struct Lease {
     pub(super) engaged: bool,
     /// A renewal was commanded.
     pub(super) forced: bool,
-    /// The service's API refused the present generation.
+    /// The service's API refused the present generation: nobody gets it, and further refusals of it are the same news.
     pub(super) rejected: bool,
-    /// The present generation was named as refused already: further refusals of it are the same news.
-    pub(super) named: bool,
     /// A new login came: only it may renew.
     pub(super) login_first: bool,
 
@@ -28,6 +26,10 @@ pub(super) struct Lease {
     ruled_out: u32,
     /// Rungs that sent a one-use token and got no answer.
     lost: u32,
+    /// Rungs whose last attempt had an unknown outcome.
+    faltered: u32,
+    /// Rungs whose last two attempts, or more, had an unknown outcome.
+    failing: u32,
     /// The last attempt is going on with its next rung.
     pub(super) falling: bool,
     /// Nothing is left to try, and what callers are told.
@@ -51,8 +53,20 @@ pub(super) struct Lease {
 pub(super) struct Retry {
     pub(super) at: Duration,
     since: Duration,
-    /// Not before this, whoever asks: the service's `Retry-After`.
-    floor: Duration,
+    why: Why,
+}
+
+/// Why there is a pause: whether it may be cut short, and what callers hear meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// The service was not heard, or said that it has failed: a caller's impatience may cut the pause.
+    Outage,
+    /// The service answered, and asking again at once would bring the same answer.
+    Answered,
+    /// A generation was refused right after its issue: its renewal is delayed.
+    Damped,
+    /// Only the login is left to try, and it was shown too often lately.
+    LoginRests,
 }
 
 impl Lease {
@@ -99,8 +113,30 @@ impl Lease {
         self.lost & (1 << position) != 0
     }
 
+    /// Whether a fall passes by this rung: the two attempts before had an unknown outcome.
+    pub(super) fn falls_past(&self, position: usize) -> bool {
+        self.falling && self.failing & (1 << position) != 0
+    }
+
     pub(super) fn rule_out(&mut self, position: usize) {
         self.ruled_out |= 1 << position;
+    }
+
+    /// Nobody knows what became of an attempt. One such failure may be chance; with the second in a row the rung
+    /// counts as failing, and each attempt goes on to the next one at once.
+    pub(super) fn falter(&mut self, position: usize) {
+        let bit = 1 << position;
+        self.failing |= self.faltered & bit;
+        self.faltered |= bit;
+    }
+
+    pub(super) fn is_failing(&self, position: usize) -> bool {
+        self.failing & (1 << position) != 0
+    }
+
+    fn forgive(&mut self, bit: u32) {
+        self.faltered &= !bit;
+        self.failing &= !bit;
     }
 
     pub(super) fn lose(&mut self, position: usize) {
@@ -112,9 +148,11 @@ impl Lease {
         let bit = 1 << position;
         if (self.lost | self.ruled_out) & bit != 0 {
             self.stopped = None;
+            self.retry.take_if(|retry| retry.why == Why::LoginRests);
         }
         self.lost &= !bit;
         self.ruled_out &= !bit;
+        self.forgive(bit);
     }
 
     /// What was refused with an old access token may work with a new one.
@@ -122,10 +160,11 @@ impl Lease {
         if self.is_ruled_out(position) || self.stopped.is_some() {
             // Up the ladder again: not within the gap. A refusal that was given up on is taken up again.
             self.falling = false;
-            self.forced |= self.named;
+            self.forced |= self.rejected;
         }
         self.ruled_out &= !(1 << position);
         self.stopped = None;
+        self.forgive(1 << position);
     }
 
     /// New credentials: a new generation, a clean slate. Where they are past their end already, the pace stays.
@@ -133,7 +172,8 @@ impl Lease {
         *self = Self {
             generation: self.generation.next(),
             told: self.told,
-            rejections: self.rejections,
+            // A generation that nobody refused has shown that credentials are accepted.
+            rejections: if self.rejected { self.rejections } else { 0 },
             attempted_at: self.attempted_at,
             engaged: true,
             // Over when it comes: the pace stays, and callers still wait.
@@ -154,8 +194,9 @@ impl Lease {
     /// that was lost stays lost.
     pub(super) fn new_login(&mut self) {
         // A refusal that was given up on is taken up again.
-        self.forced |= self.named;
+        self.forced |= self.rejected;
         self.ruled_out = 0;
+        self.forgive(u32::MAX);
         self.falling = false;
         self.stopped = None;
         self.error = None;
@@ -172,47 +213,57 @@ impl Lease {
     }
 
     /// An attempt failed and may succeed later: sets the pause, and tells.
-    pub(super) fn back_off(&mut self, error: Error, holds_valid: bool, random: &mut Random, now: Now) {
+    pub(super) fn back_off(&mut self, error: Error, pace: Pace, holds_valid: bool, random: &mut Random, now: Now) {
         self.failures = self.failures.saturating_add(1);
-        let pace = random.backoff(self.failures);
-        let pace = if self.asked && !holds_valid { pace.min(MAX_BACKOFF_ASKED) } else { pace };
-        let asked_for = error.retry_after().unwrap_or_default();
-        self.retry = Some(Retry {
-            at: now.monotonic.saturating_add(pace.max(asked_for)),
-            since: now.monotonic,
-            floor: now.monotonic.saturating_add(asked_for),
-        });
+        let (longest, why) = match pace {
+            Pace::Outage if self.asked && !holds_valid => (MAX_BACKOFF_ASKED, Why::Outage),
+            Pace::Outage => (MAX_BACKOFF, Why::Outage),
+            Pace::Answered { longest } => (longest, Why::Answered),
+        };
+        let pause = random.backoff(self.failures, longest);
+        self.retry = Some(Retry { at: now.monotonic.saturating_add(pause), since: now.monotonic, why });
         // What a new login or a refusal asks for is asked for until it is done.
-        self.forced &= self.login_first || self.named;
+        self.forced &= self.login_first || self.rejected;
         self.tell(error);
     }
 
-    /// Somebody asks, and nothing valid is held: our own pause need not be long. The service's stands.
+    /// Only the login is left to try, and it must not be shown before this.
+    pub(super) fn rest_login(&mut self, until: Duration, now: Now) {
+        self.falling = false;
+        self.retry = Some(Retry { at: until, since: now.monotonic, why: Why::LoginRests });
+    }
+
+    /// Whether a person could end the pause by signing in, and nothing else can.
+    pub(super) fn awaits_person(&self, now: Now) -> bool {
+        self.retry.is_some_and(|retry| retry.why == Why::LoginRests && retry.at > now.monotonic)
+    }
+
+    /// Whether callers wait for the end of the pause: it follows from a refusal by the API and is short.
+    pub(super) fn is_worth_waiting(&self, now: Now) -> bool {
+        let soon = now.monotonic.saturating_add(MAX_BACKOFF_ASKED);
+        self.retry.is_some_and(|retry| retry.why == Why::Damped && retry.at <= soon)
+    }
+
+    /// Somebody asks, and nothing valid is held: our own pause in an outage need not be long.
     pub(super) fn hurry(&mut self) {
-        if let Some(retry) = &mut self.retry {
-            let soon = retry.since.saturating_add(MAX_BACKOFF_ASKED);
-            retry.at = retry.at.min(soon.max(retry.floor));
+        if let Some(retry) = self.retry.as_mut().filter(|retry| retry.why == Why::Outage) {
+            retry.at = retry.at.min(retry.since.saturating_add(MAX_BACKOFF_ASKED));
         }
     }
 
-    /// The API refused the present generation. One that is refused again and again right after its issue is not
-    /// withdrawn: it is not the credentials that are at fault, and others may be served by them.
+    /// The API refused the present generation: nobody gets it any more. Where a generation is refused right after its
+    /// issue, the renewal is delayed: it is not the credentials that are at fault.
     pub(super) fn reject(&mut self, random: &mut Random, now: Now) {
-        let fresh = self.renewed_at.is_some_and(|at| now.monotonic.saturating_sub(at) < FRESH);
-        self.rejections = if fresh { self.rejections.saturating_add(1) } else { 0 };
-        if let Some(at) = self.renewed_at.filter(|_| fresh) {
-            let at = at.saturating_add(random.backoff(self.rejections));
+        let fresh = self.renewed_at.filter(|at| now.monotonic.saturating_sub(*at) < FRESH);
+        self.rejections = if fresh.is_some() { self.rejections.saturating_add(1) } else { 0 };
+        if let Some(at) = fresh.map(|at| at.saturating_add(random.backoff(self.rejections, MAX_BACKOFF))) {
             if self.retry.is_none_or(|retry| retry.at < at) {
-                self.retry = Some(Retry {
-                    at,
-                    since: now.monotonic,
-                    floor: self.retry.map_or(Duration::ZERO, |retry| retry.floor),
-                });
+                self.retry = Some(Retry { at, since: now.monotonic, why: Why::Damped });
             }
+            self.error.get_or_insert_with(|| Box::new(SessionError::CredentialsRejected { retry_at: None }.into()));
         }
-        self.named = true;
+        self.rejected = true;
         self.forced = true;
-        self.rejected = self.rejections < 2;
     }
 }
 
@@ -220,7 +271,6 @@ impl Lease {
 mod tests {
     use super::*;
     use crate::credentials::Timestamp;
-    use crate::error::{ServiceError, ServiceErrorKind, SessionError};
 
     fn now(seconds: u64) -> Now {
         Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(seconds))
@@ -274,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_new_access_token_allows_what_it_may_help() {
-        let mut lease = Lease { falling: true, named: true, ..Lease::default() };
+        let mut lease = Lease { falling: true, rejected: true, ..Lease::default() };
         lease.rule_out(1);
         lease.rule_out(2);
         lease.allow_again(1);
@@ -285,7 +335,7 @@ mod tests {
         stopped.allow_again(1);
         assert!(!stopped.falling && !stopped.forced && stopped.stopped.is_none());
 
-        let mut going = Lease { falling: true, named: true, ..Lease::default() };
+        let mut going = Lease { falling: true, rejected: true, ..Lease::default() };
         going.rule_out(2);
         going.allow_again(1);
         assert!(going.falling && !going.forced, "it was not in the way");
@@ -305,58 +355,75 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_short_for_who_waits_and_never_shorter_than_the_service_asked() {
-        let failed = |asked, holds_valid, after: Option<u64>| {
+    fn a_pause_in_an_outage_is_short_for_who_waits_and_one_after_an_answer_is_not() {
+        let answered = Pace::Answered { longest: MAX_BACKOFF };
+        let failed = |asked, pace, holds_valid| {
             let mut lease = Lease { asked, failures: 20, ..Lease::default() };
-            let error = ServiceError::new(ServiceErrorKind::RateLimited { retry_after: after.map(at) });
-            lease.back_off(error.into(), holds_valid, &mut Random::new(7), now(100));
+            lease.back_off(error(), pace, holds_valid, &mut Random::new(7), now(100));
             assert!(!lease.asked && lease.told == 1 && lease.error.is_some() && lease.failures == 21);
             lease
         };
-        assert_eq!(failed(true, false, None).start_at(), at(105));
-        for (asked, holds_valid) in [(true, true), (false, false), (false, true)] {
-            assert!(failed(asked, holds_valid, None).start_at() > at(300));
+        let hurried = |mut lease: Lease| {
+            lease.hurry();
+            lease.start_at()
+        };
+        let soon = failed(true, Pace::Outage, false).start_at();
+        assert!((at(103)..=at(105)).contains(&soon), "{soon:?}");
+        for (asked, pace, holds_valid) in
+            [(true, Pace::Outage, true), (false, Pace::Outage, false), (true, answered, false), (false, answered, true)]
+        {
+            assert!(failed(asked, pace, holds_valid).start_at() > at(300));
         }
-        assert_eq!(failed(true, false, Some(60)).start_at(), at(160));
-        let mut hurried = failed(false, false, None);
-        hurried.hurry();
-        assert_eq!(hurried.start_at(), at(105));
-        let mut floored = failed(false, false, Some(60));
-        floored.hurry();
-        assert_eq!(floored.start_at(), at(160));
+        assert_eq!(hurried(failed(false, Pace::Outage, false)), at(105));
+        assert!(hurried(failed(false, answered, false)) > at(300), "whoever asks");
+        let program = Pace::Answered { longest: at(3600) };
+        assert!(failed(true, program, false).start_at() > at(2700));
     }
 
     #[test]
     fn a_failure_ends_a_wish_for_new_ones_but_not_a_login_or_a_refusal() {
-        let forced = |login_first, named| {
-            let mut lease = Lease { forced: true, login_first, named, ..Lease::default() };
-            lease.back_off(error(), true, &mut Random::new(7), now(100));
+        let forced = |login_first, rejected| {
+            let mut lease = Lease { forced: true, login_first, rejected, ..Lease::default() };
+            lease.back_off(error(), Pace::Outage, true, &mut Random::new(7), now(100));
             lease.forced
         };
         assert_eq!([forced(false, false), forced(true, false), forced(false, true)], [false, true, true]);
     }
 
     #[test]
-    fn what_is_refused_right_after_its_issue_is_renewed_at_backoff_pace() {
+    fn a_rung_counts_as_failing_from_the_second_unknown_outcome_in_a_row() {
+        let mut lease = Lease::default();
+        lease.falter(1);
+        assert!(!lease.is_failing(1));
+        lease.falter(1);
+        lease.falter(2);
+        assert!(lease.is_failing(1) && !lease.is_failing(2) && !lease.falls_past(1), "only a fall passes by it");
+        lease.falling = true;
+        assert!(lease.falls_past(1) && !lease.falls_past(2));
+        lease.renew_token(1);
+        assert!(!lease.is_failing(1));
+        lease.falter(1);
+        assert!(!lease.is_failing(1), "counted anew");
+    }
+
+    #[test]
+    fn what_is_refused_right_after_its_issue_is_withdrawn_and_renewed_at_backoff_pace() {
         let mut lease = Lease { renewed_at: Some(at(100)), ..Lease::default() };
         lease.reject(&mut Random::new(7), now(159));
-        assert!(lease.rejected && lease.named && lease.forced);
+        assert!(lease.rejected && lease.forced && lease.error.is_some());
         assert_eq!((lease.rejections, lease.start_at()), (1, at(101)));
         lease.reject(&mut Random::new(7), now(159));
-        assert!(!lease.rejected, "the token is not at fault");
+        assert!(lease.rejected, "nobody gets it again");
         assert_eq!(lease.rejections, 2);
-        // A longer pause stands, and the service's part of it.
-        let pause = Retry { at: at(500), since: at(90), floor: at(400) };
+        assert!(lease.is_worth_waiting(now(100)) && !lease.is_worth_waiting(now(90)));
+        // A longer pause stands.
+        let pause = Retry { at: at(500), since: at(90), why: Why::Outage };
         let mut paused = Lease { renewed_at: Some(at(100)), retry: Some(pause), ..Lease::default() };
         paused.reject(&mut Random::new(7), now(110));
         assert_eq!(paused.start_at(), at(500));
-        let mut short = Lease { retry: Some(Retry { at: at(50), ..pause }), ..paused };
-        short.reject(&mut Random::new(7), now(110));
-        let retry = short.retry.unwrap();
-        assert_eq!((retry.since, retry.floor), (at(110), at(400)));
-        assert!(retry.at > at(100));
-        let mut level =
-            Lease { retry: Some(Retry { at: at(101), ..pause }), renewed_at: Some(at(100)), ..Lease::default() };
+        assert!(!paused.is_worth_waiting(now(499)), "it is not of the refusal");
+        let mut level = Lease { retry: Some(Retry { at: at(101), ..pause }), ..paused };
+        level.rejections = 0;
         level.reject(&mut Random::new(7), now(110));
         assert_eq!(level.retry.unwrap().since, at(90), "one that ends at that moment stands");
 
@@ -364,6 +431,29 @@ mod tests {
         old.reject(&mut Random::new(7), now(160));
         assert!(old.rejected && old.retry.is_none());
         assert_eq!(old.rejections, 0);
+    }
+
+    #[test]
+    fn a_delay_after_refusals_is_not_cut_by_who_asks_and_a_generation_that_nobody_refused_ends_the_count() {
+        let mut lease = Lease { renewed_at: Some(at(100)), rejections: 6, ..Lease::default() };
+        lease.reject(&mut Random::new(7), now(100));
+        let until = lease.start_at();
+        lease.hurry();
+        assert!(until > at(140) && lease.start_at() == until, "{until:?}");
+        let term = Term::lasting(now(200), at(3600));
+        lease.renewed(&term, &mut Random::new(7), now(200), true);
+        assert_eq!(lease.rejections, 7);
+        lease.renewed(&term, &mut Random::new(7), now(300), true);
+        assert_eq!(lease.rejections, 0);
+    }
+
+    #[test]
+    fn a_login_that_rests_is_no_matter_of_haste() {
+        let mut lease = Lease { falling: true, ..Lease::default() };
+        lease.rest_login(at(3700), now(100));
+        lease.hurry();
+        assert_eq!(lease.start_at(), at(3700));
+        assert!(lease.awaits_person(now(3699)) && !lease.awaits_person(now(3700)));
     }
 
     #[test]
@@ -378,7 +468,10 @@ mod tests {
 
     #[test]
     fn a_renewal_is_a_clean_slate_unless_it_is_over_when_it_comes() {
-        let before = || Lease { asked: true, failures: 3, rejections: 1, told: 5, forced: true, ..Lease::default() };
+        let before = || {
+            let lease = Lease { asked: true, failures: 3, rejections: 1, told: 5, ..Lease::default() };
+            Lease { forced: true, rejected: true, ..lease }
+        };
         let mut renewed = before();
         renewed.renewed(&Term::lasting(now(10), at(60)), &mut Random::new(7), now(10), true);
         assert_eq!((renewed.asked, renewed.failures, renewed.rejections, renewed.told), (false, 0, 1, 5));

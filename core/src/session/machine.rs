@@ -14,11 +14,19 @@
 //! | verdict of a failed renewal | the lease |
 //! | --- | --- |
 //! | `Refused` | rules the rung out until the next grant, and the login if the rung spends it; next rung at once |
-//! | `Unsupported` | leaves the rung out for good; next rung at once |
+//! | `Unsupported` | leaves the rung out for some minutes; next rung at once. Where the rung has worked before, or is the last one: as `Unknown` |
 //! | `Unprocessed` | same rung after a pause |
-//! | `Unknown` | same rung after a pause; if the rung spent a one-use token: another rung at once, if there is one |
+//! | `Unknown` | same rung after a pause; the second time in a row the next rung at once. If the rung spent a one-use token: another rung at once, if there is one |
 //!
-//! No rung left: the lease stops, until a login or a grant comes.
+//! No rung left: the lease stops, until a login or a grant comes. Only a login left that was shown too often lately: the
+//! lease waits, and callers hear that a person could sign in.
+//!
+//! | answered | nothing valid, and somebody waits | else |
+//! | --- | --- | --- |
+//! | not at all, or with 5xx | a pause of 5 s at most | grows to 5 min |
+//! | with another status, no grant | grows to 5 min; with a program's own credentials to an hour | the same |
+//! | with 429, or 503 and `Retry-After` | besides: no request of the account before the moment named, or for a minute | the same |
+//! | a person's login shown, and neither granted nor refused | besides: at most three times in an hour, eight in a day | the same |
 
 use std::time::Duration;
 
@@ -27,7 +35,7 @@ use super::schedule::MIN_TIMEOUT;
 use super::{Event, Output, RefreshTokens, Renewal, Session, Timer, Wake};
 use crate::credentials::{Credentials, Need, Now, same_user};
 use crate::error::{TransportError, TransportErrorKind};
-use crate::exchange::{Exchange, Provider, Request, RequestId, Spends};
+use crate::exchange::{Exchange, LoginOwner, Provider, Request, RequestId, Spends};
 
 /// Whether the session may ask for credentials at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +85,10 @@ pub(super) enum Choice<X> {
     Begin(usize, X),
     /// The access token must be renewed first.
     Blocked,
+    /// Only the login is left, and it must not be shown before this.
+    LoginRests(Duration),
+    /// Only what this attempt has passed by already is left.
+    Passed,
     /// Nothing is left.
     Exhausted,
 }
@@ -112,6 +124,8 @@ impl<P: Provider> Session<P> {
                 Choice::Begin(position, _) if !self.may_begin(need, position) => break,
                 Choice::Begin(position, exchange) => self.begin(need, position, exchange),
                 Choice::Blocked => self.want(Need::Access),
+                Choice::LoginRests(until) => self.rest_login(need, until),
+                Choice::Passed => self.leases[need.index()].hold(self.now),
                 Choice::Exhausted if self.leases[need.index()].login_first => self.give_up_login(need),
                 Choice::Exhausted => self.stop(need),
             }
@@ -140,7 +154,13 @@ impl<P: Provider> Session<P> {
 
     /// Whether an attempt at this lease may begin now, and should.
     pub(super) fn is_ready(&self, need: Need) -> bool {
-        self.is_due(need) && self.leases[need.index()].start_at() <= self.now.monotonic && !self.is_queued(need)
+        self.is_due(need) && self.start_at(need) <= self.now.monotonic && !self.is_queued(need)
+    }
+
+    /// When an attempt at this lease may begin at the earliest: not while the service asks to be left alone.
+    pub(super) fn start_at(&self, need: Need) -> Duration {
+        let quiet = self.quiet.as_ref().map_or(Duration::ZERO, |quiet| quiet.until);
+        self.leases[need.index()].start_at().max(quiet)
     }
 
     fn is_due(&self, need: Need) -> bool {
@@ -150,7 +170,6 @@ impl<P: Provider> Session<P> {
         }
         let lazy = self.policy.renewal == Renewal::Lazy;
         lease.forced
-            || lease.rejected && (lease.asked || !lazy)
             || match self.term(need) {
                 Some(term) => {
                     let reached = lease.renewal_at(term, self.now).is_some_and(|at| at <= self.now.monotonic);
@@ -198,32 +217,77 @@ impl<P: Provider> Session<P> {
 
     // ---- The ladder
 
-    /// The rung to take: the first that may work. One whose one-use token went out without an answer comes last.
+    /// The rung to take: the first that may work. One whose one-use token went out without an answer comes last, and
+    /// one whose endpoint does not exist only where there is no other.
     pub(super) fn choose(&self, need: Need) -> Choice<P::Exchange> {
         if self.is_blocked(need) {
             return Choice::Blocked;
         }
+        let lease = &self.leases[need.index()];
+        let way = self.ways(need).find(|(position, _)| !lease.falls_past(*position));
+        if let Some((position, exchange)) = way {
+            return Choice::Begin(position, exchange);
+        }
+        if self.ways(need).next().is_some() {
+            return Choice::Passed;
+        }
+        let rungs = || self.provider.ladder(need).iter().copied().enumerate();
+        let mut left =
+            rungs().filter(|(position, rung)| !lease.is_ruled_out(*position) && self.makes_sense(need, *rung));
+        if let Some(until) = self.login_rests_until()
+            && left.clone().any(|(_, rung)| self.shows_person(rung))
+        {
+            return Choice::LoginRests(until);
+        }
+        left.find_map(|(position, rung)| Some(Choice::Begin(position, self.exchange(rung)?)))
+            .unwrap_or(Choice::Exhausted)
+    }
+
+    /// The ways that are open now, in the order in which they are to be tried.
+    fn ways(&self, need: Need) -> impl Iterator<Item = (usize, P::Exchange)> {
         let lease = &self.leases[need.index()];
         let rungs = || self.provider.ladder(need).iter().copied().enumerate();
         let fresh = rungs().filter(|(position, _)| !lease.is_lost(*position));
         let lost = rungs().filter(|(position, _)| lease.is_lost(*position));
         fresh
             .chain(lost)
-            .filter(|(position, rung)| !lease.is_ruled_out(*position) && self.is_open(need, *rung))
-            .find_map(|(position, rung)| {
-                let exchange = self.provider.begin(rung, self.login.as_ref(), self.credentials.as_deref())?;
-                Some(Choice::Begin(position, exchange))
-            })
-            .unwrap_or(Choice::Exhausted)
+            .filter(move |(position, rung)| !lease.is_ruled_out(*position) && self.is_open(need, *rung))
+            .filter_map(|(position, rung)| Some((position, self.exchange(rung)?)))
+    }
+
+    /// Whether there is a way besides this one, and it is open now.
+    pub(super) fn has_way_besides(&self, need: Need, position: usize) -> bool {
+        !self.is_blocked(need) && self.ways(need).any(|(other, _)| other != position)
+    }
+
+    fn exchange(&self, rung: P::Rung) -> Option<P::Exchange> {
+        self.provider.begin(rung, self.login.as_ref(), self.credentials.as_deref())
     }
 
     fn is_open(&self, need: Need, rung: P::Rung) -> bool {
+        self.makes_sense(need, rung)
+            && !self.endpoints.is_left_out(rung, self.now.monotonic)
+            && !(self.login_rests_until().is_some() && self.shows_person(rung))
+    }
+
+    /// Whether what this rung builds on is there.
+    fn makes_sense(&self, need: Need, rung: P::Rung) -> bool {
         let spends_login = self.spends(rung) == Spends::Login;
         let login_first = self.leases[need.index()].login_first;
-        !self.unsupported.contains(&rung)
-            && (!spends_login || self.has_login())
+        (!spends_login || self.has_login())
             && (!login_first || spends_login)
             && self.provider.builds_on(rung).is_none_or(|base| self.is_valid(base))
+    }
+
+    /// Until when the login must not be shown.
+    fn login_rests_until(&self) -> Option<Duration> {
+        self.login_state.rests_until(self.now)
+    }
+
+    /// Whether this rung shows a person's login, which the service may lock.
+    pub(super) fn shows_person(&self, rung: P::Rung) -> bool {
+        let owner = || self.login.as_ref().map(|login| self.provider.login_owner(login));
+        self.spends(rung) == Spends::Login && owner() == Some(LoginOwner::Person)
     }
 
     pub(super) fn spends(&self, rung: P::Rung) -> Spends {
@@ -276,6 +340,7 @@ impl<P: Provider> Session<P> {
         if self.standing == Standing::SignedOut || another {
             self.forget_login();
         }
+        self.endpoints.forget(|_| true);
         self.standing = Standing::SignedIn;
         self.replace_stored(origin, displaced);
         self.save_and_announce(Granted::brought(credentials, origin));
@@ -347,7 +412,7 @@ impl<P: Provider> Session<P> {
             {
                 None
             } else if self.is_due(need) {
-                wake(lease.start_at(), Timer::Retry(need))
+                wake(self.start_at(need), Timer::Retry(need))
             } else if self.policy.renewal == Renewal::Ahead {
                 wake(lease.renewal_at(self.term(need)?, self.now)?, Timer::Renewal(need))
             } else {

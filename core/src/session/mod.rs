@@ -2,10 +2,12 @@
 
 mod io;
 mod lease;
+mod login;
 mod machine;
 mod outcome;
 mod policy;
 mod schedule;
+mod service;
 mod sharing;
 
 use std::collections::VecDeque;
@@ -16,11 +18,13 @@ use http::HeaderMap;
 
 pub use self::io::{Event, Input, Output, State, Stats, Timer, Wake};
 use self::lease::Lease;
+use self::login::LoginState;
 use self::machine::{Origin, Slot, Standing};
 use self::outcome::Granted;
 pub use self::policy::{Policy, RefreshTokens, Renewal, StoredLogin};
 use self::schedule::Random;
-pub use self::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MIN_GAP};
+pub use self::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MAX_BACKOFF_PROGRAM, MIN_GAP, MIN_QUIET};
+use self::service::{Endpoints, Quiet};
 use self::sharing::Cell;
 pub use self::sharing::TELL_AFTER;
 use crate::credentials::{Credentials, Generation, Grant, Need, Now, Saved, SavedError, Term};
@@ -67,12 +71,12 @@ pub struct Session<P: Provider> {
     provider: P,
     policy: Policy,
     login: Option<P::Login>,
-    login_refused: Option<Box<Error>>,
+    login_state: LoginState,
     standing: Standing,
     credentials: Option<Arc<Credentials>>,
     leases: [Lease; 2],
-    /// Rungs whose endpoint the service does not have.
-    unsupported: Vec<P::Rung>,
+    endpoints: Endpoints<P::Rung>,
+    quiet: Option<Quiet>,
     slot: Slot<P>,
     /// What was granted and is being saved, and when it is announced at the latest.
     pending: Option<Box<Granted>>,
@@ -95,11 +99,12 @@ impl<P: Provider> Session<P> {
             provider,
             policy,
             login: login.into(),
-            login_refused: None,
+            login_state: LoginState::Open,
             standing: Standing::SignedIn,
             credentials: None,
             leases: Default::default(),
-            unsupported: Vec::new(),
+            endpoints: Endpoints::default(),
+            quiet: None,
             slot: Slot::Free,
             pending: None,
             tell_at: Duration::ZERO,
@@ -145,7 +150,7 @@ impl<P: Provider> Session<P> {
         self.tick(now);
         let held = self.term(need).is_some() && self.standing == Standing::SignedIn;
         let lease = &mut self.leases[need.index()];
-        if !held || lease.generation != generation || lease.named {
+        if !held || lease.generation != generation || lease.rejected {
             return;
         }
         lease.reject(&mut self.random, self.now);
@@ -183,10 +188,10 @@ impl<P: Provider> Session<P> {
             self.announce(*granted);
         }
         self.login = Some(login);
-        self.login_refused = None;
-        // A person who signs in wants it tried, whatever became of the endpoint before.
+        // A person who signs in wants it tried, whatever became of the login or the endpoint before.
+        (self.login_state, self.quiet) = (LoginState::Open, None);
         let provider = &self.provider;
-        self.unsupported.retain(|rung| provider.spends(*rung) != Spends::Login);
+        self.endpoints.forget(|rung| provider.spends(rung) == Spends::Login);
         self.standing = Standing::SignedIn;
         self.take_over_store(displaced);
         self.leases.iter_mut().for_each(Lease::new_login);
@@ -236,7 +241,7 @@ impl<P: Provider> Session<P> {
     /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
     pub fn forget_login(&mut self) {
         self.login = None;
-        self.login_refused = None;
+        self.login_state = LoginState::Open;
         self.forget_stored_login();
     }
 
@@ -289,7 +294,8 @@ impl<P: Provider> Session<P> {
         if self.is_valid(need) {
             return None;
         }
-        self.pause(need).or_else(|| {
+        let pause = self.pause(need).filter(|_| !self.leases[need.index()].is_worth_waiting(self.now));
+        pause.or_else(|| {
             let waits = self.is_blocked(need) && !self.is_renewing(need);
             waits.then(|| self.obstacle(Need::Access)).flatten()
         })
@@ -305,12 +311,10 @@ impl<P: Provider> Session<P> {
         if lease.stopped.is_some() {
             return lease.stopped.as_deref().cloned();
         }
-        match (lease.error.as_deref(), lease.retry) {
-            (Some(error), Some(retry)) if retry.at > self.now.monotonic => {
-                Some(error.clone().with_retry_at(Some(self.wall_at(retry.at))))
-            }
-            _ => None,
-        }
+        let ours = lease.retry.zip(lease.error.as_deref()).map(|(retry, error)| (retry.at, error));
+        let quiet = self.quiet.as_ref().map(|quiet| (quiet.until, &*quiet.error));
+        let (until, error) = [ours, quiet].into_iter().flatten().max_by_key(|(until, _)| *until)?;
+        (until > self.now.monotonic).then(|| error.clone().with_retry_at(Some(self.wall_at(until))))
     }
 
     /// Whether the service has still to be told of a sign-out, or the store to be cleared.
@@ -339,7 +343,7 @@ impl<P: Provider> Session<P> {
             () if self.standing == Standing::SignedOut => State::SignedOut,
             () if self.is_valid(Need::Access) && busy => State::Renewing,
             () if self.is_valid(Need::Access) => State::Live,
-            () if access.stopped.is_some() => State::SignInRequired,
+            () if access.stopped.is_some() || access.awaits_person(self.now) => State::SignInRequired,
             () if busy => State::SigningIn,
             () if access.retry.is_some() => State::Waiting,
             () if access.engaged => State::SigningIn,
@@ -354,7 +358,7 @@ impl<P: Provider> Session<P> {
 
     /// Whether there is a login that was not refused.
     pub fn has_login(&self) -> bool {
-        self.login.is_some() && self.login_refused.is_none()
+        self.login.is_some() && self.login_state.refusal().is_none()
     }
 
     /// Whether a one-use token is out, or what it brought is not yet saved: a bad moment to stop.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::login::LoginState;
 use super::machine::{Choice, Flight, Origin, Slot};
+use super::schedule::{MAX_BACKOFF, MAX_BACKOFF_PROGRAM, Pace};
+use super::service::{Quiet, quiet_asked};
 use super::{Event, Output, Session};
 use crate::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Need, Term};
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError, Verdict};
@@ -34,6 +37,14 @@ pub(super) struct Failure {
     position: usize,
     error: Error,
     answer: Answer,
+    login: Shown,
+}
+
+/// Whether the login has left this process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    No,
+    Yes,
 }
 
 /// Whether an answer to a failed attempt is known.
@@ -94,9 +105,10 @@ impl<P: Provider> Session<P> {
         match (slot, outcome) {
             (Slot::Renewing(flight), Ok(grant)) => self.granted(flight.need, flight.position, grant),
             (Slot::Renewing(flight), Err(error)) => {
-                let Flight { need, position, steps, .. } = *flight;
+                let Flight { need, position, steps, exchange, .. } = *flight;
                 let answer = if steps > 1 { Answer::MissingLate } else { Answer::Missing };
-                self.failed(Failure { need, position, error, answer });
+                let login = if exchange.has_shown_login() { Shown::Yes } else { Shown::No };
+                self.failed(Failure { need, position, error, answer, login });
             }
             (Slot::Orphaned(_), Ok(grant)) => {
                 self.revocations.extend(Credentials::from_grant(grant, None).map(Arc::new));
@@ -123,7 +135,13 @@ impl<P: Provider> Session<P> {
             grant.aws = None;
         }
         let covers = Need::ALL.map(|need| grant.covers(need));
-        let short = |error: ServiceError| Failure { need, position, error: error.into(), answer: Answer::Heard };
+        let short = |error: ServiceError| Failure {
+            need,
+            position,
+            error: error.into(),
+            answer: Answer::Heard,
+            login: Shown::No,
+        };
         let shortfall = if over[need.index()] {
             Some(short(ServiceError::malformed("credentials that have already expired")))
         } else if !covers[need.index()] {
@@ -131,7 +149,12 @@ impl<P: Provider> Session<P> {
         } else {
             None
         };
-        let rung = Some(self.provider.describe(self.provider.ladder(need)[position]));
+        let method = self.provider.ladder(need)[position];
+        self.endpoints.worked(method);
+        if self.spends(method) == Spends::Login {
+            self.login_state = LoginState::Open;
+        }
+        let rung = Some(self.provider.describe(method));
         match Credentials::from_grant(grant, self.credentials.as_deref()) {
             Some(credentials) => {
                 let origin = Origin::Issued;
@@ -205,67 +228,169 @@ impl<P: Provider> Session<P> {
 
     /// An attempt failed.
     fn failed(&mut self, failure: Failure) {
-        let Failure { need, position, error, answer } = failure;
-        let rung = self.provider.ladder(need)[position];
-        let spends = self.spends(rung);
+        let rung = self.provider.ladder(failure.need)[failure.position];
+        self.note_login(rung, &failure);
+        let quiet = self.note_quiet(&failure.error);
+        let goes_on = self.note_outcome(rung, &failure);
+        let Failure { need, position, error, .. } = failure;
         let name = self.provider.describe(rung);
-        let verdict = error.verdict();
-        // The requests before the last one were carried out, or the last one may have been.
-        let carried_out = match answer {
-            Answer::Heard => false,
-            Answer::Missing => verdict == Verdict::Unknown,
-            Answer::MissingLate => matches!(verdict, Verdict::Unknown | Verdict::Unprocessed),
-        };
-        let lost = spends == Spends::OneUse && carried_out;
-        let lease = &mut self.leases[need.index()];
-        match verdict {
-            Verdict::Refused => {
-                lease.rule_out(position);
-                if spends == Spends::Login && !is_not_granted(&error) {
-                    self.login_refused = Some(Box::new(error.clone()));
-                }
-            }
-            Verdict::Unsupported => self.unsupported.push(rung),
-            Verdict::Unknown | Verdict::Unprocessed if lost => lease.lose(position),
-            Verdict::Unknown | Verdict::Unprocessed => {}
-        }
-        if spends == Spends::OneUse && verdict == Verdict::Unprocessed && !lost {
-            self.take_mark_back();
-        }
-        let asks_for_rest = verdict == Verdict::Unprocessed && matches!(error, Error::Service(_));
-        let goes_on = match verdict {
-            Verdict::Refused | Verdict::Unsupported => true,
-            Verdict::Unknown | Verdict::Unprocessed => lost && !asks_for_rest && self.has_way_besides(need, position),
-        };
+        let told = quiet.then(|| error.clone());
         if goes_on {
             // Down the ladder at once; up again, as a new access token allows it, only after the gap.
             let waits = match self.choose(need) {
                 Choice::Begin(next, _) => next < position,
                 Choice::Blocked => true,
-                Choice::Exhausted => false,
+                Choice::LoginRests(_) | Choice::Passed | Choice::Exhausted => false,
             };
             let lease = &mut self.leases[need.index()];
             lease.error = Some(Box::new(error.clone()));
             lease.falling = !waits;
             self.outputs.push_back(Output::Event(Event::Fallback { need, rung: name, error }));
         } else {
-            self.back_off(need, name, error);
+            let pace = self.pace_after(rung, &error);
+            self.back_off(need, name, error, pace);
+        }
+        if let Some(error) = told {
+            self.tell_of_quiet(need, &error);
+        }
+    }
+
+    /// What the service made of the login, if it was shown.
+    fn note_login(&mut self, rung: P::Rung, failure: &Failure) {
+        let Failure { error, answer, login, .. } = failure;
+        if self.spends(rung) != Spends::Login || is_not_granted(error) {
+            return;
+        }
+        let heard = error.was_answered() || *answer == Answer::MissingLate;
+        if error.verdict() == Verdict::Refused {
+            self.login_state = LoginState::Refused(Box::new(error.clone()));
+        } else if heard && *login == Shown::Yes && self.shows_person(rung) {
+            self.login_state.answered_oddly(error, self.now);
+        }
+    }
+
+    /// Whether the service asks to be left alone.
+    fn note_quiet(&mut self, error: &Error) -> bool {
+        let Some(pause) = quiet_asked(error) else { return false };
+        let until = self.now.monotonic.saturating_add(pause);
+        if self.quiet.as_ref().is_none_or(|quiet| quiet.until < until) {
+            self.quiet = Some(Quiet { until, error: Box::new(error.clone()) });
+        }
+        true
+    }
+
+    /// Those who wait for another lease of the account hear of it, too.
+    fn tell_of_quiet(&mut self, asked_for: Need, error: &Error) {
+        for need in Need::ALL.into_iter().filter(|need| *need != asked_for) {
+            if self.leases[need.index()].asked && !self.is_valid(need) {
+                let at = self.wall_at(self.start_at(need));
+                self.leases[need.index()].tell(error.clone().with_retry_at(Some(at)));
+            }
+        }
+    }
+
+    /// Notes what became of a rung, and says whether the attempt goes on with another one at once.
+    fn note_outcome(&mut self, rung: P::Rung, failure: &Failure) -> bool {
+        let Failure { need, position, error, answer, .. } = failure;
+        let (need, position) = (*need, *position);
+        let spends = self.spends(rung);
+        // A missing endpoint is an outage where it was there before, and it is no end where there is no other way.
+        let is_missing = error.verdict() == Verdict::Unsupported;
+        let stays = is_missing && (self.endpoints.has_worked(rung) || !self.has_way_besides(need, position));
+        let verdict = if stays { Verdict::Unknown } else { error.verdict() };
+        // The requests before the last one were carried out, or the last one may have been.
+        let carried_out = match answer {
+            Answer::Heard => false,
+            Answer::Missing => verdict == Verdict::Unknown && !is_missing,
+            Answer::MissingLate => matches!(verdict, Verdict::Unknown | Verdict::Unprocessed),
+        };
+        let lost = spends == Spends::OneUse && carried_out;
+        let lease = &mut self.leases[need.index()];
+        match verdict {
+            Verdict::Refused => lease.rule_out(position),
+            Verdict::Unsupported => self.endpoints.is_missing(rung, self.now.monotonic),
+            Verdict::Unknown | Verdict::Unprocessed if lost => lease.lose(position),
+            Verdict::Unknown => lease.falter(position),
+            Verdict::Unprocessed => {}
+        }
+        if spends == Spends::OneUse && (verdict == Verdict::Unprocessed || is_missing) && !lost {
+            self.take_mark_back();
+        }
+        match verdict {
+            Verdict::Refused | Verdict::Unsupported => self.is_another_way_ahead(need),
+            // The service asks for rest.
+            Verdict::Unprocessed if matches!(error, Error::Service(_)) => false,
+            Verdict::Unprocessed | Verdict::Unknown if lost => self.has_way_besides(need, position),
+            Verdict::Unknown => self.falls_further(need, position),
+            Verdict::Unprocessed => false,
+        }
+    }
+
+    /// Whether a fall from a rung that was refused, or is not there, leads anywhere but to a pause.
+    fn is_another_way_ahead(&mut self, need: Need) -> bool {
+        let falling = std::mem::replace(&mut self.leases[need.index()].falling, true);
+        let choice = self.choose(need);
+        self.leases[need.index()].falling = falling;
+        !matches!(choice, Choice::LoginRests(_) | Choice::Passed)
+    }
+
+    /// Whether a rung that keeps failing is given up for the next one in this attempt. A person's login is not shown for
+    /// it while valid credentials are held.
+    fn falls_further(&mut self, need: Need, position: usize) -> bool {
+        if !self.leases[need.index()].is_failing(position) {
+            return false;
+        }
+        let falling = std::mem::replace(&mut self.leases[need.index()].falling, true);
+        let choice = self.choose(need);
+        self.leases[need.index()].falling = falling;
+        match choice {
+            Choice::Begin(next, _) => {
+                next != position && !(self.is_valid(need) && self.shows_person(self.provider.ladder(need)[next]))
+            }
+            Choice::Blocked | Choice::LoginRests(_) | Choice::Passed | Choice::Exhausted => false,
+        }
+    }
+
+    /// How the pause after this failure grows.
+    fn pace_after(&self, rung: P::Rung, error: &Error) -> Pace {
+        let has_failed = matches!(error, Error::Service(error) if error.status().is_some_and(|s| s.is_server_error()));
+        match self.spends(rung) {
+            _ if has_failed || !error.was_answered() => Pace::Outage,
+            Spends::Login if !self.shows_person(rung) => Pace::Answered { longest: MAX_BACKOFF_PROGRAM },
+            Spends::Login | Spends::OneUse | Spends::Nothing => Pace::Answered { longest: MAX_BACKOFF },
         }
     }
 
     /// Tells everybody who waits, and pauses.
-    pub(super) fn back_off(&mut self, need: Need, rung: &'static str, error: Error) {
+    pub(super) fn back_off(&mut self, need: Need, rung: &'static str, error: Error, pace: Pace) {
         let valid = self.is_valid(need);
-        self.leases[need.index()].back_off(error.clone(), valid, &mut self.random, self.now);
-        let at = self.leases[need.index()].retry.map(|retry| self.wall_at(retry.at));
-        let error = error.with_retry_at(at);
+        let lease = &mut self.leases[need.index()];
+        lease.falling = false;
+        lease.back_off(error.clone(), pace, valid, &mut self.random, self.now);
+        let error = match self.choose(need) {
+            Choice::LoginRests(until) => {
+                let until = self.leases[need.index()].start_at().max(until);
+                self.leases[need.index()].rest_login(until, self.now);
+                self.login_rests(Some(&error))
+            }
+            _ => error,
+        };
+        let error = error.with_retry_at(Some(self.wall_at(self.start_at(need))));
         self.share(need, &error);
         self.leases[need.index()].error = Some(Box::new(error.clone()));
         self.outputs.push_back(Output::Event(Event::Failed { need, rung, error }));
     }
 
-    fn has_way_besides(&self, need: Need, position: usize) -> bool {
-        matches!(self.choose(need), Choice::Begin(other, _) if other != position)
+    /// Only the login is left to try, and it was shown too often lately: whoever waits hears that a person could sign in.
+    pub(super) fn rest_login(&mut self, need: Need, until: Duration) {
+        self.leases[need.index()].rest_login(until, self.now);
+        let error = self.login_rests(None).with_retry_at(Some(self.wall_at(self.start_at(need))));
+        self.tell(need, &error);
+    }
+
+    fn login_rests(&self, error: Option<&Error>) -> Error {
+        let source = self.login_state.last_answer().or(error).cloned().map(Arc::new);
+        SessionError::SignInRequired { source, retry_at: None }.into()
     }
 
     /// Tells those who wait for this lease, and those whose lease waits for it.
@@ -286,7 +411,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn give_up_login(&mut self, need: Need) {
         let lease = &mut self.leases[need.index()];
         lease.login_first = false;
-        lease.forced = lease.named;
+        lease.forced = lease.rejected;
         self.leave_store();
         let lease = &mut self.leases[need.index()];
         if std::mem::take(&mut lease.falling)
@@ -302,12 +427,12 @@ impl<P: Provider> Session<P> {
     /// No rung is left.
     pub(super) fn stop(&mut self, need: Need) {
         let error = self.leases[need.index()].error.take().map(|error| *error);
-        let error = match (self.login_refused.as_deref(), error) {
+        let error = match (self.login_state.refusal(), error) {
             _ if self.provider.ladder(need).is_empty() => SessionError::NotOffered { need }.into(),
             (_, Some(error)) if is_not_granted(&error) => error,
             (Some(refused), _) => refused.clone(),
             (None, None) if self.login.is_none() && self.credentials.is_none() => SessionError::NoLogin.into(),
-            (None, error) => SessionError::SignInRequired { source: error.map(Arc::new) }.into(),
+            (None, error) => SessionError::SignInRequired { source: error.map(Arc::new), retry_at: None }.into(),
         };
         // Those whose lease waits for this one learn it from this lease, or go their own way.
         self.tell(need, &error);

@@ -5,14 +5,35 @@ use std::time::Duration;
 /// The least time between two attempts at one lease, whatever a server says.
 pub const MIN_GAP: Duration = Duration::from_secs(1);
 
-/// The longest backoff while nobody waits.
+/// The longest backoff while nobody waits, and where the service answered with something that is no grant.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
-/// The longest backoff while somebody asks and nothing valid is held.
+/// The longest backoff while somebody asks, nothing valid is held, and the service is away.
 pub const MAX_BACKOFF_ASKED: Duration = Duration::from_secs(5);
+
+/// The longest backoff where a program's own credentials (a client secret) are answered with something that is
+/// neither a grant nor a refusal.
+pub const MAX_BACKOFF_PROGRAM: Duration = Duration::from_secs(3600);
+
+/// How long an account is left alone at least after a 429 that names no time.
+pub const MIN_QUIET: Duration = Duration::from_secs(60);
 
 /// Credentials that are refused sooner than this after their issue are renewed at backoff pace.
 pub const FRESH: Duration = Duration::from_secs(60);
+
+/// How the pauses after failures grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Nothing was heard of the service, or only that it has failed (5xx): to minutes, and to some seconds while
+    /// somebody waits.
+    Outage,
+    /// It answered, and that was no grant: as long as this, whoever asks.
+    Answered { longest: Duration },
+}
+
+/// For how long a method whose endpoint does not exist is left out, the first time and at most: doubling.
+pub(super) const MISSING_FOR: Duration = Duration::from_secs(300);
+pub(super) const MISSING_FOR_AT_MOST: Duration = Duration::from_secs(24 * 3600);
 
 /// The least request deadline that is kept, so that a zero in a configuration cannot spin.
 pub(super) const MIN_TIMEOUT: Duration = Duration::from_millis(1);
@@ -38,8 +59,8 @@ impl Random {
     }
 
     /// The wait before attempt `failures + 1`: doubling, a quarter of it jitter, never under the minimum gap.
-    pub(super) fn backoff(&mut self, failures: u32) -> Duration {
-        let full = MIN_GAP.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(MAX_BACKOFF);
+    pub(super) fn backoff(&mut self, failures: u32, longest: Duration) -> Duration {
+        let full = MIN_GAP.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
         (full - self.share_of(full / 4)).max(MIN_GAP)
     }
 }
@@ -51,12 +72,12 @@ mod tests {
     #[test]
     fn backoff_grows_from_the_gap_to_minutes() {
         let mut random = Random::new(7);
-        let waits: Vec<_> = (1..40).map(|failures| random.backoff(failures)).collect();
+        let waits: Vec<_> = (1..40).map(|failures| random.backoff(failures, MAX_BACKOFF)).collect();
         assert_eq!(waits[0], MIN_GAP);
         assert!(waits.iter().all(|wait| (MIN_GAP..=MAX_BACKOFF).contains(wait)));
         assert!(waits[12] >= MAX_BACKOFF * 3 / 4);
-        assert_eq!(random.backoff(0), MIN_GAP);
-        assert!(random.backoff(u32::MAX) >= MAX_BACKOFF * 3 / 4);
+        assert_eq!(random.backoff(0, MAX_BACKOFF), MIN_GAP);
+        assert!(random.backoff(u32::MAX, MAX_BACKOFF) >= MAX_BACKOFF * 3 / 4);
     }
 
     /// SplitMix64 from zero, as its author published it, in the upper half of each number.
@@ -73,7 +94,7 @@ mod tests {
         let mut random = Random::new(7);
         for (failures, full) in [(1, 1), (2, 2), (3, 4), (5, 16), (9, 256), (10, 300), (40, 300)] {
             let full = Duration::from_secs(full);
-            let waits: Vec<_> = (0..100).map(|_| random.backoff(failures)).collect();
+            let waits: Vec<_> = (0..100).map(|_| random.backoff(failures, MAX_BACKOFF)).collect();
             let least = (full * 3 / 4).max(MIN_GAP);
             assert!(waits.iter().all(|wait| (least..=full).contains(wait)), "{failures}");
             assert!(failures == 1 || waits.iter().any(|wait| *wait < full * 13 / 16), "{failures}");

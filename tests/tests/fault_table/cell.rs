@@ -216,7 +216,7 @@ impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
             }
         };
         // What is left of a one-use token that the service has spent, and no login: a person.
-        let lost = matches!(&again, Err(Error::Session(SessionError::SignInRequired { source: Some(_) })));
+        let lost = matches!(&again, Err(Error::Session(SessionError::SignInRequired { source: Some(_), .. })));
         let again = if lost && spent && S::login().is_none() { self.sign_in()? } else { again };
         match again {
             Ok(credentials) => self.is_right(&credentials),
@@ -281,7 +281,7 @@ fn kind(error: &Error) -> String {
         }
         .to_owned(),
         Error::Store(error) => format!("{:?}", error.kind()),
-        Error::Session(SessionError::SignInRequired { source: Some(source) }) => {
+        Error::Session(SessionError::SignInRequired { source: Some(source), .. }) => {
             format!("SignInRequired, {}", kind(source))
         }
         Error::Session(error) => format!("{error:?}"),

@@ -145,7 +145,7 @@ fn errors() -> Vec<Shown> {
     let transport = TransportError::new(TransportErrorKind::TimedOut).with_source("a reason");
     let store = StoreError::new(StoreErrorKind::Lost).with_source("a reason");
     let error = Error::from(service_error());
-    let required = SessionError::SignInRequired { source: Some(Arc::new(error.clone())) };
+    let required = SessionError::SignInRequired { source: Some(Arc::new(error.clone())), retry_at: None };
     shown! {
         "core/src/error.rs ServiceError": service_error(),
         "core/src/error.rs TransportError": transport,

@@ -4,7 +4,7 @@ use super::{Hold, Purpose, Saving, Under, What};
 use crate::credentials::{Deadline, Need, Now};
 use crate::exchange::Provider;
 use crate::session::machine::Standing;
-use crate::session::schedule::MAX_BACKOFF_ASKED;
+use crate::session::schedule::{MAX_BACKOFF_ASKED, Pace};
 use crate::session::{Event, Output, Session};
 use crate::store::{OpId, STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind, Stored};
 
@@ -94,7 +94,7 @@ impl<P: Provider> Session<P> {
         let pause = match &mut self.cell {
             Some(cell) => {
                 cell.failures = cell.failures.saturating_add(1);
-                self.random.backoff(cell.failures).min(MAX_BACKOFF_ASKED)
+                self.random.backoff(cell.failures, MAX_BACKOFF_ASKED)
             }
             None => return,
         };
@@ -136,7 +136,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn fail_waiting(&mut self, error: &StoreError) {
         for need in Need::ALL {
             if self.is_ready(need) {
-                self.back_off(need, "store", error.clone().into());
+                self.back_off(need, "store", error.clone().into(), Pace::Outage);
             }
         }
     }

@@ -6,6 +6,7 @@ use super::{Cell, Under, What};
 use crate::credentials::{Beside, Credentials, Need, Now, RecordOf, SavedError, Secret, same_user};
 use crate::exchange::Provider;
 use crate::session::lease::Lease;
+use crate::session::login::LoginState;
 use crate::session::machine::{Origin, Standing};
 use crate::session::schedule::MAX_BACKOFF_ASKED;
 use crate::session::{Event, Output, Session, StoredLogin};
@@ -298,7 +299,7 @@ impl<P: Provider> Session<P> {
             Some(found) if !same && (self.login.is_none() || !first) => {
                 if let Some(login) = self.provider.read_login(found.expose()) {
                     self.login = Some(login);
-                    self.login_refused = None;
+                    self.login_state = LoginState::Open;
                     self.leases.iter_mut().for_each(Lease::new_login);
                 }
             }
