@@ -155,7 +155,10 @@ fn a_session_without_a_login_says_whether_it_ever_had_anything() {
     spent.pass(HOUR);
     assert_eq!(spent.session.state(), State::SignInRequired);
     let told = spent.session.obstacle(Need::Access);
-    assert!(matches!(told, Some(Error::Session(SessionError::SignInRequired { source: None, retry_at: None }))), "{told:?}");
+    assert!(
+        matches!(told, Some(Error::Session(SessionError::SignInRequired { source: None, retry_at: None }))),
+        "{told:?}"
+    );
 }
 
 /// The toy, with these ways to AWS credentials, which need no access token.

@@ -2,6 +2,7 @@
 
 mod account;
 mod aws;
+mod failures;
 mod grant;
 mod saved;
 mod secret;
@@ -20,6 +21,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 pub use self::account::Account;
 pub use self::aws::AwsCredentials;
+pub(crate) use self::failures::{Failures, LoginAnswer, LoginDigest, LoginFailure, Refusal};
 pub use self::grant::Grant;
 pub(crate) use self::saved::{Beside, RecordOf, same_user};
 pub use self::saved::{Saved, SavedError};

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::de::value::BorrowedStrDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{AccessToken, Account, AwsCredentials, Credentials, Grant, Need, Now, Secret, Term, Timestamp, Written};
+use super::{
+    AccessToken, Account, AwsCredentials, Credentials, Failures, Grant, Need, Now, Secret, Term, Timestamp, Written,
+};
 use crate::wire::{Body, BodyBuffer, LoginText, Object, Text};
 
 /// The version that this crate writes, and the newest that it reads.
@@ -106,6 +108,7 @@ impl Saved {
             extra: credentials.extra_json().map(|extra| ExtraText(LoginText::from(extra.expose()))),
             account: AccountForm::from(credentials.account()),
             login: beside.login.as_ref().map(|login| LoginText::from(login.expose())),
+            failures: beside.failures.clone(),
         };
         let mut buffer = BodyBuffer::new(usize::MAX);
         // Strings and numbers into memory: neither side can fail.
@@ -162,6 +165,8 @@ pub(crate) struct Beside {
     pub(crate) written: Option<Written>,
     /// The login, in the provider's words.
     pub(crate) login: Option<Secret>,
+    /// What went wrong at the service.
+    pub(crate) failures: Failures,
 }
 
 /// What tells a record of a store from all else, and what is left of a session that was signed out.
@@ -178,8 +183,13 @@ struct RecordForm<'a, S> {
     written: Option<Written>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     login: Option<LoginText<'a>>,
+    #[serde(default, skip_serializing_if = "Failures::is_empty")]
+    failures: Failures,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     signed_out: bool,
+    /// Nobody has signed in yet: it tells of failures alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    never_signed_in: bool,
 }
 
 /// A record of a store.
@@ -189,6 +199,15 @@ pub(crate) enum RecordOf {
     Session {
         /// The session.
         saved: Box<Saved>,
+        /// What stands beside it.
+        beside: Beside,
+    },
+    /// None yet: what went wrong when somebody tried to sign in.
+    NeverSignedIn {
+        /// The provider's name.
+        provider: String,
+        /// Where at the provider.
+        realm: String,
         /// What stands beside it.
         beside: Beside,
     },
@@ -218,7 +237,12 @@ impl RecordOf {
             refresh_sent_at: form.refresh_sent_at.map(Timestamp::from_unix_millis),
             written: form.written,
             login: form.login.as_ref().map(|login| Secret::from(login.as_str())),
+            failures: form.failures,
         };
+        if form.never_signed_in {
+            let (provider, realm) = (text(&form.provider)?, text(&form.realm)?);
+            return Ok(Self::NeverSignedIn { provider, realm, beside });
+        }
         let mut saved = Saved::parse_form(json, now)?;
         if let Some(written) = &beside.written {
             saved.credentials = written.dated_by_it(saved.credentials, now);
@@ -236,11 +260,36 @@ impl RecordOf {
             refresh_sent_at: None,
             written: None,
             login: None,
+            failures: Failures::default(),
             signed_out: true,
+            never_signed_in: false,
         };
+        form.write()
+    }
+
+    /// What went wrong where nobody has signed in yet.
+    pub(crate) fn never_signed_in(provider: &str, realm: &str, beside: &Beside) -> Body {
+        let form = RecordForm {
+            perennial: VERSION,
+            provider,
+            realm,
+            revision: beside.revision,
+            refresh_sent_at: None,
+            written: None,
+            login: beside.login.as_ref().map(|login| LoginText::from(login.expose())),
+            failures: beside.failures.clone(),
+            signed_out: false,
+            never_signed_in: true,
+        };
+        form.write()
+    }
+}
+
+impl RecordForm<'_, &str> {
+    fn write(&self) -> Body {
         let mut buffer = BodyBuffer::new(usize::MAX);
         // Strings and numbers into memory: neither side can fail.
-        let _ = serde_json::to_writer(&mut buffer, &form);
+        let _ = serde_json::to_writer(&mut buffer, self);
         buffer.finish()
     }
 }
@@ -286,6 +335,9 @@ struct Form<'a, S> {
     /// Read from the same text as [`RecordForm`], where it is of use.
     #[serde(skip_deserializing, default, skip_serializing_if = "Option::is_none")]
     login: Option<LoginText<'a>>,
+    /// Likewise.
+    #[serde(skip_deserializing, default, skip_serializing_if = "Failures::is_empty")]
+    failures: Failures,
 }
 
 #[derive(Serialize, Deserialize)]

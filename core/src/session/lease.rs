@@ -227,6 +227,13 @@ impl Lease {
         self.tell(error);
     }
 
+    /// A pause ends when the valid credentials do: then other ways may be right.
+    pub(super) fn wake_by(&mut self, end: Duration) {
+        if let Some(retry) = &mut self.retry {
+            retry.at = retry.at.min(end.max(retry.since.saturating_add(MIN_GAP)));
+        }
+    }
+
     /// Only the login is left to try, and it must not be shown before this.
     pub(super) fn rest_login(&mut self, until: Duration, now: Now) {
         self.falling = false;

@@ -30,7 +30,7 @@
 
 use std::time::Duration;
 
-use super::outcome::Granted;
+use super::outcome::{Granted, Pending};
 use super::schedule::MIN_TIMEOUT;
 use super::{Event, Output, RefreshTokens, Renewal, Session, Timer, Wake};
 use crate::credentials::{Credentials, Need, Now, same_user};
@@ -364,7 +364,9 @@ impl<P: Provider> Session<P> {
             Slot::Renewing(flight) => Slot::Orphaned(flight),
             slot => slot,
         };
-        self.revocations.extend(self.pending.take().map(|granted| granted.credentials.into()));
+        if let Some(Pending::Granted(granted)) = self.pending.take() {
+            self.revocations.extend([granted.credentials.into()]);
+        }
     }
 
     pub(super) fn forget_credentials(&mut self) {
@@ -379,7 +381,7 @@ impl<P: Provider> Session<P> {
 
     pub(super) fn is_renewing(&self, need: Need) -> bool {
         matches!(&self.slot, Slot::Renewing(flight) if flight.need == need)
-            || self.pending.as_ref().is_some_and(|granted| granted.covers[need.index()])
+            || self.pending.as_ref().is_some_and(|pending| pending.concerns(need))
     }
 
     fn tell_expiries(&mut self) {

@@ -20,7 +20,7 @@ pub use self::io::{Event, Input, Output, State, Stats, Timer, Wake};
 use self::lease::Lease;
 use self::login::LoginState;
 use self::machine::{Origin, Slot, Standing};
-use self::outcome::Granted;
+use self::outcome::Pending;
 pub use self::policy::{Policy, RefreshTokens, Renewal, StoredLogin};
 use self::schedule::Random;
 pub use self::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MAX_BACKOFF_PROGRAM, MIN_GAP, MIN_QUIET};
@@ -78,8 +78,8 @@ pub struct Session<P: Provider> {
     endpoints: Endpoints<P::Rung>,
     quiet: Option<Quiet>,
     slot: Slot<P>,
-    /// What was granted and is being saved, and when it is announced at the latest.
-    pending: Option<Box<Granted>>,
+    /// What an exchange ended in and is being saved, and when it is told at the latest.
+    pending: Option<Pending>,
     tell_at: Duration,
     cell: Option<Box<Cell>>,
     /// What the service has still to forget.
@@ -183,7 +183,7 @@ impl<P: Provider> Session<P> {
         if !same_account {
             self.pending = None;
             self.forget_credentials();
-        } else if let Some(granted) = self.pending.take() {
+        } else if let Some(Pending::Granted(granted)) = self.pending.take() {
             // The token before it is spent: should the new login be no good, this is what goes on.
             self.announce(*granted);
         }
@@ -361,7 +361,7 @@ impl<P: Provider> Session<P> {
         self.login.is_some() && self.login_state.refusal().is_none()
     }
 
-    /// Whether a one-use token is out, or what it brought is not yet saved: a bad moment to stop.
+    /// Whether a one-use token is out, or what an exchange ended in is not yet saved: a bad moment to stop.
     pub fn is_spending(&self) -> bool {
         let out = |flight: &machine::Flight<P>| {
             self.spends(self.provider.ladder(flight.need)[flight.position]) == Spends::OneUse

@@ -12,6 +12,30 @@ use crate::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Need, 
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError, Verdict};
 use crate::exchange::{Exchange, MAX_STEPS, Provider, RequestId, Response, Spends, Step};
 
+/// What an exchange ended in, while it is being saved: it is told afterwards, so that whoever ends when he hears of it
+/// leaves a store that knows.
+pub(super) enum Pending {
+    Granted(Box<Granted>),
+    Failed(Box<Failed>),
+}
+
+impl Pending {
+    pub(super) fn granted(&self) -> Option<&Granted> {
+        match self {
+            Pending::Granted(granted) => Some(granted),
+            Pending::Failed(_) => None,
+        }
+    }
+
+    /// Whether this lease waits for it.
+    pub(super) fn concerns(&self, need: Need) -> bool {
+        match self {
+            Pending::Granted(granted) => granted.covers[need.index()],
+            Pending::Failed(failed) => failed.need == need,
+        }
+    }
+}
+
 /// New credentials that are not yet announced: they are saved first.
 pub(super) struct Granted {
     pub(super) credentials: Credentials,
@@ -40,11 +64,37 @@ pub(super) struct Failure {
     login: Shown,
 }
 
+/// The same, when the session's state knows of it.
+pub(super) struct Failed {
+    need: Need,
+    position: usize,
+    error: Error,
+    /// What it means here.
+    verdict: Verdict,
+    /// A one-use token went out, and nobody knows what became of it.
+    lost: bool,
+}
+
 /// Whether the login has left this process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
     No,
     Yes,
+}
+
+/// Whether others on the store have to know what was noted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum News {
+    None,
+    ForTheStore,
+}
+
+impl std::ops::BitOr for News {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        if self == News::None { other } else { self }
+    }
 }
 
 /// Whether an answer to a failed attempt is known.
@@ -226,15 +276,26 @@ impl<P: Provider> Session<P> {
 
     // ---- Failures
 
-    /// An attempt failed.
+    /// An attempt failed: that is noted, saved where others on the store have to know, and told.
     fn failed(&mut self, failure: Failure) {
         let rung = self.provider.ladder(failure.need)[failure.position];
-        self.note_login(rung, &failure);
-        let quiet = self.note_quiet(&failure.error);
-        let goes_on = self.note_outcome(rung, &failure);
-        let Failure { need, position, error, .. } = failure;
+        let news = self.note_login(rung, &failure) | self.note_quiet(&failure.error);
+        let failed = self.note_outcome(rung, failure);
+        if news == News::ForTheStore {
+            self.save_and_fail(failed);
+        } else {
+            self.conclude(failed);
+        }
+    }
+
+    /// Goes on with another rung, or tells whoever waits and pauses.
+    pub(super) fn conclude(&mut self, failed: Failed) {
+        let (need, position) = (failed.need, failed.position);
+        let rung = self.provider.ladder(need)[position];
         let name = self.provider.describe(rung);
-        let told = quiet.then(|| error.clone());
+        let goes_on = self.goes_on(&failed);
+        let Failed { error, .. } = failed;
+        let quiet = quiet_asked(&error).map(|_| error.clone());
         if goes_on {
             // Down the ladder at once; up again, as a new access token allows it, only after the gap.
             let waits = match self.choose(need) {
@@ -250,38 +311,41 @@ impl<P: Provider> Session<P> {
             let pace = self.pace_after(rung, &error);
             self.back_off(need, name, error, pace);
         }
-        if let Some(error) = told {
-            self.tell_of_quiet(need, &error);
+        if let Some(error) = quiet {
+            self.tell_of_quiet(Some(need), &error);
         }
     }
 
     /// What the service made of the login, if it was shown.
-    fn note_login(&mut self, rung: P::Rung, failure: &Failure) {
+    fn note_login(&mut self, rung: P::Rung, failure: &Failure) -> News {
         let Failure { error, answer, login, .. } = failure;
         if self.spends(rung) != Spends::Login || is_not_granted(error) {
-            return;
+            return News::None;
         }
         let heard = error.was_answered() || *answer == Answer::MissingLate;
         if error.verdict() == Verdict::Refused {
             self.login_state = LoginState::Refused(Box::new(error.clone()));
         } else if heard && *login == Shown::Yes && self.shows_person(rung) {
             self.login_state.answered_oddly(error, self.now);
+        } else {
+            return News::None;
         }
+        News::ForTheStore
     }
 
     /// Whether the service asks to be left alone.
-    fn note_quiet(&mut self, error: &Error) -> bool {
-        let Some(pause) = quiet_asked(error) else { return false };
+    fn note_quiet(&mut self, error: &Error) -> News {
+        let Some(pause) = quiet_asked(error) else { return News::None };
         let until = self.now.monotonic.saturating_add(pause);
         if self.quiet.as_ref().is_none_or(|quiet| quiet.until < until) {
             self.quiet = Some(Quiet { until, error: Box::new(error.clone()) });
         }
-        true
+        News::ForTheStore
     }
 
-    /// Those who wait for another lease of the account hear of it, too.
-    fn tell_of_quiet(&mut self, asked_for: Need, error: &Error) {
-        for need in Need::ALL.into_iter().filter(|need| *need != asked_for) {
+    /// The service asks to be left alone: those who wait for another lease of the account hear of it, too.
+    pub(super) fn tell_of_quiet(&mut self, asked_for: Option<Need>, error: &Error) {
+        for need in Need::ALL.into_iter().filter(|need| Some(*need) != asked_for) {
             if self.leases[need.index()].asked && !self.is_valid(need) {
                 let at = self.wall_at(self.start_at(need));
                 self.leases[need.index()].tell(error.clone().with_retry_at(Some(at)));
@@ -289,10 +353,9 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// Notes what became of a rung, and says whether the attempt goes on with another one at once.
-    fn note_outcome(&mut self, rung: P::Rung, failure: &Failure) -> bool {
+    /// Notes what became of a rung.
+    fn note_outcome(&mut self, rung: P::Rung, failure: Failure) -> Failed {
         let Failure { need, position, error, answer, .. } = failure;
-        let (need, position) = (*need, *position);
         let spends = self.spends(rung);
         // A missing endpoint is an outage where it was there before, and it is no end where there is no other way.
         let is_missing = error.verdict() == Verdict::Unsupported;
@@ -316,12 +379,18 @@ impl<P: Provider> Session<P> {
         if spends == Spends::OneUse && (verdict == Verdict::Unprocessed || is_missing) && !lost {
             self.take_mark_back();
         }
+        Failed { need, position, error, verdict, lost }
+    }
+
+    /// Whether an attempt that failed so goes on with another rung at once.
+    fn goes_on(&mut self, failed: &Failed) -> bool {
+        let Failed { need, position, error, verdict, lost } = failed;
         match verdict {
-            Verdict::Refused | Verdict::Unsupported => self.is_another_way_ahead(need),
+            Verdict::Refused | Verdict::Unsupported => self.is_another_way_ahead(*need),
             // The service asks for rest.
             Verdict::Unprocessed if matches!(error, Error::Service(_)) => false,
-            Verdict::Unprocessed | Verdict::Unknown if lost => self.has_way_besides(need, position),
-            Verdict::Unknown => self.falls_further(need, position),
+            Verdict::Unprocessed | Verdict::Unknown if *lost => self.has_way_besides(*need, *position),
+            Verdict::Unknown => self.falls_further(*need, *position),
             Verdict::Unprocessed => false,
         }
     }
@@ -367,6 +436,10 @@ impl<P: Provider> Session<P> {
         let lease = &mut self.leases[need.index()];
         lease.falling = false;
         lease.back_off(error.clone(), pace, valid, &mut self.random, self.now);
+        if valid && let Some(deadline) = self.term(need).and_then(Term::deadline) {
+            let end = self.now.monotonic.saturating_add(deadline.remaining(self.now));
+            self.leases[need.index()].wake_by(end);
+        }
         let error = match self.choose(need) {
             Choice::LoginRests(until) => {
                 let until = self.leases[need.index()].start_at().max(until);

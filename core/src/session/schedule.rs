@@ -49,13 +49,18 @@ impl Random {
 
     /// A share of `whole`, evenly spread.
     pub(super) fn share_of(&mut self, whole: Duration) -> Duration {
+        let share = self.next() >> 32;
+        let nanos = whole.as_nanos().saturating_mul(u128::from(share)) >> 32;
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// Any number.
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let share = (z ^ (z >> 31)) >> 32;
-        let nanos = whole.as_nanos().saturating_mul(u128::from(share)) >> 32;
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        z ^ (z >> 31)
     }
 
     /// The wait before attempt `failures + 1`: doubling, a quarter of it jitter, never under the minimum gap.

@@ -61,7 +61,9 @@ impl<P: Provider> Session<P> {
     }
 
     fn was_saved(&mut self, saving: Saving, since: Now) {
-        let signs_in = self.is_taking_over() && self.pending.is_none();
+        let granted = self.pending.as_ref().and_then(|pending| pending.granted());
+        let signs_in = self.is_taking_over() && granted.is_none();
+        let brings_access = granted.is_some_and(|granted| granted.covers[Need::Access.index()]);
         let Some(cell) = &mut self.cell else { return };
         let news = cell.changes != cell.saved;
         if let Some(hold) = &mut cell.hold {
@@ -71,7 +73,7 @@ impl<P: Provider> Session<P> {
         }
         (cell.seen, cell.seen_print, cell.seen_at) = (Some(saving.revision), saving.print, Some(since));
         cell.failures = 0;
-        cell.sent &= self.pending.as_ref().is_none_or(|granted| !granted.covers[Need::Access.index()]);
+        cell.sent &= !brings_access;
         (cell.seen_left, cell.tried, cell.differs) = (self.standing == Standing::SignedOut, None, false);
         if cell.changes != saving.change {
             return;
@@ -85,9 +87,7 @@ impl<P: Provider> Session<P> {
         if let Some(cell) = &mut self.cell {
             cell.login = login;
         }
-        if let Some(granted) = self.pending.take() {
-            self.announce(*granted);
-        }
+        self.tell_pending();
     }
 
     pub(super) fn store_failed(&mut self, what: What, error: &StoreError) {

@@ -69,16 +69,24 @@ impl<P: Provider> Session<P> {
 
     /// What is held, announced or not.
     pub(super) fn newest(&self) -> Option<&Credentials> {
-        self.pending.as_ref().map(|granted| &granted.credentials).or(self.credentials.as_deref())
+        let pending = self.pending.as_ref().and_then(|pending| pending.granted());
+        pending.map(|granted| &granted.credentials).or(self.credentials.as_deref())
     }
 
     /// What is held, as a record.
-    fn record(&self, saving: Saving) -> Body {
+    fn record(&mut self, saving: Saving) -> Body {
         let (name, realm) = (self.provider.name(), self.provider.realm());
-        let Some(held) = self.to_save() else {
+        if self.standing == Standing::SignedOut {
             return RecordOf::signed_out(name, &realm, saving.revision);
+        }
+        let failures = self.failures_to_save();
+        let Some(held) = self.to_save() else {
+            let login = self.login_to_keep();
+            let beside = Beside { revision: Some(saving.revision), login, failures, ..Beside::default() };
+            return RecordOf::never_signed_in(name, &realm, &beside);
         };
-        let new = self.pending.as_ref().is_some_and(|granted| granted.covers[Need::Access.index()]);
+        let granted = self.pending.as_ref().and_then(|pending| pending.granted());
+        let new = granted.is_some_and(|granted| granted.covers[Need::Access.index()]);
         let known = self.is_in_doubt() || self.cell.as_ref().is_some_and(|cell| cell.sent);
         let sent = saving.purpose == Purpose::Mark || (!new && known);
         let beside = Beside {
@@ -86,6 +94,7 @@ impl<P: Provider> Session<P> {
             refresh_sent_at: sent.then_some(self.now.wall),
             written: Some(Written::now(held, self.now)),
             login: self.login_to_keep(),
+            failures,
         };
         Saved::new(name, realm, held.clone()).write(&beside)
     }

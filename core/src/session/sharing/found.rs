@@ -17,6 +17,7 @@ use crate::wire::Body;
 enum Found {
     Nothing,
     Unreadable(SavedError),
+    NeverSignedIn { beside: Beside },
     SignedOut { revision: u64 },
     Session { credentials: Box<Credentials>, beside: Beside, foreign: bool },
 }
@@ -26,7 +27,7 @@ impl Found {
         match self {
             Found::Nothing | Found::Unreadable(_) => None,
             Found::SignedOut { revision } => Some(*revision),
-            Found::Session { beside, .. } => Some(beside.revision.unwrap_or(0)),
+            Found::NeverSignedIn { beside } | Found::Session { beside, .. } => Some(beside.revision.unwrap_or(0)),
         }
     }
 }
@@ -46,10 +47,16 @@ impl<P: Provider> Session<P> {
         let revision = found.as_ref().ok().and_then(Found::revision);
         match found {
             Ok(Found::Nothing) => self.find_gone(0, under),
+            Ok(Found::NeverSignedIn { beside }) => {
+                self.find_gone(beside.revision.unwrap_or(0), under);
+                self.heed(&beside.failures);
+            }
             Ok(Found::Unreadable(error)) => self.find_unreadable(error, under),
             Ok(Found::SignedOut { revision }) => self.find_signed_out(revision, under),
             Ok(Found::Session { credentials, beside, foreign }) => {
+                let failures = beside.failures.clone();
                 self.find_session(*credentials, beside, foreign, under);
+                self.heed(&failures);
             }
             Err(error) => {
                 let error = StoreError::new(StoreErrorKind::Refused(error));
@@ -79,6 +86,12 @@ impl<P: Provider> Session<P> {
                     return Err(SavedError::OtherProvider);
                 }
                 return Ok(Found::SignedOut { revision: revision.unwrap_or(0) });
+            }
+            Ok(RecordOf::NeverSignedIn { provider, realm: at, beside }) => {
+                if provider != name || at != realm {
+                    return Err(SavedError::OtherProvider);
+                }
+                return Ok(Found::NeverSignedIn { beside });
             }
             Ok(RecordOf::Session { saved, beside }) => Ok((*saved, beside, false)),
             Err(SavedError::Malformed { .. }) => {
@@ -228,7 +241,8 @@ impl<P: Provider> Session<P> {
             cell.sent = sent && concerns_ours;
         }
         // Under the lock nobody is still waiting for the answer.
-        if sent && concerns_ours && under == Under::Lock && self.pending.is_none() {
+        let granted = self.pending.as_ref().and_then(|pending| pending.granted());
+        if sent && concerns_ours && under == Under::Lock && granted.is_none() {
             self.doubt();
         }
     }
@@ -275,7 +289,7 @@ impl<P: Provider> Session<P> {
         (cell.saved, cell.error) = (cell.changes, None);
         (cell.seen_left, cell.tried, cell.differs) = (false, None, false);
         cell.login.clone_from(&login);
-        self.pending = None;
+        (self.pending, self.quiet) = (None, None);
         self.adopt_login(login, first);
         let old = self.credentials.clone();
         let covers = Need::ALL.map(|need| {

@@ -14,6 +14,8 @@
 //! | locked, and what is there belongs to somebody else | given back; callers are told |
 //! | locked, and what is there cannot be understood | set aside, and the store is as good as empty |
 //! | a grant | saved, then announced; announced unsaved after [`TELL_AFTER`] |
+//! | a login that is refused or answered oddly, a service that asks for rest | likewise |
+//! | read: failures that others met | heeded: no login that was refused to them, no request before its time |
 //! | saving fails | said, and tried again; the lock is kept as long as it can be |
 //! | saved, and nothing more to do | unlocked |
 //! | locking or marking fails | nothing is sent; callers are told; after a pause again |
@@ -22,13 +24,14 @@
 
 mod answers;
 mod asking;
+mod failures;
 mod found;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::machine::{Origin, Slot, Standing};
-use super::outcome::Granted;
+use super::outcome::{Failed, Granted, Pending};
 use super::{Session, StoredLogin};
 use crate::credentials::{Credentials, Deadline, Need, Now, Print, SavedError, Secret};
 use crate::exchange::{Provider, REQUEST_TIMEOUT, Spends};
@@ -209,7 +212,29 @@ impl<P: Provider> Session<P> {
             return self.announce(granted);
         }
         self.tell_at = self.now.monotonic.saturating_add(TELL_AFTER);
-        self.pending = Some(Box::new(granted));
+        self.pending = Some(Pending::Granted(Box::new(granted)));
+    }
+
+    /// A failure of which others on the store have to know: with a store it is saved first.
+    pub(super) fn save_and_fail(&mut self, failed: Failed) {
+        if let Some(cell) = &mut self.cell {
+            cell.changes += 1;
+        }
+        let saves = self.has_unsaved() && self.cell.as_ref().is_some_and(|cell| cell.hold.is_some());
+        if !saves {
+            return self.conclude(failed);
+        }
+        self.tell_at = self.now.monotonic.saturating_add(TELL_AFTER);
+        self.pending = Some(Pending::Failed(Box::new(failed)));
+    }
+
+    /// What was being saved is told now.
+    pub(super) fn tell_pending(&mut self) {
+        match self.pending.take() {
+            Some(Pending::Granted(granted)) => self.announce(*granted),
+            Some(Pending::Failed(failed)) => self.conclude(*failed),
+            None => {}
+        }
     }
 
     /// The one-use token was not sent after all.
@@ -309,7 +334,8 @@ impl<P: Provider> Session<P> {
     pub(super) fn has_unsaved(&self) -> bool {
         // A person is signing in: what is held from before is not put over what the store holds.
         let kept = self.credentials.is_some() && !self.is_taking_over();
-        let held = self.pending.is_some() || kept;
+        let failures = self.has_failures() && !self.is_taking_over();
+        let held = self.pending.as_ref().is_some_and(|pending| pending.granted().is_some()) || kept || failures;
         self.cell
             .as_ref()
             .is_some_and(|cell| cell.changes != cell.saved && (held || self.standing == Standing::SignedOut))
@@ -378,10 +404,8 @@ impl<P: Provider> Session<P> {
         if let Some(cell) = &mut self.cell {
             cell.hold.take_if(|hold| !out && hold.until.is_some_and(|until| until.is_past(now)));
         }
-        if self.tell_at <= now.monotonic
-            && let Some(granted) = self.pending.take()
-        {
-            self.announce(*granted);
+        if self.tell_at <= now.monotonic {
+            self.tell_pending();
         }
     }
 

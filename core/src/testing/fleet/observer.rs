@@ -264,7 +264,7 @@ impl World {
                 }
             }
             RecordKind::SignedOut => self.views.cleared.extend(self.service.family(old.access)),
-            RecordKind::Garbage => {}
+            RecordKind::NeverSignedIn | RecordKind::Garbage => {}
         }
     }
 

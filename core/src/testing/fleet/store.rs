@@ -32,6 +32,8 @@ pub(in crate::testing) enum RecordKind {
     #[default]
     Garbage,
     SignedOut,
+    /// It tells of failures alone.
+    NeverSignedIn,
     Session,
 }
 
@@ -52,6 +54,9 @@ impl Record {
             }
             Ok(RecordOf::SignedOut { revision, .. }) => {
                 Facts { kind: RecordKind::SignedOut, revision: revision.unwrap_or(0), ..Facts::default() }
+            }
+            Ok(RecordOf::NeverSignedIn { beside, .. }) => {
+                Facts { kind: RecordKind::NeverSignedIn, revision: beside.revision.unwrap_or(0), ..Facts::default() }
             }
             Err(_) => Facts::default(),
         };

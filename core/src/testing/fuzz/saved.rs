@@ -67,13 +67,20 @@ pub(super) fn record(data: &[u8]) {
             let again = RecordOf::parse(written.as_ref(), now);
             assert!(matches!(again, Ok(RecordOf::SignedOut { .. })), "a sign-out is not read back: {again:?}");
         }
+        Ok(RecordOf::NeverSignedIn { provider, realm, beside }) => {
+            let written = RecordOf::never_signed_in(provider, realm, beside);
+            let again = RecordOf::parse(written.as_ref(), now);
+            assert!(matches!(again, Ok(RecordOf::NeverSignedIn { .. })), "failures are not read back: {again:?}");
+        }
         Err(error) => check_silent(*error),
     }
     let left = match read {
         Err(SavedError::Malformed { .. }) => false,
         Err(_) => true,
         Ok(RecordOf::Session { saved, .. }) => saved.check(Toy.name(), &Toy.realm(), Some(Who::Ann.user())).is_err(),
-        Ok(RecordOf::SignedOut { provider, realm, .. }) => provider != Toy.name() || realm != Toy.realm(),
+        Ok(RecordOf::SignedOut { provider, realm, .. } | RecordOf::NeverSignedIn { provider, realm, .. }) => {
+            provider != Toy.name() || realm != Toy.realm()
+        }
     };
     find(data, left, now);
 }

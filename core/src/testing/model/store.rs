@@ -46,7 +46,7 @@ impl Model {
                         let refresh = held.refresh_token().map(|token| serial(token.expose()));
                         (Some(serial(held.access().expose())), refresh.filter(|_| beside.refresh_sent_at.is_some()))
                     }
-                    Ok(RecordOf::SignedOut { .. }) => (None, None),
+                    Ok(RecordOf::SignedOut { .. } | RecordOf::NeverSignedIn { .. }) => (None, None),
                     Err(error) => {
                         self.breaks(Rule::SaveThenTell, format!("a record that nobody can read: {error}"));
                         return;

@@ -1,0 +1,111 @@
+//! What a session on a store tells the others of its failures, and what it takes from theirs.
+
+use std::time::Duration;
+
+use crate::credentials::{Failures, LoginAnswer, LoginDigest, LoginFailure, Refusal, Secret, Timestamp};
+use crate::error::{Error, ServiceError, ServiceErrorKind};
+use crate::exchange::Provider;
+use crate::session::Session;
+use crate::session::login::{LoginState, OddAnswers, rest_after};
+use crate::session::service::Quiet;
+use crate::wire::MAX_RETRY_AFTER;
+
+impl<P: Provider> Session<P> {
+    /// Whether there is anything that others have to know.
+    pub(super) fn has_failures(&self) -> bool {
+        let quiet = self.quiet.as_ref().is_some_and(|quiet| quiet.until > self.now.monotonic);
+        quiet || self.login_state.last_answer().is_some() && self.login_text().is_some()
+    }
+
+    /// What others have to know, for the record.
+    pub(super) fn failures_to_save(&mut self) -> Failures {
+        let quiet = self.quiet.as_ref().filter(|quiet| quiet.until > self.now.monotonic);
+        let not_before = quiet.map(|quiet| self.wall_at(quiet.until).unix_millis());
+        let answer = match &self.login_state {
+            LoginState::Open => None,
+            LoginState::Odd(odd) => {
+                Some(LoginAnswer::Odd { count: odd.count, not_before: self.wall_at(odd.not_before).unix_millis() })
+            }
+            LoginState::Refused(error) => Some(LoginAnswer::Refused(refusal(error))),
+        };
+        let login = answer.zip(self.login_text()).map(|(answer, text)| {
+            let salt = [self.random.next(), self.random.next()];
+            LoginFailure { of: LoginDigest::new(&text, salt), answer }
+        });
+        Failures { not_before, login }
+    }
+
+    /// Takes up what others have met. A person who signs in here is not held up by it.
+    pub(super) fn heed(&mut self, failures: &Failures) {
+        if self.cell.as_ref().is_some_and(|cell| cell.takes_over) {
+            return;
+        }
+        if let Some(until) = failures.quiet_until() {
+            self.heed_quiet(until);
+        }
+        let told = failures.login.as_ref();
+        let text = told.and_then(|_| self.login_text());
+        if let (Some(told), Some(text)) = (told, text)
+            && told.of.is_of(&text)
+        {
+            self.heed_login(told.answer);
+        }
+    }
+
+    fn heed_quiet(&mut self, until: Timestamp) {
+        let until = self.now.monotonic.saturating_add(self.time_until(until, MAX_RETRY_AFTER));
+        if until > self.now.monotonic && self.quiet.as_ref().is_none_or(|quiet| quiet.until < until) {
+            let quiet = Quiet::found(until);
+            let error = Error::clone(&quiet.error);
+            self.quiet = Some(quiet);
+            self.tell_of_quiet(None, &error);
+        }
+    }
+
+    fn heed_login(&mut self, answer: LoginAnswer) {
+        match (answer, &self.login_state) {
+            (_, LoginState::Refused(_)) => {}
+            (LoginAnswer::Refused(refusal), _) => {
+                let error = ServiceError::new(kind(refusal)).into();
+                self.login_state = LoginState::Refused(Box::new(error));
+            }
+            (LoginAnswer::Odd { count, .. }, LoginState::Odd(ours)) if ours.count >= count => {}
+            (LoginAnswer::Odd { count, not_before }, _) => {
+                let rest = self.time_until(Timestamp::from_unix_millis(not_before), rest_after(count));
+                let not_before = self.now.monotonic.saturating_add(rest);
+                let error = Box::new(ServiceError::new(ServiceErrorKind::Service).into());
+                self.login_state = LoginState::Odd(OddAnswers { count, not_before, error });
+            }
+        }
+    }
+
+    /// How long it is until a moment that another machine's clock told: never longer than what was meant.
+    fn time_until(&self, moment: Timestamp, most: Duration) -> Duration {
+        Duration::try_from(moment.since(self.now.wall)).unwrap_or_default().min(most)
+    }
+
+    /// What tells the login from another one. `None` where there is none, or its provider writes none.
+    fn login_text(&self) -> Option<Secret> {
+        self.provider.write_login(self.login.as_ref()?)
+    }
+}
+
+fn refusal(error: &Error) -> Refusal {
+    let Error::Service(error) = error else { return Refusal::Other };
+    match error.kind() {
+        ServiceErrorKind::InvalidCredentials => Refusal::InvalidCredentials,
+        ServiceErrorKind::AccountLocked => Refusal::AccountLocked,
+        ServiceErrorKind::UserNotFound => Refusal::UserNotFound,
+        ServiceErrorKind::InteractionRequired => Refusal::InteractionRequired,
+        _ => Refusal::Other,
+    }
+}
+
+fn kind(refusal: Refusal) -> ServiceErrorKind {
+    match refusal {
+        Refusal::InvalidCredentials | Refusal::Other => ServiceErrorKind::InvalidCredentials,
+        Refusal::AccountLocked => ServiceErrorKind::AccountLocked,
+        Refusal::UserNotFound => ServiceErrorKind::UserNotFound,
+        Refusal::InteractionRequired => ServiceErrorKind::InteractionRequired,
+    }
+}
