@@ -59,7 +59,9 @@ impl GrantType {
 /// ([`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused)): a client that is refused for an hour, a gateway,
 /// a page refuse nobody. Anything else that was shown is refused by `invalid_grant`, `invalid_client` and
 /// `access_denied` ([`InvalidCredentials`](crate::ServiceErrorKind::InvalidCredentials)): passwords are not tried
-/// over and over. 429 and 5xx win over all of this.
+/// over and over. `login_required`, `interaction_required`, `consent_required` and `account_selection_required`
+/// (OpenID Connect Core §3.1.2.6) say that a person is needed, whatever was shown
+/// ([`InteractionRequired`](crate::ServiceErrorKind::InteractionRequired)). 429 and 5xx win over all of this.
 pub fn parse_token(
     profile: &Profile,
     asked: GrantType,

@@ -161,8 +161,8 @@ impl DeviceAuthorization {
 /// Asks whether the person has said yes.
 ///
 /// `authorization_pending` asks again after the interval, `slow_down` makes it 5 s longer for good (RFC 8628
-/// §3.5). A server that fails (429, 5xx) is asked again too. Any other error ends it: `access_denied` is
-/// [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials), `expired_token`, or a code that ends by our own
+/// §3.5). A server that fails (429, 5xx) is asked again too. Any other error ends it: `access_denied`, or
+/// `authorization_declined`, is [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials), `expired_token`, or a code that ends by our own
 /// clock, is [`NotGranted`](ServiceErrorKind::NotGranted).
 pub struct DevicePoll {
     profile: Profile,

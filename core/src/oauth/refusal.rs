@@ -18,7 +18,8 @@ use crate::wire::{self, Number, Text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// `access_denied`: the person, or the server, said no.
+    /// `access_denied`, which Microsoft's devices are told as `authorization_declined`: the person, or the server, said
+    /// no.
     AccessDenied,
     /// `authorization_pending`: the person has not yet decided (RFC 8628).
     AuthorizationPending,
@@ -58,7 +59,7 @@ pub enum ErrorCode {
 impl From<&str> for ErrorCode {
     fn from(code: &str) -> Self {
         match code {
-            "access_denied" => Self::AccessDenied,
+            "access_denied" | "authorization_declined" => Self::AccessDenied,
             "account_selection_required" | "consent_required" | "interaction_required" | "login_required" => {
                 Self::InteractionRequired
             }
@@ -216,14 +217,19 @@ fn refusal(profile: &Profile, asked: GrantType, status: StatusCode, code: &str) 
     let own = profile.refusals.iter().any(|known| &**known == code);
     if asked == GrantType::RefreshToken {
         // Nothing else discards a refresh token: not a client that is misconfigured for an hour, not a 200.
-        let refused = own || (code == "invalid_grant" && status.is_client_error());
-        return refused.then_some(ServiceErrorKind::RefreshRefused);
+        return match ErrorCode::from(code) {
+            _ if own => Some(ServiceErrorKind::RefreshRefused),
+            ErrorCode::InvalidGrant if status.is_client_error() => Some(ServiceErrorKind::RefreshRefused),
+            ErrorCode::InteractionRequired if status.is_client_error() => Some(ServiceErrorKind::InteractionRequired),
+            _ => None,
+        };
     }
     match ErrorCode::from(code) {
         _ if own => Some(ServiceErrorKind::InvalidCredentials),
         ErrorCode::InvalidGrant | ErrorCode::InvalidClient | ErrorCode::AccessDenied => {
             Some(ServiceErrorKind::InvalidCredentials)
         }
+        ErrorCode::InteractionRequired => Some(ServiceErrorKind::InteractionRequired),
         ErrorCode::ExpiredToken => Some(ServiceErrorKind::NotGranted),
         ErrorCode::UnsupportedGrantType | ErrorCode::UnauthorizedClient => Some(ServiceErrorKind::Unsupported),
         _ => None,

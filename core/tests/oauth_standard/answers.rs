@@ -244,6 +244,23 @@ fn a_refused_login_is_not_tried_again() {
 }
 
 #[test]
+fn a_server_that_needs_a_person_is_not_asked_again() {
+    for word in ["login_required", "interaction_required", "consent_required", "account_selection_required"] {
+        let body = format!(r#"{{"error":"{word}","error_description":"Ask them."}}"#);
+        for (asked, status) in ALL.into_iter().flat_map(|asked| [400, 401, 403].map(|status| (asked, status))) {
+            let error = parse_token(&profile(), asked, &answer(status, &*body), now(0), now(1)).unwrap_err();
+            assert_eq!(error.kind(), ServiceErrorKind::InteractionRequired, "{asked:?} {status} {word}");
+            assert_eq!((error.code(), error.message()), (Some(word), Some("Ask them.")));
+            assert_eq!(Error::from(error).verdict(), Verdict::Refused);
+        }
+        // A success, and a server that fails, discard no refresh token.
+        for status in [200, 429, 500] {
+            assert_ne!(kind(GrantType::RefreshToken, status, &body), ServiceErrorKind::InteractionRequired, "{status}");
+        }
+    }
+}
+
+#[test]
 fn a_servers_own_word_for_a_refusal_refuses_a_login_too() {
     let own = profile().with_refusal("wrong_pin");
     let body = r#"{"error":"wrong_pin"}"#;

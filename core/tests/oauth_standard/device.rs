@@ -88,6 +88,8 @@ fn a_failing_server_is_asked_again() {
 fn any_other_error_ends_it() {
     for (status, body, kind) in [
         (400, r#"{"error":"access_denied"}"#, ServiceErrorKind::InvalidCredentials),
+        (400, r#"{"error":"authorization_declined"}"#, ServiceErrorKind::InvalidCredentials),
+        (400, r#"{"error":"consent_required"}"#, ServiceErrorKind::InteractionRequired),
         (400, r#"{"error":"expired_token"}"#, ServiceErrorKind::NotGranted),
         (400, r#"{"error":"invalid_grant"}"#, ServiceErrorKind::InvalidCredentials),
         (400, r#"{"error":"something_new"}"#, ServiceErrorKind::Service),

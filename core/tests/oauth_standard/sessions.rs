@@ -2,7 +2,7 @@
 
 use perennial_core::oauth::{ClientAuth, Rotation};
 use perennial_core::providers::oauth2::{Login, OAuth2};
-use perennial_core::{Input, Need, Output, Policy, Secret, Session, State};
+use perennial_core::{Error, Input, Need, Output, Policy, Secret, Session, SessionError, State};
 
 use super::*;
 
@@ -84,6 +84,24 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in() {
     desk.session.demand(Need::Access, desk.now);
     assert!(desk.request().is_none());
     assert!(desk.session.credentials(Need::Access, desk.now).is_none());
+}
+
+#[test]
+fn a_server_that_needs_a_person_ends_the_session_at_the_first_refresh() {
+    let mut desk = accepted(profile());
+    desk.pass(3400);
+    desk.answer(401, r#"{"error":"login_required"}"#);
+    desk.pass(300);
+    for _ in 0..100 {
+        desk.session.demand(Need::Access, desk.now);
+        desk.pass(60);
+        assert!(desk.request().is_none(), "it is not asked again");
+    }
+    assert_eq!(desk.session.state(), State::SignInRequired);
+    let Some(Error::Session(SessionError::SignInRequired { source })) = desk.session.obstacle(Need::Access) else {
+        panic!("{:?}", desk.session.obstacle(Need::Access));
+    };
+    assert!(source.is_some_and(|error| error.to_string().contains("login_required")), "it says why");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::*;
 fn each_reason_of_the_standard_is_known_by_its_name() {
     for (name, code, text) in [
         ("access_denied", ErrorCode::AccessDenied, "access denied"),
+        ("authorization_declined", ErrorCode::AccessDenied, "access denied"),
         ("authorization_pending", ErrorCode::AuthorizationPending, "not yet decided"),
         ("expired_token", ErrorCode::ExpiredToken, "it took too long"),
         ("login_required", ErrorCode::InteractionRequired, "a person has to be asked"),
