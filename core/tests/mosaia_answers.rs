@@ -229,6 +229,7 @@ fn what_passes_by_itself_refuses_nobody() {
     for status in [404, 405, 501] {
         let error = sign_in(&answer(status, json!({"message": "Cannot POST /v1/auth/signin"}))).unwrap_err();
         assert_eq!(error.kind(), ServiceErrorKind::Unsupported);
+        assert!(is_malformed(&sign_in(&answer(status, "<html>Cannot POST</html>")).unwrap_err()), "a gateway's page");
     }
 }
 
@@ -326,10 +327,10 @@ fn done(step: Result<Step, Error>) -> Grant {
 
 #[test]
 fn a_refresh_asks_the_other_place_where_the_first_is_missing() {
-    for missing in [404, 405, 501] {
+    for (missing, body) in [404, 405, 501].into_iter().flat_map(|status| [(status, "{}"), (status, "<html>")]) {
         let mut exchange = mosaia().refresh_oauth(&Secret::from("r"));
         assert_eq!(exchange.start(now(0)).http.uri().path(), "/v1/auth/token");
-        assert_eq!(send(exchange.receive(answer(missing, "{}"), now(1))), "/auth/token");
+        assert_eq!(send(exchange.receive(answer(missing, body), now(1))), "/auth/token");
         let granted = dated(answer(200, tokens(&json!(NOON + 3601))), "Fri, 01 Aug 2025 20:00:01 GMT");
         let grant = done(exchange.receive(granted, now(2)));
         assert_eq!(grant.begun_by, Some("oauth"));

@@ -104,7 +104,7 @@ struct Lists {
 /// Reads a document of metadata. Its `issuer` must be `issuer`, letter by letter.
 pub fn parse_metadata(issuer: &str, response: &Response, now: Now) -> Result<Metadata, ServiceError> {
     let status = response.status();
-    if let Some(error) = wire::failure(status, response.headers(), now) {
+    if let Some(error) = wire::failure(response, now) {
         return Err(error);
     }
     if !status.is_success() {

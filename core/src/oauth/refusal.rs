@@ -186,7 +186,7 @@ pub(super) fn failure(
     let code = said.as_ref().and_then(|said| said.code.as_ref()).map(|code| code.as_str());
     let refuses = code.is_some_and(|code| refusal(profile, asked, status, code).is_some());
     // 5xx and 429 win over anything that is said; a missing endpoint says nothing in the standard's own words.
-    if let Some(error) = wire::failure(status, response.headers(), now)
+    if let Some(error) = wire::failure(response, now)
         && !(refuses && matches!(error.kind(), ServiceErrorKind::Unsupported) && status.is_client_error())
     {
         return Some(said.unwrap_or_default().onto(error));

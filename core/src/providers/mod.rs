@@ -96,7 +96,7 @@
 //!
 //!     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
 //!         let status = response.status();
-//!         if let Some(failure) = wire::failure(status, response.headers(), now) {
+//!         if let Some(failure) = wire::failure(&response, now) {
 //!             return Err(failure.into()); // 429, 5xx, a missing endpoint
 //!         }
 //!         if status == 401 {

@@ -228,7 +228,7 @@ impl Exchange for ToyExchange {
 
     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
         let status = response.status();
-        if let Some(error) = failure(status, response.headers(), now) {
+        if let Some(error) = failure(&response, now) {
             return Err(error.into());
         }
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {

@@ -1,11 +1,12 @@
-//! What statuses and headers say about a failure.
+//! What the status, the headers and the first byte of an answer say about a failure.
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::credentials::{Now, Timestamp};
 use crate::error::{ServiceError, ServiceErrorKind};
+use crate::exchange::Response;
 
 /// The longest `Retry-After` that is obeyed.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -30,21 +31,57 @@ pub fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
     Timestamp::parse_http_date(headers.get(header::DATE)?.to_str().ok()?)
 }
 
-/// The failures that an HTTP status alone decides, whatever the body says: too many requests, a failing server,
-/// a redirect (never followed), a missing endpoint. `None` for the others: the body decides.
-pub fn failure(status: StatusCode, headers: &HeaderMap, now: Now) -> Option<ServiceError> {
+/// The failures that an HTTP status decides, whatever the body says: too many requests, a failing server, a redirect
+/// (never followed), a missing endpoint. `None` for the others: the body decides.
+///
+/// A web page says nothing of the endpoint: it is a gateway's, which may have lost the service for a moment.
+pub fn failure(response: &Response, now: Now) -> Option<ServiceError> {
+    failure_under(response.status(), response, now)
+}
+
+/// The same for a service that tells another status in its answer's body.
+pub(crate) fn failure_under(status: StatusCode, response: &Response, now: Now) -> Option<ServiceError> {
+    let headers = response.headers();
     let kind = match status.as_u16() {
         429 => ServiceErrorKind::RateLimited { retry_after: retry_after(headers, now) },
         503 => match retry_after(headers, now) {
             Some(retry_after) => ServiceErrorKind::Unavailable { retry_after },
             None => ServiceErrorKind::Service,
         },
+        404 | 405 | 501 if is_page(response) => {
+            ServiceErrorKind::Malformed { what: "a web page in place of an answer" }
+        }
         404 | 405 | 501 => ServiceErrorKind::Unsupported,
         500.. => ServiceErrorKind::Service,
         100..200 | 300..400 => ServiceErrorKind::Malformed { what: "neither a success nor an error" },
         _ => return None,
     };
     Some(ServiceError::new(kind).with_status(status))
+}
+
+/// Whether an answer is a web page. JSON is none, whatever type it is sent under.
+fn is_page(response: &Response) -> bool {
+    let content_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_html = || {
+        let starts =
+            |html: &&[u8]| content_type.get(..html.len()).is_some_and(|start| start.eq_ignore_ascii_case(html));
+        [&b"text/html"[..], b"application/xhtml+xml"].iter().any(starts)
+    };
+    match first(response.body().as_ref()) {
+        Some(b'<') => true,
+        Some(b'{' | b'[') => false,
+        _ => is_html(),
+    }
+}
+
+/// Whether a body begins as web pages do: somebody else's words, a proxy's, a captive portal's.
+pub(crate) fn looks_like_a_page(body: &[u8]) -> bool {
+    first(body) == Some(b'<')
+}
+
+/// The first byte that says something.
+fn first(body: &[u8]) -> Option<u8> {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start().first().copied()
 }
 
 #[cfg(test)]
@@ -78,5 +115,42 @@ mod tests {
         let skewed = Some("Sun, 06 Nov 1994 07:49:37 GMT");
         assert_eq!(wait("Sun, 06 Nov 1994 07:49:42 GMT", skewed), Some(Duration::from_secs(5)));
         assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT", None), Some(Duration::ZERO));
+    }
+
+    fn kind(status: u16, content_type: &str, body: &str) -> ServiceErrorKind {
+        let mut response = Response::new(body.as_bytes().to_vec().into());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+        failure(&response, Now::default()).unwrap().kind()
+    }
+
+    #[test]
+    fn a_gateways_page_says_nothing_of_the_endpoint() {
+        for status in [404, 405, 501] {
+            for (content_type, body) in [
+                ("text/html", "Not Found"),
+                ("Text/HTML; charset=utf-8", ""),
+                ("application/xhtml+xml", "x"),
+                ("text/plain", "<html>"),
+                ("application/json", "\u{feff}\r\n <!doctype html>"),
+                ("application/xml", "<?xml version=\"1.0\"?><Error/>"),
+            ] {
+                let kind = kind(status, content_type, body);
+                assert!(matches!(kind, ServiceErrorKind::Malformed { .. }), "{status} {content_type} {body}: {kind:?}");
+            }
+            for (content_type, body) in [
+                ("application/json", "{}"),
+                ("text/html", " {\"message\":\"no such path\"}"),
+                ("text/html", "\u{feff}{}"),
+                ("text/plain", "404 page not found"),
+                ("x", ""),
+                ("text/htm", ""),
+            ] {
+                assert_eq!(kind(status, content_type, body), ServiceErrorKind::Unsupported, "{content_type} {body}");
+            }
+        }
+        // What a status says by itself, it says on a page, too.
+        assert_eq!(kind(429, "text/html", "<html>"), ServiceErrorKind::RateLimited { retry_after: None });
+        assert_eq!(kind(502, "text/html", "<html>"), ServiceErrorKind::Service);
     }
 }

@@ -14,6 +14,7 @@ mod url;
 pub use self::body::{Body, BodyBuffer, BodyTooLarge};
 pub use self::form::{form_decode, form_encode, form_request};
 pub use self::headers::{MAX_RETRY_AFTER, failure, retry_after, server_time};
+pub(crate) use self::headers::{failure_under, looks_like_a_page};
 pub use self::json::{Lifetime, json_request, parse_json};
 pub use self::lenient::{Number, Object, Text};
 #[cfg(test)]

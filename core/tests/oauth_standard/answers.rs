@@ -282,8 +282,8 @@ fn a_failing_server_refuses_nobody_whatever_it_says() {
             let error = parse_token(&profile(), asked, &busy, now(0), now(1)).unwrap_err();
             assert_eq!(error.kind(), ServiceErrorKind::Unavailable { retry_after: Duration::from_secs(7) });
         }
-        assert_eq!(kind(asked, 404, "<html>not found"), ServiceErrorKind::Unsupported);
-        for status in [400, 401, 403] {
+        assert_eq!(kind(asked, 404, r#"{"message":"not found"}"#), ServiceErrorKind::Unsupported);
+        for status in [400, 401, 403, 404, 405, 501] {
             let page = parse_token(&profile(), asked, &answer(status, "<html>no"), now(0), now(1)).unwrap_err();
             assert!(is_malformed(&page), "{asked:?} {status}");
         }

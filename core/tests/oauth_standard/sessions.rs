@@ -117,6 +117,19 @@ fn a_misconfigured_client_does_not_cost_the_refresh_token() {
 }
 
 #[test]
+fn a_gateways_page_in_place_of_the_endpoint_is_waited_out() {
+    for status in [404, 405, 501] {
+        let mut desk = accepted(profile());
+        desk.pass(3400);
+        desk.answer(status, "<html><title>404 Not Found</title></html>");
+        desk.pass(300);
+        let request = desk.answer(200, r#"{"access_token":"at-2"}"#);
+        assert_eq!(field(&request, "refresh_token").unwrap(), "rt-1", "{status}");
+        assert_eq!(desk.session.credentials(Need::Access, desk.now).unwrap().access().expose(), "at-2");
+    }
+}
+
+#[test]
 fn signing_out_clears_locally_even_if_revoking_fails() {
     let revoking = profile().with_revocation_endpoint("https://auth.example/revoke").unwrap();
     let mut desk = accepted(revoking);

@@ -47,8 +47,10 @@ fn stumble(response: &Response, now: Now) -> Option<ServiceError> {
     if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
         return None;
     }
-    let error = failure(status, response.headers(), now)?;
-    Some(if error.kind() == ServiceErrorKind::Unsupported { failed(status) } else { error })
+    if status == StatusCode::NOT_IMPLEMENTED {
+        return Some(failed(status));
+    }
+    failure(response, now)
 }
 
 fn failed(status: StatusCode) -> ServiceError {

@@ -104,8 +104,11 @@ impl OAuthRefresh {
     }
 }
 
+/// Whether there may be no such endpoint. Where it is missing the service may answer with a page of its own, and the
+/// other one is asked in this exchange only.
 fn is_missing(error: &ServiceError) -> bool {
-    error.kind() == ServiceErrorKind::Unsupported
+    let nowhere = error.status().is_some_and(|status| matches!(status.as_u16(), 404 | 405 | 501));
+    nowhere && matches!(error.kind(), ServiceErrorKind::Unsupported | ServiceErrorKind::Malformed { .. })
 }
 
 /// An API call that tells what an access token is worth.

@@ -67,7 +67,7 @@ pub(super) fn failure_of_unread(response: &Response, otherwise: ServiceError, as
     let body = response.body().as_ref();
     let (said, seen) = match wire::parse_json::<Object<Said<'_>>>(body) {
         Ok(Object(said)) => (said.unwrap_or_default(), Seen::Json),
-        Err(_) if is_page(body) => (Said::default(), Seen::Page),
+        Err(_) if wire::looks_like_a_page(body) => (Said::default(), Seen::Page),
         Err(_) => (Said::default(), Seen::Other),
     };
     if response.status().is_success() && matches!(said.error, Failure::None) {
@@ -99,7 +99,7 @@ fn classified(response: &Response, words: Option<&str>, seen: Seen, asked: Asked
 /// 5xx, 429 and redirects win over anything that the body says. So does a missing endpoint, unless the service
 /// itself speaks under that status: "user not found" is no missing endpoint.
 fn by_status(response: &Response, words: Option<&str>, asked: Asked, now: Now) -> Option<ServiceError> {
-    let failure = wire::failure(response.status(), response.headers(), now)?;
+    let failure = wire::failure(response, now)?;
     let missing = failure.kind() == ServiceErrorKind::Unsupported && response.status().is_client_error();
     if missing && about_account(words.unwrap_or_default(), asked).is_some() {
         return None;
@@ -141,11 +141,6 @@ fn about_account(words: &str, asked: Asked) -> Option<ServiceErrorKind> {
 /// Whether `text` has `word`, which is in lower case, in it, in any case.
 fn has(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
-}
-
-fn is_page(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    body.trim_ascii_start().starts_with(b"<")
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Failure<'a> {

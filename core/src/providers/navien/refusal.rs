@@ -1,6 +1,6 @@
 //! Whether an answer is a success, and if not, what the service said.
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 
 use crate::credentials::Now;
@@ -57,18 +57,18 @@ pub(super) fn failure_in(response: &Response, asked: Asked, now: Now) -> Option<
     let body = response.body().as_ref();
     let (head, body) = match wire::parse_json::<Object<Head<'_>>>(body) {
         Ok(Object(head)) => (head.unwrap_or_default(), Seen::Json),
-        Err(_) if is_page(body) => (Head::default(), Seen::Page),
+        Err(_) if wire::looks_like_a_page(body) => (Head::default(), Seen::Page),
         Err(_) => (Head::default(), Seen::Other),
     };
     if status.is_success() && (body != Seen::Json || head.is_success()) {
         return None;
     }
-    Some(failure(status, response.headers(), &head, body, asked, now))
+    Some(failure(response, &head, body, asked, now))
 }
 
 /// The failure that an envelope tells of.
 pub(super) fn failure_of(response: &Response, head: &Head<'_>, asked: Asked, now: Now) -> ServiceError {
-    failure(response.status(), response.headers(), head, Seen::Json, asked, now)
+    failure(response, head, Seen::Json, asked, now)
 }
 
 /// What a body looks like.
@@ -80,16 +80,10 @@ enum Seen {
     Other,
 }
 
-fn failure(
-    status: StatusCode,
-    headers: &HeaderMap,
-    head: &Head<'_>,
-    body: Seen,
-    asked: Asked,
-    now: Now,
-) -> ServiceError {
-    let error = by_status(status, headers, head, asked, now)
-        .or_else(|| by_code(headers, head, asked, now))
+fn failure(response: &Response, head: &Head<'_>, body: Seen, asked: Asked, now: Now) -> ServiceError {
+    let status = response.status();
+    let error = by_status(status, response, head, asked, now)
+        .or_else(|| by_code(response, head, asked, now))
         .unwrap_or_else(|| ServiceError::new(by_words(status, head, body, asked)));
     let error = error.with_status(status);
     let error = match head.code() {
@@ -104,8 +98,8 @@ fn failure(
 
 /// 5xx, 429 and redirects win over anything that the body says. So does a missing endpoint, unless the service
 /// itself refuses under that status: "no such user" is no missing endpoint.
-fn by_status(status: StatusCode, headers: &HeaderMap, head: &Head<'_>, asked: Asked, now: Now) -> Option<ServiceError> {
-    let failure = wire::failure(status, headers, now)?;
+fn by_status(status: StatusCode, response: &Response, head: &Head<'_>, asked: Asked, now: Now) -> Option<ServiceError> {
+    let failure = wire::failure_under(status, response, now)?;
     let refuses = matches!(head.code(), Some(401 | 403)) || about_account(head, asked).is_some();
     if failure.kind() == ServiceErrorKind::Unsupported && status.is_client_error() && refuses {
         return None;
@@ -114,10 +108,10 @@ fn by_status(status: StatusCode, headers: &HeaderMap, head: &Head<'_>, asked: As
 }
 
 /// The same for the code in the envelope, which the service also sends under HTTP 200.
-fn by_code(headers: &HeaderMap, head: &Head<'_>, asked: Asked, now: Now) -> Option<ServiceError> {
+fn by_code(response: &Response, head: &Head<'_>, asked: Asked, now: Now) -> Option<ServiceError> {
     let code = u16::try_from(head.code()?).ok()?;
     match code {
-        404 | 405 | 429 | 500..600 => by_status(StatusCode::from_u16(code).ok()?, headers, head, asked, now),
+        404 | 405 | 429 | 500..600 => by_status(StatusCode::from_u16(code).ok()?, response, head, asked, now),
         _ => None,
     }
 }
@@ -164,11 +158,6 @@ fn about_account(head: &Head<'_>, asked: Asked) -> Option<ServiceErrorKind> {
 /// Whether `text` has `word`, which is in lower case, in it, in any case.
 fn has(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
-}
-
-fn is_page(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    body.trim_ascii_start().starts_with(b"<")
 }
 
 #[cfg(test)]

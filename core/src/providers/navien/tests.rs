@@ -254,7 +254,6 @@ fn retry_after_is_obeyed_under_http_200_too() {
 fn a_missing_endpoint_is_left_out_for_good() {
     for (status, body) in [
         (404, String::new()),
-        (404, "<html>Not Found</html>".to_owned()),
         (404, envelope(404, "NOT_FOUND", Value::Null)),
         (404, json!({"message": "invalid path"}).to_string()),
         (405, envelope(405, "unauthorized method", Value::Null)),
@@ -262,6 +261,15 @@ fn a_missing_endpoint_is_left_out_for_good() {
         (200, envelope(404, "Not Found", Value::Null)),
     ] {
         assert_eq!(kinds(status, &body), [ServiceErrorKind::Unsupported; 2], "{status} {body}");
+    }
+}
+
+#[test]
+fn a_gateways_page_says_nothing_of_the_endpoint() {
+    for status in [404, 405, 501] {
+        for error in [sign_in(&answer(status, "<html>Not Found</html>")), refresh(&answer(status, "<html>"))] {
+            assert!(matches!(error.unwrap_err().kind(), ServiceErrorKind::Malformed { .. }), "{status}");
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn failure_in(response: &Response, asked: Asked, now: Now) -> Option<
 /// 5xx, 429 and redirects win over anything that the body says. So does a missing endpoint, unless the service says
 /// that it is the app which is missing.
 fn by_status(response: &Response, head: &Head<'_>, now: Now) -> Option<ServiceError> {
-    let failure = wire::failure(response.status(), response.headers(), now)?;
+    let failure = wire::failure(response, now)?;
     let missing_app = failure.kind() == ServiceErrorKind::Unsupported && head.app_is_missing();
     (!missing_app).then_some(failure)
 }
@@ -121,7 +121,7 @@ impl<'a> Head<'a> {
         let body = response.body().as_ref();
         match wire::parse_json::<Object<Head<'_>>>(body) {
             Ok(Object(head)) => (head.unwrap_or_default(), Seen::Json),
-            Err(_) if body.trim_ascii_start().starts_with(b"<") => (Head::default(), Seen::Page),
+            Err(_) if wire::looks_like_a_page(body) => (Head::default(), Seen::Page),
             Err(_) => (Head::default(), Seen::Other),
         }
     }

@@ -311,6 +311,7 @@ fn refusals_are_told_apart() {
     assert_eq!(kinds(400, r#"{"code":"E4","message":"bad request"}"#), FAILED);
     assert_eq!(kinds(404, r#"{"code":"404","message":"no such route"}"#), MISSING);
     assert_eq!(kinds(405, ""), MISSING);
+    assert!(kinds(404, "<html>Not Found").iter().all(|kind| matches!(kind, ServiceErrorKind::Malformed { .. })));
 }
 
 #[test]

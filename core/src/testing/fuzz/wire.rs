@@ -7,10 +7,11 @@ use serde::Deserialize;
 
 use super::check::{check_error, check_silent, clock, json, outcome};
 use crate::credentials::{MAX_LIFETIME, Now, Timestamp};
+use crate::exchange::Response;
 use crate::mqtt::Ticket;
 use crate::wire::{
-    BaseUrl, Lifetime, LoginText, MAX_RETRY_AFTER, Number, Object, Text, failure, form_decode, form_encode, is_safe,
-    parse_json, read_login, retry_after, server_time, write_login,
+    BaseUrl, Body, Lifetime, LoginText, MAX_RETRY_AFTER, Number, Object, Text, failure, form_decode, form_encode,
+    is_safe, parse_json, read_login, retry_after, server_time, write_login,
 };
 
 /// Any two header values as `Retry-After` and `Date`, by any clock: bounded, and the same twice. The first byte
@@ -42,7 +43,9 @@ pub(super) fn retry(data: &[u8]) {
         assert_eq!(wait, retry_after(&headers, Now::default()));
     }
     for status in [200, 302, 400, 404, 429, 500, 503].map(StatusCode::from_u16).into_iter().flatten() {
-        match failure(status, &headers, now) {
+        let mut response = Response::new(Body::empty());
+        (*response.status_mut(), *response.headers_mut()) = (status, headers.clone());
+        match failure(&response, now) {
             Some(error) => check_error(&error, &[]),
             None => assert!(status.is_success() || status == StatusCode::BAD_REQUEST, "{status} is no failure"),
         }
