@@ -83,13 +83,13 @@ impl Error {
         }
     }
 
-    /// How long the service asked to be left alone.
+    /// How long the service asked to be left alone, whatever else it said.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Error::Service(ServiceError { kind, .. }) => match *kind {
+            Error::Service(ServiceError { kind, retry_after: told, .. }) => match *kind {
                 ServiceErrorKind::RateLimited { retry_after } => retry_after,
                 ServiceErrorKind::Unavailable { retry_after } => Some(retry_after),
-                _ => None,
+                _ => *told,
             },
             _ => None,
         }
@@ -130,6 +130,7 @@ pub struct ServiceError {
     status: Option<StatusCode>,
     code: Option<Words>,
     message: Option<Words>,
+    retry_after: Option<Duration>,
     retry_at: Option<Timestamp>,
 }
 
@@ -178,7 +179,7 @@ pub enum ServiceErrorKind {
 impl ServiceError {
     /// A failure of this kind, with nothing more known.
     pub fn new(kind: ServiceErrorKind) -> Self {
-        Self { kind, status: None, code: None, message: None, retry_at: None }
+        Self { kind, status: None, code: None, message: None, retry_after: None, retry_at: None }
     }
 
     /// An answer that could not be understood.
@@ -194,6 +195,13 @@ impl ServiceError {
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);
+        self
+    }
+
+    /// With how long the service asked to be left alone: `Retry-After` comes with other failures than 429 and 503, too.
+    #[must_use]
+    pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
         self
     }
 

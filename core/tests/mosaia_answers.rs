@@ -234,6 +234,18 @@ fn what_passes_by_itself_refuses_nobody() {
 }
 
 #[test]
+fn retry_after_is_obeyed_whatever_it_comes_with() {
+    for (status, verdict) in [(429, Verdict::Unprocessed), (503, Verdict::Unprocessed), (403, Verdict::Unknown)] {
+        let mut busy = answer(status, json!({"message": "slow down"}));
+        busy.headers_mut().insert("retry-after", http::HeaderValue::from_static("7"));
+        for error in [sign_in(&busy), refresh(&busy)] {
+            let error = Error::from(error.unwrap_err());
+            assert_eq!((error.retry_after(), error.verdict()), (Some(Duration::from_secs(7)), verdict), "{status}");
+        }
+    }
+}
+
+#[test]
 fn no_token_is_not_a_token() {
     for data in [
         json!(null),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use time::format_description::well_known::{Rfc2822, Rfc3339};
-use time::{OffsetDateTime, UtcDateTime};
+use time::{Date, Month, OffsetDateTime, Time, UtcDateTime};
 
 /// The longest lifetime that is believed: one year. Whatever a server promises beyond it is cut, so that
 /// nothing lives for ever by mistake.
@@ -76,9 +76,12 @@ impl Timestamp {
         UtcDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).ok()
     }
 
-    /// Reads an HTTP date (RFC 9110 §5.6.7, the preferred format).
+    /// Reads an HTTP date in each of its three forms (RFC 9110 §5.6.7). A year of two digits, which only RFC 850 has,
+    /// is one from 1970 to 2069.
     pub fn parse_http_date(text: &str) -> Option<Self> {
-        OffsetDateTime::parse(text.trim(), &Rfc2822).ok().map(Self::from)
+        let text = text.trim();
+        let preferred = OffsetDateTime::parse(text, &Rfc2822).ok();
+        preferred.or_else(|| obsolete_http_date(text)).map(Self::from)
     }
 
     /// Reads an ISO 8601 date and time. One without a zone is UTC, never local time.
@@ -89,6 +92,39 @@ impl Timestamp {
         let text = if zoned { text.replacen(' ', "T", 1) } else { format!("{}Z", text.replacen(' ', "T", 1)) };
         OffsetDateTime::parse(&text, &Rfc3339).ok().map(Self::from)
     }
+}
+
+/// `Sunday, 06-Nov-94 08:49:37 GMT` (RFC 850) and `Sun Nov  6 08:49:37 1994` (asctime), which is GMT, too.
+fn obsolete_http_date(text: &str) -> Option<OffsetDateTime> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let words: Vec<_> = text.split_ascii_whitespace().take(6).collect();
+    let (day, month, year, clock) = match words[..] {
+        [weekday, date, clock, "GMT"] if weekday.ends_with(',') => {
+            let (day, rest) = date.split_once('-')?;
+            let (month, year) = rest.split_once('-')?;
+            let year = number(year, 2)?;
+            (day, month, if year < 70 { 2000 + year } else { 1900 + year }, clock)
+        }
+        [_, month, day, clock, year] => (day, month, number(year, 4)?, clock),
+        _ => return None,
+    };
+    let (_, month) = MONTHS.into_iter().zip(1..).find(|(name, _)| *name == month)?;
+    let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, small(day)?).ok()?;
+    let (hour, rest) = clock.split_once(':')?;
+    let (minute, second) = rest.split_once(':')?;
+    // A leap second is told as 60.
+    let time = Time::from_hms(small(hour)?, small(minute)?, small(second)?.min(59)).ok()?;
+    Some(date.with_time(time).assume_utc())
+}
+
+fn small(text: &str) -> Option<u8> {
+    number(text, 2).and_then(|number| number.try_into().ok())
+}
+
+/// A number of so many digits at most, and nothing else.
+fn number(text: &str, most: usize) -> Option<i32> {
+    let plain = text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
 }
 
 impl From<OffsetDateTime> for Timestamp {
@@ -334,9 +370,40 @@ mod tests {
     }
 
     #[test]
-    fn http_dates_are_read() {
-        let date = Timestamp::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        assert_eq!(date, Timestamp::from_unix_seconds(784_111_777));
-        assert_eq!(Timestamp::parse_http_date("soon"), None);
+    fn http_dates_are_read_in_each_form() {
+        let date = Some(Timestamp::from_unix_seconds(784_111_777));
+        for form in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            " Sun Nov 6 08:49:37 1994\t",
+        ] {
+            assert_eq!(Timestamp::parse_http_date(form), date, "{form}");
+        }
+        let year = |text: &str| Timestamp::parse_http_date(text)?.to_utc().map(UtcDateTime::year);
+        assert_eq!(year("Wednesday, 31-Dec-69 23:59:60 GMT"), Some(2069));
+        assert_eq!(year("Thursday, 01-Jan-70 00:00:00 GMT"), Some(1970));
+        assert_eq!(year("Tue Feb 29 00:00:00 2028"), Some(2028));
+        for odd in [
+            "soon",
+            "",
+            "7",
+            "Sunday, 06-Nov-94 08:49:37",
+            "Sunday, 06-Nov-94 08:49:37 CET",
+            "Sunday 06-Nov-94 08:49:37 GMT",
+            "Sunday, 06-Nov-1994 08:49:37 GMT",
+            "Sunday, 31-Feb-94 08:49:37 GMT",
+            "Sunday, 06-nov-94 08:49:37 GMT",
+            "Sunday, 06-Nov-94 8:49 GMT",
+            "Sunday, +6-Nov-94 08:49:37 GMT",
+            "Sunday, 06-Nov--4 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 94 GMT",
+            "Sun Nov  6 24:00:00 1994",
+            "Sun Nov  6 08:49:37 -994",
+            "Sun Nov 006 08:49:37 1994",
+            "Sun Nov  6 08:49:37 1994 GMT",
+        ] {
+            assert_eq!(Timestamp::parse_http_date(odd), None, "{odd}");
+        }
     }
 }

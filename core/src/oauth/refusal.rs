@@ -204,7 +204,9 @@ pub(super) fn failure(
         (None, _) => ServiceErrorKind::Service,
     };
     let said = said.unwrap_or_else(|| fields.map(Said::beside).unwrap_or_default());
-    Some(said.onto(ServiceError::new(kind).with_status(status)))
+    let error =
+        ServiceError::new(kind).with_status(status).with_retry_after(wire::retry_after(response.headers(), now));
+    Some(said.onto(error))
 }
 
 /// Nothing in it, or JSON without a code.

@@ -8,8 +8,8 @@ use crate::credentials::{Now, Timestamp};
 use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;
 
-/// The longest `Retry-After` that is obeyed.
-pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+/// The longest `Retry-After` that is obeyed: a day.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which counts from the answer's own `Date` so that a
 /// server's wrong clock does no harm. Within bounds; `None` where there is none that makes sense.
@@ -56,7 +56,7 @@ pub(crate) fn failure_under(status: StatusCode, response: &Response, now: Now) -
         100..200 | 300..400 => ServiceErrorKind::Malformed { what: "neither a success nor an error" },
         _ => return None,
     };
-    Some(ServiceError::new(kind).with_status(status))
+    Some(ServiceError::new(kind).with_status(status).with_retry_after(retry_after(headers, now)))
 }
 
 /// Whether an answer is a web page. JSON is none, whatever type it is sent under.
@@ -101,6 +101,7 @@ mod tests {
     fn retry_after_is_clamped() {
         assert_eq!(wait("7", None), Some(Duration::from_secs(7)));
         assert_eq!(wait("0", None), Some(Duration::ZERO));
+        assert_eq!(wait("86400", None), Some(Duration::from_secs(86_400)));
         for huge in ["999999", "99999999999999999999999999"] {
             assert_eq!(wait(huge, None), Some(MAX_RETRY_AFTER), "{huge}");
         }
@@ -112,6 +113,8 @@ mod tests {
     #[test]
     fn a_dated_retry_after_counts_from_the_servers_clock() {
         assert_eq!(wait("Sun, 06 Nov 1994 08:49:47 GMT", None), Some(Duration::from_secs(10)));
+        assert_eq!(wait("Sunday, 06-Nov-94 08:49:47 GMT", None), Some(Duration::from_secs(10)));
+        assert_eq!(wait("Sun Nov  6 08:49:47 1994", None), Some(Duration::from_secs(10)));
         let skewed = Some("Sun, 06 Nov 1994 07:49:37 GMT");
         assert_eq!(wait("Sun, 06 Nov 1994 07:49:42 GMT", skewed), Some(Duration::from_secs(5)));
         assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT", None), Some(Duration::ZERO));

@@ -291,6 +291,18 @@ fn a_failing_server_refuses_nobody_whatever_it_says() {
 }
 
 #[test]
+fn retry_after_is_obeyed_whatever_it_comes_with() {
+    for asked in ALL {
+        for (status, body) in [(403, "{}"), (400, r#"{"error":"invalid_request"}"#), (500, ""), (404, "<html>")] {
+            let mut busy = answer(status, body);
+            busy.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
+            let error = Error::from(parse_token(&profile(), asked, &busy, now(0), now(1)).unwrap_err());
+            assert_eq!((error.retry_after(), error.verdict()), (Some(Duration::from_secs(7)), Verdict::Unknown));
+        }
+    }
+}
+
+#[test]
 fn what_the_server_leaves_out_stays_as_it_was() {
     let first = Credentials::from_grant(granted(r#"{"access_token":"1","refresh_token":"r1","id_token":"i1"}"#), None);
     for omitted in [

@@ -64,7 +64,12 @@ pub(crate) const TABLE: &[Row] = &[
     // No number by RFC 9110: as if it were not there.
     row("status 503, Retry-After: 1e18", "Service", "Service > sign-in", "Service"),
     row("status 503, Retry-After: -5", "Service", "Service > sign-in", "Service"),
-    row("status 503, Retry-After: 99999999999999999999", "Unavailable 3600s", "Unavailable 3600s", "Unavailable 3600s"),
+    row(
+        "status 503, Retry-After: 99999999999999999999",
+        "Unavailable 86400s",
+        "Unavailable 86400s",
+        "Unavailable 86400s",
+    ),
     row("status 503, Retry-After: soon", "Service", "Service > sign-in", "Service"),
     // In the past: our own pause remains.
     row(

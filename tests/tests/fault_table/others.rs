@@ -99,7 +99,7 @@ fn usual(fault: &str) -> &'static str {
         "status 404" | "status 405" | "status 501" => "Unsupported",
         "status 429" => "RateLimited",
         "status 503, Retry-After: 2" => "Unavailable 2s",
-        "status 503, Retry-After: 99999999999999999999" => "Unavailable 3600s",
+        "status 503, Retry-After: 99999999999999999999" => "Unavailable 86400s",
         "status 503, Retry-After: Wed, 21 Oct 2015 07:28:00 GMT" => "Unavailable 0ns",
         _ if fault.starts_with("status ") => "Service",
         _ if fault.starts_with("redirect ") || fault.starts_with("code ") => "Malformed",

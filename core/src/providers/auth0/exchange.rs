@@ -82,7 +82,7 @@ impl Exchange {
                 }
                 let kept = || self.jar.get(&self.auth0.settings.state_cookie, None).map(Secret::from);
                 let Some(state) = page.state().cloned().or_else(kept) else {
-                    return Err(formless(&page, "a sign-in page without a state", status));
+                    return Err(formless(&page, "a sign-in page without a state", response, now));
                 };
                 let request = self.auth0.password_page_request(&self.login, &state);
                 Ok(self.step(Stage::PasswordPage, request, now))
@@ -93,7 +93,7 @@ impl Exchange {
                     return Err(error);
                 }
                 let (Some(state), Some(csrf_token)) = (page.state(), page.csrf_token()) else {
-                    return Err(formless(&page, "a password page without its form", status));
+                    return Err(formless(&page, "a password page without its form", response, now));
                 };
                 let request = self.auth0.submit_request(&self.login, state, csrf_token);
                 Ok(self.step(Stage::Submit, request, now))

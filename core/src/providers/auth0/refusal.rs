@@ -7,7 +7,7 @@ use super::page::Page;
 use crate::credentials::Now;
 use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;
-use crate::wire::failure;
+use crate::wire::{failure, retry_after};
 
 /// What stands against a sign-in in the answer to the login; `None` where nothing does. A page refuses it by its
 /// `div.error-message`; a status alone never does, and a failing service (5xx, 429) refuses nobody, whatever it
@@ -15,11 +15,9 @@ use crate::wire::failure;
 pub fn parse_refusal(response: &Response, now: Now) -> Option<ServiceError> {
     stumble(response, now).or_else(|| {
         let page = Page::read(response.body().as_ref());
-        let status = response.status();
         match page.error() {
-            Some(words) => Some(said(kind(words), status, words)),
-            None if status.is_client_error() => Some(failed(status)),
-            None => None,
+            Some(words) => Some(said(kind(words), words, response, now)),
+            None => response.status().is_client_error().then(|| failed(response, now)),
         }
     })
 }
@@ -27,38 +25,36 @@ pub fn parse_refusal(response: &Response, now: Now) -> Option<ServiceError> {
 /// The same before any password was shown. Whatever the page says, it refuses nobody: it may be another one next time.
 pub(super) fn obstacle(response: &Response, page: &Page, now: Now) -> Option<ServiceError> {
     stumble(response, now).or_else(|| {
-        let status = response.status();
-        status.is_client_error().then(|| said(ServiceErrorKind::Service, status, page.error().unwrap_or_default()))
+        let words = page.error().unwrap_or_default();
+        response.status().is_client_error().then(|| said(ServiceErrorKind::Service, words, response, now))
     })
 }
 
 /// A page before the password that has not the form which it is there for, with what it says instead.
-pub(super) fn formless(page: &Page, what: &'static str, status: StatusCode) -> ServiceError {
+pub(super) fn formless(page: &Page, what: &'static str, response: &Response, now: Now) -> ServiceError {
     match page.error() {
-        Some(words) => said(ServiceErrorKind::Service, status, words),
-        None => ServiceError::malformed(what).with_status(status),
+        Some(words) => said(ServiceErrorKind::Service, words, response, now),
+        None => ServiceError::malformed(what).with_status(response.status()),
     }
 }
 
 /// The failures of the service itself. A page that is missing is one of them: there is no other way to sign in, and
 /// it may be back tomorrow.
 fn stumble(response: &Response, now: Now) -> Option<ServiceError> {
-    let status = response.status();
-    if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
-        return None;
+    match response.status() {
+        StatusCode::NOT_IMPLEMENTED => Some(failed(response, now)),
+        status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => None,
+        _ => failure(response, now),
     }
-    if status == StatusCode::NOT_IMPLEMENTED {
-        return Some(failed(status));
-    }
-    failure(response, now)
 }
 
-fn failed(status: StatusCode) -> ServiceError {
-    ServiceError::new(ServiceErrorKind::Service).with_status(status)
+fn failed(response: &Response, now: Now) -> ServiceError {
+    said(ServiceErrorKind::Service, "", response, now)
 }
 
-fn said(kind: ServiceErrorKind, status: StatusCode, words: &str) -> ServiceError {
-    ServiceError::new(kind).with_status(status).with_message(words)
+fn said(kind: ServiceErrorKind, words: &str, response: &Response, now: Now) -> ServiceError {
+    let error = ServiceError::new(kind).with_status(response.status()).with_message(words);
+    error.with_retry_after(retry_after(response.headers(), now))
 }
 
 /// The words of the pages are known only in part: what is not known is a refusal, so that no account gets locked by

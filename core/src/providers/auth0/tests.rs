@@ -376,6 +376,12 @@ fn retry_after_is_obeyed() {
         let error = Error::from(Walk::submitted().fails(with(page(status, ""), &[("retry-after", "7")])));
         assert_eq!((error.retry_after(), error.verdict()), (Some(Duration::from_secs(7)), Verdict::Unprocessed));
     }
+    for status in [403, 500, 501, 502] {
+        for mut walk in [Walk::start(), Walk::submitted()] {
+            let error = Error::from(walk.fails(with(page(status, ""), &[("retry-after", "7")])));
+            assert_eq!((error.retry_after(), error.verdict()), (Some(Duration::from_secs(7)), Verdict::Unknown));
+        }
+    }
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn classified(response: &Response, words: Option<&str>, seen: Seen, asked: Asked
     let status = response.status();
     let error = by_status(response, words, asked, now)
         .unwrap_or_else(|| ServiceError::new(by_words(status, words.unwrap_or_default(), seen, asked)));
-    let error = error.with_status(status);
+    let error = error.with_status(status).with_retry_after(wire::retry_after(response.headers(), now));
     match words {
         Some(words) => error.with_message(words),
         None => error,

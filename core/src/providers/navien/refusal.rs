@@ -85,7 +85,7 @@ fn failure(response: &Response, head: &Head<'_>, body: Seen, asked: Asked, now: 
     let error = by_status(status, response, head, asked, now)
         .or_else(|| by_code(response, head, asked, now))
         .unwrap_or_else(|| ServiceError::new(by_words(status, head, body, asked)));
-    let error = error.with_status(status);
+    let error = error.with_status(status).with_retry_after(wire::retry_after(response.headers(), now));
     let error = match head.code() {
         Some(code) => error.with_code(&code.to_string()),
         None => error,

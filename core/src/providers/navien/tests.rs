@@ -248,6 +248,16 @@ fn retry_after_is_obeyed_under_http_200_too() {
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)), "{status} {code}");
         assert_eq!(error.verdict(), Verdict::Unprocessed);
     }
+    for (status, code) in [(403, 0), (400, 400), (500, 500), (200, 500)] {
+        let mut response = answer(status, envelope(code, "slow down", Value::Null));
+        response.headers_mut().insert("retry-after", HeaderValue::from_static("7"));
+        let error = Error::from(sign_in(&response).unwrap_err());
+        assert_eq!(
+            (error.retry_after(), error.verdict()),
+            (Some(Duration::from_secs(7)), Verdict::Unknown),
+            "{status}"
+        );
+    }
 }
 
 #[test]

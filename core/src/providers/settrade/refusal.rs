@@ -56,7 +56,8 @@ pub(super) fn failure_in(response: &Response, asked: Asked, now: Now) -> Option<
     }
     let error = by_status(response, &head, now)
         .unwrap_or_else(|| ServiceError::new(by_words(status, &head, seen, asked)))
-        .with_status(status);
+        .with_status(status)
+        .with_retry_after(wire::retry_after(response.headers(), now));
     let error = match &head.code.0 {
         Some(code) => error.with_code(code),
         None => error,

@@ -328,6 +328,19 @@ fn what_is_transient_refuses_nothing() {
 }
 
 #[test]
+fn retry_after_is_obeyed_whatever_it_comes_with() {
+    for (status, verdict) in [(429, Verdict::Unprocessed), (503, Verdict::Unprocessed), (500, Verdict::Unknown)] {
+        let mut busy = answer(status, json!({"code": "E", "message": "slow down"}));
+        busy.headers_mut().insert("retry-after", http::HeaderValue::from_static("90000"));
+        let error = Error::from(sign_in(&busy).unwrap_err());
+        assert_eq!((error.retry_after(), error.verdict()), (Some(Duration::from_secs(86_400)), verdict), "{status}");
+    }
+    let mut forbidden = answer(403, json!({"message": "slow down"}));
+    forbidden.headers_mut().insert("retry-after", http::HeaderValue::from_static("7"));
+    assert_eq!(Error::from(sign_in(&forbidden).unwrap_err()).retry_after(), Some(Duration::from_secs(7)));
+}
+
+#[test]
 fn a_refused_clock_is_no_refused_login() {
     for message in ["Timestamp is out of range", "request TIME STAMP", "check your clock"] {
         let body = json!({"code": "E", "message": message}).to_string();
