@@ -43,7 +43,7 @@ impl Error {
     /// get through, and where nothing was asked. An answer that is too large to be read is one, too.
     pub fn was_answered(&self) -> bool {
         match self {
-            Error::Service(_) => true,
+            Error::Service(error) => error.was_answered(),
             Error::Transport(error) => error.kind == TransportErrorKind::TooLarge,
             Error::Store(_) | Error::Session(_) => false,
         }
@@ -174,6 +174,20 @@ pub enum ServiceErrorKind {
     },
     /// Any other failure of the service: a 5xx, an unknown code. The session tries again.
     Service,
+    /// The provider's own code panicked: it is at fault, not the service. The session tries again after a pause.
+    Panicked {
+        /// At what.
+        phase: ExchangePhase,
+    },
+}
+
+/// What an exchange was at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangePhase {
+    /// Its first request: nothing was sent.
+    Request,
+    /// An answer.
+    Answer,
 }
 
 impl ServiceError {
@@ -185,6 +199,10 @@ impl ServiceError {
     /// An answer that could not be understood.
     pub fn malformed(what: &'static str) -> Self {
         Self::new(ServiceErrorKind::Malformed { what })
+    }
+
+    pub(crate) fn panicked(phase: ExchangePhase) -> Self {
+        Self::new(ServiceErrorKind::Panicked { phase })
     }
 
     pub(crate) fn endless() -> Self {
@@ -250,6 +268,10 @@ impl ServiceError {
         self.message.as_deref().map(|words| &***words)
     }
 
+    fn was_answered(&self) -> bool {
+        !matches!(self.kind, ServiceErrorKind::Panicked { phase: ExchangePhase::Request })
+    }
+
     fn refuses_login(&self) -> bool {
         match self.kind {
             ServiceErrorKind::InvalidCredentials
@@ -262,7 +284,8 @@ impl ServiceError {
             | ServiceErrorKind::Unsupported
             | ServiceErrorKind::NotGranted
             | ServiceErrorKind::Malformed { .. }
-            | ServiceErrorKind::Service => false,
+            | ServiceErrorKind::Service
+            | ServiceErrorKind::Panicked { .. } => false,
         }
     }
 
@@ -275,8 +298,12 @@ impl ServiceError {
             | ServiceErrorKind::NotGranted
             | ServiceErrorKind::RefreshRefused => Verdict::Refused,
             ServiceErrorKind::Unsupported => Verdict::Unsupported,
-            ServiceErrorKind::RateLimited { .. } | ServiceErrorKind::Unavailable { .. } => Verdict::Unprocessed,
-            ServiceErrorKind::Malformed { .. } | ServiceErrorKind::Service => Verdict::Unknown,
+            ServiceErrorKind::RateLimited { .. }
+            | ServiceErrorKind::Unavailable { .. }
+            | ServiceErrorKind::Panicked { phase: ExchangePhase::Request } => Verdict::Unprocessed,
+            ServiceErrorKind::Malformed { .. }
+            | ServiceErrorKind::Service
+            | ServiceErrorKind::Panicked { phase: ExchangePhase::Answer } => Verdict::Unknown,
         }
     }
 }
@@ -387,6 +414,12 @@ impl fmt::Display for ServiceError {
             ServiceErrorKind::NotGranted => f.write_str("the service did not grant what was asked for")?,
             ServiceErrorKind::Malformed { what } => write!(f, "the service's answer was not understood: {what}")?,
             ServiceErrorKind::Service => f.write_str("the service failed")?,
+            ServiceErrorKind::Panicked { phase: ExchangePhase::Request } => {
+                f.write_str("the provider's code panicked before it asked the service")?;
+            }
+            ServiceErrorKind::Panicked { phase: ExchangePhase::Answer } => {
+                f.write_str("the provider's code panicked at the service's answer")?;
+            }
         }
         if let Some(status) = self.status {
             write!(f, " (HTTP {})", status.as_u16())?;
@@ -605,6 +638,10 @@ mod tests {
             ServiceErrorKind::Service,
         ] {
             assert!(service(kind).was_answered() && !service(kind).refuses_login(), "{kind:?}");
+        }
+        for (phase, answered) in [(ExchangePhase::Request, false), (ExchangePhase::Answer, true)] {
+            let error = Error::from(ServiceError::panicked(phase));
+            assert_eq!((error.was_answered(), error.refuses_login()), (answered, false), "{phase:?}");
         }
         for (kind, answered) in [
             (TransportErrorKind::NotSent, false),

@@ -20,6 +20,11 @@ pub const MAX_STEPS: u32 = 32;
 pub const BODY_CAP: usize = 1024 * 1024;
 
 /// How one service is spoken to: its endpoints, bodies, quirks. It never knows when.
+///
+/// Its [exchanges](Exchange) do the work: they may take their time. The methods here are called in the middle of a
+/// session's steps, by an adapter under the session's lock: they are to be quick, block on nothing and always answer
+/// the same. `begin`, `sign_out`, `write_login`, `read_login` and `read_saved` may panic: that is a failure like others.
+/// A panic in one of the rest, which all but name constants, is told to whoever called, or to all who wait.
 pub trait Provider: Clone + Send + Sync + 'static {
     /// What signs in.
     type Login: Clone + fmt::Debug + Send + Sync + 'static;
@@ -133,6 +138,10 @@ pub enum LoginOwner {
 }
 
 /// One conversation with a service: one to some requests that end in a grant or an error. It owns all it needs.
+///
+/// [`start`](Self::start) and [`receive`](Self::receive) sign and parse. An adapter calls them without the session's
+/// lock, so that nobody waits for them but who waits for the grant; a panic there is a failure, and is tried again
+/// after a pause.
 pub trait Exchange: Send + 'static {
     /// What it ends in: a [`Grant`] where a session runs it.
     type Output: Send;
@@ -148,6 +157,13 @@ pub trait Exchange: Send + 'static {
     /// [`Login`](Spends::Login).
     fn has_shown_login(&self) -> bool {
         true
+    }
+
+    /// Whether `start` and `receive` may block: on a key in hardware, say. Adapters then call them on a thread of their
+    /// own, where they hold up no task, and no timer of the session. What only computes for a millisecond need not say
+    /// so.
+    fn may_block(&self) -> bool {
+        false
     }
 }
 

@@ -78,7 +78,7 @@ pub use self::credentials::{
     Secret, Term, Timestamp,
 };
 pub use self::error::{
-    Error, ServiceError, ServiceErrorKind, SessionError, TransportError, TransportErrorKind, Verdict,
+    Error, ExchangePhase, ServiceError, ServiceErrorKind, SessionError, TransportError, TransportErrorKind, Verdict,
 };
 pub use self::exchange::{
     Exchange, FromEnv, InvalidEnv, LoginOwner, Provider, Request, RequestId, Response, Spends, Step,

@@ -32,10 +32,11 @@ use std::time::Duration;
 
 use super::outcome::{Granted, Pending};
 use super::schedule::MIN_TIMEOUT;
+use super::work::{Place, Task, WORK_TIMEOUT, caught};
 use super::{Event, Output, RefreshTokens, Renewal, Session, Timer, Wake};
 use crate::credentials::{Credentials, Need, Now, same_user};
-use crate::error::{TransportError, TransportErrorKind};
-use crate::exchange::{Exchange, LoginOwner, Provider, Request, RequestId, Spends};
+use crate::error::{Error, ExchangePhase, ServiceError, TransportError, TransportErrorKind};
+use crate::exchange::{Exchange as _, LoginOwner, Provider, Request, RequestId, Spends};
 
 /// Whether the session may ask for credentials at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,24 +66,24 @@ pub(super) enum Slot<P: Provider> {
 }
 
 pub(super) struct Flight<P: Provider> {
-    pub(super) exchange: P::Exchange,
+    pub(super) place: Place<P::Exchange>,
+    /// The request that is out or being made, or the one whose answer is being read.
     pub(super) id: RequestId,
+    /// Of what it is at: the request, or the provider's work.
     pub(super) deadline: Duration,
+    /// How many requests were sent.
     pub(super) steps: u32,
     pub(super) need: Need,
     /// The position on the ladder of `need`.
     pub(super) position: usize,
 }
 
-/// A request on its way.
-pub(super) struct Sent {
-    pub(super) id: RequestId,
-    pub(super) deadline: Duration,
-}
+/// What a provider began; an error where its code panicked.
+pub(super) type Begun<X> = Result<X, Error>;
 
 /// What a lease can do now.
 pub(super) enum Choice<X> {
-    Begin(usize, X),
+    Begin(usize, Begun<X>),
     /// The access token must be renewed first.
     Blocked,
     /// Only the login is left, and it must not be shown before this.
@@ -105,9 +106,9 @@ impl<P: Provider> Session<P> {
         if let Some(flight) = self.slot.flight()
             && flight.deadline <= self.now.monotonic
         {
-            let id = flight.id;
+            let (id, error) = (flight.id, flight.overdue());
             self.outputs.push_back(Output::Cancel(id));
-            self.undelivered(id, TransportError::new(TransportErrorKind::TimedOut).into());
+            self.give_up(error);
         }
         self.look_at_store_clocks();
         // Each turn begins an exchange, asks the store for something, stops a lease, or finds nothing to do.
@@ -122,7 +123,8 @@ impl<P: Provider> Session<P> {
                     self.leases[need.index()].hold(self.now);
                 }
                 Choice::Begin(position, _) if !self.may_begin(need, position) => break,
-                Choice::Begin(position, exchange) => self.begin(need, position, exchange),
+                Choice::Begin(position, Ok(exchange)) => self.begin(need, position, exchange),
+                Choice::Begin(position, Err(error)) => self.not_begun(need, position, error),
                 Choice::Blocked => self.want(Need::Access),
                 Choice::LoginRests(until) => self.rest_login(need, until),
                 Choice::Passed => self.leases[need.index()].hold(self.now),
@@ -134,9 +136,16 @@ impl<P: Provider> Session<P> {
             let Some(credentials) = self.revocations.pop_front() else {
                 break;
             };
-            if let Some(exchange) = self.provider.sign_out(&credentials) {
-                let flight = self.launch(exchange, Need::Access, 0, Duration::MAX);
-                self.slot = Slot::Revoking(flight);
+            match caught(|| self.provider.sign_out(&credentials)) {
+                Some(Some(exchange)) => {
+                    self.slot = Slot::Revoking(self.launch(exchange, Need::Access, 0));
+                    self.run_work();
+                }
+                Some(None) => {}
+                None => {
+                    let error = Some(ServiceError::panicked(ExchangePhase::Request).into());
+                    self.outputs.push_back(Output::Event(Event::Revoked { error }));
+                }
             }
         }
         self.tend_store();
@@ -244,7 +253,7 @@ impl<P: Provider> Session<P> {
     }
 
     /// The ways that are open now, in the order in which they are to be tried.
-    fn ways(&self, need: Need) -> impl Iterator<Item = (usize, P::Exchange)> {
+    fn ways(&self, need: Need) -> impl Iterator<Item = (usize, Begun<P::Exchange>)> {
         let lease = &self.leases[need.index()];
         let rungs = || self.provider.ladder(need).iter().copied().enumerate();
         let fresh = rungs().filter(|(position, _)| !lease.is_lost(*position));
@@ -260,8 +269,10 @@ impl<P: Provider> Session<P> {
         !self.is_blocked(need) && self.ways(need).any(|(other, _)| other != position)
     }
 
-    fn exchange(&self, rung: P::Rung) -> Option<P::Exchange> {
-        self.provider.begin(rung, self.login.as_ref(), self.credentials.as_deref())
+    fn exchange(&self, rung: P::Rung) -> Option<Begun<P::Exchange>> {
+        let begun = caught(|| self.provider.begin(rung, self.login.as_ref(), self.credentials.as_deref()));
+        let panicked = || ServiceError::panicked(ExchangePhase::Request).into();
+        begun.map_or_else(|| Some(Err(panicked())), |exchange| exchange.map(Ok))
     }
 
     fn is_open(&self, need: Need, rung: P::Rung) -> bool {
@@ -301,27 +312,29 @@ impl<P: Provider> Session<P> {
         let rung = self.provider.describe(self.provider.ladder(need)[position]);
         self.leases[need.index()].begin(self.now);
         self.outputs.push_back(Output::Event(Event::Attempt { need, rung }));
-        let most = self.time_under_lock();
-        let flight = self.launch(exchange, need, position, most);
-        self.slot = Slot::Renewing(flight);
+        self.slot = Slot::Renewing(self.launch(exchange, need, position));
+        self.run_work();
     }
 
-    fn launch(&mut self, mut exchange: P::Exchange, need: Need, position: usize, most: Duration) -> Box<Flight<P>> {
-        let request = exchange.start(self.now);
-        let Sent { id, deadline } = self.send(request, most);
-        Box::new(Flight { exchange, id, deadline, steps: 1, need, position })
+    fn launch(&mut self, exchange: P::Exchange, need: Need, position: usize) -> Box<Flight<P>> {
+        let (id, deadline) = (self.next_request(), self.now.monotonic.saturating_add(WORK_TIMEOUT));
+        Box::new(Flight { place: Place::Ready(exchange, Task::Start), id, deadline, steps: 0, need, position })
     }
 
-    /// With at most this time.
-    pub(super) fn send(&mut self, mut request: Request, most: Duration) -> Sent {
+    pub(super) fn next_request(&mut self) -> RequestId {
         self.last_request = RequestId(self.last_request.0.wrapping_add(1));
-        request.id = self.last_request;
+        self.last_request
+    }
+
+    /// With at most this time. Answers its deadline.
+    pub(super) fn send(&mut self, mut request: Request, id: RequestId, most: Duration) -> Duration {
+        request.id = id;
         let timeout = self.policy.request_timeout.unwrap_or(request.timeout);
         request.timeout = timeout.min(most).max(MIN_TIMEOUT);
         let deadline = self.now.monotonic.saturating_add(request.timeout);
         self.outputs.push_back(Output::Send(request));
         self.stats.requests += 1;
-        Sent { id: self.last_request, deadline }
+        deadline
     }
 
     // ---- Comings and goings
@@ -361,6 +374,8 @@ impl<P: Provider> Session<P> {
 
     pub(super) fn orphan_flight(&mut self) {
         self.slot = match std::mem::replace(&mut self.slot, Slot::Free) {
+            // Nothing of it was sent yet: it need not be.
+            Slot::Renewing(flight) if flight.steps == 0 => Slot::Free,
             Slot::Renewing(flight) => Slot::Orphaned(flight),
             slot => slot,
         };
@@ -423,6 +438,28 @@ impl<P: Provider> Session<P> {
         };
         let store = self.store_timer().and_then(|at| wake(at, Timer::Store));
         [flight, store, expiry(Need::Access), attempt(Need::Access), expiry(Need::Aws), attempt(Need::Aws)]
+    }
+}
+
+impl<P: Provider> Flight<P> {
+    /// Whether a request with the login was sent.
+    pub(super) fn has_shown_login(&self) -> bool {
+        let shown = match &self.place {
+            Place::Waiting(exchange) | Place::Ready(exchange, _) => caught(|| exchange.has_shown_login()),
+            Place::Away => None,
+        };
+        self.steps > 0 && shown.unwrap_or(true)
+    }
+
+    /// What it is to be past the deadline.
+    fn overdue(&self) -> Error {
+        let late = TransportError::new(TransportErrorKind::TimedOut);
+        match self.place {
+            Place::Waiting(_) => late,
+            _ if self.steps == 0 => TransportError::not_sent("the provider took too long to make the request"),
+            _ => late.with_source("the provider took too long to read the answer"),
+        }
+        .into()
     }
 }
 

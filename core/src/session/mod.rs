@@ -9,6 +9,7 @@ mod policy;
 mod schedule;
 mod service;
 mod sharing;
+mod work;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub use self::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MAX_BACKOFF_PROG
 use self::service::{Endpoints, Quiet};
 use self::sharing::Cell;
 pub use self::sharing::TELL_AFTER;
+use self::work::Runs;
+pub use self::work::{Done, WORK_TIMEOUT, Work};
 use crate::credentials::{Credentials, Generation, Grant, Need, Now, Saved, SavedError, Term};
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError};
 use crate::exchange::{Provider, RequestId, Spends};
@@ -43,6 +46,7 @@ use crate::store::StoreError;
 /// | commands | [`demand`](Self::demand), [`reject`](Self::reject), [`renew`](Self::renew), [`sign_in`](Self::sign_in), [`accept`](Self::accept), [`sign_out`](Self::sign_out), [`forget_login`](Self::forget_login) |
 /// | input | [`handle_input`](Self::handle_input) |
 /// | output | [`poll_output`](Self::poll_output) |
+/// | provider code elsewhere | [`with_work_handed_out`](Self::with_work_handed_out), [`take_work`](Self::take_work), [`work_done`](Self::work_done) |
 /// | getters | [`credentials`](Self::credentials), [`obstacle`](Self::obstacle), [`state`](Self::state), [`next_wake`](Self::next_wake), … |
 ///
 /// Inputs and commands are safe in any order and at any time: outputs queue up, nobody has to drain them between
@@ -78,6 +82,7 @@ pub struct Session<P: Provider> {
     endpoints: Endpoints<P::Rung>,
     quiet: Option<Quiet>,
     slot: Slot<P>,
+    runs: Runs,
     /// What an exchange ended in and is being saved, and when it is told at the latest.
     pending: Option<Pending>,
     tell_at: Duration,
@@ -106,6 +111,7 @@ impl<P: Provider> Session<P> {
             endpoints: Endpoints::default(),
             quiet: None,
             slot: Slot::Free,
+            runs: Runs::Here,
             pending: None,
             tell_at: Duration::ZERO,
             cell: None,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::login::LoginState;
 use super::machine::{Choice, Flight, Origin, Slot};
-use super::schedule::{MAX_BACKOFF, MAX_BACKOFF_PROGRAM, Pace};
+use super::schedule::{MAX_BACKOFF, MAX_BACKOFF_PROGRAM, MIN_GAP, Pace};
 use super::service::{Quiet, quiet_asked};
+use super::work::{Done, Place, Task, WORK_TIMEOUT};
 use super::{Event, Output, Session};
 use crate::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Need, Term};
-use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError, Verdict};
-use crate::exchange::{Exchange, MAX_STEPS, Provider, RequestId, Response, Spends, Step};
+use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError, TransportError, Verdict};
+use crate::exchange::{MAX_STEPS, Provider, RequestId, Response, Spends, Step};
 
 /// What an exchange ended in, while it is being saved: it is told afterwards, so that whoever ends when he hears of it
 /// leaves a store that knows.
@@ -111,19 +112,49 @@ impl<P: Provider> Session<P> {
     // ---- Answers
 
     pub(super) fn answered(&mut self, id: RequestId, response: Response) {
-        let Some(mut slot) = self.take_slot(id) else { return };
+        if !self.awaits(id) {
+            return;
+        }
+        if let Some(flight) = self.slot.flight_mut()
+            && let Place::Waiting(exchange) = std::mem::replace(&mut flight.place, Place::Away)
+        {
+            // What has arrived is not lost because a lock or a request has little time left.
+            flight.deadline = self.now.monotonic.saturating_add(WORK_TIMEOUT);
+            flight.place = Place::Ready(exchange, Task::Receive(response));
+        }
+        self.run_work();
+    }
+
+    /// What came of the provider's work.
+    pub(super) fn worked(&mut self, done: Done<P::Exchange>) {
+        let Done { id, exchange, outcome } = done;
+        let away = |flight: &Flight<P>| flight.id == id && matches!(flight.place, Place::Away);
+        if !self.slot.flight().is_some_and(away) {
+            self.stats.ignored += 1;
+            return;
+        }
+        let mut slot = std::mem::replace(&mut self.slot, Slot::Free);
         let Some(flight) = slot.flight_mut() else { return };
-        match flight.exchange.receive(response, self.now) {
+        flight.place = exchange.map_or(Place::Away, Place::Waiting);
+        match outcome {
             Ok(Step::Send(_)) if flight.steps >= MAX_STEPS => {
                 self.finish(slot, Err(ServiceError::endless().into()));
             }
             Ok(Step::Send(request)) => {
+                let is_first = flight.steps == 0;
                 // What a renewal brings has to be saved while the lock is ours.
                 let renews = matches!(slot, Slot::Renewing(_));
                 let most = if renews { self.time_under_lock() } else { Duration::MAX };
-                let sent = self.send(request, most);
+                let asked = self.policy.request_timeout.unwrap_or(request.timeout);
+                if is_first && most < asked.min(MIN_GAP) {
+                    let error =
+                        TransportError::not_sent("the store's lock was nearly over before the request was made");
+                    return self.finish(slot, Err(error.into()));
+                }
+                let id = if is_first { id } else { self.next_request() };
+                let deadline = self.send(request, id, most);
                 if let Some(flight) = slot.flight_mut() {
-                    (flight.id, flight.deadline, flight.steps) = (sent.id, sent.deadline, flight.steps + 1);
+                    (flight.id, flight.deadline, flight.steps) = (id, deadline, flight.steps + 1);
                 }
                 self.slot = slot;
             }
@@ -137,27 +168,32 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn undelivered(&mut self, id: RequestId, error: Error) {
-        if let Some(slot) = self.take_slot(id) {
-            self.finish(slot, Err(error));
+        if self.awaits(id) {
+            self.give_up(error);
         }
     }
 
-    /// Empties the slot if `id` is what it waits for.
-    fn take_slot(&mut self, id: RequestId) -> Option<Slot<P>> {
-        if self.slot.flight().is_none_or(|flight| flight.id != id) {
-            self.stats.ignored += 1;
-            return None;
-        }
-        Some(std::mem::replace(&mut self.slot, Slot::Free))
+    /// Ends the exchange in flight, whatever it is at.
+    pub(super) fn give_up(&mut self, error: Error) {
+        let slot = std::mem::replace(&mut self.slot, Slot::Free);
+        self.finish(slot, Err(error));
+    }
+
+    /// Whether the request `id` is out; counts what is not waited for.
+    fn awaits(&mut self, id: RequestId) -> bool {
+        let waits = |flight: &Flight<P>| flight.id == id && matches!(flight.place, Place::Waiting(_));
+        let awaited = self.slot.flight().is_some_and(waits);
+        self.stats.ignored += u64::from(!awaited);
+        awaited
     }
 
     fn finish(&mut self, slot: Slot<P>, outcome: Result<Grant, Error>) {
         match (slot, outcome) {
             (Slot::Renewing(flight), Ok(grant)) => self.granted(flight.need, flight.position, grant),
             (Slot::Renewing(flight), Err(error)) => {
-                let Flight { need, position, steps, exchange, .. } = *flight;
+                let login = if flight.has_shown_login() { Shown::Yes } else { Shown::No };
+                let Flight { need, position, steps, .. } = *flight;
                 let answer = if steps > 1 { Answer::MissingLate } else { Answer::Missing };
-                let login = if exchange.has_shown_login() { Shown::Yes } else { Shown::No };
                 self.failed(Failure { need, position, error, answer, login });
             }
             (Slot::Orphaned(_), Ok(grant)) => {
@@ -275,6 +311,12 @@ impl<P: Provider> Session<P> {
     }
 
     // ---- Failures
+
+    /// The provider's code panicked before there was an exchange.
+    pub(super) fn not_begun(&mut self, need: Need, position: usize, error: Error) {
+        self.leases[need.index()].begin(self.now);
+        self.failed(Failure { need, position, error, answer: Answer::Heard, login: Shown::No });
+    }
 
     /// An attempt failed: that is noted, saved where others on the store have to know, and told.
     fn failed(&mut self, failure: Failure) {

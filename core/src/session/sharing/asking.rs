@@ -6,6 +6,7 @@ use super::{Asked, GRACE, LOOK_GAP, Purpose, Saving, What};
 use crate::credentials::{Beside, Credentials, Need, RecordOf, Saved, SavedError, Secret, Written};
 use crate::exchange::{Provider, Spends};
 use crate::session::machine::Standing;
+use crate::session::work::caught;
 use crate::session::{Output, Session, StoredLogin};
 use crate::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, StoreOp};
 use crate::wire::Body;
@@ -50,7 +51,7 @@ impl<P: Provider> Session<P> {
         let lock = hold.by;
         // What is only put back is as old as it was: somebody may hold what is newer, and not yet saved.
         let changed = cell.changes != cell.saved && cell.changes != cell.restores;
-        let (revision, change) = (hold.found + u64::from(changed), cell.changes);
+        let (revision, change) = (hold.found.saturating_add(changed.into()), cell.changes);
         let print = self.to_save().map(Credentials::print);
         let saving = Saving { revision, print, change, purpose };
         if hold.foreign {
@@ -101,10 +102,14 @@ impl<P: Provider> Session<P> {
 
     /// The login for the record: ours where that is wished for, else the one that is there already.
     pub(super) fn login_to_keep(&self) -> Option<Secret> {
-        let ours = || self.provider.write_login(self.login.as_ref()?);
         let kept = self.policy.stored_login == StoredLogin::Kept && self.has_login();
-        let ours = if kept { ours() } else { None };
+        let ours = if kept { self.written_login() } else { None };
         ours.or_else(|| self.cell.as_ref()?.login.clone())
+    }
+
+    /// Our login, in the provider's words.
+    pub(super) fn written_login(&self) -> Option<Secret> {
+        caught(|| self.provider.write_login(self.login.as_ref()?)).flatten()
     }
 
     /// Whether a one-use token went out, and nobody knows what became of it.

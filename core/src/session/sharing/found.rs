@@ -9,6 +9,7 @@ use crate::session::lease::Lease;
 use crate::session::login::LoginState;
 use crate::session::machine::{Origin, Standing};
 use crate::session::schedule::MAX_BACKOFF_ASKED;
+use crate::session::work::caught;
 use crate::session::{Event, Output, Session, StoredLogin};
 use crate::store::{STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind};
 use crate::wire::Body;
@@ -95,8 +96,9 @@ impl<P: Provider> Session<P> {
             }
             Ok(RecordOf::Session { saved, beside }) => Ok((*saved, beside, false)),
             Err(SavedError::Malformed { .. }) => {
-                let read = self.provider.read_saved(record.as_ref(), self.now);
-                read.map(|saved| (saved, Beside::default(), true))
+                let read = caught(|| self.provider.read_saved(record.as_ref(), self.now));
+                let panicked = SavedError::Malformed { what: "the provider's code panicked at it" };
+                read.unwrap_or(Err(panicked)).map(|saved| (saved, Beside::default(), true))
             }
             Err(error) => Err(error),
         };
@@ -304,14 +306,14 @@ impl<P: Provider> Session<P> {
         if self.policy.stored_login != StoredLogin::Kept {
             return;
         }
-        let ours = self.login.as_ref().and_then(|login| self.provider.write_login(login));
+        let ours = self.written_login();
         let same = match (&ours, &found) {
             (Some(ours), Some(found)) => ours.expose() == found.expose(),
             _ => false,
         };
         match found {
             Some(found) if !same && (self.login.is_none() || !first) => {
-                if let Some(login) = self.provider.read_login(found.expose()) {
+                if let Some(login) = caught(|| self.provider.read_login(found.expose())).flatten() {
                     self.login = Some(login);
                     self.login_state = LoginState::Open;
                     self.leases.iter_mut().for_each(Lease::new_login);
