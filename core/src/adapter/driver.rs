@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use tracing::{Instrument, debug, debug_span, info, warn};
 
+use super::errand::caught;
 use super::shared::Shared;
 use super::stored::StoreWork;
 use super::sync::atomic::Ordering;
 use super::{BoxFuture, Clock};
 use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Provider, Request, RequestId, Response};
-use crate::session::{Event, Input, Output, Wake};
+use crate::session::{Event, Input, MAX_BACKOFF, MIN_GAP, Output, Wake, Work};
 use crate::store::Watch;
 
 /// The longest sleep. The wall clock is looked at again then: after a suspend it is ahead.
@@ -42,7 +43,7 @@ impl<P: Provider> Shared<P> {
         if !self.take_seat()? {
             return Ok(());
         }
-        let task: BoxFuture<()> = Box::pin(drive(Seat::take(Arc::clone(self))));
+        let task: BoxFuture<()> = Box::pin(attend(Seat::take(Arc::clone(self))));
         // Where it cannot be started it is dropped, and so leaves its seat.
         self.host.spawn(task).map_err(|_| SessionError::Closed.into())
     }
@@ -78,13 +79,36 @@ impl<P: Provider> Drop for Seat<P> {
     }
 }
 
+/// What the session asks for next.
+enum Next<P: Provider> {
+    Work(Work<P::Exchange>),
+    Output(Output),
+}
+
 enum Turn {
     Input(Input),
     /// Time has passed, or somebody rang.
     Look,
 }
 
-async fn drive<P: Provider>(mut seat: Seat<P>) {
+/// Drives, whatever panics. All that is foreign and does something is caught where it is called; what is left is
+/// told to those who wait, and tried again after a pause.
+async fn attend<P: Provider>(mut seat: Seat<P>) {
+    let shared = Arc::clone(&seat.shared);
+    let (mut falls, mut fell_at) = (0, Duration::ZERO);
+    while caught(drive(&mut seat)).await.is_none() {
+        let now = shared.clock.now().monotonic;
+        falls = if now.saturating_sub(fell_at) < 2 * MAX_BACKOFF { falls + 1 } else { 0 };
+        fell_at = now;
+        warn!(provider = shared.provider.name(), "driving the session panicked");
+        if !shared.tell_of_panic() || shared.is_closed() {
+            return shared.close();
+        }
+        shared.rest(now.saturating_add(MIN_GAP.saturating_mul(1 << falls.min(16)).min(MAX_BACKOFF))).await;
+    }
+}
+
+async fn drive<P: Provider>(seat: &mut Seat<P>) {
     loop {
         let moves = seat.shared.clock.moves();
         let wake = seat.drain();
@@ -112,18 +136,22 @@ impl<P: Provider> Seat<P> {
     fn drain(&mut self) -> Option<Wake> {
         loop {
             // One output at a time: listeners and transports are not called under the lock.
-            match self.shared.with(|session, _| session.poll_output()) {
-                Output::Send(request) => self.flight = Some(self.send(request)),
-                Output::Cancel(id) => {
+            match self.shared.with(|session, now| match session.take_work(now) {
+                Some(work) => Next::<P>::Work(work),
+                None => Next::Output(session.poll_output()),
+            }) {
+                Next::Work(work) => self.shared.run(work),
+                Next::Output(Output::Send(request)) => self.flight = Some(self.send(request)),
+                Next::Output(Output::Cancel(id)) => {
                     self.flight.take_if(|flight| flight.id == id);
                 }
-                Output::Store(op) => {
+                Next::Output(Output::Store(op)) => {
                     if let Some(store) = &mut self.store {
                         store.push(op);
                     }
                 }
-                Output::Event(event) => self.report(&event),
-                Output::Sleep(wake) => return wake,
+                Next::Output(Output::Event(event)) => self.report(&event),
+                Next::Output(Output::Sleep(wake)) => return wake,
             }
         }
     }
@@ -139,9 +167,9 @@ impl<P: Provider> Seat<P> {
             path = uri.path()
         );
         span.in_scope(|| debug!("sending"));
-        // Sent when it is first polled: where the transport panics there is a flight to give up by then.
         let host = Arc::clone(&self.shared.host);
-        let answer = async move { host.send(request).await };
+        let panicked = || TransportError::maybe_sent("the transport panicked");
+        let answer = async move { caught(async { host.send(request).await }).await.unwrap_or_else(|| Err(panicked())) };
         Flight { id, answer: Box::pin(answer.instrument(span)) }
     }
 

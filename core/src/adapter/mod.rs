@@ -6,6 +6,7 @@
 
 mod clock;
 mod driver;
+mod errand;
 mod handle;
 pub mod http;
 mod reader;

@@ -110,7 +110,7 @@ impl<P: Provider> Setup<P> {
     /// The session, not yet asked for anything. Fails where a saved session cannot be taken up.
     pub fn build(self, host: Arc<dyn Host>) -> Result<Handle<P>, Error> {
         let seed = self.seed.unwrap_or_else(any_seed);
-        let mut session = Session::new(self.provider, self.login, self.policy, seed);
+        let mut session = Session::new(self.provider, self.login, self.policy, seed).with_work_handed_out();
         if self.store.is_some() {
             session = session.with_store();
         }

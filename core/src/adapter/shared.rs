@@ -34,7 +34,7 @@ pub(super) struct Shared<P: Provider> {
     guarded: Mutex<Guarded<P>>,
 }
 
-/// The session, and what changes with it. Never locked across I/O or foreign code.
+/// The session, and what changes with it. Never locked across I/O, nor across what a provider signs or parses.
 struct Guarded<P: Provider> {
     session: Session<P>,
     /// A driver is running.

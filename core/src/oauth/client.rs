@@ -41,6 +41,11 @@ impl ClientAuth {
             ClientAuth::None | ClientAuth::PrivateKeyJwt(_) => None,
         }
     }
+
+    /// Whether to make a proof may block.
+    pub(super) fn may_block(&self) -> bool {
+        matches!(self, ClientAuth::PrivateKeyJwt(assertions) if assertions.may_block())
+    }
 }
 
 /// Signs what it is given: ES256 is built in behind the feature `es256`, a caller brings any other algorithm, or
@@ -57,6 +62,12 @@ pub trait Signer: Send + Sync + 'static {
     /// The JWS signature of these bytes. A key that cannot sign now answers nothing: the server refuses that in
     /// its own words.
     fn sign(&self, message: &[u8]) -> Vec<u8>;
+
+    /// Whether it may take longer than a computation: a key in hardware does. Then it is called on a thread of its own
+    /// by the adapters.
+    fn may_block(&self) -> bool {
+        true
+    }
 }
 
 /// Makes signed statements, each of which is good once. Clones share the count.
@@ -81,6 +92,10 @@ impl Assertions {
     pub fn with_audience(mut self, audience: &str) -> Self {
         self.audience = Some(audience.into());
         self
+    }
+
+    fn may_block(&self) -> bool {
+        self.signer.may_block()
     }
 
     /// A statement that `client_id` is who it says (RFC 7523 §3).

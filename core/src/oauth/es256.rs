@@ -80,6 +80,11 @@ impl Signer for Es256 {
         let signature: Signature = self.key.sign(message);
         signature.to_bytes().to_vec()
     }
+
+    /// The key is here.
+    fn may_block(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Debug for Es256 {

@@ -100,6 +100,10 @@ impl Exchange for TokenExchange {
         }
         Ok(Step::Done(grant))
     }
+
+    fn may_block(&self) -> bool {
+        self.profile.client_auth.may_block()
+    }
 }
 
 impl fmt::Debug for TokenExchange {

@@ -97,6 +97,10 @@ impl Exchange for Revocation {
             (Stage::AccessToken, None) => Ok(Step::Done(())),
         }
     }
+
+    fn may_block(&self) -> bool {
+        self.profile.client_auth.may_block()
+    }
 }
 
 impl fmt::Debug for Revocation {

@@ -47,4 +47,11 @@ impl exchange::Exchange for Exchange {
             }),
         }
     }
+
+    fn may_block(&self) -> bool {
+        match &self.0 {
+            Kind::Token(exchange) => exchange.may_block(),
+            Kind::Revocation(exchange) => exchange.may_block(),
+        }
+    }
 }

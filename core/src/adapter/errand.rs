@@ -1,0 +1,78 @@
+//! The provider's code, run without the session's lock.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::Clock;
+use super::shared::Shared;
+use crate::exchange::Provider;
+use crate::session::{Session, Work};
+
+/// Work on its way to where it runs. Run or dropped, the session hears of it.
+pub(super) struct Errand<P: Provider> {
+    shared: Arc<Shared<P>>,
+    work: Option<Work<P::Exchange>>,
+}
+
+impl<P: Provider> Shared<P> {
+    /// Runs the provider's code: here, or where it may block.
+    pub(super) fn run(self: &Arc<Self>, work: Work<P::Exchange>) {
+        let may_block = work.may_block();
+        let errand = Errand { shared: Arc::clone(self), work: Some(work) };
+        if may_block {
+            self.host.work(Box::new(move || errand.run()));
+        } else {
+            errand.run();
+        }
+    }
+
+    /// Driving the session panicked: everybody who waits is told. Whether that could be done.
+    pub(super) fn tell_of_panic(&self) -> bool {
+        catch_unwind(AssertUnwindSafe(|| self.with(Session::driver_panicked))).is_ok()
+    }
+
+    /// Waits for a moment, or for the session to be closed.
+    pub(super) async fn rest(&self, until: Duration) {
+        let left = until.saturating_sub(self.clock.now().monotonic);
+        let mut sleep = self.host.sleep(left);
+        poll_fn(|cx| {
+            self.clock.watch(cx.waker());
+            while self.bell.poll(cx).is_ready() {}
+            let over = self.is_closed() || until <= self.clock.now().monotonic;
+            if over || sleep.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+impl<P: Provider> Errand<P> {
+    fn run(mut self) {
+        if let Some(work) = self.work.take() {
+            let done = work.run();
+            self.shared.command(|session, now| session.work_done(done, now));
+        }
+    }
+}
+
+impl<P: Provider> Drop for Errand<P> {
+    /// No thread was to be had, or it went down.
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.shared.command(|session, now| session.work_done(work.give_up(), now));
+        }
+    }
+}
+
+/// What foreign code comes to, as it is polled; `None` where it panics.
+pub(super) async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}
