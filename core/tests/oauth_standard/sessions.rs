@@ -98,7 +98,7 @@ fn a_server_that_needs_a_person_ends_the_session_at_the_first_refresh() {
         assert!(desk.request().is_none(), "it is not asked again");
     }
     assert_eq!(desk.session.state(), State::SignInRequired);
-    let Some(Error::Session(SessionError::SignInRequired { source })) = desk.session.obstacle(Need::Access) else {
+    let Some(Error::Session(SessionError::SignInRequired { source, .. })) = desk.session.obstacle(Need::Access) else {
         panic!("{:?}", desk.session.obstacle(Need::Access));
     };
     assert!(source.is_some_and(|error| error.to_string().contains("login_required")), "it says why");

@@ -199,7 +199,8 @@ impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
                     Some(at) => {
                         let pause = at.since(self.place.clock.now().wall);
                         let pause = Duration::try_from(pause).map_err(|_| "tries again in the past")?;
-                        let longest = if error.retry_after().is_some() { ORDERED_PAUSE } else { OWN_PAUSE };
+                        let ordered = error.retry_after().is_some() || kind(&error) == "RateLimited";
+                        let longest = if ordered { ORDERED_PAUSE } else { OWN_PAUSE };
                         if pause > longest || pause < Duration::from_secs(1) {
                             return Err(format!("a pause of {pause:?}"));
                         }

@@ -72,7 +72,6 @@ pub(crate) fn right<S: Expected>(fault: &str, operation: usize) -> Vec<String> {
         }
         ("over", _) => one("Malformed"),
         ("Refused", false) => one("stops: InvalidCredentials"),
-        ("Unsupported", false) => one("stops: SignInRequired, Unsupported"),
         ("Refused", true) => S::fallen("RefreshRefused"),
         (kind, true) if !is_unprocessed(kind) && !kind.starts_with("ok") => S::fallen(kind),
         (kind, _) => one(kind),
@@ -137,7 +136,6 @@ impl Expected for Mosaia {
     fn fallen(kind: &str) -> Vec<String> {
         vec![match kind {
             "RefreshRefused" => "stops: InvalidCredentials".to_owned(),
-            "Unsupported" => "stops: SignInRequired, Unsupported".to_owned(),
             kind => format!("{kind} > {kind}"),
         }]
     }
@@ -216,7 +214,7 @@ impl Expected for OAuth {
     /// Without a login the token is shown once more, later. If the service has spent it, a person has to sign in.
     fn fallen(kind: &str) -> Vec<String> {
         vec![match kind {
-            "RefreshRefused" | "Unsupported" => format!("stops: SignInRequired, {kind}"),
+            "RefreshRefused" => format!("stops: SignInRequired, {kind}"),
             kind => kind.to_owned(),
         }]
     }
