@@ -481,3 +481,19 @@ fn a_generation_that_lived_its_minute_ends_the_count_of_refusals() {
     refuse(&mut desk);
     assert_eq!(desk.requests.len(), asked + 1, "renewed at once");
 }
+
+#[test]
+fn whoever_asks_in_an_outage_of_everything_hears_of_it_at_once() {
+    for status in [500, 503, 400, 412] {
+        let mut desk = signed_in(Policy::default());
+        desk.pass(3 * HOUR);
+        for second in 0..600 {
+            let told = desk.session.failures(Need::Access).0;
+            ask(&mut desk, Need::Access, SECOND, |_| says(status));
+            let heard = obstacle(&desk, Need::Access).is_some() || desk.session.failures(Need::Access).0 != told;
+            assert!(heard, "{status}: after {second} s: {:?} {:?}", desk.session, desk.events);
+        }
+        ask(&mut desk, Need::Access, 6 * MINUTE, |_| Says::Answers(200, &[], GRANTS));
+        assert_eq!(desk.session.state(), State::Live, "{status}");
+    }
+}

@@ -456,7 +456,7 @@ impl<P: Provider> Session<P> {
         self.leases[need.index()].falling = falling;
         match choice {
             Choice::Begin(next, _) => {
-                next != position && !(self.is_valid(need) && self.shows_person(self.provider.ladder(need)[next]))
+                next > position && !(self.is_valid(need) && self.shows_person(self.provider.ladder(need)[next]))
             }
             Choice::Blocked | Choice::LoginRests(_) | Choice::Passed | Choice::Exhausted => false,
         }

@@ -128,7 +128,7 @@ fn no_fault_anywhere_refuses_a_login_or_stays<S: Side>() {
             if let Err(error) = session.credentials() {
                 assert!(error.is_retryable() && session.has_login(), "{endpoint:?} {fault:?}: {error:?}");
                 // The longest Retry-After that is obeyed.
-                world.pass(HOUR);
+                world.pass(DAY);
             }
             let credentials = session.credentials().unwrap_or_else(|error| panic!("{endpoint:?} {fault:?}: {error:?}"));
             assert!(world.accepts(&credentials), "{endpoint:?} {fault:?}");
