@@ -11,15 +11,16 @@ use log::{Level, log_enabled};
 use perennial_core::adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
 use perennial_core::wire::{Body, BodyBuffer, BodyTooLarge, is_safe};
 use perennial_core::{Request, Response, TransportError, TransportErrorKind};
-use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Timeout};
 
 mod builder;
+#[cfg_attr(not(feature = "tls"), path = "transport/no_tls.rs")]
+mod tls;
 mod watched;
 
 pub use self::builder::{HttpTransportBuilder, InvalidRoots};
+use self::tls::Tls;
 use self::watched::WatchedConnector;
 
 /// Carries out one request.
@@ -42,9 +43,7 @@ pub trait Transport: Send + Sync + 'static {
 pub struct HttpTransport(Arc<Inner>);
 
 struct Inner {
-    tls: TlsConfig,
-    /// Kept, because it holds what rustls made of `tls`.
-    connector: Arc<DefaultConnector>,
+    tls: Tls,
     connect_timeout: Duration,
     user_agent: HeaderValue,
 }
@@ -52,7 +51,7 @@ struct Inner {
 impl HttpTransport {
     /// A transport that trusts Mozilla's root certificates.
     pub fn new() -> Self {
-        HttpTransportBuilder::new().trusting_mozilla()
+        HttpTransportBuilder::new().build_default()
     }
 
     /// A transport with other settings.
@@ -86,6 +85,9 @@ impl Transport for HttpTransport {
                 "trace logs of ureq and ureq_proto would show secrets: lower their level",
             ));
         }
+        if request.http.uri().scheme_str() == Some("https") {
+            self.0.tls.check()?;
+        }
         // Set by the connection when the first byte of the request is about to leave.
         let sent = Arc::new(AtomicBool::new(false));
         let agent = self.0.agent(&request, Arc::clone(&sent));
@@ -107,7 +109,6 @@ impl Inner {
             .timeout_global(Some(request.timeout))
             .timeout_resolve(Some(self.connect_timeout))
             .timeout_connect(Some(self.connect_timeout))
-            .tls_config(self.tls.clone())
             .proxy(None)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -118,7 +119,7 @@ impl Inner {
             .build();
         // Chunks of one byte are the longest way to say something.
         let most = request.body_cap.saturating_mul(8).saturating_add(2 * HEAD_CAP);
-        let connector = WatchedConnector::new(Arc::clone(&self.connector), sent, most);
+        let connector = WatchedConnector::new(self.tls.clone(), sent, most);
         Agent::with_parts(config, connector, DefaultResolver::default())
     }
 
@@ -193,7 +194,6 @@ impl Failure {
         // Only what cannot quote the request or the answer is passed on.
         match error {
             ureq::Error::Io(error) => failed.with_source(error),
-            ureq::Error::Rustls(error) => failed.with_source(error),
             ureq::Error::HostNotFound => failed.with_source("the name has no address"),
             ureq::Error::Timeout(_) => failed.with_source("connecting took too long"),
             ureq::Error::Tls(reason) => failed.with_source(reason),

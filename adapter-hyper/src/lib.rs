@@ -15,10 +15,31 @@
 //!
 //! A [`Client`] carries out what sessions ask for; a [`Setup`] says what a session is made of; a [`Handle`] is
 //! what callers hold, and a [`Reader`] what one of them keeps. `perennial-blocking` has the same nouns and verbs for threads.
+//!
+//! # TLS
+//!
+//! TLS is rustls. Whose cryptography it uses is a cargo feature, unless the process has installed a default
+//! `CryptoProvider` of rustls': that goes before. Nothing is installed here.
+//!
+//! | feature | |
+//! | --- | --- |
+//! | `tls-aws-lc` (default) | aws-lc-rs, rustls' own default. Where `tls-ring` is on too, this one is taken |
+//! | `tls-ring` | ring: smaller, quicker to build |
+//! | `tls` | neither: the program installs a `CryptoProvider`, or gives a whole `ClientConfig` by `HttpTransportBuilder::tls_config` |
+//! | `tls-none` | a name for none of these, beside `default-features = false`: no TLS is compiled in, https fails as `NotSent` |
+//! | `platform-roots` | `HttpTransportBuilder::platform_roots`: trust what the operating system trusts |
+//!
+//! rustls' features add up over all that a program is built of, and with both aws-lc-rs and ring a bare
+//! `rustls::ClientConfig::builder()`, anywhere in the program, panics until somebody installs a default. So take what
+//! the program has. Beside rustls' defaults nothing needs to be said; a program whose rustls has ring alone takes
+//! `default-features = false, features = ["tls-ring"]`, and a library that leaves the choice to programs `["tls"]`.
 
 mod client;
 mod transport;
 
 pub use client::Client;
 pub use perennial_core::adapter::{Changes, Current, Handle, Reader, Setup};
+/// The rustls whose `ClientConfig` is meant here.
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
 pub use transport::{HttpTransport, HttpTransportBuilder, InvalidRoots, Transport};

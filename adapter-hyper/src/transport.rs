@@ -24,12 +24,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 mod builder;
+#[cfg_attr(not(feature = "tls"), path = "transport/no_tls.rs")]
+mod tls;
 
 pub use self::builder::{HttpTransportBuilder, InvalidRoots};
+use self::tls::Tls;
 
 /// Carries out one request.
 pub trait Transport: Send + Sync + 'static {
@@ -48,7 +49,7 @@ pub trait Transport: Send + Sync + 'static {
 pub struct HttpTransport(Arc<Inner>);
 
 struct Inner {
-    tls: TlsConnector,
+    tls: Tls,
     connect_timeout: Duration,
     user_agent: HeaderValue,
 }
@@ -59,7 +60,7 @@ const MOST_INTERIM: usize = 100;
 impl HttpTransport {
     /// A transport that trusts Mozilla's root certificates.
     pub fn new() -> Self {
-        HttpTransportBuilder::new().trusting_mozilla()
+        HttpTransportBuilder::new().build_default()
     }
 
     /// A transport with other settings.
@@ -111,6 +112,7 @@ impl Inner {
         let (limit, cap) = (request.timeout, request.body_cap);
 
         if is_tls {
+            self.tls.check()?;
             let stream = self.within_connect_timeout(limit, self.connect_tls(host, port, limit)).await?;
             exchange(stream, head_and_body, cap).await
         } else {
@@ -163,9 +165,8 @@ impl Inner {
         port: u16,
         limit: Duration,
     ) -> io::Result<impl AsyncRead + AsyncWrite + Unpin> {
-        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let stream = self.connect(host, port, limit).await?;
-        self.tls.connect(name, stream).await
+        self.tls.over(stream, host).await
     }
 
     /// Tries the addresses of a name in turn. One that stays silent leaves the others their share of the time.

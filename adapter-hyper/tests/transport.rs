@@ -1,10 +1,13 @@
 //! The hyper transport against a peer that misbehaves.
+#![cfg(any(feature = "tls-aws-lc", feature = "tls-ring"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 #[path = "../../tests/support/evil.rs"]
 mod evil;
 #[path = "../../tests/support/oddities.rs"]
 mod oddities;
+#[path = "../../tests/support/own_tls.rs"]
+mod own_tls;
 #[path = "../../tests/support/suite.rs"]
 mod suite;
 
@@ -71,6 +74,14 @@ fn a_connection_that_hangs_is_not_sent() {
 fn a_request_is_sent_as_it_should_be() {
     let authority = Authority::new();
     suite::a_request_is_sent_as_it_should_be(&authority, transport(&authority, LONG));
+}
+
+#[test]
+fn a_tls_config_of_ones_own_is_taken() {
+    own_tls::a_tls_config_of_ones_own_is_taken(|config, request| {
+        let transport = HttpTransport::builder().tls_config(config).build().unwrap();
+        runtime().block_on(transport.send(request))
+    });
 }
 
 #[test]

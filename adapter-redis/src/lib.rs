@@ -48,6 +48,23 @@
 //! | `perennial:{KEY}:aside:N` | the N-th record that was set aside; never deleted by us. `…:aside` counts them |
 //! | `perennial:{KEY}:changed` | the channel on which writes are told |
 //!
+//! # TLS
+//!
+//! TLS is rustls. Whose cryptography it uses is a cargo feature, unless the process has installed a default
+//! `CryptoProvider` of rustls': that goes before. Nothing is installed here.
+//!
+//! | feature | |
+//! | --- | --- |
+//! | `tls-aws-lc` (default) | aws-lc-rs, rustls' own default. Where `tls-ring` is on too, this one is taken |
+//! | `tls-ring` | ring: smaller, quicker to build |
+//! | `tls` | neither: the program installs a `CryptoProvider`, or gives a whole `ClientConfig` by `RedisStoreBuilder::tls_config` |
+//! | `tls-none` | a name for none of these, beside `default-features = false`: no TLS is compiled in, `rediss://` is refused |
+//!
+//! rustls' features add up over all that a program is built of, and with both aws-lc-rs and ring a bare
+//! `rustls::ClientConfig::builder()`, anywhere in the program, panics until somebody installs a default. So take what
+//! the program has. Beside rustls' defaults nothing needs to be said; a program whose rustls has ring alone takes
+//! `default-features = false, features = ["tls-ring"]`, and a library that leaves the choice to programs `["tls"]`.
+//!
 //! # When things go wrong
 //!
 //! Every call ends within its bound, whatever Redis does. `Unavailable`: not reached, starting, or not answering;
@@ -73,3 +90,6 @@ mod watch;
 
 pub use self::settings::{InvalidSettings, RedisStoreBuilder};
 pub use self::store::RedisStore;
+/// The rustls whose `ClientConfig` is meant here.
+#[cfg(feature = "tls")]
+pub use rustls;

@@ -52,6 +52,8 @@ pub struct RedisStoreBuilder {
     replicas: u32,
     #[cfg(feature = "tls")]
     roots: Vec<Vec<u8>>,
+    #[cfg(feature = "tls")]
+    tls_config: Option<Arc<rustls::ClientConfig>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,8 +74,12 @@ pub enum InvalidSettings {
     /// [`RedisStoreBuilder::plain_text`].
     #[error("the address is not rediss:// (redis:// is allowed to this machine only)")]
     PlainText,
-    /// `rediss://` needs the cargo feature `tls`.
-    #[error("rediss:// needs the cargo feature `tls` of perennial-redis")]
+    /// `rediss://` needs the cargo feature `tls-aws-lc` or `tls-ring`; or with `tls` alone a `CryptoProvider` for TLS
+    /// 1.2 and 1.3 that the process installed before.
+    #[error(
+        "rediss:// needs the cargo feature `tls-aws-lc` or `tls-ring` of perennial-redis, or a CryptoProvider for TLS \
+         1.2 and 1.3 that the process installed before"
+    )]
     NoTls,
     /// The name of the session is empty, longer than 256 bytes, or has spaces, braces or control characters in it.
     #[error("the key is empty, too long, or has characters that a key must not have")]
@@ -94,6 +100,8 @@ impl RedisStoreBuilder {
             replicas: 0,
             #[cfg(feature = "tls")]
             roots: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls_config: None,
         }
     }
 
@@ -130,7 +138,18 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// TLS as this says, **instead of** the root certificates, given here or built in: for a certificate of the
+    /// client's, a verifier or cryptography of your own.
+    #[cfg(feature = "tls")]
+    pub fn tls_config(mut self, config: rustls::ClientConfig) -> Self {
+        self.tls_config = Some(Arc::new(config));
+        self
+    }
+
     /// The store. Contacts nobody.
+    ///
+    /// The cryptography of `rediss://` is chosen here: what the process installed as rustls' default by now, else what
+    /// the crate's features say.
     pub fn build(self) -> Result<RedisStore, InvalidSettings> {
         self.settings().map(RedisStore::of)
     }
@@ -160,7 +179,10 @@ impl RedisStoreBuilder {
     fn encryption(&self, address: &Address) -> Result<Encryption, InvalidSettings> {
         match address.scheme {
             #[cfg(feature = "tls")]
-            Scheme::Rediss => crate::tls::config(&self.roots).map(Encryption::Tls),
+            Scheme::Rediss => match &self.tls_config {
+                Some(config) => Ok(Encryption::Tls(Arc::clone(config))),
+                None => crate::tls::config(&self.roots).map(Encryption::Tls),
+            },
             #[cfg(not(feature = "tls"))]
             Scheme::Rediss => Err(InvalidSettings::NoTls),
             Scheme::Redis if address.is_here || self.plain_text == PlainText::Anywhere => Ok(Encryption::None),
@@ -304,7 +326,8 @@ pub(crate) mod tests {
             assert!(builder().plain_text().build().is_ok(), "{there}");
         }
         let encrypted = RedisStoreBuilder::new("rediss://redis.example", "k").build();
-        assert_eq!(encrypted.err(), if cfg!(feature = "tls") { None } else { Some(InvalidSettings::NoTls) });
+        let has_cryptography = cfg!(any(feature = "tls-aws-lc", feature = "tls-ring"));
+        assert_eq!(encrypted.err(), if has_cryptography { None } else { Some(InvalidSettings::NoTls) });
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Encryption on the way to Redis.
+//! Encryption on the way to Redis: with whose cryptography, and whom it trusts.
 
 use std::io;
 use std::sync::Arc;
 
-use rustls::crypto::ring;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, Error, RootCertStore};
 
@@ -18,15 +18,49 @@ pub(crate) fn config(roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, InvalidSett
     if roots.is_empty() {
         trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    // Our own provider: the process's default is the application's business.
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let config = ClientConfig::builder_with_provider(provider().ok_or(InvalidSettings::NoTls)?)
         .with_safe_default_protocol_versions()
-        .map_err(|_| InvalidSettings::Root)?;
+        .map_err(|_| InvalidSettings::NoTls)?;
     Ok(Arc::new(config.with_root_certificates(trusted).with_no_client_auth()))
+}
+
+/// What the process installed goes first: which cryptography it uses is its own business. Nothing is installed here,
+/// and rustls is never asked to choose: it panics where it finds two.
+fn provider() -> Option<Arc<CryptoProvider>> {
+    CryptoProvider::get_default().cloned().or_else(built_in)
+}
+
+#[cfg(feature = "tls-aws-lc")]
+fn built_in() -> Option<Arc<CryptoProvider>> {
+    Some(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+}
+
+#[cfg(all(feature = "tls-ring", not(feature = "tls-aws-lc")))]
+fn built_in() -> Option<Arc<CryptoProvider>> {
+    Some(Arc::new(rustls::crypto::ring::default_provider()))
+}
+
+#[cfg(not(any(feature = "tls-aws-lc", feature = "tls-ring")))]
+fn built_in() -> Option<Arc<CryptoProvider>> {
+    None
 }
 
 /// Whether the server's certificate was refused.
 pub(crate) fn is_mistrust(error: &io::Error) -> bool {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     matches!(cause, Some(Error::InvalidCertificate(_)))
+}
+
+#[cfg(all(test, feature = "tls-aws-lc"))]
+mod tests {
+    use rustls::NamedGroup;
+
+    use super::*;
+
+    #[test]
+    fn aws_lc_goes_before_ring() {
+        // ring has no post-quantum key exchange.
+        let provider = built_in().unwrap();
+        assert!(provider.kx_groups.iter().any(|group| group.name() == NamedGroup::X25519MLKEM768));
+    }
 }

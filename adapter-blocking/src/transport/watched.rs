@@ -6,20 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ureq::Error;
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport};
+
+use super::tls::Tls;
 
 /// Connects as ureq does. Name look-up, TCP and TLS happen before, and `sent` stays unset through all of them.
 #[derive(Debug)]
 pub(super) struct WatchedConnector {
-    inner: Arc<DefaultConnector>,
+    tls: Tls,
     sent: Arc<AtomicBool>,
     most: usize,
 }
 
 impl WatchedConnector {
     /// `most` is how many bytes of an answer are read, its head and all that frames its body included.
-    pub(super) fn new(inner: Arc<DefaultConnector>, sent: Arc<AtomicBool>, most: usize) -> Self {
-        Self { inner, sent, most }
+    pub(super) fn new(tls: Tls, sent: Arc<AtomicBool>, most: usize) -> Self {
+        Self { tls, sent, most }
     }
 }
 
@@ -27,8 +29,9 @@ impl Connector for WatchedConnector {
     type Out = Watched;
 
     fn connect(&self, details: &ConnectionDetails, chained: Option<()>) -> Result<Option<Watched>, Error> {
-        let connected = self.inner.connect(details, chained)?;
-        Ok(connected.map(|inner| Watched { inner, sent: Arc::clone(&self.sent), left: self.most }))
+        let Some(socket) = TcpConnector::default().connect(details, chained)? else { return Ok(None) };
+        let inner = if details.needs_tls() { self.tls.over(Box::new(socket), details)? } else { Box::new(socket) };
+        Ok(Some(Watched { inner, sent: Arc::clone(&self.sent), left: self.most }))
     }
 }
 

@@ -12,7 +12,7 @@ mod proxy;
 mod records;
 mod refusals;
 mod replicas;
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "tls-aws-lc", feature = "tls-ring"))]
 mod tls;
 mod watches;
 

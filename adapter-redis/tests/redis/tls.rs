@@ -1,8 +1,11 @@
 //! On an encrypted way.
 
 use std::fs;
+use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ClientConfig, RootCertStore};
 
 use super::*;
 use crate::server::free_port;
@@ -12,11 +15,24 @@ type Issuer = CertifiedIssuer<'static, KeyPair>;
 fn authority() -> Issuer {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // OpenSSL takes a certificate that is called like its issuer for one that signs itself.
+    params.distinguished_name.push(DnType::CommonName, "Perennial's tests");
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// A server with a certificate for 127.0.0.1, and its encrypted port.
 fn encrypted(authority: &Issuer) -> Option<(RedisServer, u16)> {
+    encrypted_for(authority, Clients::All)
+}
+
+/// Whom an encrypted server lets in.
+#[derive(Clone, Copy)]
+enum Clients {
+    All,
+    Certified,
+}
+
+fn encrypted_for(authority: &Issuer, clients: Clients) -> Option<(RedisServer, u16)> {
     let directory = std::env::temp_dir().join(format!("perennial-redis-tls-{}-{}", std::process::id(), free_port()));
     fs::create_dir_all(&directory).unwrap();
     let key = KeyPair::generate().unwrap();
@@ -40,7 +56,10 @@ fn encrypted(authority: &Issuer) -> Option<(RedisServer, u16)> {
         "--tls-ca-cert-file",
         &root,
         "--tls-auth-clients",
-        "no",
+        match clients {
+            Clients::All => "no",
+            Clients::Certified => "yes",
+        },
     ]);
     fs::remove_dir_all(&directory).unwrap();
     Some((server?, port))
@@ -57,7 +76,7 @@ fn all_works_as_in_the_clear() {
     let Some((server, port)) = encrypted(&authority) else { return };
     let store = trusting(port, &authority);
     let (told, heard) = std::sync::mpsc::channel();
-    let _watch = store.watch(std::sync::Arc::new(move || {
+    let _watch = store.watch(Arc::new(move || {
         let _ = told.send(());
     }));
     heard.recv_timeout(LONG).expect("it listens");
@@ -82,6 +101,29 @@ fn a_server_that_is_not_trusted_is_told_nothing() {
         let shown = soon(|| fails(store.lock(LONG, LEASE), StoreErrorKind::Unusable));
         assert!(shown.contains("invalid peer certificate"), "{shown}");
     }
+}
+
+#[test]
+fn a_tls_config_of_ones_own_is_taken() {
+    let authority = authority();
+    let Some((_server, port)) = encrypted_for(&authority, Clients::Certified) else { return };
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(["client.example".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let builder = RedisStore::builder(&format!("rediss://127.0.0.1:{port}"), "navien:home");
+    let certified = builder.tls_config(config).build().unwrap();
+    write(&certified, "from one that is known");
+    assert_eq!(saved(&certified).as_deref(), Some("from one that is known"));
+    soon(|| fails(trusting(port, &authority).read(SHORT), StoreErrorKind::Unavailable));
 }
 
 #[test]
