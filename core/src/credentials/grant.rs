@@ -1,6 +1,7 @@
 //! What a provider answered.
 
 use super::{AccessToken, Account, AwsCredentials, Need, Secret};
+use crate::error::ServiceError;
 
 /// What one exchange brought, parsed. What the service left out is `None`, and stays as it was.
 #[derive(Clone, Debug, Default)]
@@ -19,9 +20,34 @@ pub struct Grant {
     pub begun_by: Option<&'static str>,
     /// What else the service answered: a JSON object.
     pub extra: Option<Secret>,
+    /// Why what was asked for is not among it, where something else is: an access token that cannot be used, beside a
+    /// new refresh token. That one has replaced the token before it, which works no more: keep it, and refresh with it.
+    /// A session does so by itself, and tells the attempt as failed with this.
+    pub flaw: Option<ServiceError>,
 }
 
 impl Grant {
+    /// With this access token. Where it cannot be used, only if something else came that must not be lost.
+    pub(crate) fn with_access(mut self, access: Result<AccessToken, ServiceError>) -> Result<Self, ServiceError> {
+        match access {
+            Ok(access) => self.access = Some(access),
+            Err(flaw) if self.refresh_token.is_none() && self.aws.is_none() => return Err(flaw),
+            Err(flaw) => self.flaw = Some(flaw),
+        }
+        Ok(self)
+    }
+
+    /// With this AWS set. Where it cannot be used, only if something else came that must not be lost.
+    #[cfg(feature = "navien")]
+    pub(crate) fn with_aws(mut self, aws: Result<AwsCredentials, ServiceError>) -> Result<Self, ServiceError> {
+        match aws {
+            Ok(aws) => self.aws = Some(aws),
+            Err(flaw) if self.refresh_token.is_none() && self.access.is_none() => return Err(flaw),
+            Err(flaw) => self.flaw = Some(flaw),
+        }
+        Ok(self)
+    }
+
     /// Whether it renews this lease.
     pub fn covers(&self, need: Need) -> bool {
         match need {

@@ -401,6 +401,7 @@ impl Form<'_, Text<'_>> {
             id_token: secret(self.id_token),
             account: Some(self.account.into()),
             begun_by: None,
+            flaw: None,
             extra: self
                 .extra
                 .as_ref()

@@ -51,8 +51,9 @@ impl GrantType {
 /// Reads the answer to a token request. Lifetimes run from `sent`, the moment at which the request was sent; `now`
 /// is when the answer came.
 ///
-/// An error wins over a token in the same body; an empty token is none; an unknown token type is an error. A
-/// refresh token that is left out stays as it was. What the server says beside is kept for
+/// An error wins over a token in the same body; an empty token is none; an unknown token type is an error. Where an
+/// access token that cannot be used stands beside a refresh token, there is a grant without an access token, which
+/// says why ([`Grant::flaw`]). A refresh token that is left out stays as it was. What the server says beside is kept for
 /// [`Credentials::extra`], `scope` with one blank between two.
 ///
 /// Only `invalid_grant` under a 4xx refuses a refresh token
@@ -99,14 +100,6 @@ fn grant(
     now: Now,
 ) -> Result<Grant, ServiceError> {
     let names = Spelled { fields, names: profile.names };
-    let lifetime = match names.lifetime() {
-        None => absolute(profile, fields, response, now),
-        told => told,
-    };
-    let term = lifetime.map_or_else(|| Term::unknown(sent), |lifetime| Term::lasting(sent, lifetime));
-    let token = names.text("access_token", "accessToken")?;
-    let token = token.get().ok_or(malformed("no access token"))?;
-    let access = AccessToken::new(token_type(profile, &names)?, token, term);
     let known = |name: &str| match name {
         "access_token" | "refresh_token" | "id_token" | "token_type" | "expires_in" | "scope" | "error" | "errors" => {
             true
@@ -114,15 +107,35 @@ fn grant(
         "accessToken" | "refreshToken" | "idToken" | "tokenType" | "expiresIn" => profile.names == Names::Camel,
         _ => false,
     };
-    Ok(Grant {
-        access: Some(access.map_err(|_| malformed("an access token with odd characters"))?),
+    let grant = Grant {
         refresh_token: names.secret("refresh_token", "refreshToken")?,
-        id_token: names.secret("id_token", "idToken")?,
+        // Nothing is renewed with it: one that cannot be used is no reason to lose the others.
+        id_token: names.secret("id_token", "idToken").unwrap_or_default(),
         extra: fields.rest(known, scope(fields).as_deref()),
         // A renewal does not change how a session was begun.
         begun_by: (asked != GrantType::RefreshToken).then(|| asked.as_str()),
         ..Grant::default()
-    })
+    };
+    let access = access(profile, &names, response, sent, now);
+    grant.with_access(access.map_err(|error| error.with_status(response.status())))
+}
+
+fn access(
+    profile: &Profile,
+    names: &Spelled<'_, '_>,
+    response: &Response,
+    sent: Now,
+    now: Now,
+) -> Result<AccessToken, ServiceError> {
+    let lifetime = match names.lifetime() {
+        None => absolute(profile, names.fields, response, now),
+        told => told,
+    };
+    let term = lifetime.map_or_else(|| Term::unknown(sent), |lifetime| Term::lasting(sent, lifetime));
+    let token = names.text("access_token", "accessToken")?;
+    let token = token.get().ok_or(malformed("no access token"))?;
+    let access = AccessToken::new(token_type(profile, names)?, token, term);
+    access.map_err(|_| malformed("an access token with odd characters"))
 }
 
 /// `Bearer` in any case, or no type at all; any other by profile only.

@@ -152,7 +152,6 @@ impl Lease {
         }
         self.lost &= !bit;
         self.ruled_out &= !bit;
-        self.forgive(bit);
     }
 
     /// What was refused with an old access token may work with a new one.
@@ -408,6 +407,8 @@ mod tests {
         lease.falling = true;
         assert!(lease.falls_past(1) && !lease.falls_past(2));
         lease.renew_token(1);
+        assert!(lease.is_failing(1), "a token alone is no success");
+        lease.allow_again(1);
         assert!(!lease.is_failing(1));
         lease.falter(1);
         assert!(!lease.is_failing(1), "counted anew");

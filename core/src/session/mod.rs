@@ -207,11 +207,13 @@ impl<P: Provider> Session<P> {
         self.advance();
     }
 
-    /// Takes what an interactive sign-in brought, in place of all that is held.
+    /// Takes what an interactive sign-in brought, in place of all that is held. An error where there is no access token
+    /// in it: its [`flaw`](Grant::flaw), if it says why.
     pub fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
         self.tick(now);
+        let flaw = grant.flaw.clone();
         let Some(credentials) = Credentials::from_grant(grant, None) else {
-            return Err(ServiceError::new(ServiceErrorKind::NotGranted).into());
+            return Err(flaw.unwrap_or(ServiceError::new(ServiceErrorKind::NotGranted)).into());
         };
         self.take_up(credentials, Origin::Issued);
         Ok(())

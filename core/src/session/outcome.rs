@@ -197,7 +197,10 @@ impl<P: Provider> Session<P> {
                 self.failed(Failure { need, position, error, answer, login });
             }
             (Slot::Orphaned(_), Ok(grant)) => {
-                self.revocations.extend(Credentials::from_grant(grant, None).map(Arc::new));
+                // A refresh token that came without an access token is revoked beside the one that was held.
+                let held = self.revocations.back().filter(|_| grant.access.is_none() && grant.refresh_token.is_some());
+                let granted = Credentials::from_grant(grant, held.map(Arc::as_ref));
+                self.revocations.extend(granted.map(Arc::new));
             }
             (Slot::Revoking(_), outcome) => {
                 self.outputs.push_back(Output::Event(Event::Revoked { error: outcome.err() }));
@@ -221,23 +224,23 @@ impl<P: Provider> Session<P> {
             grant.aws = None;
         }
         let covers = Need::ALL.map(|need| grant.covers(need));
-        let short = |error: ServiceError| Failure {
-            need,
-            position,
-            error: error.into(),
-            answer: Answer::Heard,
-            login: Shown::No,
-        };
+        let flaw = grant.flaw.take().filter(|_| !covers[need.index()]);
+        // What grants nothing that can be used says nothing of the login, and may say the same to it next time.
+        let login = if flaw.is_some() { Shown::Yes } else { Shown::No };
+        let short = |error: ServiceError| Failure { need, position, error: error.into(), answer: Answer::Heard, login };
+        let not_granted = || short(ServiceError::new(ServiceErrorKind::NotGranted));
         let shortfall = if over[need.index()] {
             Some(short(ServiceError::malformed("credentials that have already expired")))
+        } else if let Some(flaw) = flaw {
+            Some(short(flaw))
         } else if !covers[need.index()] {
-            Some(short(ServiceError::new(ServiceErrorKind::NotGranted)))
+            Some(not_granted())
         } else {
             None
         };
         let method = self.provider.ladder(need)[position];
         self.endpoints.worked(method);
-        if self.spends(method) == Spends::Login {
+        if self.spends(method) == Spends::Login && login == Shown::No {
             self.login_state = LoginState::Open;
         }
         let rung = Some(self.provider.describe(method));
@@ -247,7 +250,7 @@ impl<P: Provider> Session<P> {
                 self.save_and_announce(Granted { credentials, covers, rung, origin, shortfall });
             }
             // No access token, now or before: the rest is of no use, whatever was asked for.
-            None => self.failed(shortfall.unwrap_or_else(|| short(ServiceError::new(ServiceErrorKind::NotGranted)))),
+            None => self.failed(shortfall.unwrap_or_else(not_granted)),
         }
     }
 

@@ -159,7 +159,6 @@ fn an_empty_or_absent_access_token_is_never_a_success() {
         "{}",
         r#"{"access_token":""}"#,
         r#"{"access_token":"  "}"#,
-        r#"{"access_token":null,"refresh_token":"rt"}"#,
         r#"{"access_token":7}"#,
         r#"{"access_token":["at"]}"#,
         r#"{"access_token":"a\r\nb"}"#,
@@ -179,6 +178,27 @@ fn an_empty_or_absent_access_token_is_never_a_success() {
             assert!(is_malformed(&read(&profile(), &answer(status, body)).unwrap_err()), "{status} {body}");
         }
     }
+}
+
+#[test]
+fn a_refresh_token_is_granted_beside_an_access_token_that_cannot_be_used_and_the_grant_says_why() {
+    for body in [
+        r#"{"refresh_token":"rt"}"#,
+        r#"{"access_token":"","refresh_token":"rt"}"#,
+        r#"{"access_token":null,"refresh_token":"rt","id_token":"a\nb"}"#,
+        r#"{"access_token":"a\u0000b","refresh_token":"rt"}"#,
+        r#"{"access_token":"\ud800","refresh_token":"rt"}"#,
+        r#"{"access_token":"at","token_type":"mac","refresh_token":"rt"}"#,
+        r#"{"access_token":"at","token_type":"\ud800","refresh_token":"rt"}"#,
+    ] {
+        for asked in ALL {
+            let grant = parse_token(&profile(), asked, &answer(200, body), now(0), now(1)).unwrap();
+            assert!(grant.access.is_none() && is_malformed(grant.flaw.as_ref().unwrap()), "{body}");
+            assert_eq!(grant.refresh_token.unwrap().expose(), "rt");
+        }
+    }
+    let whole = granted(r#"{"access_token":"at","refresh_token":"rt","id_token":"a\nb"}"#);
+    assert!(whole.flaw.is_none() && whole.id_token.is_none() && whole.access.is_some());
 }
 
 // -- What follows from the rules.

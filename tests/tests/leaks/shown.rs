@@ -91,6 +91,7 @@ fn grant() -> Grant {
         account: Some(account()),
         begun_by: None,
         extra: Some(secret("extra")),
+        flaw: Some(ServiceError::malformed("no access token")),
     }
 }
 

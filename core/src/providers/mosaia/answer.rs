@@ -21,6 +21,9 @@ use crate::wire::{self, Object, Text};
 /// Lifetimes run from `sent`, the moment at which the request was sent. The service tells an absolute `exp`: it
 /// is measured against the answer's own `Date`, or where there is none against `now`, when the answer came.
 ///
+/// Where an access token that cannot be used stands beside a refresh token, there is a grant without an access token,
+/// which says why ([`Grant::flaw`]).
+///
 /// A refusal is [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials),
 /// [`UserNotFound`](ServiceErrorKind::UserNotFound) or [`AccountLocked`](ServiceErrorKind::AccountLocked),
 /// whether it comes as `error` under HTTP 200 or as `message` under another status.
@@ -35,7 +38,8 @@ pub fn parse_sign_in(response: &Response, login: &Login, sent: Now, now: Now) ->
 /// Reads the answer to [`Mosaia::refresh_request`](super::Mosaia::refresh_request). How the session was begun and
 /// whose it is stay as they were; so does the refresh token where the answer has none.
 ///
-/// Times as in [`parse_sign_in`]. A refusal is [`RefreshRefused`](ServiceErrorKind::RefreshRefused).
+/// Times, and an access token that cannot be used, as in [`parse_sign_in`]. A refusal is
+/// [`RefreshRefused`](ServiceErrorKind::RefreshRefused).
 pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     opened(response, Asked::Token, sent, now)
 }
@@ -132,28 +136,32 @@ fn opened(response: &Response, asked: Asked, sent: Now, now: Now) -> Result<Gran
 
 impl Tokens<'_> {
     fn granted(&self, response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+        let refresh_token = self.refresh_token.get();
+        if refresh_token.is_some_and(|token| check_token(token).is_err()) {
+            return Err(ServiceError::malformed("a refresh token with odd characters"));
+        }
+        let extra = Extra { sub: self.sub.get(), iat: &self.iat };
+        let grant = Grant {
+            refresh_token: refresh_token.map(Secret::from),
+            extra: serde_json::to_string(&extra).ok().map(Secret::from),
+            ..Grant::default()
+        };
+        let access = self.access(response, sent, now);
+        grant.with_access(access.map_err(|error| error.with_status(response.status())))
+    }
+
+    fn access(&self, response: &Response, sent: Now, now: Now) -> Result<AccessToken, ServiceError> {
         let malformed = ServiceError::malformed;
         if self.token_type.get().is_some_and(|told| !told.eq_ignore_ascii_case("bearer")) {
             return Err(malformed("a token of an unknown type"));
         }
-        let access_token = self.access_token.get().ok_or(malformed("no access token"))?;
+        let token = self.access_token.get().ok_or(malformed("no access token"))?;
         let term = match lifetime(&self.exp, response, now) {
             Some(lifetime) => Term::lasting(sent, lifetime),
             None => Term::unknown(sent),
         };
-        let access = AccessToken::new("Bearer", access_token, term.with_margin(MARGIN))
-            .map_err(|_| malformed("an access token with odd characters"))?;
-        let refresh_token = self.refresh_token.get();
-        if refresh_token.is_some_and(|token| check_token(token).is_err()) {
-            return Err(malformed("a refresh token with odd characters"));
-        }
-        let extra = Extra { sub: self.sub.get(), iat: &self.iat };
-        Ok(Grant {
-            access: Some(access),
-            refresh_token: refresh_token.map(Secret::from),
-            extra: serde_json::to_string(&extra).ok().map(Secret::from),
-            ..Grant::default()
-        })
+        AccessToken::new("Bearer", token, term.with_margin(MARGIN))
+            .map_err(|_| malformed("an access token with odd characters"))
     }
 }
 

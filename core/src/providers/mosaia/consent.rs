@@ -158,6 +158,10 @@ impl TokenPath {
     /// Has the grant remember it, and so the credentials and what is saved of them: nobody has to ask twice for
     /// what is missing. It goes to the end, where it wins over a field of the service that is called the same.
     pub(super) fn remember(self, grant: Grant) -> Grant {
+        if grant.extra.is_none() && grant.flaw.is_some() {
+            // What is held remembers more than this, and would lose it.
+            return grant;
+        }
         let told = grant.extra.as_ref().map_or("{}", Secret::expose);
         let told = told.trim_end().strip_suffix('}').unwrap_or("{");
         let comma = if told.trim_end().ends_with('{') { "" } else { "," };

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::credentials::{Account, Grant, Now, Term};
+use crate::credentials::{AccessToken, Account, AwsCredentials, Grant, Now, Term};
 use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;
 use crate::wire;
@@ -18,7 +18,8 @@ use crate::wire::{AnyText, Number, Object, Plain, Text};
 /// A success is an HTTP 2xx whose envelope has the code 200, or none. Lifetimes run from `sent`, the moment at
 /// which the request was sent; `now` is when the answer came: a dated `Retry-After` counts from it.
 ///
-/// An access token is needed; an incomplete AWS set is left out as a whole. A refused login is
+/// An access token is needed ([`Grant::flaw`] says so where other credentials came without one); an incomplete AWS
+/// set is left out as a whole. A refused login is
 /// [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials) or, where the service says so,
 /// [`AccountLocked`](ServiceErrorKind::AccountLocked) or [`UserNotFound`](ServiceErrorKind::UserNotFound). A 403
 /// that names no reason is none of these: gateways answer so too.
@@ -29,17 +30,19 @@ pub fn parse_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) ->
 /// Reads the answer to [`Navien::refresh_request`](super::Navien::refresh_request): JWTs, sometimes AWS
 /// credentials. What the service leaves out (refresh token, ID token, AWS set) is `None`: the old one stays.
 ///
-/// Times as in [`parse_sign_in`]. A refusal is [`RefreshRefused`](ServiceErrorKind::RefreshRefused).
+/// Times, and an access token that cannot be used, as in [`parse_sign_in`]. A refusal is
+/// [`RefreshRefused`](ServiceErrorKind::RefreshRefused).
 pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     refresh::<Plain<'_>>(response, sent, now).or_else(|_| refresh::<Text<'_>>(response, sent, now))
 }
 
 /// Reads the answer to [`Navien::session_refresh_request`](super::Navien::session_refresh_request): AWS
-/// credentials, and nothing else, so that no other deadline moves.
+/// credentials, and the JWTs that may come with them.
 ///
 /// Times as in [`parse_sign_in`]. A refusal is [`RefreshRefused`](ServiceErrorKind::RefreshRefused), an answer
 /// without AWS credentials [`NotGranted`](ServiceErrorKind::NotGranted), with some of the set
-/// [`Malformed`](ServiceErrorKind::Malformed).
+/// [`Malformed`](ServiceErrorKind::Malformed); where JWTs came all the same, that is the grant's
+/// [`flaw`](Grant::flaw).
 pub fn parse_session_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     session_refresh::<Plain<'_>>(response, sent, now).or_else(|_| session_refresh::<Text<'_>>(response, sent, now))
 }
@@ -82,7 +85,7 @@ fn session_refresh<'a, T: AnyText + Deserialize<'a>>(
     sent: Now,
     now: Now,
 ) -> Result<Grant, ServiceError> {
-    aws_only(&open::<Box<Tokens<T>>>(response, Asked::Renewal, now)?.data, response, sent)
+    aws_first(&open::<Box<Tokens<T>>>(response, Asked::Renewal, now)?.data, response, sent)
 }
 
 fn secured_sign_in<'a, T: AnyText + Deserialize<'a>>(
@@ -92,7 +95,7 @@ fn secured_sign_in<'a, T: AnyText + Deserialize<'a>>(
     now: Now,
 ) -> Result<Grant, ServiceError> {
     let Opened { head, data } = open::<Nested<'a, T>>(response, Asked::Renewal, now)?;
-    let mut grant = aws_only(data.tokens(response)?, response, sent)?;
+    let mut grant = aws_first(data.tokens(response)?, response, sent)?;
     grant.account = data.user_info.0.map(|user_info| account(user_info, data.legal, &head, response, user_id));
     Ok(grant)
 }
@@ -165,45 +168,48 @@ fn open<'a, T: Deserialize<'a>>(response: &'a Response, asked: Asked, now: Now) 
 
 /// The JWTs, and the AWS set if it is whole: an access token is not thrown away because of half a set.
 fn jwts<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
+    let refresh_token = tokens.refresh_token();
+    let grant = Grant {
+        refresh_token: refresh_token
+            .map_err(|_| ServiceError::malformed("a token with odd characters").with_status(response.status()))?,
+        id_token: tokens.id_token().unwrap_or_default(),
+        aws: aws_set(tokens, response, sent).ok(),
+        ..Grant::default()
+    };
+    grant.with_access(access_token(tokens, response, sent))
+}
+
+/// The AWS set, which must be whole, and the JWTs that may come with it.
+fn aws_first<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
+    let grant = Grant {
+        access: access_token(tokens, response, sent).ok(),
+        refresh_token: tokens.refresh_token().unwrap_or_default(),
+        id_token: tokens.id_token().unwrap_or_default(),
+        ..Grant::default()
+    };
+    grant.with_aws(aws_set(tokens, response, sent))
+}
+
+fn access_token<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<AccessToken, ServiceError> {
     let malformed = |what| ServiceError::malformed(what).with_status(response.status());
     let term = Term::lasting(sent, tokens.access_lifetime()).with_margin(MARGIN);
-    let access = tokens
-        .access_token(term)
-        .ok_or_else(|| malformed("no access token"))?
-        .map_err(|_| malformed("an access token with odd characters"))?;
-    let aws = match tokens.aws() {
-        Aws::Complete(parts) => parts.build(aws_term(tokens, sent)).ok(),
-        Aws::Incomplete | Aws::Absent => None,
-    };
-    let odd = |_| malformed("a token with odd characters");
-    Ok(Grant {
-        access: Some(access),
-        refresh_token: tokens.refresh_token().map_err(odd)?,
-        id_token: tokens.id_token().map_err(odd)?,
-        aws,
-        ..Grant::default()
-    })
+    let token = tokens.access_token(term).ok_or_else(|| malformed("no access token"))?;
+    token.map_err(|_| malformed("an access token with odd characters"))
 }
 
-/// The AWS set, which must be whole.
-fn aws_only<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
+fn aws_set<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<AwsCredentials, ServiceError> {
     let malformed = |what| ServiceError::malformed(what).with_status(response.status());
-    let aws = match tokens.aws() {
-        Aws::Complete(parts) => {
-            parts.build(aws_term(tokens, sent)).map_err(|_| malformed("AWS credentials with odd characters"))?
-        }
-        Aws::Incomplete => return Err(malformed("an incomplete AWS set")),
-        Aws::Absent => return Err(ServiceError::new(ServiceErrorKind::NotGranted).with_status(response.status())),
-    };
-    Ok(Grant { aws: Some(aws), ..Grant::default() })
-}
-
-fn aws_term<T: AnyText>(tokens: &Tokens<T>, sent: Now) -> Term {
     let term = match tokens.aws_lifetime() {
         Some(lifetime) => Term::lasting(sent, lifetime),
         None => Term::unknown(sent),
     };
-    term.with_margin(MARGIN)
+    match tokens.aws() {
+        Aws::Complete(parts) => {
+            parts.build(term.with_margin(MARGIN)).map_err(|_| malformed("AWS credentials with odd characters"))
+        }
+        Aws::Incomplete => Err(malformed("an incomplete AWS set")),
+        Aws::Absent => Err(ServiceError::new(ServiceErrorKind::NotGranted).with_status(response.status())),
+    }
 }
 
 /// Where the service leaves them out, `code` is the HTTP status and `message` is `SUCCESS`.

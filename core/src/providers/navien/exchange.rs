@@ -75,13 +75,21 @@ impl exchange::Exchange for Exchange {
             What::SecuredSignIn(caller) => parse_secured_sign_in(answer, &caller.user_id, sent, now),
         };
         match granted {
-            Ok(grant) => Ok(Step::Done(grant)),
+            Ok(grant) => Ok(Step::Done(self.what.without_shown(grant))),
             Err(error) => Err(error.without_echo([self.what.secret()]).into()),
         }
     }
 }
 
 impl What {
+    /// An access token that is the one that was shown is not new: its end stays where it was.
+    fn without_shown(&self, mut grant: Grant) -> Grant {
+        if let What::SessionRefresh(caller) | What::SecuredSignIn(caller) = self {
+            grant.access.take_if(|access| access.expose() == caller.access.expose());
+        }
+        grant
+    }
+
     fn secret(&self) -> &str {
         match self {
             What::SignIn(login) => login.password().expose(),

@@ -414,19 +414,25 @@ fn half_an_aws_set_is_none() {
     let response = answer(200, envelope(200, "", half));
     let grant = refresh(&response).unwrap();
     assert!(grant.access.is_some() && grant.aws.is_none());
-    let error = session_refresh(&response).unwrap_err();
-    assert!(matches!(error.kind(), ServiceErrorKind::Malformed { .. }));
+    let grant = session_refresh(&response).unwrap();
+    assert!(grant.access.is_some() && grant.aws.is_none(), "a token is not thrown away because of it");
+    assert!(matches!(grant.flaw.unwrap().kind(), ServiceErrorKind::Malformed { .. }));
+    let half = answer(200, envelope(200, "", json!({"accessKeyId": "k"})));
+    assert!(matches!(session_refresh(&half).unwrap_err().kind(), ServiceErrorKind::Malformed { .. }));
 
     let none = answer(200, envelope(200, "", json!({"authorizationExpiresIn": 3500})));
     assert_eq!(session_refresh(&none).unwrap_err().kind(), ServiceErrorKind::NotGranted);
 }
 
 #[test]
-fn renewing_aws_credentials_moves_no_other_deadline() {
-    let data = json!({
-        "accessToken": "ey.1", "refreshToken": "r", "accessKeyId": "k", "secretKey": "s", "sessionToken": "t",
-    });
-    let grant = session_refresh(&answer(200, envelope(200, "", data))).unwrap();
+fn renewing_aws_credentials_moves_no_other_deadline_unless_jwts_come_with_them() {
+    let mut data = json!({"accessKeyId": "k", "secretKey": "s", "sessionToken": "t", "authenticationExpiresIn": 60});
+    let grant = session_refresh(&answer(200, envelope(200, "", data.clone()))).unwrap();
     assert!(grant.aws.is_some());
     assert!(grant.access.is_none() && grant.refresh_token.is_none() && grant.account.is_none());
+    data["accessToken"] = json!("ey.1");
+    data["refreshToken"] = json!("r\n");
+    let grant = session_refresh(&answer(200, envelope(200, "", data))).unwrap();
+    assert_eq!(grant.access.unwrap().term().lifetime(), Some(Duration::from_secs(60)));
+    assert!(grant.aws.is_some() && grant.refresh_token.is_none(), "an odd token is no reason to lose the others");
 }

@@ -23,7 +23,8 @@ const MQTT_PORT: u16 = 443;
 
 /// Reads the answer to [`Settrade::sign_in_request`]: tokens. `app_id` is the one that signed in.
 ///
-/// A success is an HTTP 2xx with an access token. Lifetimes run from `sent`, the moment at which the request was
+/// A success is an HTTP 2xx with an access token; where one that cannot be used stands beside a refresh token, there is
+/// a grant without an access token, which says why ([`Grant::flaw`]). Lifetimes run from `sent`, the moment at which the request was
 /// sent, by this machine's own clock; `now` is when the answer came: a dated `Retry-After` counts from it.
 ///
 /// A refused login is [`InvalidCredentials`](crate::ServiceErrorKind::InvalidCredentials) or, where the service
@@ -38,7 +39,8 @@ pub fn parse_sign_in(response: &Response, app_id: &str, sent: Now, now: Now) -> 
 /// Reads the answer to [`Settrade::refresh_request`]: tokens. The service may leave out their type: it is
 /// `token_type` then, the one so far.
 ///
-/// Times as in [`parse_sign_in`]. A refusal is [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused).
+/// Times, and an access token that cannot be used, as in [`parse_sign_in`]. A refusal is
+/// [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused).
 pub fn parse_refresh(response: &Response, token_type: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     open::<Tokens<'_>>(response, Asked::Renewal, now)?.grant(response, token_type, sent)
 }
@@ -97,6 +99,13 @@ struct Tokens<'a> {
 
 impl Tokens<'_> {
     fn grant(&self, response: &Response, usual_type: &str, sent: Now) -> Result<Grant, ServiceError> {
+        let refresh_token = self.refresh_token.get();
+        refresh_token.map_or(Ok(()), check_token).map_err(|_| odd(response))?;
+        let grant = Grant { refresh_token: refresh_token.map(Secret::from), ..Grant::default() };
+        grant.with_access(self.access(response, usual_type, sent))
+    }
+
+    fn access(&self, response: &Response, usual_type: &str, sent: Now) -> Result<AccessToken, ServiceError> {
         let malformed = |what| ServiceError::malformed(what).with_status(response.status());
         let token_type = match self.token_type.get().map(str::trim) {
             None => usual_type,
@@ -105,15 +114,12 @@ impl Tokens<'_> {
         };
         let token = self.access_token.get().ok_or_else(|| malformed("no access token"))?;
         let term = Term::lasting(sent, self.expires_in.0.unwrap_or(DEFAULT_LIFETIME)).with_margin(MARGIN);
-        let odd = |_| malformed("a token with odd characters");
-        let refresh_token = self.refresh_token.get();
-        refresh_token.map_or(Ok(()), check_token).map_err(odd)?;
-        Ok(Grant {
-            access: Some(AccessToken::new(token_type, token, term).map_err(odd)?),
-            refresh_token: refresh_token.map(Secret::from),
-            ..Grant::default()
-        })
+        AccessToken::new(token_type, token, term).map_err(|_| odd(response))
     }
+}
+
+fn odd(response: &Response) -> ServiceError {
+    ServiceError::malformed("a token with odd characters").with_status(response.status())
 }
 
 /// The dispatcher's answer.

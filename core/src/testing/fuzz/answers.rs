@@ -31,10 +31,13 @@ pub(super) fn check_answer(
 fn written(grant: &Grant) -> String {
     match Credentials::from_grant(grant.clone(), None) {
         Some(credentials) => Saved::new("provider", "realm", credentials).to_json().expose().to_owned(),
-        None => grant.aws.as_ref().map_or_else(String::new, |aws| {
-            let parts = [aws.access_key_id(), aws.secret_access_key(), aws.session_token()];
-            format!("{:?} {:?}", parts.map(crate::Secret::expose), aws.term())
-        }),
+        None => {
+            let aws = grant.aws.as_ref().map(|aws| {
+                let parts = [aws.access_key_id(), aws.secret_access_key(), aws.session_token()];
+                format!("{:?} {:?}", parts.map(crate::Secret::expose), aws.term())
+            });
+            format!("{aws:?} {:?} {:?}", grant.refresh_token.as_ref().map(crate::Secret::expose), grant.flaw)
+        }
     }
 }
 

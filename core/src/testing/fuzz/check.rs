@@ -80,7 +80,8 @@ pub(super) fn shown(error: &(impl std::error::Error + ?Sized)) -> String {
 
 /// A grant is whole, of bounded length, made of tokens that a header can carry, shows nothing, and outlives a save.
 pub(super) fn check_grant(grant: &Grant, now: Now) {
-    assert!(grant.access.is_some() || grant.aws.is_some(), "a grant of nothing");
+    let kept = grant.flaw.is_some() && grant.refresh_token.is_some();
+    assert!(grant.access.is_some() || grant.aws.is_some() || kept, "a grant of nothing");
     let access = grant.access.as_ref().map(AccessToken::term);
     for term in access.into_iter().chain(grant.aws.as_ref().map(AwsCredentials::term)) {
         check_term(term, now);
