@@ -85,3 +85,4 @@ pub use self::exchange::{
 };
 pub use self::session::{Event, Input, Output, Policy, Session, State, Wake};
 pub use self::store::{StoreError, StoreErrorKind};
+pub use self::wire::TransportSecurity;

@@ -15,7 +15,6 @@ use super::refusal::{self, ErrorCode};
 use crate::credentials::{Deadline, Grant, Now, Secret, Timestamp, check_token};
 use crate::error::{Error, ServiceError, ServiceErrorKind, Verdict};
 use crate::exchange::{Exchange, Request, Response, Step};
-use crate::wire::is_safe;
 
 /// How often is asked where the server does not say (RFC 8628 §3.2), and by how much `slow_down` slows (§3.5).
 pub const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -100,7 +99,11 @@ fn authorization(profile: &Profile, fields: &Fields<'_>, sent: Now) -> Result<De
         let Some(text) = text.get().map(str::trim) else { return Ok(None) };
         // It is opened: not `javascript:`, not a page that anybody on the way could change.
         let uri = text.parse::<Uri>().map_err(|_| malformed("an address that is none"))?;
-        if is_safe(&uri) { Ok(Some(text.to_owned())) } else { Err(malformed("an address that is not https")) }
+        if profile.security.check_address(&uri).is_ok() {
+            Ok(Some(text.to_owned()))
+        } else {
+            Err(malformed("an address that is not https"))
+        }
     };
     let uri = match address("verification_uri")? {
         // Before it was a standard.

@@ -11,7 +11,7 @@ use super::profile::{Encoding, InvalidProfile, Issuer, Profile};
 use crate::credentials::Now;
 use crate::error::{Error, ServiceError, ServiceErrorKind, Verdict};
 use crate::exchange::{Exchange, Request, Response, Step};
-use crate::wire::{self, BaseUrl, Body, InvalidUrl};
+use crate::wire::{self, BaseUrl, Body, InvalidUrl, TransportSecurity};
 
 /// Where OpenID providers say it.
 const OPENID: &str = "/.well-known/openid-configuration";
@@ -25,14 +25,21 @@ pub struct Discovery {
     places: [Uri; 2],
     /// Which of the places is asked.
     at: usize,
+    security: TransportSecurity,
 }
 
 impl Discovery {
     /// Of this issuer: https, or http to this machine, without query and fragment. It is compared letter by letter
     /// with what the server calls itself: a slash at the end matters.
     pub fn new(issuer: &str) -> Result<Self, InvalidUrl> {
+        Self::new_under(issuer, &TransportSecurity::new())
+    }
+
+    /// The same, and the issuer and the endpoints that it names may be of plain http where the rules of sending allow
+    /// it.
+    pub fn new_under(issuer: &str, security: &TransportSecurity) -> Result<Self, InvalidUrl> {
         let issuer = issuer.trim();
-        BaseUrl::parse(issuer)?;
+        BaseUrl::parse_under(issuer, security)?;
         let bare = issuer.trim_end_matches('/');
         let uri: Uri = bare.parse().map_err(|_| InvalidUrl::NotAUrl)?;
         let (scheme, authority) = (uri.scheme_str(), uri.authority().ok_or(InvalidUrl::NotAUrl)?);
@@ -40,7 +47,8 @@ impl Discovery {
         let path = uri.path().trim_end_matches('/');
         let between = format!("{}://{authority}{OAUTH}{path}", scheme.unwrap_or("https"));
         let place = |text: String| text.parse().map_err(|_| InvalidUrl::NotAUrl);
-        Ok(Self { issuer: issuer.into(), places: [place(between)?, place(format!("{bare}{OPENID}"))?], at: 0 })
+        let places = [place(between)?, place(format!("{bare}{OPENID}"))?];
+        Ok(Self { issuer: issuer.into(), places, at: 0, security: security.clone() })
     }
 
     fn request(&self) -> Request {
@@ -61,7 +69,7 @@ impl Exchange for Discovery {
     }
 
     fn receive(&mut self, response: Response, now: Now) -> Result<Step<Metadata>, Error> {
-        let error = match parse_metadata(&self.issuer, &response, now) {
+        let error = match parse_metadata_under(&self.issuer, &response, now, &self.security) {
             Ok(metadata) => return Ok(Step::Done(metadata)),
             Err(error) => error,
         };
@@ -90,6 +98,7 @@ pub struct Metadata {
     device_endpoint: Option<Endpoint>,
     lists: Lists,
     iss_promised: bool,
+    security: TransportSecurity,
 }
 
 /// `None` where the server does not say.
@@ -103,6 +112,16 @@ struct Lists {
 
 /// Reads a document of metadata. Its `issuer` must be `issuer`, letter by letter.
 pub fn parse_metadata(issuer: &str, response: &Response, now: Now) -> Result<Metadata, ServiceError> {
+    parse_metadata_under(issuer, response, now, &TransportSecurity::new())
+}
+
+/// The same, where endpoints may be of plain http as far as the rules of sending allow it.
+pub fn parse_metadata_under(
+    issuer: &str,
+    response: &Response,
+    now: Now,
+    security: &TransportSecurity,
+) -> Result<Metadata, ServiceError> {
     let status = response.status();
     if let Some(error) = wire::failure(response, now) {
         return Err(error);
@@ -111,18 +130,23 @@ pub fn parse_metadata(issuer: &str, response: &Response, now: Now) -> Result<Met
         return Err(ServiceError::new(ServiceErrorKind::Service).with_status(status));
     }
     let read = Fields::read(response.body().as_ref(), Encoding::Json);
-    read.and_then(|fields| metadata(issuer, &fields)).map_err(|error| error.with_status(status))
+    read.and_then(|fields| metadata(issuer, &fields, security)).map_err(|error| error.with_status(status))
 }
 
-fn metadata(issuer: &str, fields: &Fields<'_>) -> Result<Metadata, ServiceError> {
+fn metadata(issuer: &str, fields: &Fields<'_>, security: &TransportSecurity) -> Result<Metadata, ServiceError> {
     let told = fields.text("issuer")?;
     if told.get().ok_or(ServiceError::malformed("no issuer"))? != issuer {
         return Err(ServiceError::new(OTHER_ISSUER));
     }
     let endpoint = |name| -> Result<Option<Endpoint>, ServiceError> {
         let text = fields.text(name)?;
-        let endpoint = text.get().map(Endpoint::parse).transpose();
-        endpoint.map_err(|_| ServiceError::malformed("an endpoint that is not https"))
+        let endpoint = text.get().map(|text| Endpoint::parse_under(text, security)).transpose();
+        endpoint.map_err(|error| {
+            ServiceError::malformed(match error {
+                InvalidUrl::NotHttps => "an endpoint that is not https",
+                _ => "an endpoint whose address cannot be used",
+            })
+        })
     };
     let list = |name| serde_json::from_str::<Vec<String>>(fields.raw(name)?).ok();
     Ok(Metadata {
@@ -138,6 +162,7 @@ fn metadata(issuer: &str, fields: &Fields<'_>) -> Result<Metadata, ServiceError>
             challenges: list("code_challenge_methods_supported"),
         },
         iss_promised: fields.raw("authorization_response_iss_parameter_supported") == Some("true"),
+        security: security.clone(),
     })
 }
 
@@ -200,6 +225,7 @@ impl Metadata {
             revocation_endpoint: self.revocation_endpoint.clone(),
             device_endpoint: self.device_endpoint.clone(),
             client_auth,
+            security: self.security.clone(),
             lacks_s256: challenges.is_some_and(|known| !known.iter().any(|name| name == "S256")),
             ..profile
         })

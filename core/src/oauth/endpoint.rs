@@ -4,16 +4,21 @@ use std::fmt;
 
 use http::Uri;
 
-use crate::wire::{InvalidUrl, form_encode, is_safe};
+use crate::wire::{InvalidUrl, TransportSecurity, form_encode};
 
-/// The address of an endpoint: https, or http to this machine. Unlike a base address it may have a query
+/// The address of an endpoint: https, or http to this machine or to a host that was named. Unlike a base address it may have a query
 /// (RFC 6749 §3.1), and a slash at its end belongs to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(Uri);
 
 impl Endpoint {
-    /// Checks an address.
+    /// Checks an address: https, or http to this machine.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        Self::parse_under(text, &TransportSecurity::new())
+    }
+
+    /// Checks an address: https, or http where the rules of sending allow it.
+    pub fn parse_under(text: &str, security: &TransportSecurity) -> Result<Self, InvalidUrl> {
         let text = text.trim();
         let uri: Uri = text.parse().map_err(|_| InvalidUrl::NotAUrl)?;
         let authority = uri.authority().ok_or(InvalidUrl::NotAUrl)?;
@@ -23,9 +28,7 @@ impl Endpoint {
         if authority.as_str().contains('@') || text.contains('#') {
             return Err(InvalidUrl::Extra);
         }
-        if !is_safe(&uri) {
-            return Err(InvalidUrl::NotHttps);
-        }
+        security.check_address(&uri)?;
         Ok(Self(uri))
     }
 
@@ -70,6 +73,8 @@ mod tests {
             ("http://a.example/token", InvalidUrl::NotHttps),
             ("http://127.0.0.1.evil.example/", InvalidUrl::NotHttps),
             ("javascript:alert(1)", InvalidUrl::NotAUrl),
+            ("https://a.example:80800/token", InvalidUrl::Port),
+            ("https://a.example:0/token", InvalidUrl::Port),
             ("https://user:pw@a.example/", InvalidUrl::Extra),
             ("https://a.example/#x", InvalidUrl::Extra),
             ("/token", InvalidUrl::NotAUrl),

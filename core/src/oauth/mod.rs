@@ -58,7 +58,7 @@ pub use self::answer::{GrantType, parse_token, scopes};
 pub use self::authorize::{Authorization, CannotAuthorize, Wanted};
 pub use self::client::{Assertions, ClientAuth, Signer};
 pub use self::device::{DeviceAuthorization, DevicePoll, DeviceRequest, POLL_INTERVAL, parse_device};
-pub use self::discovery::{Discovery, Metadata, parse_metadata};
+pub use self::discovery::{Discovery, Metadata, parse_metadata, parse_metadata_under};
 pub use self::endpoint::Endpoint;
 #[cfg(feature = "es256")]
 pub use self::es256::{Es256, InvalidKey};

@@ -8,7 +8,7 @@ use super::endpoint::Endpoint;
 use super::pending::PENDING_LIFETIME;
 use crate::credentials::Secret;
 use crate::error::ServiceError;
-use crate::wire::InvalidUrl;
+use crate::wire::{InvalidUrl, TransportSecurity};
 
 /// How one client speaks to one server.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ pub struct Profile {
     pub(super) pending_lifetime: Duration,
     pub(super) anonymous_refresh: bool,
     pub(super) lacks_s256: bool,
+    /// What addresses are held to: those of the profile, and those that the server names.
+    pub(super) security: TransportSecurity,
 }
 
 /// A token type that is taken, and the word in front of the token that goes with it.
@@ -161,7 +163,27 @@ impl Profile {
     /// A public client with the standard's ways: rotating refresh tokens, JSON, `Bearer`, scopes with a blank
     /// between them. The endpoint is https, or http to this machine.
     pub fn new(token_endpoint: &str, client_id: &str) -> Result<Self, InvalidProfile> {
-        Self::at(Endpoint::parse(token_endpoint)?, client_id)
+        Self::new_under(token_endpoint, client_id, &TransportSecurity::new())
+    }
+
+    /// The same, and this and every other endpoint may be one of plain http where the rules of sending allow it. The
+    /// client that sends there is told the same rules:
+    ///
+    /// ```
+    /// use perennial_core::TransportSecurity;
+    /// use perennial_core::oauth::Profile;
+    ///
+    /// let security = TransportSecurity::new().plain_http_to("keycloak")?;
+    /// let profile = Profile::new_under("http://keycloak:8080/realms/x/token", "my-app", &security)?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new_under(
+        token_endpoint: &str,
+        client_id: &str,
+        security: &TransportSecurity,
+    ) -> Result<Self, InvalidProfile> {
+        let profile = Self::at(Endpoint::parse_under(token_endpoint, security)?, client_id)?;
+        Ok(Self { security: security.clone(), ..profile })
     }
 
     pub(super) fn at(token_endpoint: Endpoint, client_id: &str) -> Result<Self, InvalidProfile> {
@@ -190,24 +212,25 @@ impl Profile {
             pending_lifetime: PENDING_LIFETIME,
             anonymous_refresh: false,
             lacks_s256: false,
+            security: TransportSecurity::new(),
         })
     }
 
     /// With the endpoint that a browser opens.
     pub fn with_authorization_endpoint(mut self, url: &str) -> Result<Self, InvalidUrl> {
-        self.authorization_endpoint = Some(Endpoint::parse(url)?);
+        self.authorization_endpoint = Some(Endpoint::parse_under(url, &self.security)?);
         Ok(self)
     }
 
     /// With the endpoint that revokes tokens (RFC 7009).
     pub fn with_revocation_endpoint(mut self, url: &str) -> Result<Self, InvalidUrl> {
-        self.revocation_endpoint = Some(Endpoint::parse(url)?);
+        self.revocation_endpoint = Some(Endpoint::parse_under(url, &self.security)?);
         Ok(self)
     }
 
     /// With the endpoint for devices without a browser (RFC 8628).
     pub fn with_device_endpoint(mut self, url: &str) -> Result<Self, InvalidUrl> {
-        self.device_endpoint = Some(Endpoint::parse(url)?);
+        self.device_endpoint = Some(Endpoint::parse_under(url, &self.security)?);
         Ok(self)
     }
 

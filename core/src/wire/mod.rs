@@ -9,6 +9,7 @@ mod lenient;
 mod login;
 #[cfg(any(feature = "navien", feature = "oauth"))]
 mod plain;
+mod security;
 mod url;
 
 pub use self::body::{Body, BodyBuffer, BodyTooLarge};
@@ -22,4 +23,7 @@ pub(crate) use self::login::not_quite;
 pub use self::login::{LoginText, read_login, write_login};
 #[cfg(any(feature = "navien", feature = "oauth"))]
 pub(crate) use self::plain::{AnyText, Plain};
+pub use self::security::{InvalidHost, TransportSecurity, hide_headers, uninvited};
+#[cfg(feature = "auth0")]
+pub(crate) use self::url::port;
 pub use self::url::{BaseUrl, InvalidUrl, is_safe};

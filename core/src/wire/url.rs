@@ -3,8 +3,12 @@
 use std::fmt;
 
 use http::Uri;
+use http::uri::Authority;
 
-/// The address of a service: https, or http to this machine. Kept without a slash at its end.
+use super::security::TransportSecurity;
+
+/// The address of a service: https, or http to this machine or to a host that was named. Kept without a slash at its
+/// end.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl(Box<str>);
 
@@ -14,17 +18,39 @@ pub enum InvalidUrl {
     /// It is no absolute address of a host.
     #[error("the address is not a URL with a host")]
     NotAUrl,
-    /// It would send secrets in the clear.
-    #[error("the address is not https (http is allowed to this machine only)")]
+    /// It would send secrets in the clear. A host that may be spoken to over http is named by
+    /// [`TransportSecurity::plain_http_to`].
+    #[error("the address is not https: http is for this machine, and for hosts named by `plain_http_to`")]
     NotHttps,
+    /// Its port is none: those are the numbers from 1 to 65535.
+    #[error("the address has a port that is none")]
+    Port,
     /// A user name, a query or a fragment has no place in it.
     #[error("the address has a user name, a query or a fragment in it")]
     Extra,
 }
 
+impl InvalidUrl {
+    /// The same of a setting that has a name: `NAVIEN_BASE_URL cannot be used: it …`.
+    #[allow(dead_code, reason = "used by providers, each of which is a feature")]
+    pub(crate) fn of_it(self) -> &'static str {
+        match self {
+            Self::NotAUrl => "it is not a URL with a host",
+            Self::NotHttps => "it is not https: http is for this machine, and for hosts named by `plain_http_to`",
+            Self::Port => "it has a port that is none",
+            Self::Extra => "it has something in it that has no place there: a user name, a query, a fragment",
+        }
+    }
+}
+
 impl BaseUrl {
-    /// Checks an address. A slash at its end does not matter.
+    /// Checks an address: https, or http to this machine. A slash at its end does not matter.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        Self::parse_under(text, &TransportSecurity::new())
+    }
+
+    /// Checks an address: https, or http where that is allowed. A slash at its end does not matter.
+    pub fn parse_under(text: &str, security: &TransportSecurity) -> Result<Self, InvalidUrl> {
         // A blank before the slash would be left at the end.
         let text = text.trim_start().trim_end_matches(|last: char| last == '/' || last.is_whitespace());
         let uri: Uri = text.parse().map_err(|_| InvalidUrl::NotAUrl)?;
@@ -35,9 +61,7 @@ impl BaseUrl {
         if uri.query().is_some() || authority.as_str().contains('@') || text.contains('#') {
             return Err(InvalidUrl::Extra);
         }
-        if !is_safe(&uri) {
-            return Err(InvalidUrl::NotHttps);
-        }
+        security.check_address(&uri)?;
         Ok(Self(text.into()))
     }
 
@@ -65,19 +89,36 @@ impl fmt::Debug for BaseUrl {
     }
 }
 
-/// Whether a request with secrets may go there: https, or http to this machine.
+/// Whether a request with secrets may go there: https, or http to this machine, and a port that is one.
 pub fn is_safe(uri: &Uri) -> bool {
-    let local = || match uri.host().map(|host| host.trim_matches(['[', ']'])) {
-        Some(host) => {
-            host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-        }
-        None => false,
+    let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty() && port(authority).is_ok())
+    else {
+        return false;
     };
     match uri.scheme_str() {
-        Some("https") => uri.host().is_some(),
-        Some("http") => local(),
+        Some("https") => true,
+        Some("http") => is_this_machine(authority.host()),
         _ => false,
     }
+}
+
+/// Whether nothing that is sent to this host leaves the machine.
+pub(super) fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
+/// The port of an address; `None` where it has none of its own. Parsers of addresses, ours included, take one that is
+/// no port for none, and so would end up at another.
+pub(crate) fn port(authority: &Authority) -> Result<Option<u16>, InvalidUrl> {
+    let behind = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, place)| place);
+    let behind = behind.strip_prefix(authority.host()).ok_or(InvalidUrl::NotAUrl)?;
+    if behind.is_empty() {
+        return Ok(None);
+    }
+    let digits = behind.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let port = digits.and_then(|digits| digits.parse().ok()).filter(|port| *port != 0);
+    port.map(Some).ok_or(InvalidUrl::Port)
 }
 
 #[cfg(test)]
@@ -100,6 +141,9 @@ mod tests {
             ("ftp://a.example", InvalidUrl::NotHttps),
             ("http://localhost.evil.example", InvalidUrl::NotHttps),
             ("http://127.0.0.1.evil.example", InvalidUrl::NotHttps),
+            ("https://a.example:80800", InvalidUrl::Port),
+            ("https://a.example:0/api", InvalidUrl::Port),
+            ("https://a.example:", InvalidUrl::Port),
             ("https://user:pw@a.example", InvalidUrl::Extra),
             ("https://a.example?x=1", InvalidUrl::Extra),
             ("https://a.example/#x", InvalidUrl::Extra),
@@ -110,6 +154,14 @@ mod tests {
         ] {
             assert_eq!(BaseUrl::parse(bad), Err(why), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_named_host_may_be_spoken_to_in_the_clear() {
+        let security = TransportSecurity::new().plain_http_to("keycloak").unwrap();
+        let base = BaseUrl::parse_under("http://keycloak:8080/realms/x/", &security).unwrap();
+        assert_eq!(base.as_str(), "http://keycloak:8080/realms/x");
+        assert_eq!(BaseUrl::parse_under("http://hydra:8080", &security), Err(InvalidUrl::NotHttps));
     }
 
     #[test]

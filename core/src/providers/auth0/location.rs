@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Uri};
 
-use crate::wire::is_safe;
+use crate::wire::port;
 
 /// Scheme, host and port: what is compared before a redirect is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,14 +13,16 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// `None` for what no request may go to: other schemes, http to another machine, a user name in the address.
+    /// `None` for what no request may go to: other schemes, a port that is none, a user name in the address. Whether
+    /// http is allowed there was asked of those addresses that others are compared with.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
-        let authority = uri.authority()?;
-        if !is_safe(uri) || authority.as_str().contains('@') {
-            return None;
-        }
-        let https = uri.scheme_str() == Some("https");
-        let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
+        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+        let https = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let port = port(authority).ok()?.unwrap_or(if https { 443 } else { 80 });
         Some(Self { https, host: authority.host().to_ascii_lowercase().into(), port })
     }
 
@@ -174,6 +176,8 @@ mod tests {
             "//evil.example/",
             "http://www.a.example/",
             "https://www.a.example:8443/",
+            "https://www.a.example:80443/",
+            "https://www.a.example:/",
             "https://www.a.example.evil.example/",
             "https://www.a.example@evil.example/",
             "https://user:pw@www.a.example/",

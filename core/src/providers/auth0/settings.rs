@@ -7,7 +7,7 @@ use http::{HeaderValue, Uri};
 use super::location::Origin;
 use super::{ANGEL_BASE_URL, ANGEL_COOKIE_NAMES, ANGEL_STATE_COOKIE, Auth0, REFRESH_BUFFER, USER_AGENT};
 use crate::exchange::REQUEST_TIMEOUT;
-use crate::wire::{BaseUrl, InvalidUrl};
+use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
 /// The address of [`ANGEL_BASE_URL`]'s sign-in pages: what is derived from it.
 const ANGEL_AUTH_URL: &str = "https://auth.angel.com";
@@ -66,6 +66,7 @@ pub struct Builder {
     refresh_buffer: Duration,
     user_agent: String,
     authorization: Authorization,
+    security: TransportSecurity,
 }
 
 /// What makes no sense about a site's settings. Nothing of them is repeated.
@@ -108,6 +109,7 @@ impl Builder {
             refresh_buffer: REFRESH_BUFFER,
             user_agent: USER_AGENT.to_owned(),
             authorization: Authorization::default(),
+            security: TransportSecurity::new(),
         }
     }
 
@@ -159,16 +161,23 @@ impl Builder {
         self
     }
 
+    /// The rules of sending: they say to which hosts plain http is allowed.
+    pub fn security(mut self, security: &TransportSecurity) -> Self {
+        security.clone_into(&mut self.security);
+        self
+    }
+
     /// Checks it all.
     pub fn build(self) -> Result<Auth0, InvalidSettings> {
-        let base = BaseUrl::parse(&self.base_url).map_err(InvalidSettings::BaseUrl)?;
+        let parse = |url: &str| BaseUrl::parse_under(url, &self.security);
+        let base = parse(&self.base_url).map_err(InvalidSettings::BaseUrl)?;
         let auth = match &self.auth_url {
-            Some(url) => BaseUrl::parse(url).map_err(InvalidSettings::AuthUrl)?,
-            None => derived(&base)?,
+            Some(url) => parse(url).map_err(InvalidSettings::AuthUrl)?,
+            None => parse(&derived(&base)?).map_err(InvalidSettings::AuthUrl)?,
         };
         let mut allowed = allowed(&base, &auth);
         for host in &self.more_hosts {
-            let url = BaseUrl::parse(host).map_err(InvalidSettings::RedirectHost)?;
+            let url = parse(host).map_err(InvalidSettings::RedirectHost)?;
             allowed.extend(Origin::of(&url.join("")));
         }
         let names = || self.cookie_names.iter().chain([&self.state_cookie]);
@@ -201,7 +210,7 @@ fn is_cookie_name(name: &str) -> bool {
 }
 
 /// `auth.` before the site's host, without its `www.`; once, not twice. The port stays.
-fn derived(base: &BaseUrl) -> Result<BaseUrl, InvalidSettings> {
+fn derived(base: &BaseUrl) -> Result<String, InvalidSettings> {
     let uri: Uri = base.join("");
     let host = uri.host().unwrap_or_default().to_ascii_lowercase();
     if !host.contains('.') || host.parse::<std::net::Ipv4Addr>().is_ok() || host.starts_with('[') {
@@ -209,8 +218,7 @@ fn derived(base: &BaseUrl) -> Result<BaseUrl, InvalidSettings> {
     }
     let rest = host.strip_prefix("www.").or(host.strip_prefix("auth.")).unwrap_or(&host);
     let port = uri.port().map_or_else(String::new, |port| format!(":{port}"));
-    let url = format!("{}://auth.{rest}{port}", uri.scheme_str().unwrap_or("https"));
-    BaseUrl::parse(&url).map_err(InvalidSettings::AuthUrl)
+    Ok(format!("{}://auth.{rest}{port}", uri.scheme_str().unwrap_or("https")))
 }
 
 /// The site, its sign-in pages, and the site without its `www.`: it is the same one, and sites redirect between the

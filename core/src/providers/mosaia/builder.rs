@@ -2,7 +2,7 @@
 
 use super::consent::OAuth;
 use super::{API_URL, APP_URL, Mosaia, VERSION};
-use crate::wire::{BaseUrl, InvalidUrl};
+use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
 /// Makes a [`Mosaia`]. What is not said has the service's own defaults.
 #[derive(Clone, Debug)]
@@ -12,6 +12,7 @@ pub struct Builder {
     app_url: String,
     version: String,
     client_id: Option<String>,
+    security: TransportSecurity,
 }
 
 /// Why a [`Mosaia`] cannot be made. No address is repeated: people put passwords into them.
@@ -33,7 +34,13 @@ pub enum InvalidSettings {
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { api_url: API_URL.to_owned(), app_url: APP_URL.to_owned(), version: VERSION.to_owned(), client_id: None }
+        Self {
+            api_url: API_URL.to_owned(),
+            app_url: APP_URL.to_owned(),
+            version: VERSION.to_owned(),
+            client_id: None,
+            security: TransportSecurity::new(),
+        }
     }
 }
 
@@ -63,16 +70,23 @@ impl Builder {
         self
     }
 
+    /// The rules of sending: they say to which hosts plain http is allowed.
+    pub fn security(mut self, security: &TransportSecurity) -> Self {
+        security.clone_into(&mut self.security);
+        self
+    }
+
     /// The provider.
     pub fn build(self) -> Result<Mosaia, InvalidSettings> {
-        let root = BaseUrl::parse(&self.api_url).map_err(InvalidSettings::ApiUrl)?;
-        let app = BaseUrl::parse(&self.app_url).map_err(InvalidSettings::AppUrl)?;
+        let base = |url: &str| BaseUrl::parse_under(url, &self.security);
+        let root = base(&self.api_url).map_err(InvalidSettings::ApiUrl)?;
+        let app = base(&self.app_url).map_err(InvalidSettings::AppUrl)?;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         if self.version.is_empty() || !self.version.bytes().all(plain) {
             return Err(InvalidSettings::Version);
         }
-        let api = BaseUrl::parse(&format!("{}/v{}", root.as_str(), self.version)).map_err(InvalidSettings::ApiUrl)?;
-        let oauth = OAuth::new(&root, &api, &app, self.client_id.as_deref())?;
+        let api = base(&format!("{}/v{}", root.as_str(), self.version)).map_err(InvalidSettings::ApiUrl)?;
+        let oauth = OAuth::new(&root, &api, &app, self.client_id.as_deref(), &self.security)?;
         Ok(Mosaia { api, app, client_id: self.client_id.map(Into::into), oauth })
     }
 }

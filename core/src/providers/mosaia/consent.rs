@@ -11,7 +11,7 @@ use crate::oauth::{
     Authorization, AuthorizationError, CannotAuthorize, InvalidProfile, Pending, Profile, Separator, TokenExchange,
     Wanted,
 };
-use crate::wire::{BaseUrl, Object, Text, parse_json};
+use crate::wire::{BaseUrl, Object, Text, TransportSecurity, parse_json};
 
 /// Random bytes for one sign-in in a browser: 32 become the `state`, 96 the verifier of 128 characters.
 pub const ENTROPY: usize = 128;
@@ -187,6 +187,7 @@ impl OAuth {
         api: &BaseUrl,
         app: &BaseUrl,
         client_id: Option<&str>,
+        security: &TransportSecurity,
     ) -> Result<Self, InvalidSettings> {
         // A refresh names no client, so that one goes on without an id; for all else the profile is not given out.
         let client_id = client_id.unwrap_or("nobody");
@@ -195,7 +196,8 @@ impl OAuth {
                 InvalidProfile::Url(error) => InvalidSettings::ApiUrl(error),
                 _ => InvalidSettings::ClientId,
             };
-            let profile = Profile::new(&format!("{}/auth/token", base.as_str()), client_id).map_err(unusable)?;
+            let token_endpoint = format!("{}/auth/token", base.as_str());
+            let profile = Profile::new_under(&token_endpoint, client_id, security).map_err(unusable)?;
             let profile = profile
                 .with_authorization_endpoint(&format!("{}/oauth", app.as_str()))
                 .map_err(InvalidSettings::AppUrl)?;

@@ -3,7 +3,6 @@
 use super::login::{EMAIL_VARIABLE, PASSWORD_VARIABLE};
 use super::{Login, Navien};
 use crate::exchange::{FromEnv, InvalidEnv};
-use crate::wire::InvalidUrl;
 
 /// The environment variable with another address than the service's own.
 const BASE_URL_VARIABLE: &str = "NAVIEN_BASE_URL";
@@ -14,7 +13,9 @@ impl FromEnv for Navien {
     fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Login>), InvalidEnv> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
         let provider = match set(BASE_URL_VARIABLE) {
-            Some(url) => Navien::new(&url).map_err(|error| InvalidEnv { name: BASE_URL_VARIABLE, what: why(error) })?,
+            Some(url) => {
+                Navien::new(&url).map_err(|error| InvalidEnv { name: BASE_URL_VARIABLE, what: error.of_it() })?
+            }
             None => Navien::default(),
         };
         let missing = |name| InvalidEnv { name, what: "it is not set, although the other half of the login is" };
@@ -28,14 +29,6 @@ impl FromEnv for Navien {
             }
         };
         Ok((provider, login))
-    }
-}
-
-fn why(error: InvalidUrl) -> &'static str {
-    match error {
-        InvalidUrl::NotAUrl => "it is not a URL with a host",
-        InvalidUrl::NotHttps => "it is not https (http is allowed to this machine only)",
-        InvalidUrl::Extra => "it has a user name, a query or a fragment in it",
     }
 }
 

@@ -57,7 +57,7 @@ use crate::credentials::{Credentials, Need, Now, Saved, SavedError, Secret};
 use crate::exchange::{Provider, Spends};
 #[cfg(feature = "aws")]
 use crate::mqtt::Ticket;
-use crate::wire::{BaseUrl, InvalidUrl};
+use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
 /// Where the service is.
 pub const BASE_URL: &str = "https://nlus.naviensmartcontrol.com/api/v2.1";
@@ -117,7 +117,12 @@ impl Navien {
     /// At another address: a proxy, an emulator. With or without a slash at its end; https, or http to this
     /// machine.
     pub fn new(base_url: &str) -> Result<Self, InvalidUrl> {
-        Ok(Self { base: BaseUrl::parse(base_url)?, authorization: Authorization::default() })
+        Self::new_under(base_url, &TransportSecurity::new())
+    }
+
+    /// At another address, which may be one of plain http where the rules of sending allow it.
+    pub fn new_under(base_url: &str, security: &TransportSecurity) -> Result<Self, InvalidUrl> {
+        Ok(Self { base: BaseUrl::parse_under(base_url, security)?, authorization: Authorization::default() })
     }
 
     /// With another form of the `authorization` header in API calls. Renewals always send the token alone: that

@@ -4,7 +4,7 @@ use super::{Login, OAuth2};
 use crate::credentials::Secret;
 use crate::exchange::{FromEnv, InvalidEnv};
 use crate::oauth::{ClientAuth, InvalidProfile, Issuer, Profile};
-use crate::wire::InvalidUrl;
+use crate::wire::TransportSecurity;
 
 const TOKEN_URL: &str = "OAUTH_TOKEN_URL";
 const AUTHORIZATION_URL: &str = "OAUTH_AUTHORIZATION_URL";
@@ -17,6 +17,7 @@ const CLIENT_AUTH: &str = "OAUTH_CLIENT_AUTH";
 const USERNAME: &str = "OAUTH_USERNAME";
 const PASSWORD: &str = "OAUTH_PASSWORD";
 const SCOPE: &str = "OAUTH_SCOPE";
+const PLAIN_HTTP_TO: &str = "OAUTH_PLAIN_HTTP_TO";
 
 /// `OAUTH_TOKEN_URL` and `OAUTH_CLIENT_ID` are needed. The rest may be set, an empty variable is absent:
 ///
@@ -28,6 +29,7 @@ const SCOPE: &str = "OAUTH_SCOPE";
 /// | `OAUTH_CLIENT_AUTH` | how it is shown: `basic` (the default), `post` |
 /// | `OAUTH_USERNAME`, `OAUTH_PASSWORD` | a login by password, both or neither |
 /// | `OAUTH_SCOPE` | the login's scopes, a blank between two |
+/// | `OAUTH_PLAIN_HTTP_TO` | hosts whose endpoints may be of plain http, a blank between two: see [`TransportSecurity::plain_http_to`]. The client that sends there is told in code |
 ///
 /// The login is the password; else, where there is a secret and no endpoint for a person, the client's own
 /// credentials. Discovery is a request, which an environment cannot make: see
@@ -36,18 +38,23 @@ impl FromEnv for OAuth2 {
     fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Login>), InvalidEnv> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
         let needed = |name| set(name).ok_or(InvalidEnv { name, what: "it is not set" });
-        let mut profile =
-            Profile::new(&needed(TOKEN_URL)?, needed(CLIENT_ID)?.trim()).map_err(|error| match error {
-                InvalidProfile::Url(error) => InvalidEnv { name: TOKEN_URL, what: why(error) },
-                _ => InvalidEnv { name: CLIENT_ID, what: "it is no client id" },
-            })?;
+        let mut security = TransportSecurity::new();
+        for host in set(PLAIN_HTTP_TO).unwrap_or_default().split_whitespace() {
+            let invalid = |_| InvalidEnv { name: PLAIN_HTTP_TO, what: "it is not the name of a host" };
+            security = security.plain_http_to(host).map_err(invalid)?;
+        }
+        let profile = Profile::new_under(&needed(TOKEN_URL)?, needed(CLIENT_ID)?.trim(), &security);
+        let mut profile = profile.map_err(|error| match error {
+            InvalidProfile::Url(error) => InvalidEnv { name: TOKEN_URL, what: error.of_it() },
+            _ => InvalidEnv { name: CLIENT_ID, what: "it is no client id" },
+        })?;
         for (name, with) in [
             (AUTHORIZATION_URL, Profile::with_authorization_endpoint as fn(Profile, &str) -> _),
             (DEVICE_URL, Profile::with_device_endpoint),
             (REVOCATION_URL, Profile::with_revocation_endpoint),
         ] {
             if let Some(url) = set(name) {
-                profile = with(profile, &url).map_err(|error| InvalidEnv { name, what: why(error) })?;
+                profile = with(profile, &url).map_err(|error| InvalidEnv { name, what: error.of_it() })?;
             }
         }
         if let Some(issuer) = set(ISSUER) {
@@ -82,14 +89,6 @@ fn client_auth(secret: Option<Secret>, style: Option<&str>) -> Result<ClientAuth
     }
 }
 
-fn why(error: InvalidUrl) -> &'static str {
-    match error {
-        InvalidUrl::NotAUrl => "it is not a URL with a host",
-        InvalidUrl::NotHttps => "it is not https (http is allowed to this machine only)",
-        InvalidUrl::Extra => "it has a user name or a fragment in it",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +119,18 @@ mod tests {
         assert_eq!(provider.realm(), "https://a.example/ app");
         assert_eq!(read(&[(USERNAME, "ada")]).unwrap_err().name, PASSWORD);
         assert_eq!(read(&[(PASSWORD, "x")]).unwrap_err().name, USERNAME);
+    }
+
+    #[test]
+    fn a_host_of_plain_http_is_named_first() {
+        let here = (TOKEN_URL, "http://keycloak:8080/token");
+        let error = read(&[here]).unwrap_err();
+        assert_eq!(error.name, TOKEN_URL);
+        assert!(error.to_string().contains("plain_http_to"), "{error}");
+        let there = (DEVICE_URL, "http://hydra/device");
+        assert!(read(&[here, there, (PLAIN_HTTP_TO, "hydra keycloak:8080")]).is_ok());
+        assert_eq!(read(&[here, there, (PLAIN_HTTP_TO, "keycloak:8080")]).unwrap_err().name, DEVICE_URL);
+        assert_eq!(read(&[here, (PLAIN_HTTP_TO, "http://keycloak:8080")]).unwrap_err().name, PLAIN_HTTP_TO);
     }
 
     #[test]

@@ -53,12 +53,7 @@ fn secret(error: InvalidLogin) -> InvalidEnv {
 }
 
 fn address(error: InvalidUrl) -> InvalidEnv {
-    let what = match error {
-        InvalidUrl::NotAUrl => "it is not a URL with a host",
-        InvalidUrl::NotHttps => "it is not https (http is allowed to this machine only)",
-        InvalidUrl::Extra => "it has a user name, a query or a fragment in it",
-    };
-    InvalidEnv { name: BASE_URL, what }
+    InvalidEnv { name: BASE_URL, what: error.of_it() }
 }
 
 #[cfg(test)]

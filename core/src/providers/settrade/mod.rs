@@ -54,7 +54,7 @@ use crate::credentials::{Credentials, Need, Secret};
 use crate::exchange::{LoginOwner, Provider, Spends};
 #[cfg(doc)]
 use crate::mqtt::Ticket;
-use crate::wire::{BaseUrl, InvalidUrl};
+use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
 /// Where the service is.
 pub const BASE_URL: &str = "https://open-api.settrade.com";
@@ -129,8 +129,13 @@ impl Settrade {
 
     /// At another address: a proxy, an emulator. With or without a slash at its end; https, or http to this
     /// machine.
-    pub fn with_base_url(mut self, base_url: &str) -> Result<Self, InvalidUrl> {
-        self.base = BaseUrl::parse(base_url)?;
+    pub fn with_base_url(self, base_url: &str) -> Result<Self, InvalidUrl> {
+        self.with_base_url_under(base_url, &TransportSecurity::new())
+    }
+
+    /// At another address, which may be one of plain http where the rules of sending allow it.
+    pub fn with_base_url_under(mut self, base_url: &str, security: &TransportSecurity) -> Result<Self, InvalidUrl> {
+        self.base = BaseUrl::parse_under(base_url, security)?;
         Ok(self)
     }
 
