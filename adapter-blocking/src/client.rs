@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_core::adapter::{self, BoxFuture, CannotSpawn, Host, Pledge, Setup, SystemClock};
-use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError};
+use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportSecurity};
 
 use crate::handle::Handle;
 use crate::park::{block_on, sleep};
@@ -17,6 +17,7 @@ use crate::transport::{HttpTransport, Transport};
 #[derive(Clone)]
 pub struct Client {
     transport: Arc<dyn Transport>,
+    security: TransportSecurity,
 }
 
 impl Client {
@@ -25,9 +26,17 @@ impl Client {
         Self::over(HttpTransport::new())
     }
 
-    /// Over a transport of your own. It is shared and never closed here.
+    /// Over a transport of your own. It is shared and never closed here. The rules of sending stand in front of it
+    /// ([`TransportSecurity`]); the rest is its own part ([`Request`]).
     pub fn over(transport: impl Transport) -> Self {
-        Self { transport: Arc::new(transport) }
+        Self { transport: Arc::new(transport), security: TransportSecurity::new() }
+    }
+
+    /// Under other rules of sending: with hosts to which plain http is allowed. They stand in front of any transport.
+    #[must_use]
+    pub fn security(mut self, security: TransportSecurity) -> Self {
+        self.security = security;
+        self
     }
 
     /// A session that holds valid credentials: restored or signed in, or the error that stands in the way.
@@ -61,6 +70,10 @@ impl std::fmt::Debug for Client {
 }
 
 impl Host for Client {
+    fn security(&self) -> TransportSecurity {
+        self.security.clone()
+    }
+
     fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>> {
         let Pledge { promise, reply } = Pledge::new();
         let transport = Arc::clone(&self.transport);

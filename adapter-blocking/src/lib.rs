@@ -43,6 +43,7 @@ mod transport;
 
 pub use client::Client;
 pub use handle::{Changes, Handle};
+pub use perennial_core::TransportSecurity;
 pub use perennial_core::adapter::{Current, Setup};
 pub use reader::Reader;
 /// The rustls whose `ClientConfig` is meant here.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use log::{Level, log_enabled};
 use perennial_core::adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
-use perennial_core::wire::{Body, BodyBuffer, BodyTooLarge, is_safe};
-use perennial_core::{Request, Response, TransportError, TransportErrorKind};
+use perennial_core::wire::{Body, BodyBuffer, BodyTooLarge};
+use perennial_core::{Request, Response, TransportError, TransportErrorKind, TransportSecurity};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, Timeout};
 
@@ -27,8 +27,9 @@ use self::watched::WatchedConnector;
 pub trait Transport: Send + Sync + 'static {
     /// Sends the request and reads its answer, within its limits. Whatever the status, an answer is an answer.
     ///
-    /// Redirects are not followed and nothing is repeated. An error is `NotSent` only where nothing of the request
-    /// can have left, and its sources hold no secret.
+    /// A [`Client`](crate::Client) puts the rules of sending in front: https, or plain http where that is allowed, and
+    /// nothing that came uninvited. What a transport has to do itself stands at [`Request`]: no redirect is followed,
+    /// no proxy asked that was not given, nothing repeated.
     fn send(&self, request: Request) -> Result<Response, TransportError>;
 }
 
@@ -76,10 +77,8 @@ impl fmt::Debug for HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, request: Request) -> Result<Response, TransportError> {
-        if !is_safe(request.http.uri()) {
-            return Err(TransportError::not_sent("only https may leave this machine"));
-        }
+    fn send(&self, mut request: Request) -> Result<Response, TransportError> {
+        TransportSecurity::new().check_request(&mut request)?;
         if logs_bytes() {
             return Err(TransportError::not_sent(
                 "trace logs of ureq and ureq_proto would show secrets: lower their level",

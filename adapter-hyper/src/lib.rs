@@ -38,6 +38,7 @@ mod client;
 mod transport;
 
 pub use client::Client;
+pub use perennial_core::TransportSecurity;
 pub use perennial_core::adapter::{Changes, Current, Handle, Reader, Setup};
 /// The rustls whose `ClientConfig` is meant here.
 #[cfg(feature = "tls")]

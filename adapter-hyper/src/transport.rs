@@ -10,16 +10,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST};
-use http::{HeaderValue, Method, Uri};
+use http::header::HOST;
+use http::{HeaderValue, Uri};
 use http_body::Body as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use perennial_core::adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
-use perennial_core::wire::{Body, BodyBuffer, is_safe};
-use perennial_core::{Request, Response, TransportError, TransportErrorKind};
+use perennial_core::wire::{Body, BodyBuffer};
+use perennial_core::{Request, Response, TransportError, TransportErrorKind, TransportSecurity};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::runtime::Handle;
@@ -36,8 +36,9 @@ use self::tls::Tls;
 pub trait Transport: Send + Sync + 'static {
     /// Sends the request and reads its answer, within its limits. Whatever the status, an answer is an answer.
     ///
-    /// Redirects are not followed, nothing is repeated, and dropping the future closes the connection. An error
-    /// is `NotSent` only where nothing of the request can have left, and its sources hold no secret.
+    /// A [`Client`](crate::Client) puts the rules of sending in front: https, or plain http where that is allowed, and
+    /// nothing that came uninvited. What a transport has to do itself stands at [`Request`]: no redirect is followed,
+    /// no proxy asked that was not given, nothing repeated. Dropping the future closes the connection.
     fn send(&self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>>;
 }
 
@@ -85,9 +86,10 @@ impl fmt::Debug for HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>> {
+    fn send(&self, mut request: Request) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
+            TransportSecurity::new().check_request(&mut request)?;
             if Handle::try_current().is_err() {
                 return Err(TransportError::not_sent("there is no tokio runtime here"));
             }
@@ -102,9 +104,6 @@ impl Transport for HttpTransport {
 impl Inner {
     async fn carry_out(&self, request: Request) -> Result<Response, TransportError> {
         let uri = request.http.uri().clone();
-        if !is_safe(&uri) {
-            return Err(TransportError::not_sent("only https may leave this machine"));
-        }
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let is_tls = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
@@ -121,10 +120,9 @@ impl Inner {
         }
     }
 
-    /// In the form that goes over a connection to its host: HTTP/1.1, the path only, and our own framing.
+    /// In the form that goes over a connection to its host: HTTP/1.1, and the path only.
     fn prepare(&self, request: http::Request<Body>) -> http::Request<Full<Bytes>> {
         let (mut parts, body) = request.into_parts();
-        let wants_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
         let uri = std::mem::take(&mut parts.uri);
         let host = match (uri.host().unwrap_or_default(), uri.port()) {
             (host, Some(port)) => HeaderValue::try_from(format!("{host}:{port}")),
@@ -138,10 +136,6 @@ impl Inner {
         }
         parts.version = http::Version::HTTP_11;
         prepare_headers(&mut parts.headers, &self.user_agent);
-        if wants_body && body.as_ref().is_empty() {
-            // RFC 9110, section 8.6: an empty body is announced where the method means one. hyper leaves it out.
-            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
         http::Request::from_parts(parts, Full::new(body.bytes()))
     }
 

@@ -182,8 +182,27 @@ pub enum Step<T = Grant> {
 /// An answer. Its body is wiped when dropped.
 pub type Response = http::Response<Body>;
 
-/// A request to carry out. Never follow a redirect, never repeat it, never reuse its connection for another
-/// exchange: renewals are rare, and only a fresh connection can prove that nothing was sent.
+/// A request to carry out.
+///
+/// [`TransportSecurity`](crate::TransportSecurity) stands in front of every transport and keeps what can be kept from
+/// outside. The rest is the transport's own part:
+///
+/// - **Where.** To the host and port of the address and nowhere else. No proxy that was not given on purpose: HTTP
+///   clients take one from `HTTP_PROXY` by themselves, and send it the password. No redirect is followed, whatever its
+///   status: it is an answer, and the provider's to judge.
+/// - **Once.** Nothing is repeated, and no connection is used for another exchange: renewals are rare, and only a fresh
+///   one can prove that nothing was sent.
+/// - **All of it.** Method, path and query, every header, the body as it is.
+/// - **In time.** `timeout` is for all of it, from now to the last byte, name look-up and TLS included; a byte that
+///   comes does not prolong it.
+/// - **Within bounds.** Of the body at most `body_cap` bytes are read, and the head has an end, too. An answer that is
+///   torn is an error: a body shorter than its length, chunks without the last one, TLS that ends without a farewell
+///   where nothing else tells the length.
+/// - **The whole answer.** Its status, every header and the body: `Retry-After`, `Date` and cookies are looked at. One
+///   that comes before the request was sent is an answer, too.
+/// - **Honest.** [`NotSent`](crate::TransportErrorKind::NotSent) only where nothing of the request can have left: no
+///   such name, connection refused, certificate not trusted. It is repeated then, with the password.
+/// - **Quiet.** No header, query or body in a log, or in the sources of an error.
 pub struct Request {
     /// Which request of a session this is; the answer is given back under it. Zero outside a session.
     pub id: RequestId,

@@ -13,7 +13,7 @@ use super::errand::caught;
 use super::shared::Shared;
 use super::stored::StoreWork;
 use super::sync::atomic::Ordering;
-use super::{BoxFuture, Clock};
+use super::{BoxFuture, Clock, send};
 use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Provider, Request, RequestId, Response};
 use crate::session::{Event, Input, MAX_BACKOFF, MIN_GAP, Output, Wake, Work};
@@ -169,7 +169,7 @@ impl<P: Provider> Seat<P> {
         span.in_scope(|| debug!("sending"));
         let host = Arc::clone(&self.shared.host);
         let panicked = || TransportError::maybe_sent("the transport panicked");
-        let answer = async move { caught(async { host.send(request).await }).await.unwrap_or_else(|| Err(panicked())) };
+        let answer = async move { caught(async { send(&*host, request).await }).await.unwrap_or_else(|| Err(panicked())) };
         Flight { id, answer: Box::pin(answer.instrument(span)) }
     }
 

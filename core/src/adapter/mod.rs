@@ -40,14 +40,21 @@ pub use self::view::Current;
 use crate::error::{Error, ServiceError, TransportError};
 use crate::exchange::{Exchange, MAX_STEPS, Request, Response, Step};
 use crate::session::MIN_GAP;
+use crate::wire::TransportSecurity;
 
 /// A future of any kind, on the heap.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What a runtime has to offer: sending, sleeping, starting.
 pub trait Host: Send + Sync + 'static {
-    /// Carries out a request. Dropping the future gives it up.
+    /// Carries out a request, as [`Request`] says. Dropping the future gives it up. Everything here that sends calls
+    /// [`send`](self::send()), which has the rules of sending in front.
     fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>>;
+
+    /// The rules of sending, with their exceptions.
+    fn security(&self) -> TransportSecurity {
+        TransportSecurity::new()
+    }
 
     /// Sleeps.
     fn sleep(&self, duration: Duration) -> BoxFuture<()>;
@@ -57,6 +64,14 @@ pub trait Host: Send + Sync + 'static {
 
     /// Starts a task that runs by itself. An error means that there is nothing here which could run it.
     fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn>;
+}
+
+/// Sends over a host, with its rules of sending in front: whatever its transport does.
+pub async fn send(host: &dyn Host, mut request: Request) -> Result<Response, TransportError> {
+    let security = host.security();
+    security.check_request(&mut request)?;
+    let body_cap = request.body_cap;
+    security.check_response(host.send(request).await?, body_cap)
 }
 
 /// There is nothing here that could run a task: no runtime, no thread to be had.
@@ -74,7 +89,7 @@ pub async fn run<X: Exchange>(mut exchange: X, host: &dyn Host, clock: &dyn Cloc
     // While a person is at it, a lost question is asked again.
     let (mut pause, mut lost) = (None, 0);
     loop {
-        let response = match (host.send(request).await, pause) {
+        let response = match (send(host, request).await, pause) {
             (Ok(response), _) => response,
             (Err(_), Some(pause)) if lost < MOST_LOST => {
                 lost += 1;
