@@ -8,6 +8,7 @@ mod evil;
 mod oddities;
 #[path = "../../tests/support/own_tls.rs"]
 mod own_tls;
+#[macro_use]
 #[path = "../../tests/support/suite.rs"]
 mod suite;
 
@@ -17,56 +18,21 @@ use perennial_blocking::{HttpTransport, Transport};
 use perennial_core::{Request, Response, TransportError};
 
 use crate::evil::Authority;
-use crate::suite::{LONG, SHORT};
+use crate::suite::LONG;
 
 /// A transport that trusts the peers.
-fn transport(authority: &Authority, connect_timeout: Duration) -> impl Fn(Request) -> Result<Response, TransportError> {
-    let transport = HttpTransport::builder()
-        .root_certificate_der(authority.root())
-        .connect_timeout(connect_timeout)
-        .build()
-        .unwrap();
+fn transport(root: &[u8], connect_timeout: Duration) -> impl Fn(Request) -> Result<Response, TransportError> + use<> {
+    let transport =
+        HttpTransport::builder().root_certificate_der(root).connect_timeout(connect_timeout).build().unwrap();
     move |request| transport.send(request)
 }
 
+transport_suite!(over_threads: transport);
+
 #[test]
-fn every_fault_has_its_outcome() {
+fn a_request_says_who_sends_it_and_no_more() {
     let authority = Authority::new();
-    suite::run_table(&authority, transport(&authority, LONG));
-}
-
-#[test]
-fn a_redirect_is_an_answer() {
-    let authority = Authority::new();
-    suite::a_redirect_is_an_answer(&authority, transport(&authority, LONG));
-}
-
-#[test]
-fn no_connection_is_used_twice() {
-    let authority = Authority::new();
-    suite::no_connection_is_used_twice(&authority, transport(&authority, LONG));
-}
-
-#[test]
-fn only_https_leaves_this_machine() {
-    suite::only_https_leaves_this_machine(transport(&Authority::new(), LONG));
-}
-
-#[test]
-fn an_unknown_name_is_not_sent() {
-    suite::an_unknown_name_is_not_sent(transport(&Authority::new(), LONG));
-}
-
-#[test]
-fn a_connection_that_hangs_is_not_sent() {
-    let authority = Authority::new();
-    suite::a_connection_that_hangs_is_not_sent(&authority, transport(&authority, SHORT));
-}
-
-#[test]
-fn a_request_is_sent_as_it_should_be() {
-    let authority = Authority::new();
-    suite::a_request_is_sent_as_it_should_be(&authority, transport(&authority, LONG));
+    suite::it_says_who_sends_it_and_no_more(&authority, transport(&authority.root(), LONG));
 }
 
 #[test]

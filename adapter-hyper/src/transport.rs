@@ -15,7 +15,7 @@ use http::{HeaderValue, Uri};
 use http_body::Body as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use perennial_core::adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
 use perennial_core::wire::{Body, BodyBuffer};
@@ -26,10 +26,12 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
 mod builder;
+mod early;
 #[cfg_attr(not(feature = "tls"), path = "transport/no_tls.rs")]
 mod tls;
 
 pub use self::builder::{HttpTransportBuilder, InvalidRoots};
+use self::early::Early;
 use self::tls::Tls;
 
 /// Carries out one request.
@@ -113,10 +115,10 @@ impl Inner {
         if is_tls {
             self.tls.check()?;
             let stream = self.within_connect_timeout(limit, self.connect_tls(host, port, limit)).await?;
-            exchange(stream, head_and_body, cap).await
+            exchange(Early::new(stream), head_and_body, cap).await
         } else {
             let stream = self.within_connect_timeout(limit, self.connect(host, port, limit)).await?;
-            exchange(stream, head_and_body, cap).await
+            exchange(Early::new(stream), head_and_body, cap).await
         }
     }
 
@@ -188,7 +190,7 @@ impl Inner {
     }
 }
 
-/// The request out, the answer in. From here on nothing is certain: bytes may have left.
+/// The request out, the answer in. From here on only hyper knows whether bytes have left.
 async fn exchange<S>(stream: S, mut request: http::Request<Full<Bytes>>, cap: usize) -> Result<Response, TransportError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -204,7 +206,7 @@ where
         .await
         .map_err(TransportError::not_sent)?;
     let mut answer = pin!(async move {
-        let (mut head, body) = sender.send_request(request).await.map_err(TransportError::maybe_sent)?.into_parts();
+        let (mut head, body) = sender.try_send_request(request).await.map_err(failed)?.into_parts();
         if let Some(reason) = uninvited(head.status, &head.headers) {
             return Err(TransportError::maybe_sent(reason));
         }
@@ -225,6 +227,14 @@ where
         answer.as_mut().poll(cx)
     })
     .await
+}
+
+/// hyper gives back what it has not begun to write.
+fn failed<R>(mut failure: TrySendError<R>) -> TransportError {
+    match failure.take_message() {
+        Some(_) => TransportError::not_sent(failure.into_error()),
+        None => TransportError::maybe_sent(failure.into_error()),
+    }
 }
 
 /// Reads a body up to its cap. What is announced to be larger is not read at all.

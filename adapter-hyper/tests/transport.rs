@@ -8,6 +8,7 @@ mod evil;
 mod oddities;
 #[path = "../../tests/support/own_tls.rs"]
 mod own_tls;
+#[macro_use]
 #[path = "../../tests/support/suite.rs"]
 mod suite;
 
@@ -21,66 +22,41 @@ use tokio::runtime::{Builder, Runtime};
 use crate::evil::{Act, Authority, Peer, Script};
 use crate::suite::{LONG, SHORT};
 
-fn runtime() -> Runtime {
+/// All on the thread of whoever calls.
+fn one_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
+/// Sockets are watched on another thread than that of whoever calls.
+fn many_threads() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
 /// A transport that trusts the peers, on a runtime of its own.
-fn transport(authority: &Authority, connect_timeout: Duration) -> impl Fn(Request) -> Result<Response, TransportError> {
-    let transport = HttpTransport::builder()
-        .root_certificate_der(authority.root())
-        .connect_timeout(connect_timeout)
-        .build()
-        .unwrap();
-    let runtime = runtime();
+fn transport(
+    runtime: Runtime,
+    root: &[u8],
+    connect_timeout: Duration,
+) -> impl Fn(Request) -> Result<Response, TransportError> + use<> {
+    let transport =
+        HttpTransport::builder().root_certificate_der(root).connect_timeout(connect_timeout).build().unwrap();
     move |request| runtime.block_on(transport.send(request))
 }
 
+transport_suite!(over_one_thread: |root, connect_timeout| transport(one_thread(), root, connect_timeout));
+transport_suite!(over_many_threads: |root, connect_timeout| transport(many_threads(), root, connect_timeout));
+
 #[test]
-fn every_fault_has_its_outcome() {
+fn a_request_says_who_sends_it_and_no_more() {
     let authority = Authority::new();
-    suite::run_table(&authority, transport(&authority, LONG));
-}
-
-#[test]
-fn a_redirect_is_an_answer() {
-    let authority = Authority::new();
-    suite::a_redirect_is_an_answer(&authority, transport(&authority, LONG));
-}
-
-#[test]
-fn no_connection_is_used_twice() {
-    let authority = Authority::new();
-    suite::no_connection_is_used_twice(&authority, transport(&authority, LONG));
-}
-
-#[test]
-fn only_https_leaves_this_machine() {
-    suite::only_https_leaves_this_machine(transport(&Authority::new(), LONG));
-}
-
-#[test]
-fn an_unknown_name_is_not_sent() {
-    suite::an_unknown_name_is_not_sent(transport(&Authority::new(), LONG));
-}
-
-#[test]
-fn a_connection_that_hangs_is_not_sent() {
-    let authority = Authority::new();
-    suite::a_connection_that_hangs_is_not_sent(&authority, transport(&authority, SHORT));
-}
-
-#[test]
-fn a_request_is_sent_as_it_should_be() {
-    let authority = Authority::new();
-    suite::a_request_is_sent_as_it_should_be(&authority, transport(&authority, LONG));
+    suite::it_says_who_sends_it_and_no_more(&authority, transport(one_thread(), &authority.root(), LONG));
 }
 
 #[test]
 fn a_tls_config_of_ones_own_is_taken() {
     own_tls::a_tls_config_of_ones_own_is_taken(|config, request| {
         let transport = HttpTransport::builder().tls_config(config).build().unwrap();
-        runtime().block_on(transport.send(request))
+        one_thread().block_on(transport.send(request))
     });
 }
 
@@ -94,7 +70,7 @@ fn dropping_the_future_closes_the_connection() {
     let authority = Authority::new();
     let peer = Peer::start(&authority, Script::Answer(Act::SayAndStall(b"")), None);
     let send = HttpTransport::new().send(peer.request(LONG));
-    let runtime = runtime();
+    let runtime = one_thread();
     let waited = runtime.block_on(async { tokio::time::timeout(SHORT, send).await });
     assert!(waited.is_err());
     // The runtime still stands: nothing of the request may live on in it.

@@ -58,6 +58,8 @@ pub(crate) enum Act {
     SayAndBidFarewell(&'static [u8]),
     /// Writes this before it reads anything.
     SayFirst(&'static [u8]),
+    /// Writes this before it reads anything, and hangs up without reading.
+    SayFirstAndHangUp(&'static [u8]),
     /// Closes its half before it reads anything.
     ShutFirst,
     /// Reads no more than the head of the request before it writes this; then reads the rest.
@@ -284,6 +286,10 @@ fn act_on(
             peer.write_all(bytes)?;
             peer.flush()?;
         }
+        Act::SayFirstAndHangUp(bytes) => {
+            peer.write_all(bytes)?;
+            return peer.flush();
+        }
         Act::ShutFirst => socket.shutdown(Shutdown::Write)?,
         _ => {}
     }
@@ -295,7 +301,7 @@ fn act_on(
     io::copy(&mut peer.take(left), &mut io::sink())?;
     match act {
         Act::Say(bytes) | Act::SayAndBidFarewell(bytes) => peer.write_all(bytes)?,
-        Act::SayFirst(_) | Act::ShutFirst | Act::SayAfterTheHead(_) => {}
+        Act::SayFirst(_) | Act::SayFirstAndHangUp(_) | Act::ShutFirst | Act::SayAfterTheHead(_) => {}
         Act::SayAndReset(bytes) => {
             peer.write_all(bytes)?;
             if !bytes.is_empty() {

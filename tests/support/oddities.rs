@@ -205,6 +205,8 @@ fn statuses() -> Vec<Case> {
 fn moments() -> Vec<Case> {
     vec![
         far("answers before it reads", Answer(SayFirst(SIZED)), ok()),
+        far("answers before it reads, over TLS", Tls(Good, SayFirst(SIZED)), ok()),
+        far("answers before it reads, and hangs up", Answer(SayFirstAndHangUp(SIZED)), ok()),
         far("answers once it has read the head", Answer(SayAfterTheHead(SIZED)), ok()),
     ]
 }

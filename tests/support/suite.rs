@@ -1,6 +1,14 @@
-//! What a transport must make of a peer that misbehaves. Both HTTP adapters pass the same suite: include this file
-//! with `#[path]`, beside `evil`.
+//! What a transport must make of a peer that misbehaves. Every transport here passes the same suite, and yours can: include
+//! this file with `#[path]` and `#[macro_use]`, beside `evil` and `oddities`, and name what makes it.
+//!
+//! ```ignore
+//! transport_suite!(over_my_client: |root, connect_timeout| {
+//!     let client = MyClient::new(root, connect_timeout);
+//!     move |request| TransportSecurity::new().guard(request, |request| client.send(request))
+//! });
+//! ```
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use perennial_core::{Request, Response, TransportError, TransportErrorKind};
@@ -186,11 +194,61 @@ const UNSIZED: &[u8] = b"HTTP/1.1 200 OK\r\n\r\nhello";
 const HINT: &[u8] = b"HTTP/1.1 103 Early Hints\r\n\r\n";
 const A: &[u8] = &[b'a'; 1024];
 
-/// Runs the suite over a transport that trusts [`Authority::root`]; panics with all that went wrong.
-pub(crate) fn run_table(authority: &Authority, send: impl Fn(Request) -> Result<Response, TransportError>) {
+/// What carries out a request.
+pub(crate) trait Send: Fn(Request) -> Result<Response, TransportError> {}
+
+impl<S: Fn(Request) -> Result<Response, TransportError>> Send for S {}
+
+/// The suite as tests in a module of this name. `$make` takes a root certificate in DER, which is the only one that the
+/// transport is to trust, and how long it may connect; it gives what sends.
+macro_rules! transport_suite {
+    ($name:ident: $make:expr) => {
+        mod $name {
+            #[allow(unused_imports, reason = "who names a function by its path needs none")]
+            use super::*;
+
+            transport_suite! { @tests $make;
+                every_fault_has_its_outcome
+                a_request_is_sent_as_it_should_be
+                an_answer_comes_with_all_its_headers_and_shows_none
+                an_early_answer_is_heard
+                a_redirect_is_an_answer
+                no_connection_is_used_twice
+                only_https_leaves_this_machine
+                a_port_that_is_none_is_not_sent_to
+                an_unknown_name_is_not_sent
+                a_connection_that_hangs_is_not_sent
+            }
+
+            #[test]
+            fn no_proxy_is_asked() {
+                crate::suite::no_proxy_is_asked(concat!(stringify!($name), "::no_proxy_is_asked"), $make);
+            }
+        }
+    };
+    (@tests $make:expr; $($test:ident)+) => {
+        $(
+            #[test]
+            fn $test() {
+                crate::suite::$test($make);
+            }
+        )+
+    };
+}
+
+/// A transport that trusts the authority of its peers and is patient.
+fn patient<S: Send>(make: impl Fn(&[u8], Duration) -> S) -> (Authority, S) {
+    let authority = Authority::new();
+    let send = make(&authority.root(), LONG);
+    (authority, send)
+}
+
+/// The table, and all that went wrong.
+pub(crate) fn every_fault_has_its_outcome<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let (authority, send) = patient(make);
     let mut wrong = Vec::new();
     for Case(name, script, expected, timeout) in table().into_iter().chain(oddities::table()) {
-        let peer = Peer::start(authority, script, None);
+        let peer = Peer::start(&authority, script, None);
         let begun = Instant::now();
         let result = send(peer.request(timeout));
         let took = begun.elapsed();
@@ -202,7 +260,7 @@ pub(crate) fn run_table(authority: &Authority, send: impl Fn(Request) -> Result<
         if !is_right {
             wrong.push(format!("{name}: expected {expected:?}, got {got:?} ({})", told(&result)));
         }
-        if timeout == SHORT && took > SHORT + Duration::from_secs(2) {
+        if timeout == SHORT && took > LONG / 2 {
             wrong.push(format!("{name}: took {took:?}"));
         }
         if seen.requests > 1 || seen.connections > 1 {
@@ -216,7 +274,7 @@ pub(crate) fn run_table(authority: &Authority, send: impl Fn(Request) -> Result<
             wrong.push(format!("{name}: tells a secret: {}", told(&result)));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} of the cells:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 impl Outcome {
@@ -254,12 +312,10 @@ pub(crate) fn told(result: &Result<Response, TransportError>) -> String {
 }
 
 /// RFC 9110, section 15.4: a redirect is for the one who asked. Here that is the provider.
-pub(crate) fn a_redirect_is_an_answer(
-    authority: &Authority,
-    send: impl Fn(Request) -> Result<Response, TransportError>,
-) {
-    let elsewhere = Peer::start(authority, Script::Answer(Act::Say(SIZED)), None);
-    let peer = Peer::start(authority, Script::Answer(Act::Redirect), Some(elsewhere.url()));
+pub(crate) fn a_redirect_is_an_answer<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let (authority, send) = patient(make);
+    let elsewhere = Peer::start(&authority, Script::Answer(Act::Say(SIZED)), None);
+    let peer = Peer::start(&authority, Script::Answer(Act::Redirect), Some(elsewhere.url()));
     let answer = send(peer.request(LONG)).unwrap();
     assert_eq!(answer.status(), 307);
     assert_eq!(answer.headers()["location"], elsewhere.url());
@@ -268,15 +324,13 @@ pub(crate) fn a_redirect_is_an_answer(
 }
 
 /// A connection that was used before cannot prove that nothing was sent.
-pub(crate) fn no_connection_is_used_twice(
-    authority: &Authority,
-    send: impl Fn(Request) -> Result<Response, TransportError>,
-) {
+pub(crate) fn no_connection_is_used_twice<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let (authority, send) = patient(make);
     let keeps_open = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello";
     for script in
         [Script::Answer(Act::SayAndStall(keeps_open)), Script::Tls(Certificate::Good, Act::SayAndStall(keeps_open))]
     {
-        let peer = Peer::start(authority, script, None);
+        let peer = Peer::start(&authority, script, None);
         for _ in 0..3 {
             send(peer.request(LONG)).unwrap();
         }
@@ -287,40 +341,108 @@ pub(crate) fn no_connection_is_used_twice(
 }
 
 /// Nothing is sent in the clear to another machine, nor looked up, nor connected to.
-pub(crate) fn only_https_leaves_this_machine(send: impl Fn(Request) -> Result<Response, TransportError>) {
+pub(crate) fn only_https_leaves_this_machine<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let (_, send) = patient(make);
     for address in ["http://192.0.2.1", "http://a.example", "ftp://127.0.0.1"] {
         let begun = Instant::now();
         let result = send(request(address, LONG));
         assert_eq!(Outcome::of(&result), Outcome::NotSent, "{address}");
-        assert!(told(&result).contains("only https"), "{}", told(&result));
-        assert!(begun.elapsed() < Duration::from_secs(1));
+        assert!(told(&result).contains("plain_http_to"), "{}", told(&result));
+        assert!(begun.elapsed() < LONG / 2);
+    }
+}
+
+/// What cannot be a port is not taken for the usual one, where somebody else listens.
+pub(crate) fn a_port_that_is_none_is_not_sent_to<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let (_, send) = patient(make);
+    for address in ["http://127.0.0.1:80800", "https://127.0.0.1:80800", "http://127.0.0.1:0", "https://127.0.0.1:"] {
+        let result = send(request(address, LONG));
+        assert_eq!(Outcome::of(&result), Outcome::NotSent, "{address}");
+        assert!(told(&result).contains("a port that is none"), "{}", told(&result));
     }
 }
 
 /// No resolver needs to be asked for a name with a label that is too long.
-pub(crate) fn an_unknown_name_is_not_sent(send: impl Fn(Request) -> Result<Response, TransportError>) {
+pub(crate) fn an_unknown_name_is_not_sent<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let (_, send) = patient(make);
     let result = send(request(&format!("https://{}.example", "a".repeat(64)), LONG));
     assert_eq!(Outcome::of(&result), Outcome::NotSent, "{}", told(&result));
 }
 
-/// `impatient` connects for a shorter time than its requests may take.
-pub(crate) fn a_connection_that_hangs_is_not_sent(
-    authority: &Authority,
-    impatient: impl Fn(Request) -> Result<Response, TransportError>,
-) {
+/// It connects for a shorter time than its requests may take.
+pub(crate) fn a_connection_that_hangs_is_not_sent<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let authority = Authority::new();
+    let impatient = make(&authority.root(), SHORT);
     for script in [Script::NeverAccept, Script::Stall] {
-        let peer = Peer::start(authority, script, None);
+        let peer = Peer::start(&authority, script, None);
         let result = impatient(peer.request(LONG));
         assert_eq!(Outcome::of(&result), Outcome::NotSent, "{script:?}: {}", told(&result));
         assert_eq!(peer.finish().requests, 0);
     }
 }
 
-/// The head of a request as it arrives.
-pub(crate) fn a_request_is_sent_as_it_should_be(
-    authority: &Authority,
-    send: impl Fn(Request) -> Result<Response, TransportError>,
-) {
+/// A service that has too much to do says so before it reads. Many tries: which of the two comes first is chance.
+pub(crate) fn an_early_answer_is_heard<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let (authority, send) = patient(make);
+    let busy = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
+    for act in [Act::SayFirst(busy), Act::SayFirstAndHangUp(busy)] {
+        let peer = Peer::start(&authority, Script::Answer(act), None);
+        for number in 0..300 {
+            let result = send(peer.request(LONG));
+            assert_eq!(Outcome::of(&result), Outcome::Answer(429, ""), "try {number}: {}", told(&result));
+            assert_eq!(result.unwrap().headers()["retry-after"], "30");
+        }
+        assert_eq!(peer.finish().connections, 300);
+    }
+}
+
+/// Cookies, dates and places are looked at; what is logged shows none of them.
+pub(crate) fn an_answer_comes_with_all_its_headers_and_shows_none<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let (authority, send) = patient(make);
+    let answer = b"HTTP/1.1 503 No\r\nSet-Cookie: a=canary\r\nRetry-After: 7\r\nset-cookie:b=\xe9canary \r\n\
+        Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n";
+    let peer = Peer::start(&authority, Script::Answer(Act::Say(answer)), None);
+    let answer = send(peer.request(LONG)).unwrap();
+    assert!(!format!("{answer:?}").contains("canary"), "{answer:?}");
+    let cookies: Vec<_> = answer.headers().get_all("set-cookie").iter().map(|value| value.as_bytes()).collect();
+    assert_eq!(cookies, [&b"a=canary"[..], b"b=\xe9canary"]);
+    assert_eq!(answer.headers()["retry-after"], "7");
+    assert_eq!(answer.headers()["date"], "Sun, 06 Nov 1994 08:49:37 GMT");
+    peer.finish();
+}
+
+/// The head of a request as it arrives: all that it must have, nothing twice, and nothing that we did not say.
+pub(crate) fn a_request_is_sent_as_it_should_be<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let (authority, send) = patient(make);
+    for (number, (host, head)) in heads(&authority, send).into_iter().enumerate() {
+        let must = [vec![format!("host: {host}")], musts(number)].concat();
+        for line in &must {
+            assert_eq!(head.iter().filter(|known| *known == line).count(), 1, "{line} in {head:#?}");
+        }
+        let may = ["connection: close", "accept: */*", "user-agent: "];
+        for line in head.iter().filter(|line| !must.contains(line)) {
+            assert!(may.iter().any(|known| line.starts_with(known)), "{line} in {head:#?}");
+        }
+        assert!(head.iter().filter(|line| line.starts_with("user-agent: ")).count() <= 1, "{head:#?}");
+    }
+}
+
+/// The same for a transport of ours, to the letter.
+pub(crate) fn it_says_who_sends_it_and_no_more(authority: &Authority, send: impl Send) {
+    for (number, (host, head)) in heads(authority, send).into_iter().enumerate() {
+        let mut expected = [vec![format!("host: {host}"), "connection: close".to_owned()], musts(number)].concat();
+        if number != 1 {
+            expected.push(concat!("user-agent: perennial/", env!("CARGO_PKG_VERSION")).to_owned());
+        }
+        expected.sort();
+        let mut head = head;
+        head.sort();
+        assert_eq!(head, expected);
+    }
+}
+
+/// The heads of three requests, in small letters and sorted but for the first line, with the host they went to.
+fn heads(authority: &Authority, send: impl Send) -> Vec<(String, Vec<String>)> {
     let peer = Peer::start(authority, Script::Answer(Act::Say(SIZED)), None);
     let host = peer.url().replace("http://", "");
     send(peer.request(LONG)).unwrap();
@@ -332,31 +454,52 @@ pub(crate) fn a_request_is_sent_as_it_should_be(
     let mut empty = peer.request(LONG);
     *empty.http.body_mut() = perennial_core::wire::Body::empty();
     send(empty).unwrap();
-
-    let heads: Vec<Vec<String>> = peer
-        .finish()
-        .heads
-        .iter()
-        .map(|head| {
-            let mut lines: Vec<_> = head.trim().lines().map(str::to_lowercase).collect();
-            lines[1..].sort();
-            lines
-        })
-        .collect();
-    let expected = |first: &str, length: Option<&str>, agent: &str| {
-        let mut lines = vec![
-            first.to_owned(),
-            "accept-encoding: identity".to_owned(),
-            "authorization: bearer canary".to_owned(),
-            "connection: close".to_owned(),
-        ];
-        lines.extend(length.map(|length| format!("content-length: {length}")));
-        lines.push(format!("host: {host}"));
-        lines.push(format!("user-agent: {agent}"));
-        lines
+    let sorted = |head: &String| {
+        let mut lines: Vec<_> = head.trim().lines().map(str::to_lowercase).collect();
+        lines[1..].sort();
+        (host.clone(), lines)
     };
-    let ours = concat!("perennial/", env!("CARGO_PKG_VERSION"));
-    assert_eq!(heads[0], expected("post /token?code=canary http/1.1", Some("15"), ours));
-    assert_eq!(heads[1], expected("get /token?code=canary http/1.1", None, "mine"));
-    assert_eq!(heads[2], expected("post /token?code=canary http/1.1", Some("0"), ours));
+    peer.finish().heads.iter().map(sorted).collect()
+}
+
+/// What the head of each of the three must have.
+fn musts(number: usize) -> Vec<String> {
+    let own: &[&str] = match number {
+        0 => &["post /token?code=canary http/1.1", "content-length: 15"],
+        1 => &["get /token?code=canary http/1.1", "user-agent: mine"],
+        _ => &["post /token?code=canary http/1.1", "content-length: 0"],
+    };
+    let all = ["accept-encoding: identity", "authorization: bearer canary"];
+    own.iter().chain(&all).map(|line| (*line).to_owned()).collect()
+}
+
+/// Whatever the environment says: a proxy that nobody gave would be sent the password.
+///
+/// In a process of its own, which runs the test of this name and none else: many HTTP clients read the environment, and
+/// each for the whole process.
+pub(crate) fn no_proxy_is_asked<S: Send>(test: &str, make: impl Fn(&[u8], Duration) -> S) {
+    const BEHIND: &str = "PERENNIAL_BEHIND_A_PROXY";
+    if std::env::var_os(BEHIND).is_some() {
+        let (authority, send) = patient(make);
+        for script in [Script::Answer(Act::Say(SIZED)), Script::Tls(Certificate::Good, Act::Say(SIZED))] {
+            let peer = Peer::start(&authority, script, None);
+            let result = send(peer.request(LONG));
+            assert_eq!(Outcome::of(&result), Outcome::Answer(200, "hello"), "{script:?}: {}", told(&result));
+            assert_eq!(peer.finish().requests, 1);
+        }
+        return;
+    }
+    let proxy = Peer::start(&Authority::new(), Script::Answer(Act::Say(SIZED)), None);
+    let mut behind = Command::new(std::env::current_exe().unwrap());
+    behind.args([test, "--exact", "--nocapture"]).env(BEHIND, "1").env_remove("REQUEST_METHOD");
+    for name in ["http_proxy", "https_proxy", "all_proxy"] {
+        behind.env(name, proxy.url()).env(name.to_uppercase(), proxy.url());
+    }
+    for name in ["no_proxy", "NO_PROXY"] {
+        behind.env_remove(name);
+    }
+    let output = behind.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(proxy.finish().connections, 0);
 }

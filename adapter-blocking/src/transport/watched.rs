@@ -35,6 +35,10 @@ impl Connector for WatchedConnector {
     }
 }
 
+fn is_hang_up(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
+}
+
 #[derive(Debug)]
 pub(super) struct Watched {
     inner: Box<dyn Transport>,
@@ -50,7 +54,11 @@ impl Transport for Watched {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.sent.store(true, Ordering::Relaxed);
-        self.inner.transmit_output(amount, timeout)
+        match self.inner.transmit_output(amount, timeout) {
+            // A peer that hung up takes no more, and may have answered before: reading tells.
+            Err(Error::Io(error)) if is_hang_up(error.kind()) => Ok(()),
+            outcome => outcome,
+        }
     }
 
     /// ureq takes a reset, and the end of a TLS connection without its farewell, for the end of a body that has no
