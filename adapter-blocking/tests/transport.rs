@@ -18,7 +18,7 @@ use perennial_blocking::{HttpTransport, Transport};
 use perennial_core::{Request, Response, TransportError};
 
 use crate::evil::Authority;
-use crate::suite::LONG;
+use crate::suite::{Built, LONG};
 
 /// A transport that trusts the peers.
 fn transport(root: &[u8], connect_timeout: Duration) -> impl Fn(Request) -> Result<Response, TransportError> + use<> {
@@ -27,7 +27,7 @@ fn transport(root: &[u8], connect_timeout: Duration) -> impl Fn(Request) -> Resu
     move |request| transport.send(request)
 }
 
-transport_suite!(over_threads: transport);
+transport_suite!(over_threads, Built::UponSockets, transport);
 
 #[test]
 fn a_request_says_who_sends_it_and_no_more() {

@@ -20,7 +20,7 @@ use perennial_hyper::{HttpTransport, Transport};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::evil::{Act, Authority, Peer, Script};
-use crate::suite::{LONG, SHORT};
+use crate::suite::{Built, LONG, SHORT};
 
 /// All on the thread of whoever calls.
 fn one_thread() -> Runtime {
@@ -43,8 +43,8 @@ fn transport(
     move |request| runtime.block_on(transport.send(request))
 }
 
-transport_suite!(over_one_thread: |root, connect_timeout| transport(one_thread(), root, connect_timeout));
-transport_suite!(over_many_threads: |root, connect_timeout| transport(many_threads(), root, connect_timeout));
+transport_suite!(over_one_thread, Built::UponSockets, |root, patience| transport(one_thread(), root, patience));
+transport_suite!(over_many_threads, Built::UponSockets, |root, patience| transport(many_threads(), root, patience));
 
 #[test]
 fn a_request_says_who_sends_it_and_no_more() {

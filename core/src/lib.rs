@@ -8,9 +8,10 @@
 //! # use std::time::Duration;
 //! # use perennial_core::providers::navien::{Login, Navien};
 //! # use perennial_core::{Input, Need, Now, Output, Policy, Request, RequestId, Response, Session, TransportError};
+//! # use perennial_core::TransportSecurity;
 //! # struct Transport;
 //! # impl Transport {
-//! #     fn send(&mut self, _: &Request) -> Result<Response, TransportError> {
+//! #     fn send(&mut self, _: Request) -> Result<Response, TransportError> {
 //! #         let answer = r#"{"code":200,"data":{"token":{"accessToken":"ey.J","authenticationExpiresIn":3600}}}"#;
 //! #         Ok(http::Response::new(answer.as_bytes().to_vec().into()))
 //! #     }
@@ -20,14 +21,18 @@
 //! # impl Clock { fn now(&self) -> Now { Now::default() } }
 //! # let (mut transport, clock, seed) = (Transport, Clock, 7);
 //! # let login = Login::new("grower@example.com", "correct horse").unwrap();
+//! let security = TransportSecurity::new(); // where a request may go: in front of whatever your transport does
 //! let mut session = Session::new(Navien::default(), login, Policy::default(), seed);
 //! session.demand(Need::Access, clock.now()); // somebody wants credentials
 //! let wake = loop {
 //!     match session.poll_output() {
-//!         Output::Send(request) => match transport.send(&request) {
-//!             Ok(response) => session.handle_input(Input::Response(request.id, response), clock.now()),
-//!             Err(failure) => session.handle_input(Input::Failed(request.id, failure), clock.now()),
-//!         },
+//!         Output::Send(request) => {
+//!             let id = request.id;
+//!             match security.guard(request, |request| transport.send(request)) {
+//!                 Ok(response) => session.handle_input(Input::Response(id, response), clock.now()),
+//!                 Err(failure) => session.handle_input(Input::Failed(id, failure), clock.now()),
+//!             }
+//!         }
 //!         Output::Cancel(id) => transport.cancel(id),
 //!         Output::Store(op) => unreachable!("{op:?}: this session has no store"),
 //!         Output::Event(event) => println!("{event}"),
@@ -41,6 +46,9 @@
 //! # assert_eq!(credentials.access().expose(), "ey.J");
 //! # }
 //! ```
+//!
+//! What your transport has to do stands at [`Request`]. The example `by_hand` has one of 300 lines, over std sockets and
+//! rustls, and does it all.
 //!
 //! | module | |
 //! | --- | --- |

@@ -204,9 +204,9 @@ fn statuses() -> Vec<Case> {
 
 fn moments() -> Vec<Case> {
     vec![
-        far("answers before it reads", Answer(SayFirst(SIZED)), ok()),
-        far("answers before it reads, over TLS", Tls(Good, SayFirst(SIZED)), ok()),
-        far("answers before it reads, and hangs up", Answer(SayFirstAndHangUp(SIZED)), ok()),
+        far("answers before it reads", Answer(SayFirst(SIZED)), Outcome::EarlyHello),
+        far("answers before it reads, over TLS", Tls(Good, SayFirst(SIZED)), Outcome::EarlyHello),
+        far("answers before it reads, and hangs up", Answer(SayFirstAndHangUp(SIZED)), Outcome::EarlyHello),
         far("answers once it has read the head", Answer(SayAfterTheHead(SIZED)), ok()),
     ]
 }
