@@ -11,7 +11,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use perennial_core::{Request, Response, TransportError, TransportErrorKind};
+use perennial_core::{Request, Response, TransportError, TransportErrorKind, TransportSecurity};
 
 use crate::evil::{Act, Authority, CAP, Certificate, Peer, Script, request};
 use crate::oddities;
@@ -254,6 +254,7 @@ macro_rules! transport_suite {
                 a_redirect_is_an_answer
                 no_connection_is_used_twice
                 only_https_leaves_this_machine
+                a_host_that_was_named_is_spoken_to_in_the_clear
                 a_port_that_is_none_is_not_sent_to
                 an_unknown_name_is_not_sent
                 a_connection_that_hangs_is_not_sent
@@ -388,6 +389,19 @@ pub(crate) fn only_https_leaves_this_machine<S: Send>(make: impl Fn(&[u8], Durat
         assert!(told(&result).contains("plain_http_to"), "{}", told(&result));
         assert!(begun.elapsed() < LONG / 2);
     }
+}
+
+/// Somebody in front of the transport allowed it. The machine knows `127.1` for itself, the rules do not.
+pub(crate) fn a_host_that_was_named_is_spoken_to_in_the_clear<S: Send>(make: impl Fn(&[u8], Duration) -> S) {
+    let (authority, send) = patient(make);
+    let peer = Peer::start(&authority, Script::Answer(Act::Say(SIZED)), None);
+    let at = peer.url().replace("127.0.0.1", "127.1");
+    assert_eq!(Outcome::of(&send(request(&at, LONG))), Outcome::NotSent);
+    let mut allowed = request(&at, LONG);
+    TransportSecurity::new().plain_http_to("127.1").unwrap().check_request(&mut allowed).unwrap();
+    let result = send(allowed);
+    assert_eq!(Outcome::of(&result), Outcome::Answer(200, "hello"), "{}", told(&result));
+    assert_eq!(peer.finish().requests, 1);
 }
 
 /// What cannot be a port is not taken for the usual one, where somebody else listens.
