@@ -99,7 +99,8 @@ impl<P: Provider> Handle<P> {
         self.0.forget_login();
     }
 
-    /// Waits for new issues of a lease: an MQTT client reconnects on each.
+    /// The issues of a lease, one after another: what is held first, if it is valid, and then each new one. An MQTT
+    /// client connects with the first and connects anew with each further one.
     pub fn changes(&self, need: Need) -> Changes<P> {
         Changes(self.0.changes(need))
     }
@@ -146,13 +147,15 @@ impl<P: Provider> Handle<P> {
     }
 }
 
-/// New issues of a lease, one after another.
+/// The issues of a lease, one after another. Made by [`Handle::changes`].
 #[derive(Debug)]
 pub struct Changes<P: Provider>(adapter::Changes<P>);
 
 impl<P: Provider> Changes<P> {
-    /// Waits for an issue that this has not yet told of. Several while nobody looked are one. Ends with an error
-    /// only when the session is closed: failures pass, and a sign-out may be followed by a sign-in.
+    /// The next issue that this has not yet told of: at once where a valid one is held, else it waits for one.
+    /// Several while nobody looked are one. Where nothing valid is held it asks for some, as a caller of
+    /// [`Handle::credentials_for`] would, unless the session is at it already. Ends with an error only when the
+    /// session is closed: failures pass, and a sign-out may be followed by a sign-in.
     #[expect(clippy::should_implement_trait, reason = "the same name as in perennial-hyper; it ends with a reason")]
     pub fn next(&mut self) -> Result<Current, Error> {
         block_on(self.0.next())

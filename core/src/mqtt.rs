@@ -17,8 +17,9 @@
 //! # }
 //! ```
 //!
-//! When the session renews (`changes()` of its handle tells), fetch a ticket, open the new connection under another
-//! client id, subscribe, then end the old one: nothing is missed in between.
+//! `changes()` of a session's handle tells when: with what is held first, then with each new issue. For each of them
+//! fetch a ticket, open a connection under another client id than the last, subscribe, then end the old one: nothing
+//! is missed in between.
 
 use std::fmt;
 use std::time::Duration;

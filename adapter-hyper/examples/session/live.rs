@@ -37,7 +37,7 @@ pub(crate) async fn keep<P: Provider>(
     screen.say(&format!("signed in{}; Ctrl-C ends", session.account().map_or_else(String::new, |who| named(&who))));
 
     let callers = Callers::start(&session);
-    let (mut access, mut aws) = (session.changes(Need::Access), session.changes(Need::Aws));
+    let mut issues = session.changes(Need::Access);
     let end = async {
         match args.seconds {
             Some(seconds) => sleep(Duration::from_secs(seconds)).await,
@@ -52,8 +52,7 @@ pub(crate) async fn keep<P: Provider>(
                 break;
             }
             () = &mut end => break,
-            change = access.next() => drop(change?),
-            change = aws.next() => drop(change?),
+            issue = issues.next() => drop(issue?),
         }
     }
     callers.stop();

@@ -59,6 +59,9 @@ impl Story {
         let Self { screen, service, session } = self;
         let mut access = session.changes(Need::Access);
         let mut aws = session.changes(Need::Aws);
+        // What is held comes first.
+        access.next().await?;
+        aws.next().await?;
 
         access.next().await?;
         let (served, waited) = callers.count();

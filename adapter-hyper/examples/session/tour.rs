@@ -100,6 +100,9 @@ async fn told<P: Provider>(screen: Screen, service: Emulator, session: Handle<P>
 
 async fn chapters<P: Provider>(screen: &Screen, service: &Emulator, session: &Handle<P>, callers: &Callers) -> Outcome {
     let mut issues = session.changes(Need::Access);
+    // What is held comes first.
+    issues.next().await?;
+
     issues.next().await?;
     let (served, waited) = callers.count();
     screen.say(&format!("renewed ahead of time: {served} calls served so far, {waited} had to wait"));

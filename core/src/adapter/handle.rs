@@ -194,9 +194,10 @@ impl<P: Provider> Handle<P> {
         self.shared().command(|session, _| session.forget_login());
     }
 
-    /// Waits for new issues of a lease: an MQTT client reconnects on each.
+    /// The issues of a lease, one after another: what is held first, if it is valid, and then each new one. An MQTT
+    /// client connects with the first and connects anew with each further one.
     pub fn changes(&self, need: Need) -> Changes<P> {
-        Changes { handle: self.clone(), need, seen: self.shared().view.load().generation(need) }
+        Changes { handle: self.clone(), need, told: None }
     }
 
     /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and is
@@ -275,27 +276,34 @@ impl<P: Provider> std::fmt::Debug for Handle<P> {
     }
 }
 
-/// New issues of a lease, one after another.
+/// The issues of a lease, one after another. Made by [`Handle::changes`].
 #[derive(Debug)]
 pub struct Changes<P: Provider> {
     handle: Handle<P>,
     need: Need,
-    seen: Generation,
+    told: Option<Generation>,
 }
 
 impl<P: Provider> Changes<P> {
-    /// Waits for an issue that this has not yet told of. Several while nobody looked are one. Ends with an error
-    /// only when the session is closed: failures pass, and a sign-out may be followed by a sign-in.
+    /// The next issue that this has not yet told of: at once where a valid one is held, else it waits for one.
+    /// Several while nobody looked are one. Where nothing valid is held it asks for some, as a caller of
+    /// [`Handle::credentials_for`] would, unless the session is at it already. Ends with an error only when the
+    /// session is closed: failures pass, and a sign-out may be followed by a sign-in. Giving up waiting loses nothing.
     pub async fn next(&mut self) -> Result<Current, Error> {
         let shared = self.handle.shared();
-        let (need, seen) = (self.need, self.seen);
-        let look = |view: Guard<Arc<View>>| match view.generation(need) {
-            _ if view.closed => Some(Err(Error::from(SessionError::Closed))),
-            new if new != seen && view.serves(need, shared.clock.wall()) => Current::new(view).map(Ok),
-            _ => None,
+        let (need, told) = (self.need, self.told);
+        let look = |view: Guard<Arc<View>>| {
+            if view.closed {
+                return Some(Err(Error::from(SessionError::Closed)));
+            }
+            if !view.serves(need, shared.clock.wall()) {
+                shared.command(|session, now| session.demand_unless_awaited(need, now));
+                return None;
+            }
+            if told == Some(view.generation(need)) { None } else { Current::new(view).map(Ok) }
         };
         let current = shared.until(look).await??;
-        self.seen = current.generation(need);
+        self.told = Some(current.generation(need));
         Ok(current)
     }
 }

@@ -189,7 +189,7 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether somebody has made this lease go, or it goes by itself.
-    fn is_awaited(&self, need: Need) -> bool {
+    pub(super) fn is_awaited(&self, need: Need) -> bool {
         let lease = &self.leases[need.index()];
         lease.asked || self.is_due(need)
     }

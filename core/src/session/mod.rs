@@ -150,6 +150,16 @@ impl<P: Provider> Session<P> {
         self.advance();
     }
 
+    /// The same by somebody with patience, who waits through failures: does nothing where the session is at it
+    /// already, or will be by itself when a pause is over.
+    #[cfg(feature = "adapter")]
+    pub(crate) fn demand_unless_awaited(&mut self, need: Need, now: Now) {
+        self.tick(now);
+        if !self.is_awaited(need) {
+            self.demand(need, now);
+        }
+    }
+
     /// The service's API refused credentials of this generation (a 401). An old generation does nothing; any
     /// number of refusals of the present one cause one renewal.
     pub fn reject(&mut self, need: Need, generation: Generation, now: Now) {

@@ -6,7 +6,7 @@ use perennial_core::adapter::Clock;
 use perennial_core::mqtt::Ticket;
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::settrade::Settrade;
-use perennial_core::{Error, Need, ServiceErrorKind};
+use perennial_core::{Error, Generation, Need, ServiceErrorKind};
 use perennial_hyper::{Changes, Client, Handle};
 
 use crate::keeper::Tickets;
@@ -16,25 +16,30 @@ pub(crate) struct NavienTickets {
     provider: Navien,
     session: Handle<Navien>,
     clock: Arc<dyn Clock>,
-    changes: Changes<Navien>,
+    issues: Changes<Navien>,
+    /// The issue that the last ticket was made of.
+    shown: Option<Generation>,
 }
 
 impl NavienTickets {
     pub(crate) fn new(provider: Navien, session: Handle<Navien>, clock: Arc<dyn Clock>) -> Self {
-        let changes = session.changes(Need::Aws);
-        Self { provider, session, clock, changes }
+        let issues = session.changes(Need::Aws);
+        Self { provider, session, clock, issues, shown: None }
     }
 }
 
 impl Tickets for NavienTickets {
     async fn ticket(&mut self) -> Result<Ticket, Error> {
         let credentials = self.session.credentials_for(Need::Aws).await?.to_arc();
+        self.shown = Some(credentials.generation(Need::Aws));
         let ticket = self.provider.ticket(&credentials, self.clock.wall());
         Ok(ticket.expect("credentials for AWS have AWS credentials"))
     }
 
     async fn renewed(&mut self) -> Result<(), Error> {
-        self.changes.next().await.map(|_| ())
+        // What is held comes first: it may have been shown already.
+        while Some(self.issues.next().await?.generation(Need::Aws)) == self.shown {}
+        Ok(())
     }
 }
 
@@ -43,19 +48,21 @@ pub(crate) struct SettradeTickets {
     provider: Settrade,
     session: Handle<Settrade>,
     client: Client,
-    changes: Changes<Settrade>,
+    issues: Changes<Settrade>,
+    shown: Option<Generation>,
 }
 
 impl SettradeTickets {
     pub(crate) fn new(provider: Settrade, session: Handle<Settrade>, client: Client) -> Self {
-        let changes = session.changes(Need::Access);
-        Self { provider, session, client, changes }
+        let issues = session.changes(Need::Access);
+        Self { provider, session, client, issues, shown: None }
     }
 }
 
 impl Tickets for SettradeTickets {
     async fn ticket(&mut self) -> Result<Ticket, Error> {
         let credentials = self.session.credentials().await?.to_arc();
+        self.shown = Some(credentials.generation(Need::Access));
         let fetched = self.client.run(self.provider.mqtt(&credentials)).await;
         if let Err(Error::Service(error)) = &fetched
             && error.kind() == ServiceErrorKind::RefreshRefused
@@ -63,12 +70,14 @@ impl Tickets for SettradeTickets {
             // The access token is refused: a renewed one is worth a second try.
             self.session.rejected(Need::Access, &credentials);
             let credentials = self.session.credentials().await?.to_arc();
+            self.shown = Some(credentials.generation(Need::Access));
             return self.client.run(self.provider.mqtt(&credentials)).await;
         }
         fetched
     }
 
     async fn renewed(&mut self) -> Result<(), Error> {
-        self.changes.next().await.map(|_| ())
+        while Some(self.issues.next().await?.generation(Need::Access)) == self.shown {}
+        Ok(())
     }
 }

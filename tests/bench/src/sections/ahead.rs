@@ -29,6 +29,7 @@ pub(crate) fn print() {
 
     let before = service.requests();
     let mut changes = session.changes(Need::Access);
+    runtime.block_on(changes.next()).expect("what is held comes first");
     let renewing = read_while(&session, || {
         for _ in 0..RENEWALS {
             service.pass(AT_THE_MARGIN);
