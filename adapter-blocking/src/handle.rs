@@ -145,6 +145,14 @@ impl<P: Provider> Handle<P> {
     pub fn close(&self) {
         self.0.close();
     }
+
+    /// Waits until the session has done all that it can do at this moment of its clock: no request is out, nothing is
+    /// being saved, and the listener has heard of everything. For tests over a `ManualClock`: move it, and wait for
+    /// this, so that nothing depends on how fast anybody is. Never ends while an answer is held back.
+    #[cfg(feature = "testing")]
+    pub fn settle(&self) {
+        block_on(self.0.settle());
+    }
 }
 
 /// The issues of a lease, one after another. Made by [`Handle::changes`].

@@ -116,11 +116,17 @@ async fn drive<P: Provider>(seat: &mut Seat<P>) {
         if seat.shared.is_closed() && !seat.shared.with(|session, _| session.is_spending()) {
             return;
         }
+        #[cfg(feature = "testing")]
+        if seat.is_idle() {
+            seat.shared.driver_rests();
+        }
         let mut sleep = wake.map(|wake| {
             let left = wake.at.saturating_sub(seat.shared.clock.now().monotonic);
             seat.shared.host.sleep(left.min(LONGEST_SLEEP))
         });
         let turn = poll_fn(|cx| seat.poll_turn(moves, sleep.as_mut(), cx)).await;
+        #[cfg(feature = "testing")]
+        seat.shared.driver_stirs();
         seat.shared.with(|session, now| match turn {
             Turn::Input(input) => session.handle_input(input, now),
             Turn::Look => session.handle_input(Input::Wake, now),
@@ -154,6 +160,12 @@ impl<P: Provider> Seat<P> {
                 Next::Output(Output::Sleep(wake)) => return wake,
             }
         }
+    }
+
+    /// Whether nothing is out, neither at the service nor at the store.
+    #[cfg(feature = "testing")]
+    fn is_idle(&self) -> bool {
+        self.flight.is_none() && self.store.as_ref().is_none_or(StoreWork::is_idle)
     }
 
     fn send(&self, request: Request) -> Flight {

@@ -242,6 +242,15 @@ impl<P: Provider> Handle<P> {
         self.shared().close();
     }
 
+    /// Waits until the session has done all that it can do at this moment of its clock: no request is out, nothing is
+    /// being saved, and the listener has heard of everything. For tests over a [`ManualClock`](super::ManualClock):
+    /// move it, and wait for this, so that nothing depends on how fast anybody is. Never ends while an answer is held
+    /// back.
+    #[cfg(feature = "testing")]
+    pub async fn settle(&self) {
+        self.shared().settle().await;
+    }
+
     fn counts(&self, need: Need) -> (u64, Generation) {
         let view = self.shared().view.load();
         (view.told(need), view.generation(need))

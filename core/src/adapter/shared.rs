@@ -6,6 +6,8 @@ use std::task::Poll;
 
 use super::clock::SessionClock;
 use super::sync::atomic::AtomicBool;
+#[cfg(feature = "testing")]
+use super::sync::atomic::Ordering;
 use super::sync::{Guard, Mutex};
 use super::view::{Attended, Published, View};
 use super::wait::{Bell, Waiters, lock};
@@ -13,6 +15,8 @@ use super::{Clock, Host};
 use crate::credentials::Now;
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
+#[cfg(feature = "testing")]
+use crate::session::Input;
 use crate::session::{Event, Session};
 use crate::store::Store;
 
@@ -31,6 +35,9 @@ pub(super) struct Shared<P: Provider> {
     /// The store has told of a change that the session has not seen.
     pub(super) store_changed: AtomicBool,
     waiters: Waiters,
+    /// Those who wait until all is done.
+    #[cfg(feature = "testing")]
+    settlers: Waiters,
     guarded: Mutex<Guarded<P>>,
 }
 
@@ -40,6 +47,9 @@ struct Guarded<P: Provider> {
     /// A driver is running.
     driven: bool,
     closed: bool,
+    /// That driver has done and told all that it was asked for, and sleeps.
+    #[cfg(feature = "testing")]
+    idle: bool,
 }
 
 impl<P: Provider> Guarded<P> {
@@ -71,7 +81,15 @@ impl<P: Provider> Shared<P> {
             store,
             store_changed: AtomicBool::new(false),
             waiters: Waiters::default(),
-            guarded: Mutex::new(Guarded { session, driven: false, closed: false }),
+            #[cfg(feature = "testing")]
+            settlers: Waiters::default(),
+            guarded: Mutex::new(Guarded {
+                session,
+                driven: false,
+                closed: false,
+                #[cfg(feature = "testing")]
+                idle: false,
+            }),
         })
     }
 
@@ -141,6 +159,8 @@ impl<P: Provider> Shared<P> {
         // Readers knock again: whoever can start a driver does.
         self.with(|_, _| ());
         self.waiters.wake_all();
+        #[cfg(feature = "testing")]
+        self.settlers.wake_all();
     }
 
     /// Ends the work. Who waits is told.
@@ -152,5 +172,47 @@ impl<P: Provider> Shared<P> {
 
     pub(super) fn is_closed(&self) -> bool {
         lock(&self.guarded).closed
+    }
+}
+
+#[cfg(feature = "testing")]
+impl<P: Provider> Shared<P> {
+    /// The driver is about to do something.
+    pub(super) fn driver_stirs(&self) {
+        lock(&self.guarded).idle = false;
+    }
+
+    /// The driver has nothing left to do, and is about to sleep.
+    pub(super) fn driver_rests(&self) {
+        lock(&self.guarded).idle = true;
+        self.settlers.wake_all();
+    }
+
+    /// Waits until there is nothing left to do at this moment of the clock.
+    pub(super) async fn settle(self: &Arc<Self>) {
+        let mut place = self.settlers.place();
+        poll_fn(|cx| {
+            // Without a driver nothing is out, and without anything that could run one nothing ever will be.
+            let driven = self.ensure_driver().is_ok() || lock(&self.guarded).driven;
+            if !driven || self.is_settled() {
+                return Poll::Ready(());
+            }
+            place.wait(cx.waker());
+            if self.is_settled() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Whether the driver sleeps, and finds nothing to do if it looks now. Looks in its place.
+    fn is_settled(&self) -> bool {
+        let rests = self.with(|session, now| {
+            session.handle_input(Input::Wake, now);
+            session.is_at_rest()
+        });
+        if !rests {
+            self.bell.ring();
+        }
+        let unseen = self.store_changed.load(Ordering::Acquire);
+        rests && !unseen && lock(&self.guarded).idle
     }
 }

@@ -33,6 +33,12 @@ impl StoreWork {
         self.queue.push_back(op);
     }
 
+    /// Whether nothing is asked or to be asked.
+    #[cfg(feature = "testing")]
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_none() && self.queue.is_empty()
+    }
+
     /// The next answer.
     pub(super) fn poll(&mut self, host: &dyn Host, cx: &mut Context<'_>) -> Poll<Input> {
         if self.running.is_none()

@@ -394,6 +394,12 @@ impl<P: Provider> Session<P> {
         self.save_error()
     }
 
+    /// Whether every output has been taken, and no exchange is under way.
+    #[cfg(all(feature = "adapter", feature = "testing"))]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.outputs.is_empty() && matches!(self.slot, Slot::Free)
+    }
+
     /// The session to save: what is held, bound to provider and account.
     pub fn export(&self) -> Option<Saved> {
         let held = self.credentials.as_ref()?;
