@@ -1,11 +1,22 @@
-//! The server's clock: real time, moved ahead and skewed by the test.
+//! The server's clock: it goes on, or stands, and is moved ahead and skewed by the test.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// How the clock goes by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// With the time of this machine.
+    #[default]
+    Real,
+    /// Not at all.
+    Still,
+}
+
 /// Two readings: an age that only grows (tokens live by it), and a wall time (the `Date` header).
 pub(crate) struct Clock {
+    pace: Pace,
     started: Instant,
     started_wall: SystemTime,
     advanced: Mutex<Duration>,
@@ -13,8 +24,9 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(pace: Pace) -> Self {
         Self {
+            pace,
             started: Instant::now(),
             started_wall: SystemTime::now(),
             advanced: Mutex::new(Duration::ZERO),
@@ -26,14 +38,22 @@ impl Clock {
     /// ages.
     pub(crate) fn age(&self) -> Duration {
         let advanced = *self.advanced.lock().unwrap_or_else(PoisonError::into_inner);
-        self.started.elapsed().saturating_add(advanced)
+        match self.pace {
+            Pace::Real => self.started.elapsed().saturating_add(advanced),
+            Pace::Still => advanced,
+        }
+    }
+
+    /// The true time by this clock.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.started_wall.checked_add(self.age()).unwrap_or(self.started_wall)
     }
 
     /// What the server believes the time to be.
     pub(crate) fn wall(&self) -> SystemTime {
         let skew = self.skew_seconds.load(Ordering::Relaxed);
         let size = Duration::from_secs(skew.unsigned_abs());
-        let true_time = self.started_wall.checked_add(self.age()).unwrap_or(self.started_wall);
+        let true_time = self.now();
         let skewed = if skew < 0 { true_time.checked_sub(size) } else { true_time.checked_add(size) };
         // An HTTP date has four digits for the year and begins in 1970.
         let earliest = UNIX_EPOCH;

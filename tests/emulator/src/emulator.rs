@@ -1,7 +1,7 @@
 //! The front: starts everything, holds it, and lets the test turn the knobs.
 
 use crate::auth0::{Addresses, Auth0, Auth0Handle, Auth0Settings, AuthHost, WebHost};
-use crate::clock::Clock;
+use crate::clock::{Clock, Pace};
 use crate::control::Control;
 use crate::faults::{Endpoint, Fault, Script};
 use crate::mosaia::{self, Mosaia, MosaiaHandle, MosaiaSettings};
@@ -10,13 +10,13 @@ use crate::navien::{self, Navien, NavienHandle, NavienSettings};
 use crate::recording::{Recorded, Recording};
 use crate::server::Server;
 use crate::settrade::{Settrade, SettradeHandle, SettradeSettings};
-use crate::site::{Site, Trap};
+use crate::site::{Paths, Service, Site, Trap};
 use crate::tls::Identity;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Says what to start. Made by [`Emulator::builder`].
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,7 @@ use std::time::Duration;
 pub struct Builder {
     https: bool,
     control: bool,
+    pace: Pace,
     port: u16,
     mqtt_broker: Option<SocketAddr>,
     auth0: Auth0Settings,
@@ -61,6 +62,13 @@ impl Builder {
     /// strike whatever connection comes next.
     pub fn control(mut self) -> Self {
         self.control = true;
+        self
+    }
+
+    /// Its clock stands until [`Emulator::advance`] moves it, so that no token ages while a busy machine takes its
+    /// time. Without this it goes with the time of this machine.
+    pub fn still(mut self) -> Self {
+        self.pace = Pace::Still;
         self
     }
 
@@ -107,7 +115,7 @@ impl Builder {
     ///
     /// If a port cannot be had, or (with https) no certificate be made.
     pub fn start(self) -> io::Result<Emulator> {
-        let clock = Arc::new(Clock::start());
+        let clock = Arc::new(Clock::start(self.pace));
         let script = Arc::new(Script::default());
         let recording = Arc::new(Recording::default());
         let trapped = Arc::new(Recording::default());
@@ -129,8 +137,12 @@ impl Builder {
             mosaia: MosaiaHandle::new(mosaia.clone()),
             navien: NavienHandle::new(navien.clone()),
         });
+        let services: Vec<Arc<dyn Service>> =
+            vec![Arc::new(WebHost(auth0.clone())), mosaia.clone(), navien.clone(), settrade.clone()];
+        let auth_host: Arc<dyn Service> = Arc::new(AuthHost(auth0.clone()));
+        let paths = Paths(services.iter().chain([&auth_host]).cloned().collect());
         let site = Arc::new(Site {
-            services: vec![Arc::new(WebHost(auth0.clone())), mosaia.clone(), navien.clone(), settrade.clone()],
+            services,
             script: script.clone(),
             recording: recording.clone(),
             clock: clock.clone(),
@@ -140,7 +152,7 @@ impl Builder {
         });
         // The sign-in pages are on a host of their own.
         let pages = Arc::new(Site {
-            services: vec![Arc::new(AuthHost(auth0.clone()))],
+            services: vec![auth_host],
             script: script.clone(),
             recording: recording.clone(),
             clock: clock.clone(),
@@ -180,6 +192,7 @@ impl Builder {
             mqtt,
             navien,
             settrade,
+            paths,
             http,
             https,
             trap,
@@ -201,6 +214,7 @@ pub struct Emulator {
     mqtt: Arc<Bridge>,
     navien: Arc<Navien>,
     settrade: Arc<Settrade>,
+    paths: Paths,
     http: Server,
     https: Option<(Server, Identity)>,
     trap: Server,
@@ -280,6 +294,12 @@ impl Emulator {
         self.https.as_ref().map_or("", |(_, identity)| &identity.root_pem)
     }
 
+    /// Which endpoint a path belongs to, on whichever of its hosts.
+    #[must_use]
+    pub fn paths(&self) -> Paths {
+        self.paths.clone()
+    }
+
     // -- What it does.
 
     /// The site with Auth0's sign-in pages: accounts, tokens, counters.
@@ -315,6 +335,12 @@ impl Emulator {
     /// Moves the server's clock ahead: tokens age, and `Date` goes with it.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    /// The time by the server's clock, before any skew.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
     /// From now on the server believes it is so many seconds later (earlier, if negative) than it is. Changes

@@ -58,3 +58,4 @@ pub use mqtt::{Mosquitto, MqttHandle, MqttRefusal};
 pub use navien::{EndpointSet, NavienHandle, NavienSettings, Refusals, Rotation};
 pub use recording::Recorded;
 pub use settrade::{ClockRefusals, SettradeHandle, SettradeSettings};
+pub use site::Paths;

@@ -32,6 +32,18 @@ pub(crate) trait Service: Send + Sync {
     }
 }
 
+/// Which endpoint a path belongs to. From [`Emulator::paths`](crate::Emulator::paths).
+#[derive(Clone)]
+pub struct Paths(pub(crate) Vec<Arc<dyn Service>>);
+
+impl Paths {
+    /// The endpoint at this path, without its query; none if no service has it.
+    #[must_use]
+    pub fn endpoint(&self, path: &str) -> Option<Endpoint> {
+        self.0.iter().find_map(|service| service.endpoint(path))
+    }
+}
+
 /// What all listeners that serve the services share.
 pub(crate) struct Site {
     pub(crate) services: Vec<Arc<dyn Service>>,

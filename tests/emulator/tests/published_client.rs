@@ -20,9 +20,10 @@ fn the_published_client_accepts_the_emulator() {
 #[test]
 fn the_published_client_accepts_the_emulator_over_https() {
     let emulator = Emulator::builder().control().https().start().unwrap();
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulator-root.pem");
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("emulator-root-{}.pem", std::process::id()));
     fs::write(&root, emulator.root_certificate_pem()).unwrap();
     run("accept.py", &emulator, &[("SSL_CERT_FILE", &root)]);
+    fs::remove_file(root).unwrap();
 }
 
 #[test]

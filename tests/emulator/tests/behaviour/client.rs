@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// Long enough for a busy machine. Nothing waits that long when all is well.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) const SIGN_IN: &str = "/api/v2.1/user/sign-in";
 pub(crate) const REFRESH: &str = "/api/v2.1/auth/refresh";

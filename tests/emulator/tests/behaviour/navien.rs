@@ -61,10 +61,12 @@ fn a_token_works_raw_and_as_bearer_for_its_own_account_only() {
 
 #[test]
 fn tokens_age_with_the_servers_clock() {
-    let emulator = start(|settings| {
-        settings.access_lifetime = Duration::from_secs(100);
-        settings.aws_lifetime = Some(Duration::from_secs(200));
-    });
+    let settings = NavienSettings {
+        access_lifetime: Duration::from_secs(100),
+        aws_lifetime: Some(Duration::from_secs(200)),
+        ..NavienSettings::default()
+    };
+    let emulator = Emulator::builder().navien(settings).still().start().unwrap();
     let navien = emulator.navien();
     let token = sign_in(&emulator);
     let access = text(&token, "accessToken");

@@ -18,7 +18,7 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 fn start(change: impl FnOnce(&mut MosaiaSettings)) -> Emulator {
     let mut settings = MosaiaSettings::default();
     change(&mut settings);
-    Emulator::builder().mosaia(settings).start().unwrap()
+    Emulator::builder().mosaia(settings).still().start().unwrap()
 }
 
 fn ask(emulator: &Emulator, request: &str, bearer: Option<&str>, form: Option<&str>, body: &str) -> Reply {
