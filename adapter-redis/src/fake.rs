@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::settings::Settings;
 
 /// Longer than anything here takes.
-pub(crate) const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct Fake {
     pub(crate) port: u16,

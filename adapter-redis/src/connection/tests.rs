@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::fake::{Fake, LONG, TIME};
 
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_secs(1);
 
 /// What opening came to, while the peer does this.
 fn opening(settings: &Settings, within: Duration, peer: impl FnOnce()) -> Result<Connection, Failure> {

@@ -6,7 +6,7 @@ use crate::fake::{Fake, LONG, Peer};
 
 const QUICK: Pace = Pace {
     quiet: Duration::from_millis(10),
-    patience: Duration::from_secs(2),
+    patience: Duration::from_secs(4),
     first_pause: Duration::from_millis(1),
     longest_pause: Duration::from_millis(20),
 };

@@ -8,7 +8,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::*;
-use crate::server::free_port;
+use crate::server::{Port, own_directory};
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
@@ -21,7 +21,7 @@ fn authority() -> Issuer {
 }
 
 /// A server with a certificate for 127.0.0.1, and its encrypted port.
-fn encrypted(authority: &Issuer) -> Option<(RedisServer, u16)> {
+fn encrypted(authority: &Issuer) -> Option<(RedisServer, Port)> {
     encrypted_for(authority, Clients::All)
 }
 
@@ -32,9 +32,8 @@ enum Clients {
     Certified,
 }
 
-fn encrypted_for(authority: &Issuer, clients: Clients) -> Option<(RedisServer, u16)> {
-    let directory = std::env::temp_dir().join(format!("perennial-redis-tls-{}-{}", std::process::id(), free_port()));
-    fs::create_dir_all(&directory).unwrap();
+fn encrypted_for(authority: &Issuer, clients: Clients) -> Option<(RedisServer, Port)> {
+    let directory = own_directory("perennial-redis-tls");
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, authority).unwrap();
     let file = |name: &str, text: String| {
@@ -45,10 +44,10 @@ fn encrypted_for(authority: &Issuer, clients: Clients) -> Option<(RedisServer, u
     let certificate = file("certificate.pem", certificate.pem());
     let key = file("key.pem", key.serialize_pem());
     let root = file("root.pem", authority.pem());
-    let port = free_port();
+    let port = Port::of_ours();
     let server = RedisServer::for_test(&[
         "--tls-port",
-        &port.to_string(),
+        &port.number().to_string(),
         "--tls-cert-file",
         &certificate,
         "--tls-key-file",
@@ -74,7 +73,7 @@ fn trusting(port: u16, authority: &Issuer) -> RedisStore {
 fn all_works_as_in_the_clear() {
     let authority = authority();
     let Some((server, port)) = encrypted(&authority) else { return };
-    let store = trusting(port, &authority);
+    let store = trusting(port.number(), &authority);
     let (told, heard) = std::sync::mpsc::channel();
     let _watch = store.watch(Arc::new(move || {
         let _ = told.send(());
@@ -96,8 +95,8 @@ fn all_works_as_in_the_clear() {
 fn a_server_that_is_not_trusted_is_told_nothing() {
     let (ours, other) = (authority(), authority());
     let Some((_server, port)) = encrypted(&ours) else { return };
-    let by_default = RedisStore::new(&format!("rediss://127.0.0.1:{port}"), "navien:home").unwrap();
-    for store in [trusting(port, &other), by_default] {
+    let by_default = RedisStore::new(&format!("rediss://127.0.0.1:{}", port.number()), "navien:home").unwrap();
+    for store in [trusting(port.number(), &other), by_default] {
         let shown = soon(|| fails(store.lock(LONG, LEASE), StoreErrorKind::Unusable));
         assert!(shown.contains("invalid peer certificate"), "{shown}");
     }
@@ -119,11 +118,11 @@ fn a_tls_config_of_ones_own_is_taken() {
         .with_root_certificates(roots)
         .with_client_auth_cert(vec![certificate.der().clone()], key)
         .unwrap();
-    let builder = RedisStore::builder(&format!("rediss://127.0.0.1:{port}"), "navien:home");
+    let builder = RedisStore::builder(&format!("rediss://127.0.0.1:{}", port.number()), "navien:home");
     let certified = builder.tls_config(config).build().unwrap();
     write(&certified, "from one that is known");
     assert_eq!(saved(&certified).as_deref(), Some("from one that is known"));
-    soon(|| fails(trusting(port, &authority).read(SHORT), StoreErrorKind::Unavailable));
+    soon(|| fails(trusting(port.number(), &authority).read(SHORT), StoreErrorKind::Unavailable));
 }
 
 #[test]
@@ -131,6 +130,6 @@ fn both_sides_have_to_encrypt() {
     let authority = authority();
     let Some((server, port)) = encrypted(&authority) else { return };
     soon(|| fails(trusting(server.port(), &authority).read(SHORT), StoreErrorKind::Unavailable));
-    let clear = RedisStore::new(&format!("redis://127.0.0.1:{port}"), "navien:home").unwrap();
+    let clear = RedisStore::new(&format!("redis://127.0.0.1:{}", port.number()), "navien:home").unwrap();
     soon(|| fails(clear.read(SHORT), StoreErrorKind::Unavailable));
 }

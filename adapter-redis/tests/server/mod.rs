@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "who includes it needs a part of it")]
 
 use std::io::{self, BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,11 +15,11 @@ const PROGRAM: &str = "redis-server";
 const MISSING: &str = "redis-server is not installed (apt-get install redis-server)";
 
 /// How long the server may take for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A Redis server.
 pub struct RedisServer {
-    port: u16,
+    port: Port,
     options: Vec<String>,
     directory: PathBuf,
     child: Option<Child>,
@@ -29,22 +29,19 @@ impl RedisServer {
     /// Starts one with these options beside its own, for instance `["--requirepass", "secret"]`. Where it is not
     /// installed, the test is told to be skipped, loudly; with `PERENNIAL_REQUIRE_CLIENTS=1` it fails.
     pub fn for_test(options: &[&str]) -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         if Command::new(PROGRAM).arg("--version").output().is_err() {
             let required = env::var_os("PERENNIAL_REQUIRE_CLIENTS").is_some_and(|value| value == "1");
             assert!(!required, "{MISSING}");
             eprintln!("SKIPPED: {MISSING}");
             return None;
         }
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let directory = env::temp_dir().join(format!("perennial-redis-{}-{number}", process::id()));
-        fs::create_dir_all(&directory).expect("a directory for the server");
+        let directory = own_directory("perennial-redis");
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut server = Self { port: 0, options, directory, child: None };
-        // Between finding a free port and taking it somebody else may take it.
-        let started = (0..5).any(|_| {
-            server.port = free_port();
-            server.try_start().is_ok()
+        let mut server = Self { port: Port::of_ours(), options, directory, child: None };
+        // Somebody who does not ask for a port as these tests do may have taken it in between.
+        let started = (0..5).any(|_| server.try_start().is_ok() || {
+            server.port = Port::of_ours();
+            false
         });
         assert!(started, "redis-server does not start");
         Some(server)
@@ -52,12 +49,12 @@ impl RedisServer {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://127.0.0.1:{}", self.port())
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Kills it, with all that it knew. Its port refuses connections from now on.
@@ -88,7 +85,7 @@ impl RedisServer {
 
     /// What `redis-cli` prints when it runs this, as the default user without a password.
     pub fn cli(&self, arguments: &[&str]) -> String {
-        let port = self.port.to_string();
+        let port = self.port().to_string();
         let output = Command::new("redis-cli").args(["-p", &port, "--raw"]).args(arguments).output();
         let output = output.expect("redis-cli runs");
         assert!(output.status.success(), "redis-cli {arguments:?}: {output:?}");
@@ -98,7 +95,7 @@ impl RedisServer {
     /// Returns when the server says that it is ready.
     fn try_start(&mut self) -> io::Result<()> {
         let mut child = Command::new(PROGRAM)
-            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--dir"])
+            .args(["--bind", "127.0.0.1", "--port", &self.port().to_string(), "--dir"])
             .arg(&self.directory)
             .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", ""])
             .args(&self.options)
@@ -155,8 +152,44 @@ impl Drop for RedisServer {
     }
 }
 
-/// A port of this machine that nobody listens on, a moment ago.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its number").port()
+/// A port of this machine for one who comes and goes: as long as this lives no other test gets it, whether or not
+/// anybody listens on it.
+///
+/// It is below those that systems give to connections and to whoever takes any port, so nobody gets it by chance. Tests
+/// know of each other, across processes, by a UDP socket on the port.
+pub struct Port {
+    reserved: UdpSocket,
+}
+
+impl Port {
+    /// One that nobody has.
+    pub fn of_ours() -> Self {
+        // Where to begin is as good as random: processes that begin at the same place go on until they differ.
+        let start = u16::try_from(process::id() % 10_000).expect("a small number") + 20_000;
+        let reserved = (start..32_000).chain(20_000..start).find_map(|number| {
+            let reserved = UdpSocket::bind(("127.0.0.1", number)).ok()?;
+            TcpListener::bind(("127.0.0.1", number)).ok().map(|_| reserved)
+        });
+        Self { reserved: reserved.expect("a free port") }
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u16 {
+        self.reserved.local_addr().expect("its number").port()
+    }
+}
+
+/// A directory that nobody had before, in the place for temporary ones.
+pub fn own_directory(name: &str) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = env::temp_dir().join(format!("{name}-{}-{number}", process::id()));
+        match fs::create_dir(&directory) {
+            Ok(()) => return directory,
+            // Of a process that was killed, and had this number.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("a directory for a test: {error}"),
+        }
+    }
 }
