@@ -28,7 +28,8 @@ fn a_save_survives_a_kill_at_any_moment() {
     let mut total = Total::default();
     let mut last = 0;
 
-    while total.saves < saves {
+    // Some kills have to meet a save: where none did yet, it goes on, within bounds.
+    while total.saves < saves || total.with_leftovers == 0 && total.saves < 20 * saves {
         let mut child = Child::run(command(Act::Saves, store.path()));
         let mut acknowledged = last;
         for _ in 0..=random.below(5) {

@@ -199,8 +199,10 @@ fn without_privileges(what: &str, scratch: &Scratch, store: &FileStore) -> Optio
     }
     set_mode(scratch.path(), 0o755);
     let program = scratch.join("program");
-    fs::copy(PROGRAM, &program).unwrap();
-    set_mode(&program, 0o755);
+    // Not by this process: another test's child that is forked meanwhile would have the copy open for writing until it
+    // runs its own program, and what is open for writing cannot be run.
+    let copied = Command::new("install").args(["-m", "755", PROGRAM]).arg(&program).status().unwrap();
+    assert!(copied.success());
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
     Some(under("setpriv", &nobody, &command_of(&program, Act::Tries, store.path())))
 }

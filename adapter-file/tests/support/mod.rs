@@ -10,14 +10,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs, process, thread};
+use std::{env, fs, io, process, thread};
 
 use perennial_core::store::{Locked, Store, StoreError, StoreErrorKind};
 use perennial_core::wire::Body;
 use perennial_file::FileStore;
 
 /// Longer than anything here takes, unless it hangs.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 /// A directory of a test's own, removed when it is dropped.
 pub(crate) struct Scratch(PathBuf);
@@ -35,11 +35,19 @@ impl Scratch {
 
     fn within(directory: &Path) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = directory.join(format!("perennial-file-{}-{number}", process::id()));
-        fs::create_dir(&path).unwrap();
-        set_mode(&path, 0o700);
-        Self(path)
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let path = directory.join(format!("perennial-file-{}-{number}", process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => {
+                    set_mode(&path, 0o700);
+                    return Self(path);
+                }
+                // Of a process that was killed, and had this number.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -18,7 +18,7 @@ use self::act::{Act, COUNTS};
 use self::record::{number_in, numbered};
 
 /// Longer than any of this takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(120);
 
 type Failure = Box<dyn std::error::Error>;
 
