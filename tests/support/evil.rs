@@ -5,7 +5,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use rustls::{ServerConfig, ServerConnection};
 pub(crate) const CAP: usize = 64 * 1024;
 
 /// No script lasts longer than this.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a peer does with a connection.
 #[derive(Clone, Copy, Debug)]
@@ -104,9 +104,10 @@ pub(crate) struct Peer {
     address: SocketAddr,
     scheme: &'static str,
     over: Arc<AtomicBool>,
+    arrived: Arc<AtomicUsize>,
     thread: Option<JoinHandle<Seen>>,
-    // A queue stays full while those who wait in it live.
-    _queue: Vec<socket2::Socket>,
+    // A queue stays full while those who wait in it live, and a port stays nobody else's.
+    _sockets: Vec<socket2::Socket>,
 }
 
 /// What a peer saw.
@@ -119,6 +120,8 @@ pub(crate) struct Seen {
     pub(crate) written: usize,
     /// Whether the client hung up while the script still waited for it.
     pub(crate) hung_up: bool,
+    /// The number of requests, for who cannot wait for the end.
+    arrived: Arc<AtomicUsize>,
 }
 
 impl Peer {
@@ -134,9 +137,11 @@ impl Peer {
             _ => "http",
         };
         let over = Arc::new(AtomicBool::new(false));
-        let (listener, address, queue) = listen(script);
+        let arrived = Arc::new(AtomicUsize::new(0));
+        let (listener, address, sockets) = listen(script);
         let thread = listener.map(|listener| {
             let over = Arc::clone(&over);
+            let mut seen = Seen { arrived: Arc::clone(&arrived), ..Seen::default() };
             let tls = match script {
                 // "Speaks no TLS" answers a TLS handshake in plain text.
                 Script::Tls(_, Act::Redirect) | Script::Refuse | Script::NeverAccept => None,
@@ -145,7 +150,6 @@ impl Peer {
                 _ => None,
             };
             std::thread::spawn(move || {
-                let mut seen = Seen::default();
                 for stream in listener.incoming() {
                     if over.load(Ordering::SeqCst) {
                         break;
@@ -158,7 +162,13 @@ impl Peer {
                 seen
             })
         });
-        Self { address, scheme, over, thread, _queue: queue }
+        Self { address, scheme, over, arrived, thread, _sockets: sockets }
+    }
+
+    /// Whether a request has arrived, its head at least.
+    #[allow(dead_code, reason = "asked where a request is given up")]
+    pub(crate) fn has_a_request(&self) -> bool {
+        self.arrived.load(Ordering::SeqCst) > 0
     }
 
     /// The peer's address as a URL.
@@ -187,8 +197,11 @@ fn listen(script: Script) -> (Option<TcpListener>, SocketAddr, Vec<socket2::Sock
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     match script {
         Script::Refuse => {
-            let address = TcpListener::bind(any).and_then(|bound| bound.local_addr()).unwrap();
-            (None, address, Vec::new())
+            // Bound, so that nobody else gets the port, and not listened on.
+            let bound = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            bound.bind(&any.into()).unwrap();
+            let address = bound.local_addr().unwrap();
+            (None, address.as_socket().unwrap(), vec![bound])
         }
         Script::NeverAccept => {
             let stream = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -363,6 +376,7 @@ fn read_head(peer: &mut impl Read, seen: &mut Seen) -> io::Result<u64> {
     let length =
         head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
     seen.requests += 1;
+    seen.arrived.fetch_add(1, Ordering::SeqCst);
     seen.heads.push(head);
     Ok(length.unwrap_or(0))
 }

@@ -20,7 +20,7 @@ use crate::oddities;
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
 /// The deadline of all others.
-pub(crate) const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// What a transport must make of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
