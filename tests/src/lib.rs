@@ -1,8 +1,9 @@
 //! The tests that cross crates: the emulator on one side, both adapters on the other.
 //!
 //! A test is written once, against [`Subject`], and runs over `perennial-hyper` and `perennial-blocking`
-//! ([`both!`]). A [`World`] is an emulator and a clock that stands still until the test moves it: nothing here
-//! sleeps, and a day passes at once.
+//! ([`both!`]). A [`World`] is an emulator and a clock that both stand still until the test moves them: nothing here
+//! sleeps, and a day passes at once. After a move, [`Subject::settle`] waits until the session has done all that it
+//! can do at that moment: what is counted then does not depend on how fast anybody is.
 //!
 //! ```
 //! use perennial_core::Need;
@@ -12,6 +13,8 @@
 //! let world = World::new();
 //! let session: Hyper = world.connect();
 //! world.pass(Duration::from_secs(4000)); // on both sides
+//! session.settle();
+//! assert_eq!(world.requests(), 3); // the sign-in, and one for each lease
 //! let credentials = session.credentials(Need::Access).unwrap();
 //! assert!(world.accepts(Need::Access, &credentials));
 //! ```
@@ -31,7 +34,7 @@ pub use leaks::{Secrets, everything_said};
 pub use subject::{Issues, Link, Reads, Subject};
 pub use subjects::{Blocking, Hyper};
 pub use watch::{LONG, within};
-pub use world::{TIMEOUT, World, login};
+pub use world::{TIMEOUT, World, clock_of, login};
 
 /// Runs each test over both adapters: `hyper::NAME` and `blocking::NAME`.
 #[macro_export]
@@ -51,8 +54,3 @@ macro_rules! both {
         }
     };
 }
-
-/// The README's code compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -6,15 +6,16 @@ use std::time::Duration;
 use http::HeaderMap;
 use perennial_core::adapter::{Current, Setup};
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::{Credentials, Error, Need, Saved, State};
+use perennial_core::{Credentials, Error, Need, Request, Saved, State};
 
 /// What carries requests: the adapter's own HTTP, and what the test wants to happen before each request.
 #[derive(Clone)]
 pub struct Link {
     /// The root certificate to trust, DER; empty for the built-in ones.
     pub root: Vec<u8>,
-    /// Called as each request is about to be sent, where the transport's own code runs. It may panic.
-    pub before: Arc<dyn Fn() + Send + Sync>,
+    /// Called as each request is about to be sent, where the transport's own code runs. It may change the request, and
+    /// panic.
+    pub before: Arc<dyn Fn(&mut Request) + Send + Sync>,
 }
 
 /// A handle to a session. Every call that waits blocks the thread. See the adapters for what the calls do.
@@ -49,7 +50,16 @@ pub trait Subject: Clone + Send + Sync + 'static {
     fn user_id(&self) -> Option<String>;
     fn export(&self) -> Option<Saved>;
     fn close(&self);
+    /// See `settle` of the adapters' handles. Panics where that takes too long.
+    fn settle(&self);
     fn debug(&self) -> String;
+
+    /// The issues after the one that is held.
+    fn renewals(&self, need: Need) -> Self::Changes {
+        let mut changes = self.changes(need);
+        changes.next().expect("what is held comes first");
+        changes
+    }
 }
 
 /// What one caller keeps, to read over and over. See the adapters' readers.
@@ -65,7 +75,7 @@ pub trait Reads: Clone + Send + 'static {
     fn debug(&self) -> String;
 }
 
-/// New issues of a lease.
+/// The issues of a lease.
 pub trait Issues: Send + 'static {
     /// The next one.
     fn next(&mut self) -> Result<Arc<Credentials>, Error>;

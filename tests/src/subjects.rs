@@ -12,6 +12,7 @@ use perennial_core::{Account, Credentials, Error, Need, Request, Response, Saved
 use tokio::runtime::{Builder, Runtime};
 
 use crate::subject::{Issues, Link, Reads, Subject};
+use crate::watch::{LONG, within};
 
 /// `perennial-hyper`, on a runtime that all tests of a program share.
 #[derive(Clone)]
@@ -61,13 +62,13 @@ impl Hyper {
 }
 
 struct HyperLink {
-    before: Arc<dyn Fn() + Send + Sync>,
+    before: Arc<dyn Fn(&mut Request) + Send + Sync>,
     transport: perennial_hyper::HttpTransport,
 }
 
 impl perennial_hyper::Transport for HyperLink {
-    fn send(&self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>> {
-        (self.before)();
+    fn send(&self, mut request: Request) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>> {
+        (self.before)(&mut request);
         self.transport.send(request)
     }
 }
@@ -164,6 +165,11 @@ impl Subject for Hyper {
         self.0.close();
     }
 
+    fn settle(&self) {
+        let handle = self.0.clone();
+        within(LONG, move || runtime().block_on(handle.settle())).expect("the session comes to rest");
+    }
+
     fn debug(&self) -> String {
         format!("{:?} {:#?}", self.0, self.0)
     }
@@ -204,13 +210,13 @@ impl Issues for perennial_hyper::Changes<Navien> {
 }
 
 struct BlockingLink {
-    before: Arc<dyn Fn() + Send + Sync>,
+    before: Arc<dyn Fn(&mut Request) + Send + Sync>,
     transport: perennial_blocking::HttpTransport,
 }
 
 impl perennial_blocking::Transport for BlockingLink {
-    fn send(&self, request: Request) -> Result<Response, TransportError> {
-        (self.before)();
+    fn send(&self, mut request: Request) -> Result<Response, TransportError> {
+        (self.before)(&mut request);
         self.transport.send(request)
     }
 }
@@ -316,6 +322,11 @@ impl Subject for Blocking {
 
     fn close(&self) {
         self.0.close();
+    }
+
+    fn settle(&self) {
+        let handle = self.0.clone();
+        within(LONG, move || handle.settle()).expect("the session comes to rest");
     }
 
     fn debug(&self) -> String {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Long enough for anything that does not hang, on a machine that has other things to do.
-pub const LONG: Duration = Duration::from_secs(30);
+pub const LONG: Duration = Duration::from_secs(120);
 
 /// Does something in a thread of its own; `None` if it is not done in time, or panicked.
 pub fn within<T: Send + 'static>(limit: Duration, act: impl FnOnce() -> T + Send + 'static) -> Option<T> {

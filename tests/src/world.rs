@@ -1,19 +1,25 @@
 //! A service and a clock.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use perennial_core::adapter::{Clock, ManualClock, Setup, SystemClock};
+use perennial_core::adapter::{ManualClock, Setup};
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::{Credentials, Error, Need};
+use perennial_core::{Credentials, Error, Need, Timestamp};
 use perennial_emulator::{Emulator, Endpoint, NavienSettings};
 
 use crate::heard::Heard;
 use crate::leaks::Secrets;
 use crate::subject::{Link, Subject};
 
-/// The deadline of every request. Long enough for a busy machine; a fault that stalls costs this much.
-pub const TIMEOUT: Duration = Duration::from_secs(20);
+/// The deadline of every request: long enough for a busy machine. No test waits for it.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A clock for sessions that shows what the emulator's does, and stands until the test moves it.
+pub fn clock_of(emulator: &Emulator) -> ManualClock {
+    let now = emulator.now().duration_since(UNIX_EPOCH).expect("these are later days");
+    ManualClock::at(Timestamp::from_unix_millis(now.as_millis().try_into().expect("a date")))
+}
 
 /// An emulator, a clock that stands still, and what sessions made here have said.
 pub struct World {
@@ -54,11 +60,8 @@ impl World {
     fn start(change: impl FnOnce(&mut NavienSettings), builder: perennial_emulator::Builder) -> Self {
         let mut settings = NavienSettings::default();
         change(&mut settings);
-        Self {
-            emulator: builder.navien(settings).start().expect("loopback has free ports"),
-            clock: ManualClock::at(SystemClock.now().wall),
-            heard: Heard::default(),
-        }
+        let emulator = builder.navien(settings).still().start().expect("loopback has free ports");
+        Self { clock: clock_of(&emulator), emulator, heard: Heard::default() }
     }
 
     // -- Making sessions
@@ -84,7 +87,7 @@ impl World {
 
     /// The adapter's own HTTP to the emulator.
     pub fn link(&self) -> Link {
-        Link { root: self.emulator.root_certificate().to_vec(), before: Arc::new(|| ()) }
+        Link { root: self.emulator.root_certificate().to_vec(), before: Arc::new(|_| ()) }
     }
 
     /// A session of the usual kind, not yet asked for anything.
@@ -116,7 +119,13 @@ impl World {
         self.clock.advance(time);
     }
 
-    /// The same, in seconds.
+    /// The same, and the session does all that it does then.
+    pub fn pass_for<S: Subject>(&self, session: &S, time: Duration) {
+        self.pass(time);
+        session.settle();
+    }
+
+    /// Time passes, in seconds.
     pub fn pass_seconds(&self, seconds: u64) {
         self.pass(Duration::from_secs(seconds));
     }

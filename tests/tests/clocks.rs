@@ -56,7 +56,7 @@ fn everywhere(adapter: AdapterName, test: fn(&Machine)) {
 }
 
 fn a_clock_that_is_set_years_ahead_causes_one_renewal(machine: &Machine) {
-    let mut world = machine.start(|_| (), AS_IT_IS);
+    let mut world = machine.start(AS_IT_IS);
     let first = world.token();
     world.set_ahead(YEARS_AHEAD);
     let second = world.token();
@@ -72,24 +72,29 @@ fn a_clock_that_is_set_years_ahead_causes_one_renewal(machine: &Machine) {
 
 /// The monotonic clock goes on.
 fn a_clock_that_is_set_back_lets_no_token_live_longer(machine: &Machine) {
-    let mut world = machine.start(|settings| settings.access_lifetime = Duration::from_secs(3), AS_IT_IS);
-    world.emulator.navien().configure(|settings| settings.access_lifetime = Duration::from_secs(3600));
-    let first = world.token();
+    // The first token lives for three seconds, and nothing comes after it before the clock is set.
+    let gate = Gate::closed();
+    let mut world = machine.start_at(AS_IT_IS, |emulator| {
+        let field = "authenticationExpiresIn".to_owned();
+        emulator.fault_always(Endpoint::SignIn, Fault::Lifetime { field, json: 3.into() });
+        emulator.fault(Endpoint::Refresh, Fault::Hold(gate.clone()));
+    });
     world.set(YEARS_BACK);
+    gate.open();
     world.hear_until(|heard| heard.issued.contains(&2));
     if world.clock == ClockName::System {
         // Its readers are in the present, where what was issued in the past is over.
         world.set_ahead(AS_IT_IS);
     }
     let second = world.token();
-    assert!(first != second);
+    assert_eq!(world.emulator.navien().newest_access(NavienSettings::EMAIL).as_ref(), Some(&second));
     world.is_well(&second);
     assert_eq!(world.asked()[0], 1);
     assert_eq!(world.crew.end().unwrap(), 0, "the process did not end well");
 }
 
 fn after_a_suspend_nobody_is_served_what_is_over(machine: &Machine) {
-    let mut world = machine.start(|_| (), AS_IT_IS);
+    let mut world = machine.start(AS_IT_IS);
     let first = world.token();
     world.emulator.advance(Duration::from_secs(7200));
     assert!(!world.emulator.navien().is_access_valid(&first));
@@ -100,7 +105,7 @@ fn after_a_suspend_nobody_is_served_what_is_over(machine: &Machine) {
 }
 
 fn a_clock_that_jumps_during_a_renewal_loses_nothing(machine: &Machine) {
-    let mut world = machine.start(|_| (), AS_IT_IS);
+    let mut world = machine.start(AS_IT_IS);
     let gate = Gate::closed();
     world.emulator.fault(Endpoint::Refresh, Fault::Hold(gate.clone()));
     world.crew.tell(world.process, Order::Renew).unwrap();
@@ -124,7 +129,7 @@ fn a_machine_that_starts_in_the_past_gets_over_it(machine: &Machine) {
     if machine.clock == ClockName::System {
         return; // its readers would not be in the past
     }
-    let mut world = machine.start(|_| (), "-50y");
+    let mut world = machine.start("-50y");
     let first = world.token();
     world.is_well(&first);
     world.set_ahead(AS_IT_IS);
@@ -162,14 +167,20 @@ struct Heard {
 
 impl Machine {
     /// The process holds its first credentials when this returns. Its wall clock goes as `clock` says.
-    fn start(&self, settings: impl FnOnce(&mut NavienSettings), clock: &str) -> World {
+    fn start(&self, clock: &str) -> World {
+        self.start_at(clock, |_| ())
+    }
+
+    /// The same, at a service that was told something before.
+    fn start_at(&self, clock: &str, tell: impl FnOnce(&Emulator)) -> World {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clocks-{}-{number}", process::id()));
+        // Of a process that was killed, perhaps, and had this number.
+        let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).unwrap();
-        let mut navien = NavienSettings::default();
-        settings(&mut navien);
-        let emulator = Emulator::builder().navien(navien).start().unwrap();
+        let emulator = Emulator::builder().start().unwrap();
+        tell(&emulator);
         let orders = Orders {
             adapter: self.adapter,
             service: Service::Navien(emulator.navien_url()),

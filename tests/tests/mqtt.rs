@@ -19,15 +19,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keeper::{Connection, Failure, Keeper, Road, Tickets, Told, options};
-use perennial_core::adapter::{Clock, ManualClock, SystemClock};
+use perennial_core::adapter::{Clock, ManualClock};
 use perennial_core::mqtt::Ticket;
 use perennial_core::providers::{navien, settrade};
-use perennial_core::{Error, Need, Provider};
+use perennial_core::{Error, Generation, Need, Provider};
 use perennial_emulator::{
     Builder, Emulator, Endpoint, Fault, Mosquitto, MqttRefusal, NavienSettings, SettradeSettings,
 };
 use perennial_hyper::{Client, HttpTransport, Setup};
-use perennial_tests::{Blocking, Heard, LONG, Link, Subject, TIMEOUT};
+use perennial_tests::{Blocking, Heard, LONG, Link, Subject, TIMEOUT, clock_of};
 use publisher::Publisher;
 use tickets::{NavienTickets, SettradeTickets};
 use tokio::runtime::Runtime;
@@ -243,19 +243,13 @@ impl World {
     /// None where there is no broker to be had.
     fn start(builder: Builder) -> Option<Self> {
         let broker = Mosquitto::for_test()?;
-        let emulator = builder.mqtt_broker(broker.address()).start().unwrap();
+        let emulator = builder.mqtt_broker(broker.address()).still().start().unwrap();
         // Whoever stays on a connection too long is to be seen.
         emulator.mqtt().end_with_credentials(true);
         let host = emulator.url().split_once("://").unwrap().1.to_owned();
         emulator.settrade().configure(|settings| settings.hosts = vec![host]);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Some(Self {
-            runtime,
-            emulator,
-            broker,
-            clock: ManualClock::at(SystemClock.now().wall),
-            heard: Heard::default(),
-        })
+        Some(Self { runtime, clock: clock_of(&emulator), emulator, broker, heard: Heard::default() })
     }
 
     fn run<T>(&self, act: impl AsyncFnOnce(&Self) -> T) -> T {
@@ -297,7 +291,7 @@ impl World {
 
     fn threaded(&self) -> ThreadTickets {
         let provider = navien::Navien::new(&self.emulator.navien_url()).unwrap();
-        let link = Link { root: self.emulator.root_certificate().to_vec(), before: Arc::new(|| ()) };
+        let link = Link { root: self.emulator.root_certificate().to_vec(), before: Arc::new(|_| ()) };
         let session = Blocking::connect(link, self.setup(provider.clone(), perennial_tests::login())).unwrap();
         ThreadTickets::new(provider, session, self.clock.clone())
     }
@@ -373,15 +367,16 @@ struct ThreadTickets {
     provider: navien::Navien,
     session: Blocking,
     clock: ManualClock,
-    renewed: UnboundedReceiver<Result<(), Error>>,
+    issues: UnboundedReceiver<Result<Generation, Error>>,
+    shown: Option<Generation>,
 }
 
 impl ThreadTickets {
     fn new(provider: navien::Navien, session: Blocking, clock: ManualClock) -> Self {
-        let (tell, renewed): (UnboundedSender<_>, _) = unbounded_channel();
+        let (tell, issues): (UnboundedSender<_>, _) = unbounded_channel();
         let mut changes = session.changes(Need::Aws);
-        std::thread::spawn(move || while tell.send(changes.next().map(|_| ())).is_ok() {});
-        Self { provider, session, clock, renewed }
+        std::thread::spawn(move || while tell.send(changes.next().map(|held| held.generation(Need::Aws))).is_ok() {});
+        Self { provider, session, clock, issues, shown: None }
     }
 }
 
@@ -389,10 +384,13 @@ impl Tickets for ThreadTickets {
     async fn ticket(&mut self) -> Result<Ticket, Error> {
         let session = self.session.clone();
         let credentials = tokio::task::spawn_blocking(move || session.credentials(Need::Aws)).await.unwrap()?;
+        self.shown = Some(credentials.generation(Need::Aws));
         Ok(self.provider.ticket(&credentials, self.clock.wall()).unwrap())
     }
 
     async fn renewed(&mut self) -> Result<(), Error> {
-        self.renewed.recv().await.unwrap_or(Err(perennial_core::SessionError::Closed.into()))
+        let closed = || Err(perennial_core::SessionError::Closed.into());
+        while Some(self.issues.recv().await.unwrap_or_else(closed)?) == self.shown {}
+        Ok(())
     }
 }

@@ -116,6 +116,7 @@ fn a_wrong_secret_is_typed_and_tried_once<S: Side>() {
         assert_eq!(kind(&error), ServiceErrorKind::InvalidCredentials);
         assert!(!error.is_retryable());
         world.pass(EXPIRY);
+        session.settle();
     }
     assert_eq!((world.requests_to(Endpoint::SettradeLogin), session.state()), (1, State::SignInRequired));
     session.sign_in(login()).unwrap();
@@ -254,6 +255,7 @@ fn a_refused_call_renews_once<S: Side>() {
     session.next_issue_after(|| (0..100).for_each(|_| session.rejected(&refused)));
     session.rejected(&refused);
     assert_eq!(world.call(&session), 200);
+    session.settle();
     assert_eq!(world.requests_to(Endpoint::SettradeRefresh), 1);
 }
 

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{Clock, ManualClock, Setup, SystemClock};
+use perennial_core::adapter::{ManualClock, Setup};
 use perennial_core::providers::auth0::{Auth0, Builder, Login};
 use perennial_core::wire::Body;
 use perennial_core::{Credentials, Error, Event, Generation, Need, Request, ServiceErrorKind};
 use perennial_emulator::{Auth0Settings, Emulator, Endpoint};
-use perennial_tests::{Heard, LONG, Link, TIMEOUT};
+use perennial_tests::{Heard, Link, TIMEOUT, clock_of};
 
 use sides::Side;
 
@@ -58,11 +58,8 @@ impl World {
     fn start(change: impl FnOnce(&mut Auth0Settings), builder: perennial_emulator::Builder) -> Self {
         let mut settings = Auth0Settings::default();
         change(&mut settings);
-        Self {
-            emulator: builder.auth0(settings).start().unwrap(),
-            clock: ManualClock::at(SystemClock.now().wall),
-            heard: Heard::default(),
-        }
+        let emulator = builder.auth0(settings).still().start().unwrap();
+        Self { clock: clock_of(&emulator), emulator, heard: Heard::default() }
     }
 
     fn site(&self) -> Builder {
@@ -82,7 +79,7 @@ impl World {
     }
 
     fn link(&self) -> Link {
-        Link { root: self.emulator.root_certificate().to_vec(), before: Arc::new(|| ()) }
+        Link { root: self.emulator.root_certificate().to_vec(), before: Arc::new(|_| ()) }
     }
 
     fn build<S: Side>(&self) -> S {
@@ -98,6 +95,12 @@ impl World {
     fn pass(&self, time: Duration) {
         self.emulator.advance(time);
         self.clock.advance(time);
+    }
+
+    /// The same, and the session does all that it does then.
+    fn pass_for<S: Side>(&self, session: &S, time: Duration) {
+        self.pass(time);
+        session.settle();
     }
 
     fn requests(&self) -> usize {
@@ -117,8 +120,8 @@ impl World {
         perennial_blocking::Transport::send(&transport, Request::new(http)).unwrap().status().as_u16()
     }
 
-    fn wait_for(&self, event: impl Fn(&Event) -> bool) {
-        assert!(self.heard.wait_until(LONG, |events| events.iter().any(&event)));
+    fn has_heard(&self, event: impl Fn(&Event) -> bool) -> bool {
+        self.heard.count(event) > 0
     }
 }
 

@@ -29,7 +29,7 @@ fn a_wrong_password_is_tried_once<S: Side>() {
             let error = session.credentials().unwrap_err();
             assert_eq!(kind(&error), Some(ServiceErrorKind::InvalidCredentials), "{error:?}");
             assert!(!error.is_retryable());
-            world.pass(HOUR);
+            world.pass_for(&session, HOUR);
         }
         assert_eq!((session.state(), session.has_login()), (State::SignInRequired, false));
         assert_eq!((world.requests(), world.emulator.auth0().refused_sign_ins()), (3, 1));
@@ -39,8 +39,8 @@ fn a_wrong_password_is_tried_once<S: Side>() {
     let world = World::new();
     let session: S = world.connect();
     world.emulator.auth0().change_password(Auth0Settings::EMAIL, "another");
-    world.pass(DAY - HOUR);
-    world.wait_for(|event| matches!(event, Event::Fallback { .. } | Event::Failed { .. }));
+    world.pass_for(&session, DAY - HOUR);
+    assert!(world.has_heard(|event| matches!(event, Event::Fallback { .. } | Event::Failed { .. })));
     assert_eq!(generation(&session.credentials().unwrap()), 1);
     world.pass(2 * HOUR);
     assert_eq!(kind(&session.credentials().unwrap_err()), Some(ServiceErrorKind::InvalidCredentials));
@@ -79,8 +79,8 @@ fn a_failing_site_takes_no_token_away<S: Side>() {
     for endpoint in WALK {
         world.emulator.fault_always(endpoint, Fault::status(502));
     }
-    world.pass(DAY - HOUR);
-    world.wait_for(|event| matches!(event, Event::Failed { .. }));
+    world.pass_for(&session, DAY - HOUR);
+    assert!(world.has_heard(|event| matches!(event, Event::Failed { .. })));
     let held = session.credentials().unwrap();
     assert_eq!(generation(&held), 1);
     assert!(world.accepts(&held));

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use perennial_core::adapter::Setup;
 use perennial_core::providers::auth0::{Auth0, Login};
 use perennial_core::{Credentials, Error, Exchange, Grant, Need, Saved, State};
-use perennial_tests::{Blocking, Hyper, Link};
+use perennial_tests::{Blocking, Hyper, LONG, Link, within};
 use tokio::runtime::Runtime;
 
 pub(crate) trait Side: Clone + Send + 'static {
@@ -23,6 +23,7 @@ pub(crate) trait Side: Clone + Send + 'static {
     fn has_login(&self) -> bool;
     fn state(&self) -> State;
     fn export(&self) -> Option<Saved>;
+    fn settle(&self);
 }
 
 #[derive(Clone)]
@@ -84,8 +85,13 @@ impl Side for OverHyper {
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
         let mut changes = self.0.changes(Need::Access);
+        runtime().block_on(changes.next()).unwrap();
         action();
         runtime().block_on(changes.next()).unwrap().to_arc()
+    }
+    fn settle(&self) {
+        let session = self.0.clone();
+        within(LONG, move || runtime().block_on(session.settle())).expect("the session comes to rest");
     }
     passed_on!();
 }
@@ -111,8 +117,13 @@ impl Side for OverBlocking {
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
         let mut changes = self.0.changes(Need::Access);
+        changes.next().unwrap();
         action();
         changes.next().unwrap().to_arc()
+    }
+    fn settle(&self) {
+        let session = self.0.clone();
+        within(LONG, move || session.settle()).expect("the session comes to rest");
     }
     passed_on!();
 }

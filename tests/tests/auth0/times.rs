@@ -18,7 +18,7 @@ fn a_long_token_is_renewed_an_hour_before_its_end<S: Side>() {
     let world = World::new();
     let session: S = world.connect();
     for _ in 0..20 {
-        world.pass(HOUR);
+        world.pass_for(&session, HOUR);
         assert_eq!(generation(&session.credentials().unwrap()), 1);
     }
     assert_eq!(world.emulator.auth0().sign_ins(), 1);
@@ -39,7 +39,7 @@ fn a_short_token_is_used_and_not_hammered<S: Side>() {
     let world = World::with(|settings| settings.token_lifetime = Duration::from_secs(600));
     let session: S = world.connect();
     for _ in 0..7 {
-        world.pass(Duration::from_secs(60));
+        world.pass_for(&session, Duration::from_secs(60));
         assert_eq!(generation(&session.credentials().unwrap()), 1);
     }
     assert_eq!(world.emulator.auth0().sign_ins(), 1);
@@ -52,7 +52,7 @@ fn a_token_without_an_end_serves_until_it_is_refused<S: Side>() {
         settings.token_lifetime = 1000 * DAY;
     });
     let session: S = world.connect();
-    world.pass(300 * DAY);
+    world.pass_for(&session, 300 * DAY);
     let held = session.credentials().unwrap();
     assert_eq!((held.expires_at(), generation(&held)), (None, 1));
     assert!(world.accepts(&held));
@@ -65,7 +65,7 @@ fn the_sites_wrong_clock_does_no_harm<S: Side>() {
         let world = World::new();
         world.emulator.skew(skew);
         let session: S = world.connect();
-        world.pass(20 * HOUR);
+        world.pass_for(&session, 20 * HOUR);
         assert_eq!(generation(&session.credentials().unwrap()), 1);
         world.pass(5 * HOUR);
         assert!(world.accepts(&session.credentials().unwrap()));

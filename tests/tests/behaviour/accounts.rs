@@ -41,7 +41,7 @@ fn an_answer_for_the_account_before_is_dropped<S: Subject>() {
     assert_eq!(others.account().user_id, OTHER);
     gate.open();
     for _ in 0..3 {
-        world.pass(EXPIRY);
+        world.pass_for(&session, EXPIRY);
         for need in Need::ALL {
             let held = session.credentials(need).unwrap();
             assert_eq!(held.account().user_id, OTHER);
@@ -74,6 +74,7 @@ fn sign_out_wins_over_a_refresh_in_flight<S: Subject>() {
         assert!(matches!(error, Error::Session(SessionError::SignedOut)), "{error:?}");
         world.pass(EXPIRY);
     }
+    session.settle();
     assert_eq!(session.state(), State::SignedOut);
     assert!(session.export().is_none() && session.user_id().is_none());
     assert_eq!(world.requests(), 2);
@@ -89,6 +90,7 @@ fn a_forgotten_login_is_not_used<S: Subject>() {
     world.pass(EXPIRY);
     // What needs no login goes on.
     assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 2);
+    session.settle();
     world.emulator.navien().revoke_session(NavienSettings::EMAIL);
     world.pass(EXPIRY);
     let error = session.credentials(Need::Access).unwrap_err();
@@ -153,6 +155,7 @@ fn moves<From: Subject, To: Subject>() {
     assert_eq!(taken_up.expires_at(), old.expires_at());
     assert_eq!(taken_up.aws_expires_at(), old.aws_expires_at());
     assert_eq!(to.user_id().unwrap(), NavienSettings::EMAIL);
+    to.settle();
     assert_eq!(world.requests(), 1);
     world.pass(EXPIRY);
     for need in Need::ALL {

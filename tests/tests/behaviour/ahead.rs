@@ -1,12 +1,13 @@
 //! Renewal before anybody has to wait.
 
+use std::thread;
 use std::time::Duration;
 
 use perennial_core::{Event, Need, Policy, State};
 use perennial_emulator::{Endpoint, Fault, Gate};
-use perennial_tests::{Issues, LONG, Subject, TIMEOUT, World, both, within};
+use perennial_tests::{Issues, Subject, TIMEOUT, World, both};
 
-use super::{AT_THE_MARGIN, EXPIRY, generation, wait_for_expiry, wait_for_failure, wait_for_issue};
+use super::{AT_THE_MARGIN, EXPIRY, generation, has_failed};
 
 both![
     tokens_are_renewed_ahead_of_time_without_any_caller,
@@ -22,11 +23,12 @@ both![
 fn tokens_are_renewed_ahead_of_time_without_any_caller<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
-    let mut changes = session.changes(Need::Access);
+    let mut changes = session.renewals(Need::Access);
     world.pass(AT_THE_MARGIN);
     let renewed = changes.next().unwrap();
     assert_eq!(generation(&renewed, Need::Access), 2);
     assert!(world.accepts(Need::Access, &renewed));
+    session.settle();
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
     assert_eq!(world.requests_to(Endpoint::SignIn), 1);
     let expired = |event: &Event| matches!(event, Event::Expired { .. });
@@ -36,7 +38,7 @@ fn tokens_are_renewed_ahead_of_time_without_any_caller<S: Subject>() {
 fn nobody_waits_while_a_token_is_renewed_ahead_of_time<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
-    let mut changes = session.changes(Need::Access);
+    let mut changes = session.renewals(Need::Access);
     let gate = Gate::closed();
     world.emulator.fault(Endpoint::Refresh, Fault::Hold(gate.clone()));
     world.pass(AT_THE_MARGIN);
@@ -54,8 +56,7 @@ fn a_lazy_session_renews_when_it_is_asked<S: Subject>() {
     let world = World::new();
     let lazy = Policy::default().lazy().request_timeout(TIMEOUT);
     let session: S = world.connect_with(world.setup().policy(lazy));
-    world.pass(EXPIRY);
-    wait_for_expiry(&world, Need::Access);
+    world.pass_for(&session, EXPIRY);
     assert_eq!(world.requests(), 1);
     assert!(session.current(Need::Access).is_none());
     let renewed = session.credentials(Need::Access).unwrap();
@@ -67,7 +68,7 @@ fn a_lazy_session_renews_behind_a_caller_at_the_margin<S: Subject>() {
     let world = World::new();
     let lazy = Policy::default().lazy().request_timeout(TIMEOUT);
     let session: S = world.connect_with(world.setup().policy(lazy));
-    let mut changes = session.changes(Need::Access);
+    let mut changes = session.renewals(Need::Access);
     world.pass(AT_THE_MARGIN);
     assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 1);
     assert_eq!(generation(&changes.next().unwrap(), Need::Access), 2);
@@ -78,32 +79,42 @@ fn a_valid_token_is_served_during_an_outage<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
     world.emulator.fault_always(Endpoint::Any, Fault::status(503));
-    world.pass(AT_THE_MARGIN);
-    wait_for_failure(&world, Need::Access);
+    world.pass_for(&session, AT_THE_MARGIN);
+    assert!(has_failed(&world, Need::Access));
     let held = session.credentials(Need::Access).unwrap();
     assert_eq!(generation(&held, Need::Access), 1);
     assert!(world.accepts(Need::Access, &held));
     world.emulator.clear_faults();
-    world.pass_seconds(200);
-    wait_for_issue(&world, Need::Access, 2);
+    world.pass_for(&session, Duration::from_secs(200));
+    assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 2);
 }
 
 fn an_outage_is_not_stormed<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
     world.emulator.fault_always(Endpoint::Any, Fault::status(500));
-    world.pass(EXPIRY);
-    for _ in 0..60 {
-        assert!(session.credentials(Need::Access).unwrap_err().is_retryable());
-        world.pass_seconds(1);
-    }
+    world.pass_for(&session, EXPIRY);
+    // Somebody asks every second. He is told at once, or with the next attempt.
+    let callers: Vec<_> = (0..60)
+        .map(|_| {
+            let caller = session.clone();
+            let caller = thread::spawn(move || caller.credentials(Need::Access));
+            world.pass_for(&session, Duration::from_secs(1));
+            caller
+        })
+        .collect();
     // At most: each lease at 1, 2, 4 and then every 5 s, by each of its rungs.
     let requests = world.requests();
     assert!((5..=60).contains(&requests), "{requests} requests in a minute");
     world.emulator.clear_faults();
-    world.pass_seconds(5);
-    let credentials = within(LONG, move || session.credentials(Need::Access)).unwrap().unwrap();
-    assert!(world.accepts(Need::Access, &credentials));
+    let served = (0..60).any(|_| {
+        world.pass_for(&session, Duration::from_secs(5));
+        session.current(Need::Access).is_some()
+    });
+    assert!(served && world.accepts(Need::Access, &session.current(Need::Access).unwrap()));
+    for caller in callers {
+        assert!(caller.join().unwrap().map_or_else(|error| error.is_retryable(), |_| true));
+    }
 }
 
 fn each_refresh_uses_the_newest_refresh_token<S: Subject>() {
@@ -113,6 +124,7 @@ fn each_refresh_uses_the_newest_refresh_token<S: Subject>() {
         world.pass(EXPIRY);
         let credentials = session.credentials(Need::Access).unwrap();
         assert!(world.accepts(Need::Access, &credentials));
+        session.settle();
     }
     let navien = world.emulator.navien();
     assert_eq!((navien.sign_ins(), navien.refreshes(), navien.reuse_detected()), (1, 20, 0));

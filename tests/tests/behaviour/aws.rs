@@ -6,7 +6,7 @@ use perennial_core::Need;
 use perennial_emulator::{Endpoint, EndpointSet, Fault, NavienSettings};
 use perennial_tests::{Subject, World, both};
 
-use super::{EXPIRY, generation};
+use super::{AT_THE_MARGIN, EXPIRY, generation, has_failed};
 
 both![
     they_are_renewed_alone,
@@ -91,7 +91,7 @@ fn an_unknown_deadline_counts_as_usable<S: Subject>() {
         settings.aws_lifetime = None;
     });
     let session: S = world.connect();
-    world.pass_seconds(100_000);
+    world.pass_for(&session, Duration::from_secs(100_000));
     let held = session.credentials(Need::Aws).unwrap();
     assert_eq!(held.aws_expires_at(), None);
     assert_eq!(world.requests(), 1);
@@ -120,8 +120,8 @@ fn they_are_not_mixed_with_those_of_an_older_set<S: Subject>() {
     let session: S = world.connect();
     let first = session.credentials(Need::Aws).unwrap();
     world.emulator.fault_always(Endpoint::SessionRefresh, Fault::MissingField("secretKey".to_owned()));
-    world.pass_seconds(3300);
-    super::wait_for_failure(&world, Need::Aws);
+    world.pass_for(&session, AT_THE_MARGIN);
+    assert!(has_failed(&world, Need::Aws));
     let held = session.credentials(Need::Aws).unwrap();
     assert_eq!(held.aws().unwrap().access_key_id().expose(), first.aws().unwrap().access_key_id().expose());
     assert!(world.accepts(Need::Aws, &held));

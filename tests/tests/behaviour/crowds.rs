@@ -161,12 +161,13 @@ fn a_refusal_of_an_old_token_does_nothing<S: Subject>() {
     let old = session.credentials(Need::Access).unwrap();
     world.pass_seconds(120);
     let new = session.renew(Need::Access).unwrap();
-    world.pass_seconds(120);
+    world.pass_for(&session, Duration::from_secs(120));
     let before = world.requests();
     for _ in 0..10 {
         session.rejected(Need::Access, &old);
         assert_eq!(session.current(Need::Access).unwrap().access().expose(), new.access().expose());
     }
+    session.settle();
     assert_eq!(world.requests(), before);
 }
 
@@ -174,20 +175,17 @@ fn a_token_that_is_refused_at_once_is_renewed_at_backoff_pace<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
     // The API refuses whatever comes, as one that is broken does. Ten callers of every issue say so.
+    let mut served = 0;
     for _ in 0..60 {
         if let Some(current) = session.current(Need::Access) {
             let current = current.to_arc();
             (0..10).for_each(|_| session.rejected(Need::Access, &current));
+            served += 1;
         }
-        world.pass_seconds(1);
-        assert!(
-            perennial_tests::within(perennial_tests::LONG, {
-                let session = session.clone();
-                move || session.credentials(Need::Access).is_ok()
-            })
-            .unwrap()
-        );
+        world.pass_for(&session, Duration::from_secs(1));
     }
     let renewals = world.requests() - 1;
     assert!((2..=10).contains(&renewals), "{renewals} renewals in a minute");
+    // Others may be served by what this API refuses.
+    assert!(served >= 50, "somebody was served in {served} of 60 seconds");
 }

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
-use perennial_core::{Error, Need};
+use perennial_core::{Error, Need, Request};
 use perennial_emulator::{Endpoint, Fault, Gate};
 use perennial_tests::{Issues, LONG, Link, Subject, World, both, within};
 
@@ -51,7 +52,7 @@ fn telling(world: &World) -> (Link, mpsc::Receiver<()>) {
     }
     let (tell, told) = mpsc::channel();
     let tell = Arc::new(std::sync::Mutex::new(Tell(tell)));
-    let before = Arc::new(move || drop(tell.lock().unwrap()));
+    let before = Arc::new(move |_: &mut Request| drop(tell.lock().unwrap()));
     (Link { before, ..world.link() }, told)
 }
 
@@ -98,7 +99,7 @@ fn a_panicking_listener_harms_nobody<S: Subject>() {
 fn panicking(world: &World) -> (Link, Arc<AtomicBool>) {
     let switch = Arc::new(AtomicBool::new(true));
     let asked = switch.clone();
-    let before = Arc::new(move || assert!(!asked.load(Ordering::Relaxed), "a transport of a test"));
+    let before = Arc::new(move |_: &mut Request| assert!(!asked.load(Ordering::Relaxed), "a transport of a test"));
     (Link { before, ..world.link() }, switch)
 }
 
@@ -110,10 +111,10 @@ fn a_panicking_transport_harms_nobody<S: Subject>() {
         let waiting = session.clone();
         let error = within(LONG, move || waiting.credentials(Need::Access)).unwrap().unwrap_err();
         assert!(matches!(error, Error::Transport(_)), "{error:?}");
-        world.pass_seconds(5);
+        world.pass_for(&session, Duration::from_secs(5));
     }
     panics.store(false, Ordering::Relaxed);
-    world.pass_seconds(5);
+    world.pass_for(&session, Duration::from_secs(5));
     let credentials = within(LONG, move || session.credentials(Need::Access)).unwrap().unwrap();
     assert!(world.accepts(Need::Access, &credentials));
 }
@@ -127,8 +128,9 @@ fn a_transport_that_panics_once_is_used_again_at_renewal<S: Subject>() {
     world.pass(EXPIRY);
     let waiting = session.clone();
     assert!(within(LONG, move || waiting.credentials(Need::Access)).unwrap().is_err());
+    session.settle();
     panics.store(false, Ordering::Relaxed);
-    world.pass_seconds(10);
+    world.pass_for(&session, Duration::from_secs(10));
     let credentials = within(LONG, move || session.credentials(Need::Access)).unwrap().unwrap();
     assert!(world.accepts(Need::Access, &credentials));
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod ahead;
 mod aws;
+mod changes;
 mod crowds;
 mod endings;
 mod readers;
@@ -28,16 +29,9 @@ fn wait_for_issue(world: &World, lease: Need, count: u64) {
     assert!(world.heard.wait_for_issue(LONG, lease, count), "no issue {count} of {lease}");
 }
 
-/// Waits until the driver has told of a failed attempt.
-fn wait_for_failure(world: &World, lease: Need) {
-    let failed = |event: &Event| matches!(event, Event::Failed { need, .. } if *need == lease);
-    assert!(world.heard.wait_until(LONG, |events| events.iter().any(failed)), "no failure of {lease}");
-}
-
-/// Waits until the driver has told that a lease ran out.
-fn wait_for_expiry(world: &World, lease: Need) {
-    let expired = |event: &Event| matches!(event, Event::Expired { need } if *need == lease);
-    assert!(world.heard.wait_until(LONG, |events| events.iter().any(expired)), "{lease} does not expire");
+/// Whether the driver has told of a failed attempt.
+fn has_failed(world: &World, lease: Need) -> bool {
+    world.heard.count(|event| matches!(event, Event::Failed { need, .. } if *need == lease)) > 0
 }
 
 fn generation(credentials: &perennial_core::Credentials, need: Need) -> u64 {

@@ -11,7 +11,7 @@ use perennial_core::{Event, Need, Now, Policy, Timestamp};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_tests::{Issues, Reads, Subject, TIMEOUT, World, both};
 
-use super::{AT_THE_MARGIN, EXPIRY, generation, is_closed, wait_for_failure, wait_for_issue};
+use super::{AT_THE_MARGIN, EXPIRY, generation, has_failed, is_closed, wait_for_issue};
 
 both![
     a_reader_reads_what_a_handle_reads,
@@ -98,6 +98,8 @@ fn a_token_that_ran_out_in_a_suspend_is_not_read_while_the_driver_sleeps<S: Subj
     let world = World::new();
     let clock = NoAlarm(Arc::new(Mutex::new(world.clock.now())));
     let session: S = world.connect_with(world.setup().clock(clock.clone()));
+    // From here on it sleeps, for a minute of this machine's.
+    session.settle();
     let mut reader = session.reader();
     clock.pass(Duration::from_secs(60));
     clock.suspend(EXPIRY - Duration::from_secs(120));
@@ -239,7 +241,7 @@ fn a_lazy_session_hears_one_knock<S: Subject>() {
     let clock = Counting(world.clock.clone(), Arc::default());
     let lazy = Policy::default().lazy().request_timeout(TIMEOUT);
     let session: S = world.connect_with(world.setup().policy(lazy).clock(clock.clone()));
-    let mut changes = session.changes(Need::Access);
+    let mut changes = session.renewals(Need::Access);
     let mut reader = session.reader();
     let gate = Gate::closed();
     world.emulator.fault(Endpoint::Refresh, Fault::Hold(gate.clone()));
@@ -266,10 +268,11 @@ fn a_lazy_session_hears_a_knock_after_a_failure<S: Subject>() {
     world.emulator.fault_always(Endpoint::Any, Fault::status(503));
     world.pass(AT_THE_MARGIN);
     assert!(reader.current(Need::Access).is_some());
-    wait_for_failure(&world, Need::Access);
+    session.settle();
+    assert!(has_failed(&world, Need::Access));
     let failed = world.requests();
     world.emulator.clear_faults();
-    world.pass_seconds(200);
+    world.pass_for(&session, Duration::from_secs(200));
     // Nobody has asked since: it stays lazy.
     assert_eq!(world.requests(), failed);
     assert_eq!(generation(reader.current(Need::Access).unwrap(), Need::Access), 1);

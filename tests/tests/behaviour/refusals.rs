@@ -52,6 +52,7 @@ fn a_lost_answer_without_a_login_is_repeated_once<S: Subject>() {
     world.emulator.fault(Endpoint::Refresh, Fault::LostAnswer);
     world.pass(EXPIRY);
     assert!(session.credentials(Need::Access).unwrap_err().is_retryable());
+    session.settle();
     world.pass_seconds(5);
     assert!(world.accepts(Need::Access, &session.credentials(Need::Access).unwrap()));
     assert_eq!(world.requests_to(Endpoint::Refresh), 2);
@@ -64,7 +65,7 @@ fn a_wrong_password_is_tried_once<S: Subject>() {
         let error = session.credentials(Need::Access).unwrap_err();
         assert!(is_service(&error, ServiceErrorKind::InvalidCredentials), "{error:?}");
         assert!(!error.is_retryable() && error.retry_at().is_none());
-        world.pass(EXPIRY);
+        world.pass_for(&session, EXPIRY);
     }
     assert_eq!(session.state(), State::SignInRequired);
     assert!(!session.has_login());
@@ -94,7 +95,7 @@ fn a_locked_account_stops_and_a_new_sign_in_resumes<S: Subject>() {
     for _ in 0..3 {
         let error = session.credentials(Need::Access).unwrap_err();
         assert!(is_service(&error, ServiceErrorKind::AccountLocked), "{error:?}");
-        world.pass(EXPIRY);
+        world.pass_for(&session, EXPIRY);
     }
     assert_eq!(world.requests(), 1);
     world.emulator.navien().unlock_account(NavienSettings::EMAIL);
@@ -108,11 +109,12 @@ fn a_changed_password_stops_at_the_next_sign_in<S: Subject>() {
     world.pass(EXPIRY);
     // Refreshes go on.
     session.credentials(Need::Access).unwrap();
+    session.settle();
     world.emulator.navien().revoke_session(NavienSettings::EMAIL);
     world.pass(EXPIRY);
     let error = session.credentials(Need::Access).unwrap_err();
     assert!(is_service(&error, ServiceErrorKind::InvalidCredentials), "{error:?}");
-    world.pass(EXPIRY);
+    world.pass_for(&session, EXPIRY);
     session.credentials(Need::Access).unwrap_err();
     assert_eq!(world.emulator.navien().refused_sign_ins(), 1);
     let new = Login::new(NavienSettings::EMAIL, "another").unwrap();

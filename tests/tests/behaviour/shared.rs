@@ -63,7 +63,7 @@ fn what_one_renews_the_other_takes_up<S: Subject>() {
     let (world, store) = (World::new(), MemoryStore::new());
     let one: S = connect(&world, &store);
     let other: S = connect(&world, &store);
-    let mut issues = other.changes(Need::Access);
+    let mut issues = other.renewals(Need::Access);
     world.pass_seconds(2);
     let renewed = one.renew(Need::Access).unwrap();
     world.pass_seconds(1);
@@ -82,6 +82,7 @@ fn many_sessions_renew_once<S: Subject>() {
                 sessions.iter().map(|session| scope.spawn(|| session.credentials(Need::Access).unwrap())).collect();
             callers.into_iter().map(|caller| caller.join().unwrap().access().expose().to_owned()).collect()
         });
+        sessions.iter().for_each(S::settle);
         assert!(tokens.iter().all(|token| *token == tokens[0]));
         assert_eq!(world.requests_to(Endpoint::Refresh), round);
     }
@@ -187,13 +188,13 @@ fn store_kind(error: &Error) -> Option<StoreErrorKind> {
     }
 }
 
-/// The pauses of a session pass, one by one: an operation that is out when the clock jumps is late.
+/// The pauses of a session pass, one by one.
 fn served_soon<S: Subject>(world: &World, session: &S) {
     let served = (0..20).any(|_| {
-        world.pass_seconds(6);
-        world.heard.wait_for_issue(Duration::from_secs(1), Need::Access, 2)
+        world.pass_for(session, Duration::from_secs(6));
+        session.current(Need::Access).is_some()
     });
-    assert!(served && session.credentials(Need::Access).is_ok(), "the store works again, and nobody is served");
+    assert!(served, "the store works again, and nobody is served");
 }
 
 fn a_failing_store_is_told_and_nothing_is_sent<S: Subject>() {
@@ -202,9 +203,10 @@ fn a_failing_store_is_told_and_nothing_is_sent<S: Subject>() {
     let before = world.requests();
     store.order(Orders::FailLocks(StoreErrorKind::Unavailable));
     world.pass(AT_THE_MARGIN);
+    session.settle();
     wait_for(&world, "failed", |event| matches!(event, Event::Failed { rung: "store", .. }));
     assert!(session.credentials(Need::Access).is_ok());
-    world.pass(EXPIRY);
+    world.pass_for(&session, EXPIRY);
     let error = session.credentials(Need::Access).unwrap_err();
     assert!(store_kind(&error).is_some() && error.is_retryable(), "{error}");
     assert_eq!(world.requests(), before);
@@ -218,7 +220,7 @@ fn a_panicking_store_harms_nobody<S: Subject>() {
     let (world, store) = (World::new(), Told::default());
     let session: S = world.connect_with(world.setup().store(store.clone()));
     store.order(Orders::Panic);
-    world.pass(EXPIRY);
+    world.pass_for(&session, EXPIRY);
     assert!(store_kind(&session.credentials(Need::Access).unwrap_err()).is_some());
     store.order(Orders::Work);
     served_soon(&world, &session);
@@ -242,11 +244,9 @@ fn credentials_that_cannot_be_saved_are_served_and_said<S: Subject>() {
     // The lock is kept: nobody else renews with what is spent.
     assert!(matches!(store.store.lock(Duration::ZERO, WAIT), Err(error) if error.kind() == StoreErrorKind::Busy));
     store.order(Orders::Work);
-    let saved = |events: &[Event]| events.iter().any(|event| matches!(event, Event::Saved));
-    let second = Duration::from_secs(1);
     assert!((0..30).any(|_| {
-        world.pass_seconds(6);
-        world.heard.wait_until(second, saved)
+        world.pass_for(&session, Duration::from_secs(6));
+        world.heard.count(|event| matches!(event, Event::Saved)) > 0
     }));
     assert!(text(&store.store).contains("access"));
     assert_eq!(world.requests(), 1);
@@ -297,14 +297,13 @@ fn a_kept_login_signs_in_again<S: Subject>() {
     session.credentials(Need::Access).unwrap();
     assert_eq!(world.requests_to(Endpoint::SignIn), 2);
 
+    session.settle();
+    let saves = |events: &[Event]| events.iter().filter(|event| matches!(event, Event::Saved)).count();
+    let before = saves(&world.heard.all());
+    assert!(text(&store).contains("login"));
     session.forget_login();
-    wait_for(&world, "saved", |event| matches!(event, Event::Saved));
-    let gone = within(LONG, move || {
-        while text(&store).contains("login") {
-            thread::yield_now();
-        }
-    });
-    assert!(gone.is_some(), "the login is still there");
+    assert!(world.heard.wait_until(LONG, |events| saves(events) > before), "it is not saved");
+    assert!(!text(&store).contains("login"), "the login is still there");
 }
 
 fn a_closed_session_saves_what_it_asked_for<S: Subject>() {
@@ -337,7 +336,7 @@ fn a_person_who_signs_in_replaces_what_is_saved<S: Subject>() {
     let (world, store) = (World::new(), MemoryStore::new());
     let session: S = connect(&world, &store);
     let other: S = connect(&world, &store);
-    let mut issues = other.changes(Need::Access);
+    let mut issues = other.renewals(Need::Access);
     let new = session.sign_in(perennial_tests::login()).unwrap();
     world.pass_seconds(1);
     let taken = within(LONG, move || perennial_tests::Issues::next(&mut issues)).unwrap().unwrap();

@@ -29,14 +29,15 @@ fn lasting(seconds: u64) -> World {
 fn a_token_of_five_minutes_is_used<S: Subject>() {
     let world = lasting(300);
     let session: S = world.connect();
-    let mut changes = session.changes(Need::Access);
+    let mut changes = session.renewals(Need::Access);
     for _ in 0..20 {
         assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 1);
-        world.pass_seconds(10);
+        world.pass_for(&session, Duration::from_secs(10));
     }
     assert_eq!(world.requests(), 1);
     world.pass_seconds(50);
     assert_eq!(generation(&changes.next().unwrap(), Need::Access), 2);
+    session.settle();
     assert_eq!(world.requests(), 2);
 }
 
@@ -44,7 +45,7 @@ fn a_token_of_ten_seconds_is_used_and_not_hammered<S: Subject>() {
     let world = lasting(10);
     let session: S = world.connect();
     for _ in 0..120 {
-        world.pass_seconds(1);
+        world.pass_for(&session, Duration::from_secs(1));
         let credentials = session.credentials(Need::Access).unwrap();
         assert!(credentials.expires_at().unwrap() > world.clock.now().wall);
     }
@@ -56,7 +57,7 @@ fn a_token_of_ten_seconds_is_used_and_not_hammered<S: Subject>() {
 fn credentials_with_enough_life_are_renewed_first_if_need_be<S: Subject>() {
     let world = lasting(3600);
     let session: S = world.connect();
-    world.pass_seconds(3000);
+    world.pass_for(&session, Duration::from_secs(3000));
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let held = session.credentials_with(Need::Access, minutes(9)).unwrap();
     assert_eq!((generation(&held, Need::Access), world.requests()), (1, 1));
@@ -74,7 +75,7 @@ fn a_suspended_machine_renews_once<S: Subject>() {
     world.emulator.advance(EXPIRY);
     world.clock.suspend(EXPIRY);
     assert!(world.accepts(Need::Access, &session.credentials(Need::Access).unwrap()));
-    world.pass_seconds(60);
+    world.pass_for(&session, Duration::from_secs(60));
     assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 2);
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
 }
@@ -85,8 +86,9 @@ fn a_wall_clock_that_is_set_back_lengthens_no_life<S: Subject>() {
     let start = world.clock.now().wall;
     world.clock.set_wall(start.saturating_sub(Duration::from_secs(1_000_000)));
     assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 1);
+    session.settle();
     assert_eq!(world.requests(), 1);
-    let mut changes = session.changes(Need::Access);
+    let mut changes = session.renewals(Need::Access);
     world.pass(AT_THE_MARGIN);
     assert_eq!(generation(&changes.next().unwrap(), Need::Access), 2);
     assert!(world.accepts(Need::Access, &session.credentials(Need::Access).unwrap()));
@@ -102,7 +104,7 @@ fn a_wall_clock_that_jumps_ahead_causes_one_renewal<S: Subject>() {
         let waiting = session.clone();
         let credentials = within(LONG, move || waiting.credentials(Need::Access)).unwrap().unwrap();
         assert_eq!(generation(&credentials, Need::Access), 2);
-        world.pass_seconds(60);
+        world.pass_for(&session, Duration::from_secs(60));
     }
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
 }
@@ -112,7 +114,7 @@ fn a_wrong_clock_of_the_service_does_no_harm<S: Subject>() {
         let world = lasting(3600);
         world.emulator.skew(skew);
         let session: S = world.connect();
-        world.pass_seconds(3000);
+        world.pass_for(&session, Duration::from_secs(3000));
         assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 1);
         world.pass_seconds(601);
         assert!(world.accepts(Need::Access, &session.credentials(Need::Access).unwrap()));

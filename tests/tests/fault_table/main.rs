@@ -23,7 +23,7 @@ use perennial_emulator::Fault;
 use serde_json::json;
 
 use crate::adapters::{OverBlocking, OverHyper};
-use crate::cell::{Wire, play};
+use crate::cell::{Patience, Wire, play};
 use crate::expected::{TABLE, over_plain_http};
 use crate::services::{Auth0, Mosaia, Navien, OAuth, Operation, Service, Settrade};
 
@@ -109,7 +109,7 @@ fn no_fault_makes_a_session_eat_memory() {
                 for measured in [false, true] {
                     MEMORY.reset_peak_usage();
                     let base = MEMORY.current_usage();
-                    run::<Navien>(&fault, operation, adapter, Wire::Http);
+                    run::<Navien>(&fault, operation, adapter, Wire::Http, Patience::Long);
                     let grown = MEMORY.peak_usage().saturating_sub(base);
                     let place = format!("{}, {}, {adapter}: {grown} bytes", label(&fault), operation.name);
                     assert!(!measured || grown < MEMORY_CAP, "{place}");
@@ -123,7 +123,7 @@ fn no_fault_makes_a_session_eat_memory() {
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn check_navien(wire: Wire) {
-    check::<Navien>(wire, &faults(), |row, operation| {
+    check::<Navien>(wire, &faults(), &|row, operation| {
         let Some(row) = TABLE.iter().find(|expected| expected.fault == row) else {
             return vec!["a row in expected.rs".to_owned()];
         };
@@ -136,12 +136,15 @@ fn check_navien(wire: Wire) {
 }
 
 fn check_other<S: others::Expected>() {
-    check::<S>(Wire::Http, &others::faults::<S>(), others::right::<S>);
+    check::<S>(Wire::Http, &others::faults::<S>(), &others::right::<S>);
 }
 
-fn check<S: Service>(wire: Wire, faults: &[Fault], right: impl Fn(&str, usize) -> Vec<String>) {
+/// All that is right for a cell, by row and operation.
+type Right<'a> = &'a (dyn Fn(&str, usize) -> Vec<String> + Sync);
+
+fn check<S: Service>(wire: Wire, faults: &[Fault], right: Right<'_>) {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let table = fill::<S>(wire, faults);
+    let table = fill::<S>(wire, faults, right);
     let mut wrong = String::new();
     for (row, cells) in &table {
         for (place, found) in cells.iter().enumerate() {
@@ -160,7 +163,7 @@ fn check<S: Service>(wire: Wire, faults: &[Fault], right: impl Fn(&str, usize) -
 type Row = (String, Vec<String>);
 
 /// Plays every cell, some at a time.
-fn fill<S: Service>(wire: Wire, faults: &[Fault]) -> Vec<Row> {
+fn fill<S: Service>(wire: Wire, faults: &[Fault], right: Right<'_>) -> Vec<Row> {
     let places = S::OPERATIONS.len() * ADAPTERS.len();
     let jobs: VecDeque<_> = (0..faults.len()).flat_map(|row| (0..places).map(move |place| (row, place))).collect();
     let jobs = Mutex::new(jobs);
@@ -174,8 +177,12 @@ fn fill<S: Service>(wire: Wire, faults: &[Fault]) -> Vec<Row> {
                     let Some((row, place)) = jobs.lock().unwrap().pop_front() else {
                         return;
                     };
-                    let operation = &S::OPERATIONS[place / ADAPTERS.len()];
-                    let text = run::<S>(&faults[row], operation, ADAPTERS[place % ADAPTERS.len()], wire);
+                    let operation = place / ADAPTERS.len();
+                    let right = right(&label(&faults[row]), operation);
+                    let times_out = right.iter().any(|text| text.contains("timed out"));
+                    let patience = if times_out { Patience::Short } else { Patience::Long };
+                    let operation = &S::OPERATIONS[operation];
+                    let text = run::<S>(&faults[row], operation, ADAPTERS[place % ADAPTERS.len()], wire, patience);
                     done.send((row, place, text)).unwrap();
                 }
             });
@@ -188,10 +195,16 @@ fn fill<S: Service>(wire: Wire, faults: &[Fault]) -> Vec<Row> {
     table
 }
 
-fn run<S: Service>(fault: &Fault, operation: &'static Operation, adapter: &str, wire: Wire) -> String {
+fn run<S: Service>(
+    fault: &Fault,
+    operation: &'static Operation,
+    adapter: &str,
+    wire: Wire,
+    patience: Patience,
+) -> String {
     let outcome = match adapter {
-        "hyper" => play::<S, OverHyper<S::Provider>>(fault, operation, wire),
-        _ => play::<S, OverBlocking<S::Provider>>(fault, operation, wire),
+        "hyper" => play::<S, OverHyper<S::Provider>>(fault, operation, wire, patience),
+        _ => play::<S, OverBlocking<S::Provider>>(fault, operation, wire, patience),
     };
     outcome.unwrap_or_else(|wrong| format!("WRONG: {wrong}"))
 }

@@ -1,6 +1,6 @@
 //! The services, and what their sessions do when a fault strikes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_core::adapter::{Clock, ManualClock};
@@ -57,11 +57,40 @@ pub(crate) struct Place {
     pub(crate) emulator: Emulator,
     pub(crate) clock: ManualClock,
     pub(crate) heard: Heard,
+    /// Which requests have little time.
+    pub(crate) hurried: Arc<Mutex<Hurried>>,
 }
+
+/// Requests that are to run into their deadline. All others have all the time they need: no cell hangs on how fast a
+/// busy machine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hurried {
+    None,
+    To(Endpoint),
+    All,
+}
+
+/// The deadline of those.
+const HURRY: Duration = Duration::from_millis(300);
 
 impl Place {
     pub(crate) fn link(&self) -> Link {
-        Link { root: self.emulator.root_certificate().to_vec(), before: Arc::new(|| ()) }
+        let (paths, hurried) = (self.emulator.paths(), Arc::clone(&self.hurried));
+        let before = move |request: &mut Request| {
+            let hurries = match *hurried.lock().unwrap() {
+                Hurried::None => false,
+                Hurried::To(endpoint) => paths.endpoint(request.http.uri().path()) == Some(endpoint),
+                Hurried::All => true,
+            };
+            if hurries {
+                request.timeout = HURRY;
+            }
+        };
+        Link { root: self.emulator.root_certificate().to_vec(), before: Arc::new(before) }
+    }
+
+    pub(crate) fn hurry(&self, hurried: Hurried) {
+        *self.hurried.lock().unwrap() = hurried;
     }
 
     /// The service first: whoever wakes up finds it as late as it is.

@@ -3,7 +3,6 @@
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use perennial_core::adapter::Setup;
 use perennial_core::oauth::{ClientAuth, Profile, Wanted};
@@ -26,7 +25,7 @@ use crate::shown::have;
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn link() -> Link {
-    Link { root: Vec::new(), before: Arc::new(|| ()) }
+    Link { root: Vec::new(), before: Arc::new(|_| ()) }
 }
 
 /// Looks at what came of something, and at all that was written meanwhile.
@@ -200,7 +199,7 @@ fn what_a_panic_says_has_no_secret() {
     let setup = Setup::new(Navien::new(&service.url()).unwrap()).login(login).seed(1);
     let setup = setup.on_event(|event| panic!("{event:?}"));
     let session = <OverBlocking<Navien> as Side<Navien>>::build(link(), setup).unwrap();
-    let credentials = perennial_tests::within(Duration::from_secs(20), move || session.credentials(Need::Access));
+    let credentials = perennial_tests::within(perennial_tests::LONG, move || session.credentials(Need::Access));
     std::panic::set_hook(before);
     assert!(credentials.is_some(), "the caller hangs");
     let said = said.lock().unwrap();

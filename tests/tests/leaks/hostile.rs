@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use perennial_core::wire::form_decode;
 use serde_json::{Value, json};
@@ -186,7 +185,7 @@ impl Drop for Service {
 }
 
 fn serve(mut stream: TcpStream, answer: Answer) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(perennial_tests::LONG))?;
     let mut bytes = Vec::new();
     let mut block = [0; 4096];
     let whole = |bytes: &[u8]| {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use perennial_core::adapter::{Clock, ManualClock, Setup, SystemClock};
+use perennial_core::adapter::{Clock, ManualClock, Setup};
 use perennial_core::oauth::{Pending, Wanted};
 use perennial_core::providers::mosaia::{CodeExchange, ENTROPY, Login, Mosaia};
 use perennial_core::wire::Body;
@@ -12,7 +12,7 @@ use perennial_core::{
     Step,
 };
 use perennial_emulator::{Emulator, Endpoint, MosaiaHandle, MosaiaSettings, Recorded};
-use perennial_tests::{Blocking, Heard, Hyper, Link, TIMEOUT};
+use perennial_tests::{Blocking, Heard, Hyper, Link, TIMEOUT, clock_of};
 use tokio::runtime::Runtime;
 
 pub(crate) const EMAIL: &str = MosaiaSettings::EMAIL;
@@ -52,7 +52,7 @@ fn runtime() -> &'static Runtime {
 }
 
 fn link() -> Link {
-    Link { root: Vec::new(), before: Arc::new(|| ()) }
+    Link { root: Vec::new(), before: Arc::new(|_| ()) }
 }
 
 /// The calls that only get through.
@@ -142,8 +142,8 @@ impl Place {
     pub(crate) fn with(change: impl FnOnce(&mut MosaiaSettings)) -> Self {
         let mut settings = MosaiaSettings::default();
         change(&mut settings);
-        let emulator = Emulator::builder().mosaia(settings).start().unwrap();
-        Self { emulator, clock: ManualClock::at(SystemClock.now().wall), heard: Heard::default() }
+        let emulator = Emulator::builder().mosaia(settings).still().start().unwrap();
+        Self { clock: clock_of(&emulator), emulator, heard: Heard::default() }
     }
 
     pub(crate) fn service(&self) -> MosaiaHandle {

@@ -55,13 +55,16 @@ impl<S: Subject> Pair<S> {
     pub fn new(place: &Place, both_renew: BothRenew) -> Self {
         let world = World::new();
         let setup = || world.setup().store(place.store());
-        let one = Member::new(&world, setup());
+        let one = Member::<S>::new(&world, setup());
         one.wait_for("saved", |event| matches!(event, Event::Saved));
         let other = match both_renew {
             BothRenew::Yes => setup(),
             BothRenew::No => setup().policy(Policy::default().margin(LAST_MINUTE).request_timeout(TIMEOUT)),
         };
-        let other = Member::new(&world, other);
+        let other = Member::<S>::new(&world, other);
+        // Whatever is out at the store when the clock moves far would be late.
+        one.session.settle();
+        other.session.settle();
         assert_eq!(world.requests(), 1);
         Self { world, one, other }
     }
@@ -70,18 +73,17 @@ impl<S: Subject> Pair<S> {
         [&self.one, &self.other]
     }
 
-    /// Time passes in small steps until both have this generation. Steps are short: an operation that is out when
-    /// the clock moves far is late.
+    /// Time passes in small steps until both have this generation: long enough for all pauses to be over. What one
+    /// tells the other through Redis takes its own time.
     pub fn wait_for_generation(&self, generation: u64) {
-        let step = Duration::from_secs(3);
-        let there = (0..40).any(|_| {
-            let here = |member: &Member<S>| member.heard.wait_for_issue(step / 10, Need::Access, generation);
-            let there = self.members().into_iter().all(here);
-            if !there {
-                self.world.pass(step);
+        for _ in 0..40 {
+            self.members().iter().for_each(|member| member.session.settle());
+            if self.members().iter().all(|member| member.has_issue(generation)) {
+                return;
             }
-            there
-        });
+            self.world.pass(Duration::from_secs(3));
+        }
+        let there = self.members().iter().all(|member| member.heard.wait_for_issue(LONG, Need::Access, generation));
         let heard = self.members().map(|member| member.heard.all());
         assert!(there, "not both come to generation {generation}: {heard:#?}");
     }
@@ -89,7 +91,7 @@ impl<S: Subject> Pair<S> {
     /// What one renews the other hears of: it is not due itself, and asks nobody.
     pub fn renewals_are_told(&self) {
         let before = self.asked();
-        let mut issues = self.other.session.changes(Need::Access);
+        let mut issues = self.other.session.renewals(Need::Access);
         let renewed = self.one.session.renew(Need::Access).unwrap();
         let taken = thread::spawn(move || issues.next().unwrap());
         for _ in 0..100 {
@@ -97,9 +99,7 @@ impl<S: Subject> Pair<S> {
                 break;
             }
             // A session that has just looked looks again a moment later.
-            self.world.pass_seconds(1);
-            let count = self.other.heard.all().len();
-            self.other.heard.wait_until(Duration::from_millis(300), |events| events.len() > count);
+            self.world.pass_for(&self.other.session, Duration::from_secs(1));
         }
         let taken = within(LONG, move || taken.join().unwrap()).expect("the other session hears of it");
         assert_eq!(taken.access().expose(), renewed.access().expose());

@@ -11,9 +11,6 @@ use crate::PROCESSES;
 use crate::places::Place;
 use crate::tally::{Seat, Tally};
 
-/// A lock that outlived its holder ends by itself after this and fifteen seconds.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Longer than a whole run may go on without coming to its end.
 const RUN: Duration = Duration::from_secs(1800);
 
@@ -48,7 +45,7 @@ impl House {
             service: self.service.clone(),
             store: self.place.stores(),
             cells: self.cells,
-            request_timeout: REQUEST_TIMEOUT,
+            request_timeout: self.place.request_timeout(),
             clock: ClockName::System,
         };
         let process = self.crew.start(&orders, &[]).unwrap();

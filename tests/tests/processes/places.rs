@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use perennial_core::store::{STORE_TIMEOUT, Store};
 use perennial_core::wire::Body;
@@ -23,7 +24,10 @@ impl Place {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("processes-{}-{number}", std::process::id());
-        Some(Self::Files(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)))
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        // Of a process that was killed, perhaps, and had this number.
+        let _ = fs::remove_dir_all(&directory);
+        Some(Self::Files(directory))
     }
 
     /// In a Redis. `None` where it is not installed: said aloud.
@@ -35,6 +39,15 @@ impl Place {
         match self {
             Self::Files(_) => "files",
             Self::Redis(_) => "redis",
+        }
+    }
+
+    /// The deadline of requests: as long as a busy machine may want. A lock in Redis that outlives its holder ends by
+    /// itself after this and fifteen seconds.
+    pub fn request_timeout(&self) -> Duration {
+        match self {
+            Self::Files(_) => Duration::from_secs(60),
+            Self::Redis(_) => Duration::from_secs(15),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
-use perennial_core::adapter::{Clock, ManualClock, Setup, SystemClock};
+use perennial_core::adapter::{ManualClock, Setup};
 use perennial_core::mqtt::Ticket;
 use perennial_core::providers::settrade::{Login, Settrade};
 use perennial_core::wire::Body;
@@ -12,7 +12,7 @@ use perennial_core::{
     Credentials, Error, Exchange, Need, Now, Request, Response, Saved, ServiceErrorKind, State, Step,
 };
 use perennial_emulator::{Emulator, Endpoint, SettradeSettings};
-use perennial_tests::{Blocking, Heard, Hyper, Link, TIMEOUT};
+use perennial_tests::{Blocking, Heard, Hyper, LONG, Link, TIMEOUT, clock_of, within};
 use tokio::runtime::Runtime;
 
 pub(crate) trait Side: Clone + Send + 'static {
@@ -27,6 +27,7 @@ pub(crate) trait Side: Clone + Send + 'static {
     fn forget_login(&self);
     fn state(&self) -> State;
     fn export(&self) -> Option<Saved>;
+    fn settle(&self);
 }
 
 #[derive(Clone)]
@@ -81,8 +82,13 @@ impl Side for OverHyper {
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
         let mut changes = self.0.changes(Need::Access);
+        runtime().block_on(changes.next()).unwrap();
         action();
         runtime().block_on(changes.next()).unwrap().to_arc()
+    }
+    fn settle(&self) {
+        let session = self.0.clone();
+        within(LONG, move || runtime().block_on(session.settle())).expect("the session comes to rest");
     }
     passed_on!();
 }
@@ -108,8 +114,13 @@ impl Side for OverBlocking {
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
         let mut changes = self.0.changes(Need::Access);
+        changes.next().unwrap();
         action();
         changes.next().unwrap().to_arc()
+    }
+    fn settle(&self) {
+        let session = self.0.clone();
+        within(LONG, move || session.settle()).expect("the session comes to rest");
     }
     passed_on!();
 }
@@ -159,11 +170,8 @@ impl World {
     pub(crate) fn start(change: impl FnOnce(&mut SettradeSettings), builder: perennial_emulator::Builder) -> Self {
         let mut settings = SettradeSettings::default();
         change(&mut settings);
-        Self {
-            emulator: builder.settrade(settings).start().unwrap(),
-            clock: ManualClock::at(SystemClock.now().wall),
-            heard: Heard::default(),
-        }
+        let emulator = builder.settrade(settings).still().start().unwrap();
+        Self { clock: clock_of(&emulator), emulator, heard: Heard::default() }
     }
 
     pub(crate) fn provider(&self) -> Settrade {
@@ -184,7 +192,7 @@ impl World {
     }
 
     pub(crate) fn link(&self) -> Link {
-        Link { root: self.emulator.root_certificate().to_vec(), before: Arc::new(|| ()) }
+        Link { root: self.emulator.root_certificate().to_vec(), before: Arc::new(|_| ()) }
     }
 
     /// A session that is signed in.
