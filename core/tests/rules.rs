@@ -1,7 +1,8 @@
 //! Every rule of a session, tested on its own: random histories through the reference model.
 //! The last tests prove that the model can fail: sessions that are wrong on purpose.
 
-use perennial_core::testing::{Harness, Rule, Step, steps};
+use perennial_core::Session;
+use perennial_core::testing::{Harness, Rule, Step, Toy, steps};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
@@ -16,6 +17,20 @@ fn holds(rule: Rule) {
     let histories = (any::<u64>(), steps(80));
     TestRunner::new(config)
         .run(&histories, |(seed, steps)| check(rule, seed, &steps).map_err(TestCaseError::fail))
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Random histories, all rules, and somebody else runs what exchanges do.
+#[test]
+fn where_work_is_handed_out_every_rule_holds_as_well() {
+    TestRunner::new(Config::default())
+        .run(&(any::<u64>(), steps(80)), |(seed, steps)| {
+            let make = |policy, login, seed| Session::new(Toy, login, policy, seed).with_work_handed_out();
+            let mut harness = Harness::of(seed, make).chosen_by_seed();
+            let outcome = harness.run_steps(&steps).and_then(|()| harness.recover());
+            let outcome = outcome.and_then(|()| harness.finish().map(drop));
+            outcome.map_err(|violation| TestCaseError::fail(violation.to_string()))
+        })
         .unwrap_or_else(|error| panic!("{error}"));
 }
 

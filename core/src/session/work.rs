@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::Session;
+#[cfg(feature = "adapter")]
 use super::schedule::Pace;
 #[cfg(feature = "adapter")]
 use crate::credentials::Need;

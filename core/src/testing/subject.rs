@@ -52,30 +52,39 @@ pub trait Subject: std::fmt::Debug {
 impl Subject for Session<Toy> {
     fn demand(&mut self, need: Need, now: Now) {
         self.demand(need, now);
+        run_work(self, now);
     }
 
     fn reject(&mut self, need: Need, generation: Generation, now: Now) {
         self.reject(need, generation, now);
+        run_work(self, now);
     }
 
     fn renew(&mut self, need: Need, now: Now) {
         self.renew(need, now);
+        run_work(self, now);
     }
 
     fn sign_in(&mut self, login: ToyLogin, now: Now) {
         self.sign_in(login, now);
+        run_work(self, now);
     }
 
     fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
-        self.accept(grant, now)
+        let accepted = self.accept(grant, now);
+        run_work(self, now);
+        accepted
     }
 
     fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError> {
-        self.restore(saved, now)
+        let restored = self.restore(saved, now);
+        run_work(self, now);
+        restored
     }
 
     fn sign_out(&mut self, now: Now) {
         self.sign_out(now);
+        run_work(self, now);
     }
 
     fn forget_login(&mut self) {
@@ -84,6 +93,7 @@ impl Subject for Session<Toy> {
 
     fn handle_input(&mut self, input: Input, now: Now) {
         self.handle_input(input, now);
+        run_work(self, now);
     }
 
     fn poll_output(&mut self) -> Output {
@@ -124,5 +134,12 @@ impl Subject for Session<Toy> {
 
     fn stats(&self) -> Stats {
         self.stats()
+    }
+}
+
+/// Where a session hands its work out, somebody else runs it, at once.
+fn run_work(session: &mut Session<Toy>, now: Now) {
+    while let Some(work) = session.take_work(now) {
+        session.work_done(work.run(), now);
     }
 }

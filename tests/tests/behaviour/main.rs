@@ -7,6 +7,7 @@ mod aws;
 mod changes;
 mod crowds;
 mod endings;
+mod foreign_code;
 mod readers;
 mod refusals;
 mod runtimes;
