@@ -20,7 +20,7 @@ use perennial_hyper::{HttpTransport, Transport};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::evil::{Act, Authority, Peer, Script};
-use crate::suite::{Built, LONG, SHORT};
+use crate::suite::{Built, LONG};
 
 /// All on the thread of whoever calls.
 fn one_thread() -> Runtime {

@@ -107,7 +107,10 @@ fn a_lock_is_never_thought_to_be_held_longer_than_it_is() {
     let ends = |store: &RedisStore| {
         let called = since_1970();
         let lock = store.lock(LONG, lease).unwrap();
-        (called + lock.held_for().unwrap(), Duration::from_millis(server.cli(&["PEXPIRETIME", LOCK_KEY]).parse().unwrap()))
+        (
+            called + lock.held_for().unwrap(),
+            Duration::from_millis(server.cli(&["PEXPIRETIME", LOCK_KEY]).parse().unwrap()),
+        )
     };
     let (thought, end) = ends(&one);
     assert!(thought < end, "{thought:?} {end:?}");

@@ -39,9 +39,11 @@ impl RedisServer {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let mut server = Self { port: Port::of_ours(), options, directory, child: None };
         // Somebody who does not ask for a port as these tests do may have taken it in between.
-        let started = (0..5).any(|_| server.try_start().is_ok() || {
-            server.port = Port::of_ours();
-            false
+        let started = (0..5).any(|_| {
+            server.try_start().is_ok() || {
+                server.port = Port::of_ours();
+                false
+            }
         });
         assert!(started, "redis-server does not start");
         Some(server)

@@ -181,7 +181,8 @@ impl<P: Provider> Seat<P> {
         span.in_scope(|| debug!("sending"));
         let host = Arc::clone(&self.shared.host);
         let panicked = || TransportError::maybe_sent("the transport panicked");
-        let answer = async move { caught(async { send(&*host, request).await }).await.unwrap_or_else(|| Err(panicked())) };
+        let answer =
+            async move { caught(async { send(&*host, request).await }).await.unwrap_or_else(|| Err(panicked())) };
         Flight { id, answer: Box::pin(answer.instrument(span)) }
     }
 
