@@ -459,7 +459,7 @@ pub(crate) fn an_answer_comes_with_all_its_headers_and_shows_none<S: Send>(make:
     let peer = Peer::start(&authority, Script::Answer(Act::Say(answer)), None);
     let answer = send(peer.request(LONG)).unwrap();
     assert!(!format!("{answer:?}").contains("canary"), "{answer:?}");
-    let cookies: Vec<_> = answer.headers().get_all("set-cookie").iter().map(|value| value.as_bytes()).collect();
+    let cookies: Vec<_> = answer.headers().get_all("set-cookie").iter().map(http::HeaderValue::as_bytes).collect();
     assert_eq!(cookies, [&b"a=canary"[..], b"b=\xe9canary"]);
     assert_eq!(answer.headers()["retry-after"], "7");
     assert_eq!(answer.headers()["date"], "Sun, 06 Nov 1994 08:49:37 GMT");

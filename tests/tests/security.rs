@@ -1,4 +1,5 @@
 //! The rules of sending stand in front of every transport, over both adapters.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::error::Error as _;
 use std::pin::Pin;
