@@ -32,7 +32,10 @@ impl Error {
     /// Whether the same call can succeed later without anybody doing anything.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Error::Service(error) => !matches!(error.verdict(), Verdict::Refused | Verdict::Unsupported),
+            // A session asks a missing endpoint again, too, where there is no other way.
+            Error::Service(error) => {
+                error.retry_at.is_some() || !matches!(error.verdict(), Verdict::Refused | Verdict::Unsupported)
+            }
             Error::Transport(_) => true,
             Error::Store(error) => error.is_retryable(),
             Error::Session(_) => self.retry_at().is_some(),
@@ -660,6 +663,9 @@ mod tests {
         assert!(Error::from(TransportError::new(TransportErrorKind::TimedOut)).is_retryable());
         assert!(Error::from(ServiceError::malformed("x")).is_retryable());
         assert!(!Error::from(ServiceError::new(ServiceErrorKind::InvalidCredentials)).is_retryable());
+        let missing = Error::from(ServiceError::new(ServiceErrorKind::Unsupported));
+        assert!(!missing.is_retryable());
+        assert!(missing.with_retry_at(Some(Timestamp::default())).is_retryable(), "a session tries it again");
         assert!(!Error::from(SessionError::SignedOut).is_retryable());
     }
 }
