@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_core::adapter::{Clock, Setup};
+use perennial_core::wire::MAX_RETRY_AFTER;
 use perennial_core::{
     Credentials, Error, Event, Need, Provider, ServiceErrorKind, SessionError, Term, TransportErrorKind,
 };
@@ -23,7 +24,7 @@ const ROUNDING: Duration = Duration::from_secs(1);
 
 /// The longest pause of ours while somebody asks, and the longest that a service may order.
 const OWN_PAUSE: Duration = Duration::from_secs(5);
-const ORDERED_PAUSE: Duration = HOUR;
+const ORDERED_PAUSE: Duration = MAX_RETRY_AFTER;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wire {

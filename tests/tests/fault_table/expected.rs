@@ -56,7 +56,8 @@ pub(crate) const TABLE: &[Row] = &[
     // The service has not looked at the refresh token: no reason to spend a sign-in.
     row("status 429", "RateLimited", "RateLimited", "RateLimited"),
     row("status 500", "Service", "Service > sign-in", "Service"),
-    row("status 501", "Unsupported", "Unsupported > sign-in", "Unsupported > secured sign-in"),
+    // A gateway's page says nothing of the endpoint.
+    row("status 501", "Malformed", "Malformed > sign-in", "Malformed"),
     row("status 502", "Service", "Service > sign-in", "Service"),
     row("status 503", "Service", "Service > sign-in", "Service"),
     row("status 504", "Service", "Service > sign-in", "Service"),
@@ -110,7 +111,8 @@ pub(crate) const TABLE: &[Row] = &[
     row("empty body", "Malformed", "Malformed > sign-in", "Malformed"),
     row("no data", "Malformed", "Malformed > sign-in", "Malformed"),
     row("wrong types", "Malformed", "Malformed > sign-in", "Malformed"),
-    row("no accessToken", "Malformed", "Malformed > sign-in", "ok"),
+    // The refresh token beside it is kept: nothing is lost.
+    row("no accessToken", "Malformed", "Malformed", "ok"),
     row("no refreshToken", "ok", "ok", "ok"),
     // Half an AWS set is none; the access token beside it is good.
     row("no secretKey", "ok, no AWS", "ok", "Malformed"),

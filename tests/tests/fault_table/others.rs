@@ -70,7 +70,7 @@ pub(crate) fn right<S: Expected>(fault: &str, operation: usize) -> Vec<String> {
             all.extend(["maybe sent > not sent", "maybe sent > maybe sent"].map(str::to_owned));
             all
         }
-        ("over", _) => one("Malformed"),
+        ("over" | "kept", _) => one("Malformed"),
         ("Refused", false) => one("stops: InvalidCredentials"),
         ("Refused", true) => S::fallen("RefreshRefused"),
         (kind, true) if !is_unprocessed(kind) && !kind.starts_with("ok") => S::fallen(kind),
@@ -95,7 +95,9 @@ fn usual(fault: &str) -> &'static str {
         // Somebody else answers.
         "captive portal" => "Malformed",
         "status 401" => "Refused",
-        "status 404" | "status 405" | "status 501" => "Unsupported",
+        "status 404" | "status 405" => "Unsupported",
+        // A gateway's page says nothing of the endpoint.
+        "status 501" => "Malformed",
         "status 429" => "RateLimited",
         "status 503, Retry-After: 2" => "Unavailable 2s",
         "status 503, Retry-After: 99999999999999999999" => "Unavailable 86400s",
@@ -105,7 +107,9 @@ fn usual(fault: &str) -> &'static str {
         // The answer is late, or odd, and good.
         "latency" | "overlong body" | "bom" | "no date" | "date yesterday" | "no refresh_token" => "ok",
         // It is spoiled.
-        "empty body" | "no data" | "wrong types" | "no access_token" | "empty tokens" => "Malformed",
+        "empty body" | "no data" | "wrong types" | "empty tokens" => "Malformed",
+        // The refresh token beside it is kept: nothing is lost.
+        "no access_token" => "kept",
         "control characters" | "duplicate keys" | "deep json" | "utf-16" | "invalid utf-8" => "Malformed",
         // In 1970: it has ended before it came. Nobody gets it, but the answer was heard: nothing is lost.
         "exp: \"3600\"" => "over",
