@@ -29,7 +29,8 @@ pub enum ClientAuth {
     SecretBasic(Secret),
     /// `client_secret_post`: id and secret in the body.
     SecretPost(Secret),
-    /// `private_key_jwt`: a signed statement in the body (RFC 7523 §2.2).
+    /// `private_key_jwt`: a signed statement in the body (RFC 7523 §2.2), which runs for five minutes by this machine's
+    /// clock; where a token endpoint refuses it and tells another time, one by the endpoint's is made.
     PrivateKeyJwt(Assertions),
 }
 

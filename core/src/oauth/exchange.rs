@@ -1,18 +1,30 @@
-//! One token request and its answer.
+//! A token request and its answer.
 
 use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
 
 use super::answer::{GrantType, parse_token};
+use super::client::ClientAuth;
 use super::pkce::Verifier;
 use super::profile::Profile;
-use crate::credentials::{Account, Grant, Now, Secret};
-use crate::error::Error;
+use super::refusal::ErrorCode;
+use crate::credentials::{Account, Grant, Now, Secret, Timestamp};
+use crate::error::{Error, ServiceError};
 use crate::exchange::{Exchange, Request, Response, Step};
+use crate::wire::server_time;
 
-/// Asks a token endpoint, once.
+/// How far this machine's clock may be from the server's before a refused statement is put down to it.
+const LARGE_SKEW: Duration = Duration::from_secs(30);
+
+/// Asks a token endpoint: once, or twice where the client proves itself by signed statements
+/// ([`ClientAuth::PrivateKeyJwt`]) and this machine's clock is wrong.
 pub struct TokenExchange {
     profile: Profile,
     shown: Shown,
+    /// The server's time, for which the statement was made in place of ours.
+    servers_time: Option<Timestamp>,
     /// Lifetimes run from here: the answer's arrival would add the network's delay to them.
     sent: Now,
 }
@@ -51,7 +63,7 @@ fn owned<S: AsRef<str>>(scopes: &[S]) -> Vec<String> {
 
 impl TokenExchange {
     pub(super) fn new(profile: Profile, shown: Shown) -> Self {
-        Self { profile, shown, sent: Now::default() }
+        Self { profile, shown, servers_time: None, sent: Now::default() }
     }
 
     /// What it shows for tokens.
@@ -73,28 +85,56 @@ impl TokenExchange {
         };
         first.into_iter().chain(second)
     }
+
+    /// The request that is right at this moment of the server's.
+    fn request(&self, at: Now) -> Request {
+        let profile = &self.profile;
+        match &self.shown {
+            Shown::Code { code, verifier, redirect_uri } => profile.code_request(code, verifier, redirect_uri, at),
+            Shown::ClientCredentials { scopes } => profile.client_credentials_request(scopes, at),
+            Shown::Password { username, password, scopes } => {
+                profile.legacy_password_request(username, password, scopes, at)
+            }
+            Shown::Refresh(token) => profile.refresh_request(token, at),
+        }
+    }
+
+    /// The server's time, if it refused the client because of ours: a statement runs for minutes by its maker's clock.
+    /// Whoever refuses the client has not looked at what else was shown.
+    fn other_time(&self, error: &ServiceError, response: &Response, now: Now) -> Option<Timestamp> {
+        let signed = matches!(self.profile.client_auth, ClientAuth::PrivateKeyJwt(_));
+        let client_refused = match error.code().map(ErrorCode::from) {
+            Some(code) => code == ErrorCode::InvalidClient,
+            None => error.status() == Some(StatusCode::UNAUTHORIZED),
+        };
+        let told = server_time(response.headers()).filter(|_| signed && client_refused)?;
+        let differs = told.since(now.wall).unsigned_abs() > LARGE_SKEW;
+        (differs && self.servers_time.is_none()).then_some(told)
+    }
 }
 
 impl Exchange for TokenExchange {
     type Output = Grant;
 
     fn start(&mut self, now: Now) -> Request {
-        self.sent = now;
-        let profile = &self.profile;
-        match &self.shown {
-            Shown::Code { code, verifier, redirect_uri } => profile.code_request(code, verifier, redirect_uri, now),
-            Shown::ClientCredentials { scopes } => profile.client_credentials_request(scopes, now),
-            Shown::Password { username, password, scopes } => {
-                profile.legacy_password_request(username, password, scopes, now)
-            }
-            Shown::Refresh(token) => profile.refresh_request(token, now),
-        }
+        (self.sent, self.servers_time) = (now, None);
+        self.request(now)
     }
 
-    /// Always ends the exchange: with a grant, or with what the server said instead.
+    /// Ends the exchange, with a grant or with what the server said instead, unless it refused a signed statement and
+    /// its `Date` is another time than ours: then one is made for that time, once.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
         let granted = parse_token(&self.profile, self.grant_type(), &response, self.sent, now);
-        let mut grant = granted.map_err(|error| self.profile.without_echo(error, self.secrets()))?;
+        let mut grant = match granted {
+            Ok(grant) => grant,
+            Err(error) => match self.other_time(&error, &response, now) {
+                Some(servers_time) => {
+                    (self.sent, self.servers_time) = (now, Some(servers_time));
+                    return Ok(Step::Send(self.request(Now { wall: servers_time, ..now })));
+                }
+                None => return Err(self.profile.without_echo(error, self.secrets()).into()),
+            },
+        };
         if let Shown::Password { username, .. } = &self.shown {
             grant.account = Some(Account { user_id: username.to_string(), ..Account::default() });
         }

@@ -116,6 +116,76 @@ fn a_misconfigured_client_does_not_cost_the_refresh_token() {
     }
 }
 
+#[cfg(feature = "es256")]
+mod signed {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    use perennial_core::ServiceErrorKind;
+    use perennial_core::oauth::{Assertions, Es256};
+
+    use super::*;
+
+    /// Ten minutes after the desk's clock, which says 22:13:20.
+    const DATE: &str = "Tue, 14 Nov 2023 22:23:20 GMT";
+
+    fn signing() -> Profile {
+        let assertions = Assertions::new(Es256::new([1; 32]).unwrap(), [2; 32]);
+        profile().with_client_auth(ClientAuth::PrivateKeyJwt(assertions))
+    }
+
+    /// When the statement of a request was made, as it says.
+    fn issued_at(request: &Request) -> i64 {
+        let statement = field(request, "client_assertion").unwrap();
+        let claims = Base64UrlUnpadded::decode_vec(statement.split('.').nth(1).unwrap()).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&claims).unwrap()["iat"].as_i64().unwrap()
+    }
+
+    fn refuse(desk: &mut Desk, date: Option<&'static str>) -> i64 {
+        let request = desk.request().expect("a request");
+        let mut refused = answer(401, r#"{"error":"invalid_client"}"#);
+        refused.headers_mut().extend(date.map(|date| (http::header::DATE, http::HeaderValue::from_static(date))));
+        desk.session.handle_input(Input::Response(request.id, refused), desk.now);
+        issued_at(&request)
+    }
+
+    #[test]
+    fn a_statement_that_is_refused_while_the_clocks_differ_is_made_anew_by_the_servers() {
+        let mut desk = Desk::new(signing(), Some(Login::client_credentials()));
+        desk.session.demand(Need::Access, desk.now);
+        assert_eq!(refuse(&mut desk, Some(DATE)), 1_700_000_000);
+        let second = desk.answer(200, r#"{"access_token":"at-1","expires_in":600}"#);
+        assert_eq!(issued_at(&second), 1_700_000_600);
+        let held = desk.session.credentials(Need::Access, desk.now).unwrap();
+        assert_eq!(held.time_until_expiry(desk.now), Some(time::Duration::seconds(600)), "by our own clock");
+
+        // A refresh token that was shown is not lost by it.
+        let mut desk = accepted(signing());
+        desk.pass(3400);
+        refuse(&mut desk, Some(DATE));
+        let second = desk.answer(200, r#"{"access_token":"at-2"}"#);
+        assert_eq!(field(&second, "refresh_token").unwrap(), "rt-1");
+        assert!(desk.session.credentials(Need::Access, desk.now).is_some());
+    }
+
+    #[test]
+    fn a_client_that_is_refused_by_the_servers_own_clock_is_refused() {
+        let dead = |desk: &Desk| match desk.session.obstacle(Need::Access) {
+            Some(Error::Service(error)) => error.kind() == ServiceErrorKind::InvalidCredentials,
+            _ => false,
+        };
+        let mut desk = Desk::new(signing(), Some(Login::client_credentials()));
+        desk.session.demand(Need::Access, desk.now);
+        refuse(&mut desk, Some(DATE));
+        refuse(&mut desk, Some(DATE));
+        assert!(desk.request().is_none() && dead(&desk), "once");
+        for date in [None, Some("Tue, 14 Nov 2023 22:13:49 GMT"), Some("soon")] {
+            let mut desk = Desk::new(signing(), Some(Login::client_credentials()));
+            desk.session.demand(Need::Access, desk.now);
+            refuse(&mut desk, date);
+            assert!(desk.request().is_none() && dead(&desk), "{date:?}");
+        }
+    }
+}
+
 #[test]
 fn a_gateways_page_in_place_of_the_endpoint_is_waited_out() {
     for status in [404, 405, 501] {
