@@ -30,6 +30,8 @@ pub(super) struct Lease {
     faltered: u32,
     /// Rungs whose last two attempts, or more, had an unknown outcome.
     failing: u32,
+    /// Failing rungs that the running attempt has tried.
+    passed: u32,
     /// The last attempt is going on with its next rung.
     pub(super) falling: bool,
     /// Nothing is left to try, and what callers are told.
@@ -90,6 +92,9 @@ impl Lease {
     }
 
     pub(super) fn begin(&mut self, now: Now) {
+        if !self.falling {
+            self.passed = 0;
+        }
         self.falling = false;
         self.retry = None;
         self.attempted_at = Some(now.monotonic);
@@ -113,9 +118,9 @@ impl Lease {
         self.lost & (1 << position) != 0
     }
 
-    /// Whether a fall passes by this rung: the two attempts before had an unknown outcome.
+    /// Whether a fall passes by this rung: this attempt has tried it. One that failed in attempts before may work again.
     pub(super) fn falls_past(&self, position: usize) -> bool {
-        self.falling && self.failing & (1 << position) != 0
+        self.falling && self.passed & (1 << position) != 0
     }
 
     pub(super) fn rule_out(&mut self, position: usize) {
@@ -128,6 +133,7 @@ impl Lease {
         let bit = 1 << position;
         self.failing |= self.faltered & bit;
         self.faltered |= bit;
+        self.passed |= self.failing & bit;
     }
 
     pub(super) fn is_failing(&self, position: usize) -> bool {
@@ -163,7 +169,6 @@ impl Lease {
         }
         self.ruled_out &= !(1 << position);
         self.stopped = None;
-        self.forgive(1 << position);
     }
 
     /// New credentials: a new generation, a clean slate. Where they are past their end already, the pace stays.
@@ -171,8 +176,8 @@ impl Lease {
         *self = Self {
             generation: self.generation.next(),
             told: self.told,
-            // A generation that nobody refused has shown that credentials are accepted.
-            rejections: if self.rejected { self.rejections } else { 0 },
+            // A generation that lived its minute has shown that credentials are accepted.
+            rejections: if self.has_lived(now) && !self.rejected { 0 } else { self.rejections },
             attempted_at: self.attempted_at,
             engaged: true,
             // Over when it comes: the pace stays, and callers still wait.
@@ -182,6 +187,11 @@ impl Lease {
             jitter: random.share_of(term.margin() / 10),
             ..Self::default()
         };
+    }
+
+    /// Whether the present generation is past the time in which a refusal says that the service itself is wrong.
+    fn has_lived(&self, now: Now) -> bool {
+        self.renewed_at.is_some_and(|at| now.monotonic.saturating_sub(at) >= FRESH)
     }
 
     /// Forgets all but what callers count by.
@@ -244,10 +254,9 @@ impl Lease {
         self.retry.is_some_and(|retry| retry.why == Why::LoginRests && retry.at > now.monotonic)
     }
 
-    /// Whether callers wait for the end of the pause: it follows from a refusal by the API and is short.
-    pub(super) fn is_worth_waiting(&self, now: Now) -> bool {
-        let soon = now.monotonic.saturating_add(MAX_BACKOFF_ASKED);
-        self.retry.is_some_and(|retry| retry.why == Why::Damped && retry.at <= soon)
+    /// Whether the pause follows from a refusal by the API.
+    pub(super) fn is_damped(&self) -> bool {
+        self.retry.is_some_and(|retry| retry.why == Why::Damped)
     }
 
     /// Somebody asks, and nothing valid is held: our own pause in an outage need not be long.
@@ -423,13 +432,13 @@ mod tests {
         lease.reject(&mut Random::new(7), now(159));
         assert!(lease.rejected, "nobody gets it again");
         assert_eq!(lease.rejections, 2);
-        assert!(lease.is_worth_waiting(now(100)) && !lease.is_worth_waiting(now(90)));
+        assert!(lease.is_damped());
         // A longer pause stands.
         let pause = Retry { at: at(500), since: at(90), why: Why::Outage };
         let mut paused = Lease { renewed_at: Some(at(100)), retry: Some(pause), ..Lease::default() };
         paused.reject(&mut Random::new(7), now(110));
         assert_eq!(paused.start_at(), at(500));
-        assert!(!paused.is_worth_waiting(now(499)), "it is not of the refusal");
+        assert!(!paused.is_damped(), "it is not of the refusal");
         let mut level = Lease { retry: Some(Retry { at: at(101), ..pause }), ..paused };
         level.rejections = 0;
         level.reject(&mut Random::new(7), now(110));

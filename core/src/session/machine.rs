@@ -153,9 +153,14 @@ impl<P: Provider> Session<P> {
 
     // ---- What is due
 
-    /// The lease to work on now: of those that are due, may begin and are not blocked, the one that ends first.
+    /// The lease to work on now: of those that are due, may begin and are not blocked, the one for which a person has
+    /// just signed in, or the one that ends first.
     fn most_urgent(&self) -> Option<Need> {
-        Need::ALL.into_iter().filter(|need| self.is_ready(*need)).min_by_key(|need| {
+        let ready = || Need::ALL.into_iter().filter(|need| self.is_ready(*need));
+        if let Some(need) = ready().find(|need| self.leases[need.index()].login_first) {
+            return Some(need);
+        }
+        ready().min_by_key(|need| {
             let valid = self.term(*need).filter(|_| self.is_valid(*need));
             valid.map(|term| term.deadline().map_or(Duration::MAX, |deadline| deadline.remaining(self.now)))
         })
@@ -241,12 +246,17 @@ impl<P: Provider> Session<P> {
             return Choice::Passed;
         }
         let rungs = || self.provider.ladder(need).iter().copied().enumerate();
+        if self.has_older_way(need) {
+            return Choice::Exhausted;
+        }
         let mut left =
             rungs().filter(|(position, rung)| !lease.is_ruled_out(*position) && self.makes_sense(need, *rung));
         if let Some(until) = self.login_rests_until()
             && left.clone().any(|(_, rung)| self.shows_person(rung))
         {
-            return Choice::LoginRests(until);
+            // A cheaper way whose endpoint did not exist may be open again before that.
+            let ends = left.filter_map(|(_, rung)| self.endpoints.left_out_until(rung, self.now.monotonic));
+            return Choice::LoginRests(ends.fold(until, Duration::min));
         }
         left.find_map(|(position, rung)| Some(Choice::Begin(position, self.exchange(rung)?)))
             .unwrap_or(Choice::Exhausted)
@@ -266,7 +276,25 @@ impl<P: Provider> Session<P> {
 
     /// Whether there is a way besides this one, and it is open now.
     pub(super) fn has_way_besides(&self, need: Need, position: usize) -> bool {
-        !self.is_blocked(need) && self.ways(need).any(|(other, _)| other != position)
+        !self.is_blocked(need) && !self.is_last_way(need, position)
+    }
+
+    /// Whether there is no other way, were the access token there.
+    pub(super) fn is_last_way(&self, need: Need, position: usize) -> bool {
+        !self.has_older_way(need) && self.ways(need).all(|(other, _)| other == position)
+    }
+
+    /// Whether there is a way besides a new login, which is to be tried first.
+    pub(super) fn has_older_way(&self, need: Need) -> bool {
+        let lease = &self.leases[need.index()];
+        lease.login_first
+            && self.provider.ladder(need).iter().copied().enumerate().any(|(position, rung)| {
+                self.spends(rung) != Spends::Login
+                    && !lease.is_ruled_out(position)
+                    && !self.endpoints.is_left_out(rung, self.now.monotonic)
+                    && self.provider.builds_on(rung).is_none_or(|base| self.is_valid(base))
+                    && self.exchange(rung).is_some()
+            })
     }
 
     fn exchange(&self, rung: P::Rung) -> Option<Begun<P::Exchange>> {

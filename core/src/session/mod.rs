@@ -312,11 +312,23 @@ impl<P: Provider> Session<P> {
         if self.is_valid(need) {
             return None;
         }
-        let pause = self.pause(need).filter(|_| !self.leases[need.index()].is_worth_waiting(self.now));
-        pause.or_else(|| {
-            let waits = self.is_blocked(need) && !self.is_renewing(need);
-            waits.then(|| self.obstacle(Need::Access)).flatten()
-        })
+        let ours = self.pause(need).filter(|_| !self.is_worth_waiting(need));
+        let waits = self.is_blocked(need) && !self.is_renewing(need);
+        let access = waits.then(|| self.obstacle(Need::Access)).flatten();
+        match (ours, access) {
+            // What comes first does not help while the other one still stands in the way.
+            (Some(ours), Some(access)) if ours.retry_at().is_some() && ours.retry_at() < access.retry_at() => {
+                Some(access)
+            }
+            (ours, access) => ours.or(access),
+        }
+    }
+
+    /// Whether callers wait for the end of a pause: it follows from a refusal by the API and is short.
+    fn is_worth_waiting(&self, need: Need) -> bool {
+        let soon = self.now.monotonic.saturating_add(MAX_BACKOFF_ASKED);
+        let lease = &self.leases[need.index()];
+        lease.stopped.is_none() && lease.is_damped() && self.start_at(need) <= soon
     }
 
     /// Why no attempt at renewing this lease begins now, whether or not it is still valid: the pause after a

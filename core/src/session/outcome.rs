@@ -353,11 +353,23 @@ impl<P: Provider> Session<P> {
             lease.falling = !waits;
             self.outputs.push_back(Output::Event(Event::Fallback { need, rung: name, error }));
         } else {
+            self.make_room_for_older_ways(need, position);
             let pace = self.pace_after(rung, &error);
             self.back_off(need, name, error, pace);
         }
         if let Some(error) = quiet {
             self.tell_of_quiet(Some(need), &error);
+        }
+    }
+
+    /// A new login of which nobody knows, twice in a row, what became of it does not keep older ways to the same account
+    /// from serving it. It is one of the ways from now on.
+    fn make_room_for_older_ways(&mut self, need: Need, position: usize) {
+        let lease = &self.leases[need.index()];
+        let is_stuck = lease.is_failing(position) || self.login_state.rests_until(self.now).is_some();
+        if lease.login_first && is_stuck && self.credentials.is_some() {
+            self.leases[need.index()].login_first = false;
+            self.leave_store();
         }
     }
 
@@ -404,7 +416,7 @@ impl<P: Provider> Session<P> {
         let spends = self.spends(rung);
         // A missing endpoint is an outage where it was there before, and it is no end where there is no other way.
         let is_missing = error.verdict() == Verdict::Unsupported;
-        let stays = is_missing && (self.endpoints.has_worked(rung) || !self.has_way_besides(need, position));
+        let stays = is_missing && (self.endpoints.has_worked(rung) || self.is_last_way(need, position));
         let verdict = if stays { Verdict::Unknown } else { error.verdict() };
         // The requests before the last one were carried out, or the last one may have been.
         let carried_out = match answer {

@@ -81,12 +81,19 @@ impl<R: Copy + PartialEq> Endpoints<R> {
     }
 
     pub(super) fn is_left_out(&self, method: R, now: Duration) -> bool {
-        matches!(self.of(method), Some(Endpoint::Missing { until, .. }) if until > now)
+        self.left_out_until(method, now).is_some()
     }
 
-    /// Forgets what is known of these methods: they are tried as if for the first time.
+    pub(super) fn left_out_until(&self, method: R, now: Duration) -> Option<Duration> {
+        match self.of(method) {
+            Some(Endpoint::Missing { until, .. }) if until > now => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Forgets which of these methods are missing: they are tried again.
     pub(super) fn forget(&mut self, is_meant: impl Fn(R) -> bool) {
-        self.0.retain(|(method, _)| !is_meant(*method));
+        self.0.retain(|(method, endpoint)| *endpoint == Endpoint::Works || !is_meant(*method));
     }
 }
 
@@ -107,8 +114,9 @@ mod tests {
         }
         endpoints.worked('a');
         assert!(endpoints.has_worked('a') && !endpoints.is_left_out('a', now));
-        endpoints.forget(|method| method == 'a');
-        assert!(!endpoints.has_worked('a'));
+        endpoints.is_missing('b', now);
+        endpoints.forget(|_| true);
+        assert!(endpoints.has_worked('a') && !endpoints.is_left_out('b', now));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a store answers.
 
-use super::{Hold, Purpose, Saving, Under, What};
+use super::{Hold, Note, Purpose, Saving, Under, What};
 use crate::credentials::{Deadline, Need, Now};
 use crate::exchange::Provider;
 use crate::session::machine::Standing;
@@ -65,6 +65,15 @@ impl<P: Provider> Session<P> {
         let signs_in = self.is_taking_over() && granted.is_none();
         let brings_access = granted.is_some_and(|granted| granted.covers[Need::Access.index()]);
         let Some(cell) = &mut self.cell else { return };
+        if saving.purpose == Purpose::Note {
+            (cell.note, cell.failures) = (Note::None, 0);
+            if let Some(hold) = &mut cell.hold {
+                // What was not taken up before is not now either: it is still another revision than the one that was seen.
+                cell.seen = cell.seen.map(|seen| if seen == hold.found { saving.revision } else { seen });
+                hold.found = saving.revision;
+            }
+            return self.tell_pending();
+        }
         let news = cell.changes != cell.saved;
         if let Some(hold) = &mut cell.hold {
             (hold.found, hold.other) = (saving.revision, None);
@@ -106,15 +115,20 @@ impl<P: Provider> Session<P> {
             // It may be there, or come late: what is written next is another revision.
             if let (What::Save(saving), Some(hold)) = (&what, &mut cell.hold) {
                 hold.found = hold.found.max(saving.revision);
+                if saving.purpose != Purpose::Note {
+                    hold.left = None;
+                }
             }
             let maybe = matches!(error.kind(), StoreErrorKind::MaybeWritten | StoreErrorKind::TimedOut);
-            if let (What::Save(saving), true) = (&what, maybe) {
+            if let (What::Save(saving), true) = (&what, maybe)
+                && saving.purpose != Purpose::Note
+            {
                 cell.tried.get_or_insert(saving.revision);
             }
         }
         self.fail_save(error);
         match what {
-            What::Save(Saving { purpose: Purpose::Keep, .. }) => {}
+            What::Save(Saving { purpose: Purpose::Keep | Purpose::Note, .. }) => {}
             // Only news was missed: whoever needs something locks and reads.
             What::Look if self.cell.as_ref().is_some_and(|cell| cell.looked) => {}
             What::Look | What::Lock | What::Save(_) | What::SetAside(_) => self.fail_waiting(error),

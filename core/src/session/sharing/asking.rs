@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Asked, GRACE, LOOK_GAP, Purpose, Saving, What};
+use super::{Asked, GRACE, LOOK_GAP, Left, Purpose, Saving, What};
 use crate::credentials::{Beside, Credentials, Need, RecordOf, Saved, SavedError, Secret, Written};
 use crate::exchange::{Provider, Spends};
 use crate::session::machine::Standing;
 use crate::session::work::caught;
 use crate::session::{Output, Session, StoredLogin};
 use crate::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, StoreOp};
-use crate::wire::Body;
 
 impl<P: Provider> Session<P> {
     pub(super) fn ask(&mut self, act: StoreAct, timeout: Duration, what: Option<What>) -> OpId {
@@ -50,7 +49,7 @@ impl<P: Provider> Session<P> {
         let Some(hold) = &cell.hold else { return };
         let lock = hold.by;
         // What is only put back is as old as it was: somebody may hold what is newer, and not yet saved.
-        let changed = cell.changes != cell.saved && cell.changes != cell.restores;
+        let changed = cell.changes != cell.saved && cell.changes != cell.restores || purpose == Purpose::Note;
         let (revision, change) = (hold.found.saturating_add(changed.into()), cell.changes);
         let print = self.to_save().map(Credentials::print);
         let saving = Saving { revision, print, change, purpose };
@@ -59,7 +58,23 @@ impl<P: Provider> Session<P> {
             self.ask(StoreAct::SetAside { lock }, STORE_TIMEOUT, Some(what));
             return;
         }
-        let record = self.record(saving);
+        let left = match purpose {
+            Purpose::Note => self.noted(saving),
+            Purpose::Mark | Purpose::Keep => Some(self.kept(saving)),
+        };
+        let Some(left) = left else { return };
+        let (name, realm) = (self.provider.name(), self.provider.realm());
+        let record = match &left {
+            Left::SignOut => RecordOf::signed_out(name, &realm, saving.revision),
+            Left::Nobody(beside) => RecordOf::never_signed_in(name, &realm, beside),
+            Left::Session(session) => {
+                let (credentials, beside) = &**session;
+                Saved::new(name, realm, credentials.clone()).write(beside)
+            }
+        };
+        if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) {
+            hold.left = Some(left);
+        }
         self.ask(StoreAct::Write { lock, record }, STORE_TIMEOUT, Some(What::Save(saving)));
     }
 
@@ -74,30 +89,39 @@ impl<P: Provider> Session<P> {
         pending.map(|granted| &granted.credentials).or(self.credentials.as_deref())
     }
 
-    /// What is held, as a record.
-    fn record(&mut self, saving: Saving) -> Body {
-        let (name, realm) = (self.provider.name(), self.provider.realm());
+    /// What stands there, as it is, and what the service made of a new login.
+    fn noted(&mut self, saving: Saving) -> Option<Left> {
+        let failures = self.failures_to_save();
+        let written = |held| Some(Written::now(held, self.now));
+        let revision = Some(saving.revision);
+        match self.cell.as_ref()?.hold.as_ref()?.left.as_ref()? {
+            Left::SignOut => None,
+            Left::Nobody(beside) => Some(Left::Nobody(Beside { revision, failures, ..beside.clone() })),
+            Left::Session(session) => {
+                let (held, beside) = &**session;
+                let beside = Beside { revision, written: written(held), failures, ..beside.clone() };
+                Some(Left::Session(Box::new((held.clone(), beside))))
+            }
+        }
+    }
+
+    /// What is held.
+    fn kept(&mut self, saving: Saving) -> Left {
         if self.standing == Standing::SignedOut {
-            return RecordOf::signed_out(name, &realm, saving.revision);
+            return Left::SignOut;
         }
         let failures = self.failures_to_save();
+        let (revision, login) = (Some(saving.revision), self.login_to_keep());
         let Some(held) = self.to_save() else {
-            let login = self.login_to_keep();
-            let beside = Beside { revision: Some(saving.revision), login, failures, ..Beside::default() };
-            return RecordOf::never_signed_in(name, &realm, &beside);
+            return Left::Nobody(Beside { revision, login, failures, ..Beside::default() });
         };
         let granted = self.pending.as_ref().and_then(|pending| pending.granted());
         let new = granted.is_some_and(|granted| granted.covers[Need::Access.index()]);
         let known = self.is_in_doubt() || self.cell.as_ref().is_some_and(|cell| cell.sent);
         let sent = saving.purpose == Purpose::Mark || (!new && known);
-        let beside = Beside {
-            revision: Some(saving.revision),
-            refresh_sent_at: sent.then_some(self.now.wall),
-            written: Some(Written::now(held, self.now)),
-            login: self.login_to_keep(),
-            failures,
-        };
-        Saved::new(name, realm, held.clone()).write(&beside)
+        let refresh_sent_at = sent.then_some(self.now.wall);
+        let written = Some(Written::now(held, self.now));
+        Left::Session(Box::new((held.clone(), Beside { revision, refresh_sent_at, written, login, failures })))
     }
 
     /// The login for the record: ours where that is wished for, else the one that is there already.

@@ -21,6 +21,9 @@ impl<P: Provider> Session<P> {
     pub(super) fn failures_to_save(&mut self) -> Failures {
         let quiet = self.quiet.as_ref().filter(|quiet| quiet.until > self.now.monotonic);
         let not_before = quiet.map(|quiet| self.wall_at(quiet.until).unix_millis());
+        if let Some(cell) = &mut self.cell {
+            cell.heeded = not_before;
+        }
         let answer = match &self.login_state {
             LoginState::Open => None,
             LoginState::Odd(odd) => {
@@ -40,7 +43,9 @@ impl<P: Provider> Session<P> {
         if self.cell.as_ref().is_some_and(|cell| cell.takes_over) {
             return;
         }
-        if let Some(until) = failures.quiet_until() {
+        // Once: where a clock was set back, a moment may never come.
+        let heeded = self.cell.as_mut().map(|cell| std::mem::replace(&mut cell.heeded, failures.not_before));
+        if let Some(until) = failures.quiet_until().filter(|_| heeded.flatten() != failures.not_before) {
             self.heed_quiet(until);
         }
         let told = failures.login.as_ref();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Cell, Under, What};
+use super::{Cell, Left, Under, What};
 use crate::credentials::{Beside, Credentials, Need, Now, RecordOf, SavedError, Secret, same_user};
 use crate::exchange::Provider;
 use crate::session::lease::Lease;
@@ -47,9 +47,9 @@ impl<P: Provider> Session<P> {
         let found = self.understand(record);
         let revision = found.as_ref().ok().and_then(Found::revision);
         match found {
-            Ok(Found::Nothing) => self.find_gone(0, under),
+            Ok(Found::Nothing) => self.find_nobody(Beside::default(), under),
             Ok(Found::NeverSignedIn { beside }) => {
-                self.find_gone(beside.revision.unwrap_or(0), under);
+                self.find_nobody(beside.clone(), under);
                 self.heed(&beside.failures);
             }
             Ok(Found::Unreadable(error)) => self.find_unreadable(error, under),
@@ -115,6 +115,14 @@ impl<P: Provider> Session<P> {
         let user = user.filter(|_| !takes_over && self.standing == Standing::SignedIn);
         saved.check(name, &realm, user)?;
         Ok(Found::Session { credentials: Box::new(saved.into_credentials()), beside, foreign })
+    }
+
+    /// Nobody has signed in there, or the store has forgotten it.
+    fn find_nobody(&mut self, beside: Beside, under: Under) {
+        self.find_gone(beside.revision.unwrap_or(0), under);
+        if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) {
+            hold.left = Some(Left::Nobody(beside));
+        }
     }
 
     /// There is nothing, or what is there is older than what was seen.
@@ -189,6 +197,13 @@ impl<P: Provider> Session<P> {
         let credentials = self.date(credentials, &beside);
         let mut age = self.age(revision);
         let sent = beside.refresh_sent_at.is_some();
+        let same = |account: &String| same_user(account, &credentials.account().user_id);
+        if let Some(cell) = &mut self.cell
+            && !(cell.takes_over && !cell.account.as_ref().is_some_and(same))
+            && let Some(hold) = cell.hold.as_mut().filter(|_| !foreign)
+        {
+            hold.left = Some(Left::Session(Box::new((credentials.clone(), beside.clone()))));
+        }
         let held = self.newest().filter(|held| same_user(&held.account().user_id, &credentials.account().user_id));
         // Somebody has signed in since, or what we have saved is there after all, and went on perhaps.
         let issued_later = held.is_some_and(|held| credentials.issued_at() > held.issued_at());
@@ -291,7 +306,7 @@ impl<P: Provider> Session<P> {
         (cell.saved, cell.error) = (cell.changes, None);
         (cell.seen_left, cell.tried, cell.differs) = (false, None, false);
         cell.login.clone_from(&login);
-        (self.pending, self.quiet) = (None, None);
+        self.pending = None;
         self.adopt_login(login, first);
         let old = self.credentials.clone();
         let covers = Need::ALL.map(|need| {

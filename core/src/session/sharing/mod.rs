@@ -33,7 +33,7 @@ use std::time::Duration;
 use super::machine::{Origin, Slot, Standing};
 use super::outcome::{Failed, Granted, Pending};
 use super::{Session, StoredLogin};
-use crate::credentials::{Credentials, Deadline, Need, Now, Print, SavedError, Secret};
+use crate::credentials::{Beside, Credentials, Deadline, Need, Now, Print, SavedError, Secret};
 use crate::exchange::{Provider, REQUEST_TIMEOUT, Spends};
 use crate::store::{OpId, STORE_TIMEOUT, StoreError, StoreErrorKind};
 
@@ -84,8 +84,11 @@ pub(super) struct Cell {
     error: Option<StoreError>,
     /// The login as it stands in the store.
     login: Option<Secret>,
+    /// The quiet that stands there, in Unix milliseconds, and was taken up already.
+    heeded: Option<i64>,
     /// Whose session it is, since a person said so.
     account: Option<String>,
+    note: Note,
     /// A person has decided here: what the store holds does not count.
     takes_over: bool,
     /// What was held when somebody signed out: it is being revoked already.
@@ -122,6 +125,8 @@ enum Purpose {
     /// The one-use token is about to be sent.
     Mark,
     Keep,
+    /// What the service made of a new login that has not brought anything yet, beside what is there.
+    Note,
 }
 
 /// The lock.
@@ -138,6 +143,25 @@ struct Hold {
     other: Option<Arc<Credentials>>,
     /// Nothing was done under it yet.
     fresh: bool,
+    /// What stands there: what a person who signs in here leaves as it is until the login has brought something. `None`:
+    /// it is not known, or of another account.
+    left: Option<Left>,
+}
+
+/// What a record holds.
+enum Left {
+    SignOut,
+    /// Nobody has signed in yet.
+    Nobody(Beside),
+    Session(Box<(Credentials, Beside)>),
+}
+
+/// Whether a new login met something that the store is not yet told of.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Note {
+    #[default]
+    None,
+    Due,
 }
 
 /// Whether what was read can change behind our back.
@@ -203,6 +227,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn save_and_announce(&mut self, granted: Granted) {
         let Some(cell) = &mut self.cell else { return self.announce(granted) };
         cell.changes += 1;
+        cell.note = Note::None;
         cell.save_at = Duration::ZERO;
         if let Some(hold) = &mut cell.hold {
             hold.marked = false;
@@ -217,10 +242,16 @@ impl<P: Provider> Session<P> {
 
     /// A failure of which others on the store have to know: with a store it is saved first.
     pub(super) fn save_and_fail(&mut self, failed: Failed) {
+        let takes_over = self.is_taking_over();
         if let Some(cell) = &mut self.cell {
-            cell.changes += 1;
+            cell.save_at = Duration::ZERO;
+            match takes_over {
+                true => cell.note = Note::Due,
+                false => cell.changes += 1,
+            }
         }
-        let saves = self.has_unsaved() && self.cell.as_ref().is_some_and(|cell| cell.hold.is_some());
+        let locked = self.cell.as_ref().is_some_and(|cell| cell.hold.is_some());
+        let saves = locked && (self.has_unsaved() || self.has_note());
         if !saves {
             return self.conclude(failed);
         }
@@ -262,7 +293,7 @@ impl<P: Provider> Session<P> {
         let account = self.login.as_ref().and_then(|login| self.provider.user_id(login)).map(str::to_owned);
         if let Some(cell) = &mut self.cell {
             (cell.takes_over, cell.given_up, cell.login, cell.account) = (true, None, None, account);
-            (cell.tried, cell.differs) = (None, false);
+            (cell.tried, cell.differs, cell.note) = (None, false, Note::None);
             if let Some(hold) = &mut cell.hold {
                 hold.other = hold.other.take().or(displaced);
             }
@@ -274,6 +305,7 @@ impl<P: Provider> Session<P> {
         if let Some(cell) = &mut self.cell
             && std::mem::take(&mut cell.takes_over)
         {
+            cell.changes += u64::from(std::mem::take(&mut cell.note) == Note::Due);
             // What was found under this lock was not looked at.
             self.unlock();
         }
@@ -296,7 +328,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn replace_stored(&mut self, origin: Origin, displaced: Option<Arc<Credentials>>) {
         if let Some(cell) = &mut self.cell {
             (cell.takes_over, cell.given_up, cell.login) = (origin == Origin::Issued, None, None);
-            (cell.tried, cell.differs) = (None, false);
+            (cell.tried, cell.differs, cell.note) = (None, false, Note::None);
             cell.account = None;
             if let Some(hold) = &mut cell.hold {
                 hold.other = hold.other.take().or(displaced);
@@ -314,6 +346,7 @@ impl<P: Provider> Session<P> {
         if let Some(cell) = &mut self.cell {
             (cell.takes_over, cell.given_up, cell.login) = (false, held, None);
             (cell.failures, cell.error, cell.save_at) = (0, None, Duration::ZERO);
+            cell.note = Note::None;
             cell.changes += 1;
             self.revocations.extend(cell.hold.as_mut().and_then(|hold| hold.other.take()));
         }
@@ -341,6 +374,14 @@ impl<P: Provider> Session<P> {
             .is_some_and(|cell| cell.changes != cell.saved && (held || self.standing == Standing::SignedOut))
     }
 
+    /// Whether there is something to note beside what was found under the lock.
+    fn has_note(&self) -> bool {
+        let Some(cell) = &self.cell else { return false };
+        let left = cell.hold.as_ref().and_then(|hold| hold.left.as_ref());
+        let is_open = matches!(left, Some(Left::Nobody(_) | Left::Session(_)));
+        cell.note == Note::Due && is_open && self.is_taking_over()
+    }
+
     /// Whether a sign-out has still to be tried at the store.
     pub(super) fn is_clearing(&self) -> bool {
         let tried = self.cell.as_ref().is_some_and(|cell| cell.failures > 0);
@@ -360,7 +401,7 @@ impl<P: Provider> Session<P> {
         let tell = self.pending.as_ref().map(|_| self.tell_at);
         let work = match &cell.op {
             Some(op) => Some(op.deadline),
-            None if self.has_unsaved() => Some(cell.save_at).filter(|_| !renewing),
+            None if self.has_unsaved() || self.has_note() => Some(cell.save_at).filter(|_| !renewing),
             None if self.wants_to_look() => Some(cell.look_at),
             None => None,
         };
@@ -412,6 +453,7 @@ impl<P: Provider> Session<P> {
     /// Saves what is to be saved, looks where that was asked for, and gives the lock back.
     pub(super) fn tend_store(&mut self) {
         let unsaved = self.has_unsaved();
+        let notes = self.has_note();
         let looks = self.wants_to_look();
         let renewing = matches!(self.slot, Slot::Renewing(_));
         let Some(cell) = &self.cell else { return };
@@ -421,6 +463,8 @@ impl<P: Provider> Session<P> {
         let now = self.now.monotonic;
         match &cell.hold {
             Some(_) if renewing => {}
+            Some(_) if notes && cell.save_at <= now => self.save(Purpose::Note),
+            Some(_) if notes => {}
             Some(_) if unsaved && cell.save_at <= now => self.save(Purpose::Keep),
             // Others wait: they would renew with what is already spent.
             Some(_) if unsaved => {}
@@ -434,7 +478,7 @@ impl<P: Provider> Session<P> {
 
 impl Hold {
     fn new(by: OpId, until: Option<Deadline>) -> Self {
-        Self { by, until, found: 0, marked: false, foreign: false, other: None, fresh: true }
+        Self { by, until, found: 0, marked: false, foreign: false, other: None, fresh: true, left: None }
     }
 
     fn left(&self, now: Now) -> Duration {
