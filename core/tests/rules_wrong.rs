@@ -54,23 +54,38 @@ impl Wrong {
 
     /// Answers that mean something else than they say.
     fn twisted(&self, input: Input) -> Input {
+        let unheard = TransportError::new(TransportErrorKind::MaybeSent);
+        let not_sent = TransportError::new(TransportErrorKind::NotSent);
         match input {
             Input::Response(id, mut response) => {
-                let twisted = match self.fault {
-                    Rule::RefusedStops => response.status() == StatusCode::UNAUTHORIZED,
-                    Rule::LadderIsDescended => response.status() == StatusCode::NOT_FOUND,
-                    _ => false,
+                let status = response.status();
+                let granted = status == StatusCode::OK && response.body().as_ref().ends_with(b"}");
+                let taken_for = match (self.fault, status.as_u16()) {
+                    // A no, for a failure.
+                    (Rule::RefusedStops | Rule::LadderIsDescended, 401) => StatusCode::INTERNAL_SERVER_ERROR,
+                    // A failure, or a missing endpoint, for a no.
+                    (Rule::TransientIsNotRefused, 500) | (Rule::UnsupportedPasses, 404) => StatusCode::UNAUTHORIZED,
+                    // What wants quiet, or another request, for a failure that passes.
+                    (Rule::QuietIsTheServices, 429 | 503) | (Rule::AnsweredNoIsNoOutage, 400 | 412) => {
+                        StatusCode::INTERNAL_SERVER_ERROR
+                    }
+                    _ => status,
                 };
-                if twisted {
-                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                }
-                if self.is(Rule::TransientIsNotRefused) {
-                    response.headers_mut().remove(header::RETRY_AFTER);
+                *response.status_mut() = taken_for;
+                match self.fault {
+                    Rule::QuietIsTheServices => drop(response.headers_mut().remove(header::RETRY_AFTER)),
+                    // Nobody has seen the password.
+                    Rule::PasswordIsNotRepeated if status != StatusCode::UNAUTHORIZED && !granted => {
+                        return Input::Failed(id, unheard);
+                    }
+                    // Nothing was sent.
+                    Rule::SomeWayWorks if status.is_server_error() => return Input::Failed(id, not_sent),
+                    _ => {}
                 }
                 Input::Response(id, response)
             }
-            Input::Failed(id, _) if self.is(Rule::LostAnswer) => {
-                Input::Failed(id, TransportError::new(TransportErrorKind::NotSent))
+            Input::Failed(id, _) if self.is(Rule::LostAnswer) || self.is(Rule::SomeWayWorks) => {
+                Input::Failed(id, not_sent)
             }
             input => input,
         }
@@ -197,6 +212,7 @@ impl Subject for Wrong {
         match self.fault {
             Rule::NoWaitingOnValid => held.filter(|_| self.inner.state() != State::Renewing),
             Rule::FailureNeverDisplaces => held.filter(|_| !self.failed),
+            Rule::RejectedStaysAway => held.or_else(|| self.inner.held().filter(|held| !held.is_expired(now)).cloned()),
             Rule::SignOutWins if self.inner.state() == State::SignedOut => self.kept.clone(),
             _ => held,
         }

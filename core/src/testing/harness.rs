@@ -1,5 +1,7 @@
 //! Clock, service, session and model together.
 
+mod recovery;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +9,11 @@ use std::time::Duration;
 use super::model::{Model, Said, Told, View};
 use super::rule::{Rule, Violation};
 use super::service::{Answered, Asked, Delivery, Service};
-use super::step::{Lives, Outcome, Step, Stray, Which, Who};
+use super::step::{Lives, Often, Outcome, Step, Stray, Which, Who};
 use super::store::Cell;
 use super::subject::Subject;
-use super::toy::{CANARY, Toy, ToyLogin};
-use crate::session::Renewal;
+use super::toy::{CANARY, Toy, ToyLogin, ToyRung};
+use crate::credentials::{RecordOf, same_user};
 use crate::store::{OpId, StoreAct, StoreError, StoreOp, Stored};
 use crate::{
     Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, RequestId, Saved, Session, State, Timestamp,
@@ -21,14 +23,8 @@ use crate::{
 /// When the virtual clocks begin.
 const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
 
-/// A session whose service is well again is live within this, `Retry-After` and the longest pause included.
-const RECOVERY: Duration = Duration::from_secs(3600 + 300 + 60);
-
-/// The same after a right login: what an older exchange may still take, and a bit.
-const SIGN_IN: Duration = Duration::from_secs(120);
-
-/// More than anything takes that recovers.
-const MOST_TURNS: u32 = 10_000;
+/// More requests than one exchange has, and than follow on each other at one moment.
+const MOST_ANSWERS: u32 = 64;
 
 type Make<S> = Box<dyn Fn(Policy, Option<ToyLogin>, u64) -> S>;
 
@@ -50,6 +46,10 @@ pub struct Harness<S: Subject = Session<Toy>> {
     flight: Option<Flight>,
     cancelled: Option<Flight>,
     last_answer: Option<LastAnswer>,
+    /// The method that was answered last.
+    last_method: Option<ToyRung>,
+    /// How a method is answered, by itself.
+    weather: [Option<Outcome>; 3],
     generations: [Vec<Generation>; 2],
     sent: Vec<Asked>,
     events: Vec<Event>,
@@ -61,15 +61,11 @@ pub struct Harness<S: Subject = Session<Toy>> {
     step: Option<Step>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Recovery {
-    ByItself,
-    WithLogin,
-}
-
 struct Flight {
     id: RequestId,
     asked: Asked,
+    /// `None`: a sign-out.
+    method: Option<ToyRung>,
 }
 
 struct LastAnswer {
@@ -162,6 +158,8 @@ impl<S: Subject> Harness<S> {
             flight: None,
             cancelled: None,
             last_answer: None,
+            last_method: None,
+            weather: [None; 3],
             generations: Default::default(),
             sent: Vec::new(),
             events: Vec::new(),
@@ -327,46 +325,12 @@ impl<S: Subject> Harness<S> {
             }
             Step::Answer(outcome) => self.answer(outcome),
             Step::Stray(stray) => self.stray(stray),
-        }
-    }
-
-    /// Makes the service well: a session that can still sign in comes back by itself, any other with a right login.
-    pub fn recover(&mut self) -> Result<(), Violation> {
-        if self.model.can_sign_in() {
-            self.tell(Call::Demand(Need::Access), &Told::Demand(Need::Access))?;
-            self.until_served(Need::Access, RECOVERY, Recovery::ByItself)?;
-        }
-        let login = Who::Ann.login();
-        self.login = Some(login.clone());
-        self.tell(Call::SignIn(login.clone()), &Told::SignIn(login))?;
-        self.until_served(Need::Access, SIGN_IN, Recovery::WithLogin)?;
-        self.tell(Call::Demand(Need::Aws), &Told::Demand(Need::Aws))?;
-        self.until_served(Need::Aws, SIGN_IN, Recovery::WithLogin)
-    }
-
-    fn until_served(&mut self, need: Need, within: Duration, recovery: Recovery) -> Result<(), Violation> {
-        let end = self.now.monotonic.saturating_add(within);
-        for _ in 0..MOST_TURNS {
-            let served = self.session.credentials(need, self.now).is_some();
-            let wake = self.session.next_wake().filter(|wake| wake.at <= end);
-            if self.flight.is_some() {
-                self.answer(Outcome::Works(Lives::HOUR))?;
-                if self.policy.renewal == Renewal::Lazy && self.session.credentials(need, self.now).is_none() {
-                    // Whoever was told of a failure asks again.
-                    self.tell(Call::Demand(need), &Told::Demand(need))?;
-                }
-            } else if served || recovery == Recovery::ByItself && !self.model.can_sign_in() {
-                // A login that was never tried before may be wrong.
-                return Ok(());
-            } else if let Some(wake) = wake {
-                let left = wake.at.saturating_sub(self.now.monotonic);
-                self.pass(left, left)?;
-            } else {
-                break;
+            Step::Weather(method, weather) => {
+                self.weather[method as usize] = weather;
+                Ok(())
             }
+            Step::Insist(need, often) => self.insist(need, often),
         }
-        let what = format!("{need}: {} though the service is well, {within:?} later", self.session.state());
-        self.broken(Rule::NobodyPoisons, what)
     }
 
     /// The same calls again, with nobody taking an output before the end: the outputs must be the same.
@@ -449,13 +413,18 @@ impl<S: Subject> Harness<S> {
 
     fn restart(&mut self) -> Result<(), Violation> {
         let saved = self.session.export();
-        if let Some(store) = self.store.as_mut().filter(|_| saved.is_none()) {
-            // Another account's session may be left in it: somebody clears it away.
+        let foreign = saved.is_none() && self.is_store_foreign();
+        if let Some(store) = self.store.as_mut().filter(|_| foreign) {
             *store = Cell::default();
         }
         self.now.monotonic = Duration::from_secs(5);
         self.seed = self.seed.wrapping_add(1);
+        let next = self.model.next_process(self.policy, self.login.clone(), self.now);
         self.begin();
+        if self.store.is_some() && !foreign {
+            self.model = next;
+            self.model.expect_store(self.store.as_ref().and_then(Cell::record));
+        }
         (self.flight, self.cancelled, self.last_answer) = (None, None, None);
         self.generations = Default::default();
         self.note(&Call::Restart(self.login.clone(), self.seed));
@@ -465,13 +434,67 @@ impl<S: Subject> Harness<S> {
         }
     }
 
+    /// Another account's session may be left in it, or a sign-out that the next process does not go on from: somebody
+    /// clears it away.
+    fn is_store_foreign(&self) -> bool {
+        let record = self.store.as_ref().and_then(Cell::record);
+        let user = self.login.as_ref().map(ToyLogin::user);
+        match record.map(|record| RecordOf::parse(record.as_ref(), self.now)) {
+            Some(Ok(RecordOf::Session { saved, .. })) => {
+                user.is_some_and(|user| !same_user(user, &saved.credentials().account().user_id))
+            }
+            Some(Ok(RecordOf::SignedOut { .. })) => true,
+            Some(Ok(RecordOf::NeverSignedIn { .. }) | Err(_)) | None => false,
+        }
+    }
+
     fn answer(&mut self, outcome: Outcome) -> Result<(), Violation> {
         let Some(flight) = self.flight.take() else {
             return Ok(());
         };
+        let outcome = flight.method.and_then(|method| self.weather[method as usize]).unwrap_or(outcome);
         let Answered { delivery, said } = self.service.answer(&flight.asked, outcome);
         self.last_answer = Some(LastAnswer { id: flight.id, delivery: delivery.clone() });
+        self.last_method = flight.method;
         self.tell(Call::Answer(flight.id, delivery), &Told::Answer(flight.id, said))
+    }
+
+    /// Answers whatever is asked just now.
+    fn answer_all(&mut self) -> Result<(), Violation> {
+        for _ in 0..MOST_ANSWERS {
+            if self.flight.is_none() {
+                return Ok(());
+            }
+            self.answer(Outcome::Works(Lives::HOUR))?;
+        }
+        self.broken(Rule::NoBusyLoop, "one request after another at one moment".into())
+    }
+
+    /// Somebody asks until he is served, or has asked so many times.
+    fn insist(&mut self, need: Need, often: Often) -> Result<(), Violation> {
+        let (Often::EachSecond(times) | Often::EachMinute(times) | Often::WhenTold(times)) = often;
+        for _ in 0..times {
+            self.tell(Call::Demand(need), &Told::Demand(need))?;
+            self.answer_all()?;
+            if self.session.credentials(need, self.now).is_some() {
+                break;
+            }
+            let pause = match often {
+                Often::EachSecond(_) => Duration::from_secs(1),
+                Often::EachMinute(_) => Duration::from_secs(60),
+                Often::WhenTold(_) => self.told_to_wait(need),
+            };
+            self.pass(pause, pause)?;
+            self.answer_all()?;
+        }
+        Ok(())
+    }
+
+    /// How long somebody waits who was told when to come again; at most a day, and a minute where he was told nothing.
+    fn told_to_wait(&self, need: Need) -> Duration {
+        let at = self.session.obstacle(need).and_then(|error| error.retry_at());
+        let told = at.and_then(|at| Duration::try_from(at.since(self.now.wall)).ok());
+        told.unwrap_or(Duration::from_secs(60)).min(Duration::from_secs(86_400))
     }
 
     fn stray(&mut self, stray: Stray) -> Result<(), Violation> {
@@ -490,7 +513,7 @@ impl<S: Subject> Harness<S> {
             },
             Stray::Foreign => (RequestId(u64::MAX), lost()),
         };
-        self.tell(Call::Answer(id, delivery), &Told::Answer(id, Said::Unknown))
+        self.tell(Call::Answer(id, delivery), &Told::Answer(id, Said::Unheard))
     }
 
     // ---- One call, and what follows from it
@@ -528,8 +551,11 @@ impl<S: Subject> Harness<S> {
             match output {
                 Output::Send(request) => {
                     if let Some(asked) = Service::read(&request) {
+                        let method = ToyRung::of(&asked);
+                        let goes_on = matches!(asked, Asked::Ticket { .. });
+                        let method = if goes_on { self.last_method } else { method };
                         self.sent.push(asked.clone());
-                        self.flight = Some(Flight { id: request.id, asked });
+                        self.flight = Some(Flight { id: request.id, asked, method });
                     }
                 }
                 Output::Cancel(id) => {

@@ -46,6 +46,6 @@ pub use self::harness::{Harness, Report, run};
 pub use self::model::{Model, Said, Told, View};
 pub use self::rule::{Rule, Violation};
 pub use self::service::{Answered, Asked, Delivery, Facts, Granted, Service};
-pub use self::step::{After, Life, Lives, Outcome, Span, Step, Stray, Which, Who, steps};
+pub use self::step::{After, Life, Lives, Often, Outcome, Span, Step, Stray, Which, Who, steps};
 pub use self::subject::Subject;
 pub use self::toy::{CANARY, Toy, ToyExchange, ToyLogin, ToyRung};

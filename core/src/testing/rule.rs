@@ -13,13 +13,29 @@ pub enum Rule {
     NoWaitingOnValid,
     /// A failed renewal leaves valid credentials as they are.
     FailureNeverDisplaces,
-    /// Everyone who waits gets the same error at once, with `retry_at`; while somebody asks, pauses are short.
+    /// Everyone who waits gets the same error at once, with `retry_at`; while somebody asks and the service is away,
+    /// pauses are short.
     FailuresAreShared,
-    /// No transient failure discards a token. `Retry-After` is obeyed, within bounds.
+    /// No transient failure discards a token.
     TransientIsNotRefused,
-    /// A refused login is not tried again.
+    /// Once the service wants to be left alone, no lease and no process asks it anything before the end of that, and
+    /// who asks hears of it at once. A person who signs in is tried at once.
+    QuietIsTheServices,
+    /// Pauses are short only where the service failed or was not heard. Where it answered, they grow to minutes, whoever
+    /// asks.
+    AnsweredNoIsNoOutage,
+    /// A refused login is not tried again, by no process on the store.
     RefusedStops,
-    /// A missing endpoint and a refused token are left out.
+    /// A person's password that was answered with neither a grant nor a plain no is shown three times in the first hour
+    /// at most and eight times in a day, by all processes on the store together. Meanwhile callers hear that a person is
+    /// needed, and when it is tried again.
+    PasswordIsNotRepeated,
+    /// A missing endpoint is left out for a while, and only where it has never worked and another way is left.
+    UnsupportedPasses,
+    /// A method of which nobody knows twice in a row what became of it is fallen through at once: where another one
+    /// works, whoever waits is served.
+    SomeWayWorks,
+    /// A refused token is left out.
     LadderIsDescended,
     /// A lease's failure is not another's.
     LeasesFailApart,
@@ -27,6 +43,8 @@ pub enum Rule {
     LostAnswer,
     /// A refusal of an old generation does nothing; refusals of the present one cause one renewal.
     NameWhatWasRefused,
+    /// Who has named a generation as refused does not get it again: he waits for the next one, or hears when that comes.
+    RejectedStaysAway,
     /// AWS credentials are replaced together or not at all; an unknown deadline stays unknown.
     WholeSets,
     /// A renewal moves no deadline but its own lease's.
@@ -55,17 +73,23 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 22] = [
+    pub const ALL: [Rule; 28] = [
         Rule::OneAtATime,
         Rule::NoWaitingOnValid,
         Rule::FailureNeverDisplaces,
         Rule::FailuresAreShared,
         Rule::TransientIsNotRefused,
+        Rule::QuietIsTheServices,
+        Rule::AnsweredNoIsNoOutage,
         Rule::RefusedStops,
+        Rule::PasswordIsNotRepeated,
+        Rule::UnsupportedPasses,
+        Rule::SomeWayWorks,
         Rule::LadderIsDescended,
         Rule::LeasesFailApart,
         Rule::LostAnswer,
         Rule::NameWhatWasRefused,
+        Rule::RejectedStaysAway,
         Rule::WholeSets,
         Rule::AbsoluteDeadlines,
         Rule::MarginsFitLifetimes,
@@ -88,11 +112,17 @@ impl Rule {
             Rule::FailureNeverDisplaces => "failure never displaces",
             Rule::FailuresAreShared => "failures are shared",
             Rule::TransientIsNotRefused => "transient is not refused",
+            Rule::QuietIsTheServices => "quiet is the service's",
+            Rule::AnsweredNoIsNoOutage => "an answered no is not an outage",
             Rule::RefusedStops => "refused stops",
+            Rule::PasswordIsNotRepeated => "a password is not shown again and again",
+            Rule::UnsupportedPasses => "unsupported passes",
+            Rule::SomeWayWorks => "some way works, somebody is served",
             Rule::LadderIsDescended => "the ladder is descended",
             Rule::LeasesFailApart => "leases fail apart",
             Rule::LostAnswer => "lost answer",
             Rule::NameWhatWasRefused => "name what was refused",
+            Rule::RejectedStaysAway => "who named it does not get it back",
             Rule::WholeSets => "whole sets",
             Rule::AbsoluteDeadlines => "absolute deadlines",
             Rule::MarginsFitLifetimes => "margins fit lifetimes",

@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 
 use super::model::Said;
 use super::step::{After, Lives, Outcome, Who};
 use super::toy::{Answer, Ask, CANARY, ToyLogin, ToyRung};
-use crate::wire::{Body, MAX_RETRY_AFTER};
+use crate::wire::Body;
 use crate::{Error, Grant, Now, Request, Response, ServiceError, TransportError, TransportErrorKind};
+
+/// How long an account is left alone after a 429 that names no time, and at most: what the rules say, in numbers.
+const QUIET_UNNAMED: Duration = Duration::from_secs(60);
+const QUIET_AT_MOST: Duration = Duration::from_secs(24 * 3600);
 
 /// What reaches a session of a request: an answer, or a failure of the transport.
 pub type Delivery = Result<Response, TransportError>;
@@ -105,6 +109,18 @@ impl Who {
     }
 }
 
+impl ToyRung {
+    /// The method that begins with this request; `None` for a sign-out, and for a second half.
+    pub fn of(asked: &Asked) -> Option<Self> {
+        match asked {
+            Asked::Refresh { .. } => Some(Self::Refresh),
+            Asked::AwsRefresh { .. } => Some(Self::AwsRefresh),
+            Asked::SignIn { .. } => Some(Self::SignIn),
+            Asked::Ticket { .. } | Asked::SignOut { .. } => None,
+        }
+    }
+}
+
 fn password_of(user: &str) -> String {
     format!("{CANARY}-password-{user}")
 }
@@ -157,8 +173,9 @@ impl Service {
         let lost = |kind| Answered {
             delivery: Err(TransportError::new(kind)),
             said: match kind {
-                TransportErrorKind::NotSent => Said::Unprocessed { after: None },
-                _ => Said::Unknown,
+                TransportErrorKind::NotSent => Said::NotSent,
+                TransportErrorKind::TooLarge => Said::TooLarge,
+                _ => Said::Unheard,
             },
         };
         match outcome {
@@ -178,14 +195,21 @@ impl Service {
             Outcome::RateLimited(after) => Answered::status(StatusCode::TOO_MANY_REQUESTS, after),
             Outcome::Unavailable(after) => Answered::status(StatusCode::SERVICE_UNAVAILABLE, after),
             Outcome::Missing => Answered::status(StatusCode::NOT_FOUND, After::Absent),
+            Outcome::MissingPage => Answered::page(StatusCode::NOT_FOUND),
+            Outcome::BadRequest => Answered::status(StatusCode::BAD_REQUEST, After::Absent),
+            Outcome::Precondition => Answered::status(StatusCode::PRECONDITION_FAILED, After::Absent),
             Outcome::Refuses => Answered::status(StatusCode::UNAUTHORIZED, After::Absent),
-            Outcome::WebPage | Outcome::Torn => {
+            Outcome::WebPage => {
+                self.work(asked, Lives::HOUR);
+                Answered::page(StatusCode::OK)
+            }
+            Outcome::Torn | Outcome::NoToken => {
                 self.work(asked, Lives::HOUR);
                 let body = match outcome {
-                    Outcome::WebPage => format!("<html>{CANARY}</html>"),
-                    _ => format!("{{\"access\":\"{CANARY}"),
+                    Outcome::Torn => format!("{{\"access\":\"{CANARY}"),
+                    _ => "{\"access\":\"\"}".into(),
                 };
-                Answered { delivery: Ok(http::Response::new(Body::from(body.into_bytes()))), said: Said::Unknown }
+                Answered { delivery: Ok(http::Response::new(Body::from(body.into_bytes()))), said: Said::Odd }
             }
         }
     }
@@ -313,18 +337,28 @@ impl Answered {
         if let Some(value) = after.header().and_then(|text| text.parse().ok()) {
             response.headers_mut().insert(header::RETRY_AFTER, value);
         }
-        let wait = match after {
-            After::Seconds(seconds) => Some(Duration::from_secs(seconds.into()).min(MAX_RETRY_AFTER)),
-            After::Huge => Some(MAX_RETRY_AFTER),
+        let named = match after {
+            After::Seconds(seconds) => Some(Duration::from_secs(seconds.into()).min(QUIET_AT_MOST)),
+            After::Huge => Some(QUIET_AT_MOST),
             After::Absent | After::Negative => None,
         };
-        let said = match (status.as_u16(), wait) {
+        let said = match (status.as_u16(), named) {
             (401, _) => Said::Refused,
             (404, _) => Said::Missing,
-            (429, after) | (503, after @ Some(_)) => Said::Unprocessed { after },
-            _ => Said::Unknown,
+            (429, named) => Said::TooMany { quiet: named.unwrap_or(QUIET_UNNAMED) },
+            (503, Some(named)) => Said::Down { quiet: named },
+            (500.., _) => Said::Failed,
+            _ => Said::Odd,
         };
         Self { delivery: Ok(response), said }
+    }
+
+    /// A web page where an answer was asked for.
+    fn page(status: StatusCode) -> Self {
+        let mut response = http::Response::new(Body::from(format!("<html>{CANARY}</html>").into_bytes()));
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        Self { delivery: Ok(response), said: Said::Odd }
     }
 
     /// The failure of the transport, if it is one.

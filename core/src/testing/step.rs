@@ -5,6 +5,7 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
+use super::toy::ToyRung;
 use crate::Need;
 
 /// One thing that happens.
@@ -46,6 +47,22 @@ pub enum Step {
     Answer(Outcome),
     /// An answer that the session no longer waits for, or never did.
     Stray(Stray),
+    /// From now on a method of the service is answered so, whatever an answer was to be; `None`: no longer.
+    Weather(ToyRung, Option<Outcome>),
+    /// Somebody who is not served asks again and again. Each request is answered at once: it works, or goes by the
+    /// weather.
+    Insist(#[arbitrary(with = any_need)] Need, Often),
+}
+
+/// How often somebody asks who is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
+pub enum Often {
+    /// Each second, so many times.
+    EachSecond(u8),
+    /// Each minute, so many times.
+    EachMinute(u8),
+    /// At the moment that he was told, so many times.
+    WhenTold(u8),
 }
 
 /// A length of time, in a unit that makes odd ones likely and small ones simple.
@@ -106,8 +123,16 @@ pub enum Outcome {
     RateLimited(After),
     /// HTTP 503.
     Unavailable(After),
-    /// HTTP 404.
+    /// HTTP 404, from a machine.
     Missing,
+    /// HTTP 404, with a web page.
+    MissingPage,
+    /// HTTP 400, without a word why.
+    BadRequest,
+    /// HTTP 412.
+    Precondition,
+    /// HTTP 200, without a token that could be used; the service did its work.
+    NoToken,
     /// HTTP 401, however right the login or token is.
     Refuses,
     /// HTTP 200 with a web page; the service did its work.
@@ -245,6 +270,24 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::SignOut),
         1 => Just(Step::ForgetLogin),
         2 => prop_oneof![Just(Stray::Late), Just(Stray::Again), Just(Stray::Foreign)].prop_map(Step::Stray),
+        2 => (method(), weather()).prop_map(|(method, weather)| Step::Weather(method, weather)),
+        2 => (need(), often()).prop_map(|(need, often)| Step::Insist(need, often)),
+    ]
+}
+
+fn method() -> impl Strategy<Value = ToyRung> {
+    prop_oneof![2 => Just(ToyRung::SignIn), 1 => Just(ToyRung::Refresh), 1 => Just(ToyRung::AwsRefresh)]
+}
+
+fn weather() -> impl Strategy<Value = Option<Outcome>> {
+    prop_oneof![1 => Just(None), 3 => outcome().prop_map(Some)]
+}
+
+fn often() -> impl Strategy<Value = Often> {
+    prop_oneof![
+        2 => (1..80u8).prop_map(Often::EachSecond),
+        1 => (1..80u8).prop_map(Often::EachMinute),
+        2 => (1..20u8).prop_map(Often::WhenTold),
     ]
 }
 
@@ -282,6 +325,10 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         1 => after().prop_map(Outcome::RateLimited),
         1 => after().prop_map(Outcome::Unavailable),
         1 => Just(Outcome::Missing),
+        1 => Just(Outcome::MissingPage),
+        1 => Just(Outcome::BadRequest),
+        1 => Just(Outcome::Precondition),
+        1 => Just(Outcome::NoToken),
         2 => Just(Outcome::Refuses),
         1 => Just(Outcome::WebPage),
         1 => Just(Outcome::Torn),

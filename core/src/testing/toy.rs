@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use arbitrary::Arbitrary;
 use http::{HeaderMap, StatusCode, Uri, header};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +41,7 @@ struct LoginForm<S> {
 }
 
 /// The toy's ways to renew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Arbitrary)]
 pub enum ToyRung {
     /// With the refresh token, which works once.
     Refresh,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{MIN_GAP, Model, View, lifetime_of, margin, serial, token};
+use super::account::DAY;
+use super::{MIN_GAP, Model, View, lifetime_of, margin, most_pace, serial, token};
 use crate::credentials::same_user;
 use crate::session::{MAX_BACKOFF, MAX_BACKOFF_ASKED, Renewal};
 use crate::testing::rule::Rule;
 use crate::testing::toy::ToyRung;
-use crate::wire::MAX_RETRY_AFTER;
 use crate::{Credentials, Error, Need, SessionError, State};
 
 const ROUNDING: Duration = Duration::from_millis(1);
@@ -17,7 +17,7 @@ impl Model {
     /// Compares what the getters say with what was expected. Call it when the outputs are drained.
     pub fn check(&mut self, view: &View) {
         for need in Need::ALL {
-            // Who is told, or served (credentials refused again and again are, too), waits no longer.
+            // Who is told, or served, waits no longer.
             let served = view.served[need.index()].is_some();
             self.lease(need).asked &= !served && view.told[need.index()] == self.told[need.index()];
         }
@@ -31,6 +31,8 @@ impl Model {
             }
         }
         self.check_failure(view);
+        self.check_owed();
+        self.check_person();
         self.check_store(view.held.as_deref());
         self.check_wake(view);
         if self.stray && view.ignored != self.ignored + 1 {
@@ -127,6 +129,9 @@ impl Model {
         let lease = &self.leases[need.index()];
         if served.is_some() && lease.held.is_some() && !live {
             self.breaks(Rule::ClocksMisbehave, format!("{need}: served beyond its deadline"));
+        } else if served.is_some() && lease.named {
+            let what = format!("{need}: served again to those who said that it is refused");
+            self.breaks(Rule::RejectedStaysAway, what);
         } else if served.is_none() && live && !lease.named {
             let rule = self.blame(Rule::NoWaitingOnValid);
             self.breaks(rule, format!("{need}: valid, and not served"));
@@ -142,32 +147,104 @@ impl Model {
     fn check_obstacle(&mut self, need: Need, view: &View) {
         let served = view.served[need.index()].is_some();
         let now = self.now;
-        let not_before = self.leases.iter().map(|lease| lease.not_before).max().unwrap_or_default();
-        let asked_for = not_before.saturating_sub(now.monotonic);
-        let asked = self.leases[need.index()].asked;
+        let lease = self.leases[need.index()].clone();
+        let stops = lease.stopped || self.leases[Need::Access.index()].stopped;
+        let idle = !served && self.flight.is_none();
         match &view.obstacles[need.index()] {
             Some(_) if served => {
                 self.breaks(Rule::NoWaitingOnValid, format!("{need}: an obstacle before valid credentials"));
             }
-            Some(error) if error.retry_at().is_some() => {
-                let pause = error.retry_at().map(|at| at.since(now.wall));
-                let pause = pause.and_then(|pause| Duration::try_from(pause).ok()).unwrap_or_default();
-                if asked && pause > asked_for.max(MAX_BACKOFF_ASKED) + ROUNDING {
-                    self.breaks(Rule::FailuresAreShared, format!("{need}: callers wait {pause:?}"));
-                } else if pause > MAX_RETRY_AFTER + ROUNDING {
-                    self.breaks(Rule::NobodyPoisons, format!("{need}: a pause of {pause:?}"));
+            Some(error) => match error.retry_at() {
+                Some(at) => {
+                    let pause = Duration::try_from(at.since(now.wall)).unwrap_or_default();
+                    self.check_pause(need, pause, lease.asked);
+                    self.check_announced(need, pause, view);
                 }
-            }
-            Some(error) if error.is_retryable() => {
-                self.breaks(Rule::FailuresAreShared, format!("{need}: to be tried again, and nobody knows when"));
-            }
-            None if asked && !served && self.flight.is_none() => {
+                None if error.is_retryable() || !stops => {
+                    self.breaks(Rule::FailuresAreShared, format!("{need}: to be tried again, and nobody knows when"));
+                }
+                None => {}
+            },
+            None if lease.asked && idle => {
                 let soon = now.monotonic.saturating_add(MAX_BACKOFF_ASKED);
                 if view.wake.is_none_or(|wake| wake.at > soon) {
                     self.breaks(Rule::FailuresAreShared, format!("{need}: callers wait for nothing"));
                 }
             }
-            _ => {}
+            None => {}
+        }
+        if idle && !stops {
+            self.check_quiet_is_said(need, view);
+            self.check_rest_is_said(need, view);
+            self.check_rejection_is_said(need, view);
+        }
+    }
+
+    /// What callers are told of the next attempt, the session knows, too.
+    fn check_announced(&mut self, need: Need, pause: Duration, view: &View) {
+        // Who comes a bit too early waits, then.
+        let at = self.now.monotonic.saturating_add(pause).saturating_add(MAX_BACKOFF_ASKED);
+        let ahead = self.policy.renewal == Renewal::Ahead;
+        let waits = self.leases[need.index()].asked || ahead && self.leases[need.index()].wanted;
+        if waits && self.flight.is_none() && view.wake.is_none_or(|wake| wake.at > at) {
+            let what = format!("{need}: callers come again in {pause:?}, and nothing is tried then");
+            self.breaks(Rule::NobodyPoisons, what);
+        }
+    }
+
+    /// Whoever asks while the service wants quiet hears of it at once, whichever lease it is.
+    fn check_quiet_is_said(&mut self, need: Need, view: &View) {
+        let quiet = self.account.quiet_left(self.now);
+        if quiet <= MIN_GAP || !self.leases[need.index()].asked {
+            return;
+        }
+        let until = view.obstacles[need.index()].as_ref().and_then(Error::retry_at);
+        let left = until.and_then(|at| Duration::try_from(at.since(self.now.wall)).ok());
+        if left.is_none_or(|left| left + ROUNDING < quiet) {
+            let what = format!("{need}: the service wants quiet for {quiet:?}, and callers are told {left:?}");
+            self.breaks(Rule::QuietIsTheServices, what);
+        }
+    }
+
+    /// While a password rests a person can act: callers say so.
+    fn check_rest_is_said(&mut self, need: Need, view: &View) {
+        let obstacle = view.obstacles[need.index()].as_ref();
+        let said = match obstacle {
+            Some(Error::Session(SessionError::SignInRequired { source, .. })) => {
+                obstacle.and_then(Error::retry_at).is_some() && source.is_some()
+            }
+            _ => false,
+        };
+        if said && !self.account.may_login_rest() {
+            self.breaks(Rule::PasswordIsNotRepeated, format!("{need}: a person is called without a reason"));
+        }
+        let cheaper = self.refresh.is_some() && !self.refresh_refused;
+        let quiet = self.account.quiet_left_at_most(self.now) > Duration::ZERO;
+        let rests = self.can_sign_in() && self.account.is_login_resting() && !cheaper && !quiet;
+        let access = need == Need::Access && self.leases[need.index()].wanted;
+        if rests && access && !(said && view.state == State::SignInRequired) {
+            let what = format!("the password rests, and callers hear {obstacle:?}, it is {}", view.state);
+            self.breaks(Rule::PasswordIsNotRepeated, what);
+        }
+    }
+
+    /// Who has named what he was given hears of the next one at once.
+    fn check_rejection_is_said(&mut self, need: Need, view: &View) {
+        let lease = &self.leases[need.index()];
+        let waits = lease.asked || self.policy.renewal == Renewal::Ahead;
+        // A wait of some seconds is no harm.
+        let soon = self.now.monotonic.saturating_add(MAX_BACKOFF_ASKED).saturating_add(ROUNDING);
+        let comes = view.wake.is_some_and(|wake| wake.at <= soon);
+        if lease.named && waits && !comes && view.obstacles[need.index()].is_none() {
+            self.breaks(Rule::RejectedStaysAway, format!("{need}: refused, and callers wait for nothing"));
+        }
+    }
+
+    /// A person who signs in need not wait.
+    fn check_person(&mut self) {
+        let busy = self.flight.as_ref().is_some_and(|flight| flight.orphan || flight.attempt.is_none());
+        if self.person && !busy {
+            self.breaks(Rule::QuietIsTheServices, "a person signs in, and that is not tried at once");
         }
     }
 
@@ -179,7 +256,8 @@ impl Model {
         let alone = failure.need == Need::Aws
             && grew(Need::Access)
             && !self.failed_events[Need::Access.index()]
-            && !self.login_failed;
+            && !self.login_failed
+            && !failure.of_account;
         let [access, aws] = [Need::Access, Need::Aws].map(|need| view.served[need.index()].is_some());
         let unshared = failure.need == Need::Access
             && ended
@@ -214,18 +292,27 @@ impl Model {
             return;
         }
         for need in Need::ALL {
-            let lease = &self.leases[need.index()];
+            let lease = self.leases[need.index()].clone();
             if lease.stopped {
                 continue;
             }
             let ahead = self.policy.renewal == Renewal::Ahead;
-            let not_before = self.leases.iter().map(|lease| lease.not_before).max().unwrap_or_default();
-            if lease.named && view.wake.is_none_or(|wake| wake.at > not_before.max(now + MAX_BACKOFF)) {
+            let told = self.account.quiet_left_at_most(self.now);
+            let told = if self.account.may_login_rest() { DAY } else { told };
+            if lease.named && view.wake.is_none_or(|wake| wake.at > now + told.max(MAX_BACKOFF)) {
                 let what = format!("{need}: refused, and its renewal is forgotten");
                 self.breaks(Rule::NameWhatWasRefused, what);
                 continue;
             }
             let blocked = need == Need::Aws && view.served[Need::Access.index()].is_none();
+            if lease.named && ahead && !lease.failed && !blocked && !self.login_first {
+                let at = lease.renewed_at.map_or(now, |at| at.saturating_add(most_pace(lease.fresh_rejects)));
+                let latest = at.max(now + told).max(now + MIN_GAP) + ROUNDING;
+                if view.wake.is_none_or(|wake| wake.at > latest) {
+                    let what = format!("{need}: renewed at {:?}, not by {latest:?}", view.wake);
+                    self.breaks(Rule::RejectedStaysAway, what);
+                }
+            }
             let Some(held) = lease.held.as_ref().filter(|_| ahead && self.is_live(need)) else {
                 continue;
             };
@@ -242,7 +329,7 @@ impl Model {
             let last = lease.attempted_at.into_iter().chain(logins).flatten().max();
             let gap = last.map_or(now, |last| last.saturating_add(MIN_GAP));
             let left = deadline.remaining(self.now).saturating_sub(margin(&self.policy, lifetime));
-            let latest = now.saturating_add(left).max(gap).saturating_add(ROUNDING);
+            let latest = now.saturating_add(left).max(gap).max(now + told).saturating_add(ROUNDING);
             if view.wake.is_none_or(|wake| wake.at > latest) {
                 let what = format!("{need}: woken at {:?}, the margin is reached at {latest:?}", view.wake);
                 self.breaks(Rule::MarginsFitLifetimes, what);

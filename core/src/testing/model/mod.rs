@@ -3,7 +3,9 @@
 //!
 //! After each step: [`Model::told`] once, [`Model::saw`] for each output, [`Model::check`] once.
 
+mod account;
 mod check;
+mod methods;
 mod outputs;
 mod store;
 
@@ -11,12 +13,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::account::Account;
+use self::methods::{Answers, Fall, Missing};
 use super::rule::Rule;
 use super::service::Facts;
 use super::toy::{ToyLogin, ToyRung};
 use crate::credentials::{MAX_LIFETIME, same_user};
+use crate::exchange::MAX_STEPS;
 use crate::session::{MAX_BACKOFF, MIN_GAP, RefreshTokens};
 use crate::{Credentials, Deadline, Error, Generation, Need, Now, Policy, RequestId, State, Term, Wake};
+
+/// Credentials that are refused within this of their issue are renewed at a growing pace.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// What a session was told.
 #[derive(Clone, Debug)]
@@ -52,17 +60,30 @@ pub enum Said {
     Continues,
     /// A sign-out was carried out.
     SignedOut,
-    /// No.
+    /// No, in plain words.
     Refused,
-    /// There is no such endpoint.
+    /// There is no such endpoint, says a machine.
     Missing,
-    /// Certainly nothing happened.
-    Unprocessed {
-        /// How long to leave the service alone, within bounds.
-        after: Option<Duration>,
+    /// Too many requests: nothing happened.
+    TooMany {
+        /// How long the account is to be left alone.
+        quiet: Duration,
     },
-    /// Who knows.
-    Unknown,
+    /// The service is down, and says for how long: nothing happened.
+    Down {
+        /// How long the account is to be left alone.
+        quiet: Duration,
+    },
+    /// The service failed: who knows what happened.
+    Failed,
+    /// Something that is neither a grant nor a plain no.
+    Odd,
+    /// Provably nothing was sent.
+    NotSent,
+    /// No answer was heard.
+    Unheard,
+    /// An answer too large to be read.
+    TooLarge,
 }
 
 /// What the getters of a session say at one moment.
@@ -99,7 +120,10 @@ pub struct Model {
     login_refused: bool,
     /// A login came and was not yet tried: older ways stand back.
     login_first: bool,
-    missing: Vec<ToyRung>,
+    account: Account,
+    /// By method: the service says that there is none; it has granted what was asked for.
+    missing: [Option<Missing>; 3],
+    worked: [bool; 3],
     leases: [Lease; 2],
     /// The refresh token that is held, by its number; and what became of it.
     refresh: Option<u64>,
@@ -118,6 +142,11 @@ pub struct Model {
 
     // ---- This step
     failure: Option<Failure>,
+    /// The method that has to follow on one that failed, and the lease for which.
+    owed: Option<ToyRung>,
+    owed_to: Need,
+    /// A person's login came, and waits to be tried.
+    person: bool,
     stray: bool,
     /// A command came that may change what is held.
     commanded: bool,
@@ -151,9 +180,13 @@ struct Lease {
     stopped: bool,
     /// An attempt failed since the last grant.
     failed: bool,
+    /// Somebody has asked since this process began.
+    wanted: bool,
     attempted_at: [Option<Duration>; 3],
-    /// What the service asked for with `Retry-After`.
-    not_before: Duration,
+    answers: [Answers; 3],
+    /// A grant came that is of no use for it, or an answer that could not be read: was that a no?
+    arguable: bool,
+    falls: Option<Fall>,
     renewed_at: Option<Duration>,
     /// Refusals, one generation after the other, each within a minute of its issue.
     fresh_rejects: u32,
@@ -194,6 +227,8 @@ struct Failure {
     need: Need,
     /// Whether callers waited for it.
     asked: bool,
+    /// Whether it says something of the whole account: its login, or that it is to be left alone.
+    of_account: bool,
 }
 
 impl Model {
@@ -208,7 +243,9 @@ impl Model {
             login,
             login_refused: false,
             login_first: false,
-            missing: Vec::new(),
+            account: Account::default(),
+            missing: [None; 3],
+            worked: [false; 3],
             leases: Default::default(),
             refresh: None,
             refresh_refused: false,
@@ -221,6 +258,9 @@ impl Model {
             last_request: RequestId::default(),
             revocations: VecDeque::new(),
             failure: None,
+            owed: None,
+            owed_to: Need::Access,
+            person: false,
             stray: false,
             commanded: false,
             idle_reject: false,
@@ -233,15 +273,36 @@ impl Model {
         }
     }
 
+    /// Of the process that goes on with the same store: what that keeps is known there.
+    #[must_use]
+    pub fn next_process(&self, policy: Policy, login: Option<ToyLogin>, now: Now) -> Self {
+        let account = self.account.found_by_next_process(now);
+        let same = |refused: &ToyLogin| login.as_ref().is_some_and(|login| is_same(login, refused));
+        let login_refused = [&account.refused, &account.maybe_refused].into_iter().flatten().any(same);
+        Self { account, login_refused, ..Self::new(policy, login) }
+    }
+
     /// Whether a session in this place can come back by itself: it has a login that nobody refused.
     pub fn can_sign_in(&self) -> bool {
-        !self.signed_out && self.login.is_some() && !self.login_refused && !self.missing.contains(&ToyRung::SignIn)
+        !self.signed_out && self.login.is_some() && !self.login_refused
+    }
+
+    /// A session whose service is well again is live within this, if it can sign in: whatever it was told to wait for
+    /// is over then, the longest pause between two attempts as well, and a bit.
+    pub fn recovers_within(&self) -> Duration {
+        let resting = if self.account.may_login_rest() { account::DAY } else { Duration::ZERO };
+        let quiet = self.account.quiet_left_at_most(self.now);
+        let waits = resting.max(quiet).max(self.left_out_at_most());
+        waits.saturating_add(MAX_BACKOFF).saturating_add(Duration::from_secs(60))
     }
 
     /// Takes what the session was told. Say it before the session is.
     pub fn told(&mut self, told: &Told, now: Now) {
         self.now = now;
+        self.account.tick(now);
         self.failure = None;
+        self.owed = None;
+        self.person = false;
         self.stray = false;
         self.commanded = false;
         self.idle_reject = false;
@@ -253,12 +314,14 @@ impl Model {
             Told::Demand(need) => {
                 let valid = self.is_live(*need) && !self.lease(*need).named;
                 self.lease(*need).asked |= !self.signed_out && !valid;
+                self.lease(*need).wanted |= !self.signed_out;
             }
             Told::Reject(need, generation) => self.rejected(*need, *generation),
             Told::Renew(need) => self.lease(*need).forced |= !self.signed_out,
             Told::SignIn(login) => self.sign_in(login),
             Told::Accepted(facts) => {
                 self.taken_up(facts.user.as_deref());
+                self.account.grant_was_brought();
                 self.expect(facts, now, &Need::ALL);
                 self.refresh = facts.refresh.then_some(facts.serial);
             }
@@ -317,7 +380,7 @@ impl Model {
             self.idle_reject = true;
             return;
         }
-        let fresh = lease.renewed_at.is_some_and(|at| now.saturating_sub(at) < Duration::from_secs(60));
+        let fresh = lease.renewed_at.is_some_and(|at| now.saturating_sub(at) < FRESH);
         lease.fresh_rejects = if fresh { lease.fresh_rejects.saturating_add(1) } else { 0 };
         lease.named = true;
         lease.forced = true;
@@ -335,14 +398,16 @@ impl Model {
         self.login = Some(login.clone());
         self.login_refused = false;
         self.login_first = true;
+        self.person = true;
+        self.account.signed_in_by_person();
         // A new login may find what the old one did not.
-        self.missing.retain(|rung| *rung != ToyRung::SignIn);
+        self.missing[ToyRung::SignIn as usize] = None;
         self.refresh_refused = false;
         self.aws_ruled_out.clear();
         for lease in &mut self.leases {
             lease.stopped = false;
-            lease.not_before = Duration::ZERO;
             lease.attempted_at = [None; 3];
+            (lease.answers, lease.falls) = Default::default();
             // What was refused right after its issue may be renewed at once with a new login.
             lease.renewed_at.take_if(|_| lease.named);
         }
@@ -363,7 +428,11 @@ impl Model {
             self.login_refused = false;
         }
         self.signed_out = false;
+        if self.user.as_deref().zip(user).is_some_and(|(one, other)| !same_user(one, other)) {
+            self.account.is_another();
+        }
         self.user = user.map(str::to_owned);
+        self.missing = [None; 3];
     }
 
     fn restored(&mut self, credentials: &Credentials) {
@@ -391,10 +460,8 @@ impl Model {
 
     /// Everything held is gone.
     fn forget(&mut self) {
-        let asked = [self.leases[0].asked, self.leases[1].asked];
-        self.leases = Default::default();
-        for (lease, asked) in self.leases.iter_mut().zip(asked) {
-            lease.asked = asked;
+        for lease in &mut self.leases {
+            *lease = Lease { asked: lease.asked, wanted: lease.asked, ..Lease::default() };
         }
         self.refresh = None;
         self.refresh_refused = false;
@@ -418,6 +485,9 @@ impl Model {
     // ---- Answers
 
     fn outcome(&mut self, flight: Flight, said: &Said) {
+        // One request after another without an end is as odd an answer as any.
+        let endless = *said == Said::Continues && flight.steps >= MAX_STEPS;
+        let said = if endless { &Said::Odd } else { said };
         if *said == Said::Continues && flight.attempt.is_some() {
             self.continuing = Some(flight);
             return;
@@ -439,31 +509,29 @@ impl Model {
         match said {
             Said::Granted(facts) => {
                 self.note_grant();
+                self.note_success(rung);
                 return self.granted(need, rung, &flight, facts);
             }
             Said::Continues | Said::SignedOut => {}
             Said::Refused => match rung {
-                ToyRung::SignIn => (self.login_refused, self.login_first) = (true, false),
+                ToyRung::SignIn => {
+                    (self.login_refused, self.login_first) = (true, false);
+                    self.account.refused.clone_from(&self.login);
+                }
                 ToyRung::Refresh => self.refresh_refused = true,
                 ToyRung::AwsRefresh => self.aws_ruled_out.push(rung),
             },
-            Said::Missing => {
-                self.missing.push(rung);
-                if rung == ToyRung::SignIn {
-                    self.login_first = false;
-                }
-            }
-            Said::Unprocessed { after } => {
-                let until = self.now.monotonic.saturating_add(after.unwrap_or_default());
-                self.lease(need).not_before = until;
-                // The request before this one was carried out.
+            // The request before this one was carried out.
+            Said::TooMany { .. } | Said::Down { .. } | Said::NotSent | Said::Missing => {
                 self.lost(rung, flight.steps > 1);
             }
-            Said::Unknown => self.lost(rung, true),
+            Said::Odd | Said::Failed | Said::Unheard | Said::TooLarge => self.lost(rung, true),
         }
+        self.note_answer(need, rung, flight.steps, said);
         self.lease(need).failed = true;
         let asked = self.lease(need).asked;
-        self.failure = Some(Failure { need, asked });
+        let of_account = rung == ToyRung::SignIn || matches!(said, Said::TooMany { .. } | Said::Down { .. });
+        self.failure = Some(Failure { need, asked, of_account });
     }
 
     fn lost(&mut self, rung: ToyRung, sent: bool) {
@@ -498,9 +566,9 @@ impl Model {
             self.aws_ruled_out.push(rung);
         }
         if !covered(need) || kept.contains(&need) || !self.is_live(need) {
-            self.lease(need).failed = true;
+            (self.lease(need).failed, self.lease(need).arguable) = (true, true);
             let asked = self.lease(need).asked;
-            self.failure = Some(Failure { need, asked });
+            self.failure = Some(Failure { need, asked, of_account: false });
         }
     }
 
@@ -520,11 +588,14 @@ impl Model {
             let deadline = lifetime.map(|lifetime| Deadline::after(sent, lifetime));
             // Callers of one that is over already still wait.
             let asked = lease.asked && deadline.is_some_and(|deadline| deadline.is_past(now));
+            // One that was good for its minute says that the service is right again.
+            let lived = lease.renewed_at.is_some_and(|at| now.monotonic.saturating_sub(at) >= FRESH);
             *lease = Lease {
                 held: Some(Held { serial: facts.serial, deadline, lifetime, doubtful: false, generation: None }),
                 asked,
+                wanted: lease.wanted,
                 attempted_at: lease.attempted_at,
-                fresh_rejects: lease.fresh_rejects,
+                fresh_rejects: if lived && !lease.named { 0 } else { lease.fresh_rejects },
                 renewed_at: Some(now.monotonic),
                 ..Lease::default()
             };
@@ -563,8 +634,19 @@ fn margin(policy: &Policy, lifetime: Duration) -> Duration {
 
 /// The pause that a generation refused so often gets at least: doubling, a quarter of it jitter.
 fn pace(rejects: u32) -> Duration {
-    let full = MIN_GAP.saturating_mul(1 << rejects.saturating_sub(1).min(16)).min(MAX_BACKOFF);
-    (full * 3 / 4).max(MIN_GAP)
+    (most_pace(rejects) * 3 / 4).max(MIN_GAP)
+}
+
+/// The same without jitter; nothing at all where it was refused later than right after its issue.
+fn most_pace(rejects: u32) -> Duration {
+    match rejects {
+        0 => Duration::ZERO,
+        _ => MIN_GAP.saturating_mul(1 << (rejects - 1).min(16)).min(MAX_BACKOFF),
+    }
+}
+
+fn is_same(one: &ToyLogin, other: &ToyLogin) -> bool {
+    same_user(one.user(), other.user()) && one.password().expose() == other.password().expose()
 }
 
 fn is_reusable(policy: &Policy) -> bool {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Attempt, Flight, MIN_GAP, Model, Said, is_reusable, margin, pace, serial};
+use super::account::DAY;
+use super::{Attempt, Flight, Lease, MAX_BACKOFF, MIN_GAP, Model, Said, is_reusable, margin, pace, serial};
 use crate::session::MAX_BACKOFF_ASKED;
 use crate::testing::rule::Rule;
 use crate::testing::service::{Asked, Service};
@@ -23,7 +24,7 @@ impl Model {
             Output::Send(request) => self.sent(request),
             Output::Cancel(id) => match self.flight.take_if(|flight| flight.id == *id) {
                 Some(flight) if flight.dropped => {}
-                Some(flight) => self.outcome(flight, &Said::Unknown),
+                Some(flight) => self.outcome(flight, &Said::Unheard),
                 None => self.breaks(Rule::OneAtATime, format!("{id:?} is cancelled and not in flight")),
             },
             Output::Store(op) => self.asked_store(op),
@@ -89,7 +90,7 @@ impl Model {
         let Some(lost_at) = self.refresh_lost_at.filter(|_| !is_reusable(&self.policy)) else {
             return;
         };
-        if self.can_sign_in() {
+        if self.is_usable(Need::Access, ToyRung::SignIn) {
             self.breaks(Rule::LostAnswer, format!("repeats refresh token {serial}, though there is a login"));
         } else if self.now.monotonic < lost_at.saturating_add(MIN_GAP) {
             self.breaks(Rule::LostAnswer, format!("repeats refresh token {serial} without a pause"));
@@ -99,6 +100,8 @@ impl Model {
     fn check_sign_in(&mut self, user: &str, password: &str) {
         let known = self.login.as_ref();
         let ours = known.is_some_and(|login| login.user() == user && login.password().expose() == password);
+        // A store that tells of a refusal need not know of the person who has given the login again.
+        self.login_refused &= self.account.refused.is_some();
         if self.login_refused {
             self.breaks(Rule::RefusedStops, "sends a login that was refused");
         } else if !ours {
@@ -130,12 +133,13 @@ impl Model {
                 self.failed_events[need.index()] = true;
                 self.check_failed(*need, error);
                 self.lease(*need).forced &= self.login_first;
+                self.lease(*need).falls = None;
             }
             Event::Stopped { need, error } => {
                 self.failed_events[need.index()] = true;
                 self.check_stopped(*need, error);
-                self.lease(*need).stopped = true;
-                self.lease(*need).forced = false;
+                let lease = self.lease(*need);
+                (lease.stopped, lease.forced, lease.falls) = (true, false, None);
             }
             _ => {}
         }
@@ -145,14 +149,13 @@ impl Model {
         let now = self.now.monotonic;
         let lease = self.leases[need.index()].clone();
         let live = self.is_live(need);
+        let quiet = self.account.quiet_left(self.now);
+        if quiet > ROUNDING {
+            self.breaks(Rule::QuietIsTheServices, format!("{need}: {rung:?} {quiet:?} before the quiet ends"));
+        }
+        self.check_method(need, rung);
+        self.person &= rung != ToyRung::SignIn;
         let mut breaks = |rule, what: String| self.broken.push(super::Broken { rule, what });
-        if lease.not_before > now {
-            let left = lease.not_before - now;
-            breaks(Rule::TransientIsNotRefused, format!("{need}: {left:?} before Retry-After"));
-        }
-        if self.missing.contains(&rung) {
-            breaks(Rule::LadderIsDescended, format!("{need}: {rung:?} is not there"));
-        }
         if lease.stopped {
             breaks(Rule::RefusedStops, format!("{need}: {rung:?} after everything was refused"));
         }
@@ -192,13 +195,23 @@ impl Model {
             return;
         };
         let pause = Duration::try_from(at.since(self.now.wall)).unwrap_or_default();
-        let lease = &self.leases[need.index()];
-        let asked_for = lease.not_before.saturating_sub(self.now.monotonic);
-        if pause + ROUNDING < asked_for {
-            self.breaks(Rule::TransientIsNotRefused, format!("{need}: {pause:?} is less than Retry-After"));
-        } else if pause > asked_for.max(crate::session::MAX_BACKOFF) + ROUNDING {
+        if pause + ROUNDING < self.account.quiet_left(self.now) {
+            let what = format!("{need}: again in {pause:?}, before the quiet ends");
+            self.breaks(Rule::QuietIsTheServices, what);
+        }
+        let asked = self.leases[need.index()].asked;
+        self.check_pause(need, pause, asked);
+    }
+
+    /// A pause is as long as there is a reason for.
+    pub(super) fn check_pause(&mut self, need: Need, pause: Duration, asked: bool) {
+        let rests = if self.account.may_login_rest() { DAY } else { Duration::ZERO };
+        let told = rests.max(self.account.quiet_left_at_most(self.now));
+        let told_no = self.leases.iter().any(Lease::was_told_no);
+        let waits = asked && !self.is_live(need);
+        if pause > told.max(MAX_BACKOFF) + ROUNDING {
             self.breaks(Rule::NobodyPoisons, format!("{need}: a pause of {pause:?}"));
-        } else if lease.asked && !self.is_live(need) && pause > asked_for.max(MAX_BACKOFF_ASKED) + ROUNDING {
+        } else if waits && !told_no && pause > told.max(MAX_BACKOFF_ASKED) + ROUNDING {
             self.breaks(Rule::FailuresAreShared, format!("{need}: callers wait {pause:?}"));
         }
     }
@@ -212,19 +225,18 @@ impl Model {
             _ if self.can_sign_in() && !(need == Need::Aws && self.aws_ruled_out.contains(&ToyRung::SignIn)) => {
                 Some(ToyRung::SignIn)
             }
-            Need::Access => {
-                (self.refresh.is_some() && !self.refresh_refused && !self.missing.contains(&ToyRung::Refresh))
-                    .then_some(ToyRung::Refresh)
-            }
+            Need::Access => (self.refresh.is_some() && !self.refresh_refused).then_some(ToyRung::Refresh),
             Need::Aws => {
                 let base = self.is_live(Need::Access) && !self.leases[Need::Access.index()].named;
-                let out =
-                    self.aws_ruled_out.contains(&ToyRung::AwsRefresh) || self.missing.contains(&ToyRung::AwsRefresh);
-                (base && !out).then_some(ToyRung::AwsRefresh)
+                (base && !self.aws_ruled_out.contains(&ToyRung::AwsRefresh)).then_some(ToyRung::AwsRefresh)
             }
         };
         if let Some(rung) = left {
-            self.breaks(Rule::TransientIsNotRefused, format!("{need}: stops, though {rung:?} is left"));
+            let rule = match self.missing[rung as usize] {
+                Some(_) => Rule::UnsupportedPasses,
+                None => Rule::TransientIsNotRefused,
+            };
+            self.breaks(rule, format!("{need}: stops, though {rung:?} is left"));
         }
     }
 }

@@ -62,6 +62,8 @@ impl Model {
         if self.leases.iter().any(|lease| lease.held.is_some()) {
             self.breaks(Rule::LockReadDecide, "takes up what is in the store in place of what is newer");
         }
+        let user = &credentials.account().user_id;
+        self.user = Some(user.clone()).filter(|user| !user.is_empty()).or(self.user.take());
         self.hold(credentials);
     }
 

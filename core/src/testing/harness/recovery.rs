@@ -1,0 +1,140 @@
+//! The service is well again, or all of it but one method: is everybody served?
+
+use std::time::Duration;
+
+use super::{Call, Harness};
+use crate::session::Renewal;
+use crate::testing::model::Told;
+use crate::testing::rule::{Rule, Violation};
+use crate::testing::step::{Lives, Outcome, Who};
+use crate::testing::subject::Subject;
+use crate::testing::toy::ToyRung;
+use crate::{Need, State};
+
+/// A session is live within this after a right login: what an older exchange may still take, and a bit.
+const SIGN_IN: Duration = Duration::from_secs(120);
+
+/// Where one method does not answer, whoever waits is served by another one at its second attempt: two short pauses,
+/// and a bit.
+const PAST_A_SILENT_ONE: Duration = Duration::from_secs(20);
+
+/// Where one answers with nonsense, the pause may have grown to minutes before anybody waited.
+const PAST_AN_ODD_ONE: Duration = Duration::from_secs(300 + 20);
+
+/// What is granted is over after this.
+const OVER: Duration = Duration::from_secs(2 * 3600);
+
+/// More than anything takes that recovers.
+const MOST_TURNS: u32 = 10_000;
+
+/// Ways for a method to be broken for good, and how long it takes to get past it. With the last ones the service does
+/// its work: of two sign-ins it keeps the later one, so that a token of before is dead.
+const BROKEN: [(Outcome, Duration); 8] = [
+    (Outcome::LostBefore, PAST_A_SILENT_ONE),
+    (Outcome::ServerError, PAST_A_SILENT_ONE),
+    (Outcome::BadRequest, PAST_AN_ODD_ONE),
+    (Outcome::MissingPage, PAST_AN_ODD_ONE),
+    (Outcome::Missing, PAST_AN_ODD_ONE),
+    (Outcome::TimedOut, PAST_A_SILENT_ONE),
+    (Outcome::WebPage, PAST_AN_ODD_ONE),
+    (Outcome::NoToken, PAST_AN_ODD_ONE),
+];
+const WITHOUT_WORK: u64 = 5;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Recovery {
+    ByItself,
+    WithLogin,
+}
+
+impl<S: Subject> Harness<S> {
+    /// Makes the service well: a session that can still sign in comes back by itself, any other with a right login.
+    /// Then one method after the other breaks for good, and the others serve.
+    pub fn recover(&mut self) -> Result<(), Violation> {
+        self.weather = [None; 3];
+        if self.model.can_sign_in() {
+            self.tell(Call::Demand(Need::Access), &Told::Demand(Need::Access))?;
+            let within = self.model.recovers_within();
+            self.until_served(Need::Access, within, Recovery::ByItself, Rule::NobodyPoisons)?;
+        }
+        let login = Who::Ann.login();
+        self.login = Some(login.clone());
+        self.tell(Call::SignIn(login.clone()), &Told::SignIn(login))?;
+        self.until_served(Need::Access, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
+        self.tell(Call::Demand(Need::Aws), &Told::Demand(Need::Aws))?;
+        self.until_served(Need::Aws, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
+        if self.checks(Rule::SomeWayWorks) || self.checks(Rule::SameInputsSameOutputs) {
+            ToyRung::ALL.into_iter().try_for_each(|method| self.serve_without(method))?;
+        }
+        Ok(())
+    }
+
+    /// With one method that is broken, somebody is served whenever he asks after what was held is over.
+    fn serve_without(&mut self, method: ToyRung) -> Result<(), Violation> {
+        let kinds = if method == ToyRung::SignIn { WITHOUT_WORK } else { BROKEN.len() as u64 };
+        let kind = usize::try_from((self.seed / 32 + method as u64) % kinds).unwrap_or(0);
+        let (outcome, within) = BROKEN[kind];
+        self.weather[method as usize] = Some(outcome);
+        if method == ToyRung::SignIn {
+            // Even if somebody tries to sign in meanwhile: what is held of the same account goes on.
+            let login = Who::Ann.login();
+            self.tell(Call::SignIn(login.clone()), &Told::SignIn(login))?;
+        }
+        for need in Need::ALL {
+            self.live_on(OVER)?;
+            self.tell(Call::Demand(need), &Told::Demand(need))?;
+            self.until_served(need, within, Recovery::WithLogin, Rule::SomeWayWorks)?;
+        }
+        self.weather = [None; 3];
+        for need in Need::ALL {
+            self.tell(Call::Demand(need), &Told::Demand(need))?;
+            self.until_served(need, PAST_AN_ODD_ONE, Recovery::WithLogin, Rule::SomeWayWorks)?;
+        }
+        Ok(())
+    }
+
+    /// Time passes, and whatever is asked for is answered.
+    fn live_on(&mut self, time: Duration) -> Result<(), Violation> {
+        let end = self.now.monotonic.saturating_add(time);
+        for _ in 0..MOST_TURNS {
+            self.answer_all()?;
+            let wake = self.session.next_wake().filter(|wake| wake.at < end);
+            let left = wake.map_or(end, |wake| wake.at).saturating_sub(self.now.monotonic);
+            self.pass(left, left)?;
+            if wake.is_none() {
+                return self.answer_all();
+            }
+        }
+        self.broken(Rule::NoBusyLoop, format!("{MOST_TURNS} wake-ups in {time:?}"))
+    }
+
+    fn until_served(&mut self, need: Need, within: Duration, recovery: Recovery, rule: Rule) -> Result<(), Violation> {
+        let end = self.now.monotonic.saturating_add(within);
+        for _ in 0..MOST_TURNS {
+            let served = self.session.credentials(need, self.now).is_some();
+            let wake = self.session.next_wake().filter(|wake| wake.at <= end);
+            if self.flight.is_some() {
+                self.answer(Outcome::Works(Lives::HOUR))?;
+                if self.policy.renewal == Renewal::Lazy && self.session.credentials(need, self.now).is_none() {
+                    // Whoever was told of a failure asks again.
+                    self.tell(Call::Demand(need), &Told::Demand(need))?;
+                }
+            } else if served || recovery == Recovery::ByItself && !self.model.can_sign_in() {
+                // A login that was never tried before may be wrong.
+                return Ok(());
+            } else if let Some(wake) = wake {
+                let left = wake.at.saturating_sub(self.now.monotonic);
+                self.pass(left, left)?;
+            } else {
+                break;
+            }
+        }
+        let state: State = self.session.state();
+        let broken = ToyRung::ALL.into_iter().find_map(|method| Some((method, self.weather[method as usize]?)));
+        let works = match broken {
+            Some((method, outcome)) => format!("all but {method:?} ({outcome:?}) works"),
+            None => "the service is well".into(),
+        };
+        self.broken(rule, format!("{need}: {state} though {works}, {within:?} later"))
+    }
+}

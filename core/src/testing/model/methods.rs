@@ -1,0 +1,235 @@
+//! What the model knows of each method of a ladder: how it was answered, and what follows from that.
+
+use std::time::Duration;
+
+use super::account::DAY;
+use super::{Lease, MIN_GAP, Model, Said, is_reusable};
+use crate::Need;
+use crate::testing::rule::Rule;
+use crate::testing::toy::ToyRung;
+
+/// A missing endpoint is left out for so long the first time, and twice as long each time.
+const LEFT_OUT: Duration = Duration::from_secs(300);
+
+/// What the answers to a method were, for one lease, since that was renewed last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answers {
+    /// Answers in a row that were no grant, and not the service's own failure.
+    noes: u32,
+    last_no: Duration,
+    /// Attempts in a row of which nobody knows what became.
+    unknown: u32,
+}
+
+/// An attempt that goes on with its next method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fall {
+    /// The service will not grant anything by the method before.
+    Refused,
+    /// Nobody knows what became of this one.
+    Unknown(ToyRung),
+}
+
+/// An endpoint that the service says it does not have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Missing {
+    since: Duration,
+    /// How often it said so in a row.
+    times: u32,
+    /// It was the last one left, or has worked: it goes on.
+    goes_on: bool,
+}
+
+impl Missing {
+    fn lasts(self) -> Duration {
+        LEFT_OUT.saturating_mul(1 << self.times.saturating_sub(1).min(16)).min(DAY)
+    }
+}
+
+/// The pause after so many noes in a row, at least: doubling, a quarter of it jitter.
+fn pace(noes: u32) -> Duration {
+    let full = MIN_GAP.saturating_mul(1 << noes.saturating_sub(1).min(16)).min(Duration::from_secs(300));
+    (full * 3 / 4).max(MIN_GAP)
+}
+
+impl Lease {
+    /// Whether the service has answered, since this was renewed last, with something that is no grant.
+    pub(super) fn was_told_no(&self) -> bool {
+        self.arguable || self.answers.iter().any(|answers| answers.noes > 0)
+    }
+
+    fn note_answer(&mut self, rung: ToyRung, said: &Said, now: Duration) {
+        self.arguable |= *said == Said::TooLarge;
+        let answers = &mut self.answers[rung as usize];
+        if matches!(said, Said::Odd | Said::Missing | Said::TooMany { .. }) {
+            (answers.noes, answers.last_no) = (answers.noes + 1, now);
+        }
+        let unknown = matches!(said, Said::Odd | Said::Failed | Said::Unheard | Said::TooLarge);
+        answers.unknown = if unknown { answers.unknown + 1 } else { 0 };
+    }
+}
+
+impl Model {
+    // ---- What is left
+
+    /// Whether a method may work now, for all that is known.
+    pub(super) fn is_usable(&self, need: Need, rung: ToyRung) -> bool {
+        let offered = match rung {
+            ToyRung::SignIn => self.can_sign_in() && !self.account.may_login_rest(),
+            ToyRung::Refresh => need == Need::Access && self.refresh.is_some() && !self.refresh_refused,
+            ToyRung::AwsRefresh => need == Need::Aws && self.is_taken(Need::Access),
+        };
+        let ruled_out = need == Need::Aws && self.aws_ruled_out.contains(&rung);
+        offered && !ruled_out && self.left_out(rung).is_none()
+    }
+
+    /// Live, and the API takes it.
+    fn is_taken(&self, need: Need) -> bool {
+        self.is_live(need) && !self.leases[need.index()].named
+    }
+
+    /// How long a missing endpoint is left out yet; `None`: it is not.
+    fn left_out(&self, rung: ToyRung) -> Option<Duration> {
+        let missing = self.missing[rung as usize].filter(|missing| !missing.goes_on)?;
+        let until = missing.since.saturating_add(missing.lasts());
+        (self.now.monotonic < until).then(|| until - self.now.monotonic)
+    }
+
+    /// How long any of them may be left out yet.
+    pub(super) fn left_out_at_most(&self) -> Duration {
+        ToyRung::ALL.into_iter().filter_map(|rung| self.left_out(rung)).max().unwrap_or_default()
+    }
+
+    fn others(need: Need, rung: ToyRung) -> impl Iterator<Item = ToyRung> {
+        let cheap = if need == Need::Access { ToyRung::Refresh } else { ToyRung::AwsRefresh };
+        [cheap, ToyRung::SignIn].into_iter().filter(move |other| *other != rung)
+    }
+
+    fn is_last_left(&self, need: Need, rung: ToyRung) -> bool {
+        !Self::others(need, rung).any(|other| self.is_usable(need, other))
+    }
+
+    // ---- Answers
+
+    /// A method was answered, and it was no grant.
+    pub(super) fn note_answer(&mut self, need: Need, rung: ToyRung, steps: u32, said: &Said) {
+        let now = self.now;
+        if *said == Said::Missing {
+            let last = self.is_last_left(need, rung);
+            let before = self.missing[rung as usize].map_or(0, |missing| missing.times);
+            let goes_on = last || self.worked[rung as usize];
+            self.missing[rung as usize] = Some(Missing { since: now.monotonic, times: before + 1, goes_on });
+        } else {
+            self.missing[rung as usize] = None;
+        }
+        let refused = matches!(said, Said::Refused | Said::Missing);
+        self.lease(need).falls = Some(if refused { Fall::Refused } else { Fall::Unknown(rung) });
+        if self.missing[rung as usize].is_none_or(|missing| missing.goes_on) {
+            self.lease(need).note_answer(rung, said, now.monotonic);
+        } else if rung == ToyRung::SignIn {
+            self.login_first = false;
+        }
+        match said {
+            Said::TooMany { quiet } | Said::Down { quiet } => self.account.asked_for_quiet(now, *quiet),
+            _ => {}
+        }
+        if rung == ToyRung::SignIn {
+            self.note_shown(steps, said);
+        }
+        self.note_fall(need, rung);
+    }
+
+    fn note_shown(&mut self, steps: u32, said: &Said) {
+        match said {
+            Said::Odd | Said::Missing | Said::TooMany { .. } | Said::Down { .. } | Said::Failed => {
+                if let Some(wrong) = self.account.password_was_shown() {
+                    self.breaks(Rule::PasswordIsNotRepeated, wrong);
+                }
+            }
+            Said::TooLarge => self.account.password_may_have_been_shown(),
+            // The password went with the first request, and that was answered.
+            Said::Unheard | Said::NotSent if steps > 1 => self.account.password_may_have_been_shown(),
+            _ => {}
+        }
+    }
+
+    /// What failed twice in a row without anybody knowing how is fallen through at once.
+    fn note_fall(&mut self, need: Need, rung: ToyRung) {
+        let twice = self.leases[need.index()].answers[rung as usize].unknown >= 2;
+        let next = Self::others(need, rung).find(|_| rung != ToyRung::SignIn);
+        self.owed = next.filter(|next| {
+            let gap = self.leases.iter().filter_map(|lease| lease.attempted_at[*next as usize]).max();
+            let in_gap = gap.is_some_and(|last| self.now.monotonic < last.saturating_add(MIN_GAP));
+            // Without an access token that comes first.
+            let blocked = need == Need::Aws && !self.is_taken(Need::Access);
+            twice && !in_gap && !blocked && self.is_usable(need, *next) && !self.is_taken(need)
+        });
+        self.owed_to = need;
+    }
+
+    /// A method of this name was granted what it asked for.
+    pub(super) fn note_success(&mut self, rung: ToyRung) {
+        self.missing[rung as usize] = None;
+        self.worked[rung as usize] = true;
+        if rung == ToyRung::SignIn {
+            self.account.password_was_taken();
+        }
+    }
+
+    // ---- Attempts
+
+    pub(super) fn check_method(&mut self, need: Need, rung: ToyRung) {
+        let now = self.now.monotonic;
+        let Answers { noes, last_no, .. } = self.leases[need.index()].answers[rung as usize];
+        // The first may not have ended an attempt: another method was tried at once.
+        if noes > 1 && now < last_no.saturating_add(pace(noes - 1)) {
+            let what = format!("{need}: {rung:?} was answered no {noes} times in a row, {:?} ago", now - last_no);
+            self.breaks(Rule::AnsweredNoIsNoOutage, what);
+        }
+        if let Some(left) = self.left_out(rung).filter(|_| !self.is_last_left(need, rung)) {
+            self.breaks(Rule::UnsupportedPasses, format!("{need}: {rung:?} is not there, and left out for {left:?}"));
+        }
+        match self.lease(need).falls.take() {
+            Some(from) => self.check_fall(need, from, rung),
+            None if rung == ToyRung::SignIn && !self.login_first => self.check_cheap_first(need),
+            None => {}
+        }
+        if self.owed_to != need || self.owed == Some(rung) {
+            // Another lease may have its turn before.
+            self.owed = None;
+        }
+    }
+
+    /// From a method that failed to the next one.
+    fn check_fall(&mut self, need: Need, from: Fall, rung: ToyRung) {
+        let lost = from == Fall::Unknown(ToyRung::Refresh) && !is_reusable(&self.policy);
+        let cheaper = from != Fall::Refused && !lost;
+        if rung == ToyRung::SignIn && cheaper && self.is_taken(need) && !self.login_first {
+            let what = format!("{need}: shows the password for a cheaper method that failed, and holds valid ones");
+            self.breaks(Rule::SomeWayWorks, what);
+        }
+    }
+
+    /// A new attempt begins with the cheapest method, unless that is left out.
+    fn check_cheap_first(&mut self, need: Need) {
+        let rung = ToyRung::AwsRefresh;
+        if need != Need::Aws || !self.is_usable(need, rung) {
+            return;
+        }
+        let rule = match self.missing[rung as usize] {
+            Some(_) => Rule::UnsupportedPasses,
+            None => Rule::SomeWayWorks,
+        };
+        self.breaks(rule, format!("{need}: signs in without trying {rung:?} again"));
+    }
+
+    pub(super) fn check_owed(&mut self) {
+        if let Some(rung) = self.owed.take() {
+            let need = self.owed_to;
+            self.breaks(
+                Rule::SomeWayWorks,
+                format!("{need}: a method failed twice in a row, and {rung:?} is not tried"),
+            );
+        }
+    }
+}
