@@ -50,11 +50,13 @@ spin() {
 }
 
 loops=()
-stop_loops() {
-    [ ${#loops[@]} -eq 0 ] || kill "${loops[@]}" 2>/dev/null || true
-    loops=()
+running=
+stop() {
+    kill "${loops[@]}" 2>/dev/null || true
+    # A group of its own: cargo, and what it runs.
+    [ -z "$running" ] || kill -- "-$running" 2>/dev/null || true
 }
-trap stop_loops EXIT
+trap stop EXIT
 trap 'exit 130' INT TERM
 for ((loop = 0; loop < busy; loop++)); do
     spin $$ &
@@ -68,13 +70,14 @@ failures() {
             if (test != "") print program "\t" test "\t" why
             test = ""
         }
-        function begin(name) { finish(); test = name; why = ""; lines = 0 }
+        function begin(name) { finish(); test = name; why = ""; lines = panicked = 0 }
         /^ +Running / { finish(); program = $0; sub(/^ +Running (unittests )?/, "", program); sub(/-[0-9a-f]+\)$/, "", program)
             file = program; sub(/ \(.*/, "", file); sub(/.*\//, "", program); program = program " " file; next }
         /^ +Doc-tests / { finish(); program = "doctests " $2; next }
         /^---- .* stdout ----$/ { name = $0; sub(/^---- /, "", name); sub(/ stdout ----$/, "", name); begin(name); next }
         /^failures:$/ || /^test result: / { finish(); next }
         /process didn.t exit successfully/ && /signal:/ { begin("(the whole program)"); why = $0; sub(/.*\(signal/, "signal", why); finish(); next }
+        test != "" && /panicked at/ && !panicked { panicked = 1; why = ""; lines = 0; sub(/.*panicked at /, "") }
         test != "" && lines < 4 && !/^$/ && !/^note: / { why = why (lines ? " | " : "") substr($0, 1, 160); lines++ }
         END { finish() }
     ' "$1"
@@ -88,7 +91,10 @@ for ((run = 1; run <= runs; run++)); do
     log=$logs/run-$run.log
     began=$SECONDS
     status=0
-    timeout --kill-after=10 "${minutes}m" cargo test --no-fail-fast "${arguments[@]}" >"$log" 2>&1 || status=$?
+    timeout --kill-after=10 "${minutes}m" cargo test --no-fail-fast "${arguments[@]}" >"$log" 2>&1 &
+    running=$!
+    wait "$running" || status=$?
+    running=
     if [ "$status" = 0 ]; then
         printf 'run %s: clean, %s s\n' "$run" $((SECONDS - began))
         rm "$log"
