@@ -11,6 +11,8 @@ pub(super) enum LoginState {
     /// It may be shown.
     #[default]
     Open,
+    /// A person has given it, and nothing was heard of it since: what others met with it before does not count.
+    Given,
     /// It was shown, and answered with neither a grant nor a plain refusal: it is shown again, but not soon.
     Odd(OddAnswers),
     /// It was refused: only another login helps. What the service said.
@@ -53,7 +55,7 @@ impl LoginState {
     pub(super) fn answered_oddly(&mut self, error: &Error, now: Now) {
         let count = match self {
             LoginState::Odd(odd) => odd.count.saturating_add(1),
-            LoginState::Open | LoginState::Refused(_) => 1,
+            LoginState::Open | LoginState::Given | LoginState::Refused(_) => 1,
         };
         let not_before = now.monotonic.saturating_add(rest_after(count));
         *self = LoginState::Odd(OddAnswers { count, not_before, error: Box::new(error.clone()) });
@@ -71,14 +73,14 @@ impl LoginState {
     pub(super) fn refusal(&self) -> Option<&Error> {
         match self {
             LoginState::Refused(error) => Some(error),
-            LoginState::Open | LoginState::Odd(_) => None,
+            LoginState::Open | LoginState::Given | LoginState::Odd(_) => None,
         }
     }
 
     /// What the service said instead of granting, the last time.
     pub(super) fn last_answer(&self) -> Option<&Error> {
         match self {
-            LoginState::Open => None,
+            LoginState::Open | LoginState::Given => None,
             LoginState::Odd(odd) => Some(&odd.error),
             LoginState::Refused(error) => Some(error),
         }

@@ -205,7 +205,7 @@ impl<P: Provider> Session<P> {
         }
         self.login = Some(login);
         // A person who signs in wants it tried, whatever became of the login or the endpoint before.
-        (self.login_state, self.quiet) = (LoginState::Open, None);
+        (self.login_state, self.quiet) = (LoginState::Given, None);
         let provider = &self.provider;
         self.endpoints.forget(|rung| provider.spends(rung) == Spends::Login);
         self.standing = Standing::SignedIn;
@@ -375,7 +375,7 @@ impl<P: Provider> Session<P> {
             () if self.is_valid(Need::Access) => State::Live,
             () if access.stopped.is_some() || access.awaits_person(self.now) => State::SignInRequired,
             () if busy => State::SigningIn,
-            () if access.retry.is_some() => State::Waiting,
+            () if access.retry.is_some() || self.is_quiet() => State::Waiting,
             () if access.engaged => State::SigningIn,
             () => State::Idle,
         }
@@ -436,6 +436,11 @@ impl<P: Provider> Session<P> {
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
         self.stats
+    }
+
+    /// Whether the service is being left alone.
+    fn is_quiet(&self) -> bool {
+        self.quiet.as_ref().is_some_and(|quiet| quiet.until > self.now.monotonic)
     }
 
     fn term(&self, need: Need) -> Option<&Term> {

@@ -25,7 +25,7 @@ impl<P: Provider> Session<P> {
             cell.heeded = not_before;
         }
         let answer = match &self.login_state {
-            LoginState::Open => None,
+            LoginState::Open | LoginState::Given => None,
             LoginState::Odd(odd) => {
                 Some(LoginAnswer::Odd { count: odd.count, not_before: self.wall_at(odd.not_before).unix_millis() })
             }
@@ -40,7 +40,7 @@ impl<P: Provider> Session<P> {
 
     /// Takes up what others have met. A person who signs in here is not held up by it.
     pub(super) fn heed(&mut self, failures: &Failures) {
-        if self.cell.as_ref().is_some_and(|cell| cell.takes_over) {
+        if matches!(self.login_state, LoginState::Given) {
             return;
         }
         // Once: where a clock was set back, a moment may never come.
