@@ -125,6 +125,11 @@ impl<S: Subject> Harness<S> {
             } else if let Some(wake) = wake {
                 let left = wake.at.saturating_sub(self.now.monotonic);
                 self.pass(left, left)?;
+            } else if self.policy.renewal == Renewal::Lazy && self.now.monotonic < end {
+                // Whoever was told when to come again does.
+                let pause = self.told_to_wait(need).max(Duration::from_secs(1));
+                self.pass(pause, pause)?;
+                self.tell(Call::Demand(need), &Told::Demand(need))?;
             } else {
                 break;
             }

@@ -204,6 +204,9 @@ impl Model {
             let what = format!("{need}: the service wants quiet for {quiet:?}, and callers are told {left:?}");
             self.breaks(Rule::QuietIsTheServices, what);
         }
+        if need == Need::Access && view.state == State::SigningIn {
+            self.breaks(Rule::QuietIsTheServices, "it says that it signs in, and the service wants quiet");
+        }
     }
 
     /// While a password rests a person can act: callers say so.

@@ -17,8 +17,17 @@ pub(super) struct Answers {
     /// Answers in a row that were no grant, and not the service's own failure.
     noes: u32,
     last_no: Duration,
+    /// What was held then.
+    held: Holding,
     /// Attempts in a row of which nobody knows what became.
     unknown: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Holding {
+    #[default]
+    Nothing,
+    Valid,
 }
 
 /// An attempt that goes on with its next method.
@@ -58,11 +67,11 @@ impl Lease {
         self.arguable || self.answers.iter().any(|answers| answers.noes > 0)
     }
 
-    fn note_answer(&mut self, rung: ToyRung, said: &Said, now: Duration) {
+    fn note_answer(&mut self, rung: ToyRung, said: &Said, now: Duration, held: Holding) {
         self.arguable |= *said == Said::TooLarge;
         let answers = &mut self.answers[rung as usize];
         if matches!(said, Said::Odd | Said::Missing | Said::TooMany { .. }) {
-            (answers.noes, answers.last_no) = (answers.noes + 1, now);
+            (answers.noes, answers.last_no, answers.held) = (answers.noes + 1, now, held);
         }
         let unknown = matches!(said, Said::Odd | Said::Failed | Said::Unheard | Said::TooLarge);
         answers.unknown = if unknown { answers.unknown + 1 } else { 0 };
@@ -125,7 +134,8 @@ impl Model {
         let refused = matches!(said, Said::Refused | Said::Missing);
         self.lease(need).falls = Some(if refused { Fall::Refused } else { Fall::Unknown(rung) });
         if self.missing[rung as usize].is_none_or(|missing| missing.goes_on) {
-            self.lease(need).note_answer(rung, said, now.monotonic);
+            let held = if self.is_taken(need) { Holding::Valid } else { Holding::Nothing };
+            self.lease(need).note_answer(rung, said, now.monotonic, held);
         } else if rung == ToyRung::SignIn {
             self.login_first = false;
         }
@@ -180,9 +190,11 @@ impl Model {
 
     pub(super) fn check_method(&mut self, need: Need, rung: ToyRung) {
         let now = self.now.monotonic;
-        let Answers { noes, last_no, .. } = self.leases[need.index()].answers[rung as usize];
+        let Answers { noes, last_no, held, .. } = self.leases[need.index()].answers[rung as usize];
+        // Since what was held has ended, another method may be the next in the same attempt.
+        let ended = held == Holding::Valid && !self.is_taken(need);
         // The first may not have ended an attempt: another method was tried at once.
-        if noes > 1 && now < last_no.saturating_add(pace(noes - 1)) {
+        if noes > 1 && !ended && now < last_no.saturating_add(pace(noes - 1)) {
             let what = format!("{need}: {rung:?} was answered no {noes} times in a row, {:?} ago", now - last_no);
             self.breaks(Rule::AnsweredNoIsNoOutage, what);
         }
