@@ -417,7 +417,7 @@ mod tests {
         assert!(lease.falls_past(1) && !lease.falls_past(2));
         lease.renew_token(1);
         assert!(lease.is_failing(1), "a token alone is no success");
-        lease.allow_again(1);
+        lease.new_login();
         assert!(!lease.is_failing(1));
         lease.falter(1);
         assert!(!lease.is_failing(1), "counted anew");
