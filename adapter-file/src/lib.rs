@@ -84,5 +84,5 @@ pub use self::private::{read_private, write_private};
 pub use self::seal::Key;
 pub use self::store::FileStore;
 
-/// The most bytes that a file may have: the cap that the core sets for answers, too.
-pub const MAX_BYTES: usize = 1 << 20;
+/// The most bytes that a file may have: more than any session takes, encrypted too.
+pub const MAX_BYTES: usize = perennial_core::store::MAX_RECORD;

@@ -16,15 +16,16 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// More requests than any exchange needs: a service that redirects for ever is cut off.
 pub const MAX_STEPS: u32 = 32;
 
-/// The largest answer that is read, in bytes.
-pub const BODY_CAP: usize = 1024 * 1024;
+/// The largest answer that is read, in bytes, unless a request says otherwise. An answer that grants something has a few
+/// tokens, each of which has [`MAX_TOKEN`](crate::credentials::MAX_TOKEN) bytes at most.
+pub const BODY_CAP: usize = 256 * 1024;
 
 /// How one service is spoken to: its endpoints, bodies, quirks. It never knows when.
 ///
 /// Its [exchanges](Exchange) do the work: they may take their time. The methods here are called in the middle of a
-/// session's steps, by an adapter under the session's lock: they are to be quick, block on nothing and always answer
-/// the same. `begin`, `sign_out`, `write_login`, `read_login` and `read_saved` may panic: that is a failure like others.
-/// A panic in one of the rest, which all but name constants, is told to whoever called, or to all who wait.
+/// session's steps, by an adapter under the session's lock ([`authorize`](Self::authorize) apart): they are to be quick and
+/// to block on nothing. A panic in `begin`, `sign_out`, `write_login`, `read_login` or `read_saved` is a failure like others.
+/// One in the rest, which do little more than name constants, is told to whoever called, or to all who wait.
 pub trait Provider: Clone + Send + Sync + 'static {
     /// What signs in.
     type Login: Clone + fmt::Debug + Send + Sync + 'static;
@@ -159,9 +160,9 @@ pub trait Exchange: Send + 'static {
         true
     }
 
-    /// Whether `start` and `receive` may block: on a key in hardware, say. Adapters then call them on a thread of their
-    /// own, where they hold up no task, and no timer of the session. What only computes for a millisecond need not say
-    /// so.
+    /// Whether `start` and `receive` may block: on a key in hardware, say. In a session adapters then call them on a thread
+    /// of their own, where they hold up no task, and no timer of the session. What only computes for a millisecond need not
+    /// say so.
     fn may_block(&self) -> bool {
         false
     }

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use crate::credentials::{Secret, Timestamp, check_token};
+use crate::credentials::{Secret, Timestamp, check_visible};
 use crate::wire;
 
 /// The WebSocket subprotocol under which MQTT is spoken (MQTT 3.1.1 §6).
@@ -152,7 +152,7 @@ fn check_address(url: &str) -> Result<(), InvalidAddress> {
         let host = uri.host().is_some_and(|host| !host.is_empty());
         if host && wire::is_safe(&uri) { Ok(()) } else { Err(InvalidAddress) }
     };
-    if check_token(url).is_err() || url.contains([' ', '#']) || authority.contains('@') {
+    if check_visible(url).is_err() || url.contains([' ', '#']) || authority.contains('@') {
         return Err(InvalidAddress);
     }
     safe(if url.starts_with("wss:") { "https" } else { "http" })

@@ -151,7 +151,7 @@ fn what_is_no_session_is_refused() {
         ("[]", "no format version"),
         ("{}", "no access token"),
         (r#"{"access_token":""}"#, "no access token"),
-        (r#"{"access_token":"a\nb"}"#, "a token with odd characters"),
+        (r#"{"access_token":"a\nb"}"#, "a token that is too long or has odd characters"),
         (r#"{"access_token":"a","access_token":"b"}"#, "a field is of another type, or there twice"),
     ] {
         let error = Navien::default().read_saved(saved.as_bytes(), now(0)).unwrap_err();

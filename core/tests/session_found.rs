@@ -5,7 +5,7 @@ mod desk;
 
 use std::time::Duration;
 
-use perennial_core::session::MIN_GAP;
+use perennial_core::session::{MIN_GAP, Timer};
 use perennial_core::store::{StoreAct, Stored};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
@@ -225,4 +225,94 @@ fn a_login_that_somebody_else_kept_is_forgotten_with_ours() {
     desk.pass(MIN_GAP);
     desk.locked(Some(record));
     assert!(!text(&desk.written()).contains("toy-password"));
+}
+
+// ---- Numbers at their ends
+
+/// Where numbers stand in a record: pointers (RFC 6901).
+fn numbers(json: &serde_json::Value, at: &str, found: &mut Vec<String>) {
+    match json {
+        serde_json::Value::Number(_) => found.push(at.to_owned()),
+        serde_json::Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| numbers(value, &format!("{at}/{name}"), found));
+        }
+        _ => {}
+    }
+}
+
+/// Goes on from what was read: renews, saves, and passes the time.
+fn goes_on(desk: &mut Desk, record: &Body) {
+    for need in Need::ALL {
+        desk.session.renew(need, desk.now);
+        desk.pass(MIN_GAP);
+        if matches!(desk.last_act(), StoreAct::Lock { .. }) {
+            desk.locked(Some(record.clone()));
+        }
+        for serial in 5..8 {
+            match desk.last_act() {
+                StoreAct::Write { .. } => desk.store(Ok(Stored::Done)),
+                _ if desk.session.next_wake().is_some_and(|wake| wake.why == Timer::RequestDeadline) => {
+                    desk.grant(serial);
+                }
+                _ => desk.pass(Duration::from_secs(7200)),
+            }
+        }
+    }
+    desk.session.sign_out(desk.now);
+    desk.drain();
+}
+
+/// Arithmetic that does not fit ends the program where it is checked, as in this test.
+#[test]
+fn a_number_at_its_end_in_a_record_harms_nobody() {
+    let ends = ["0", "-1", "1", "9223372036854775807", "-9223372036854775808", "18446744073709551615"];
+    let (_, record) = kept("pass");
+    let json: serde_json::Value = serde_json::from_str(&text(&record)).unwrap();
+    let mut places = Vec::new();
+    numbers(&json, "", &mut places);
+    for place in ["/revision", "/written/at", "/access/term/issued_at", "/access/term/expires_at"] {
+        assert!(places.iter().any(|known| known == place), "{place}: {places:?}");
+    }
+    for place in ["/refresh_sent_at", "/failures/not_before"] {
+        places.push(place.to_owned());
+    }
+    for place in &places {
+        for end in ends {
+            let mut changed = json.clone();
+            let (parent, name) = place.rsplit_once('/').unwrap();
+            let object = changed.pointer_mut(parent);
+            let end: serde_json::Value = serde_json::from_str(end).unwrap();
+            match object {
+                Some(object) => object[name] = end,
+                None => changed["failures"] = serde_json::json!({name: end}),
+            }
+            let changed = Body::from(serde_json::to_vec(&changed).unwrap());
+            let mut fresh = keeping(None);
+            fresh.demand(Need::Access);
+            fresh.store(Ok(Stored::Read(Some(changed.clone()))));
+            goes_on(&mut fresh, &changed);
+            let (mut settled, _) = kept("pass");
+            finds(&mut settled, Some(changed.clone()));
+            goes_on(&mut settled, &changed);
+        }
+    }
+}
+
+#[test]
+fn a_revision_that_cannot_grow_is_written_again_and_the_later_grant_stands() {
+    let last = |record: &Body| with(record, "\"revision\":1", "\"revision\":18446744073709551615");
+    let (mut desk, first) = Desk::settled();
+    finds(&mut desk, Some(last(&first)));
+    desk.session.renew(Need::Access, desk.now);
+    desk.pass(MIN_GAP);
+    desk.locked(Some(last(&first)));
+    desk.store(Ok(Stored::Done));
+    desk.grant(2);
+    let second = desk.written();
+    assert!(text(&second).contains("\"revision\":18446744073709551615") && text(&second).contains("at-2"));
+    desk.store(Ok(Stored::Done));
+    let (mut other, _) = Desk::settled();
+    finds(&mut other, Some(last(&first)));
+    finds(&mut other, Some(second));
+    assert_eq!(other.token(), Some("at-2"));
 }

@@ -14,9 +14,10 @@ use super::shared::Shared;
 use super::stored::StoreWork;
 use super::sync::atomic::Ordering;
 use super::{BoxFuture, Clock, send};
+use crate::credentials::Now;
 use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Provider, Request, RequestId, Response};
-use crate::session::{Event, Input, MAX_BACKOFF, MIN_GAP, Output, Wake, Work};
+use crate::session::{Event, Input, MAX_BACKOFF, MIN_GAP, Output, Session, Wake, Work};
 use crate::store::Watch;
 
 /// The longest sleep. The wall clock is looked at again then: after a suspend it is ahead.
@@ -85,6 +86,12 @@ enum Next<P: Provider> {
     Output(Output),
 }
 
+impl<P: Provider> Next<P> {
+    fn of(session: &mut Session<P>, now: Now) -> Self {
+        session.take_work(now).map_or_else(|| Self::Output(session.poll_output()), Self::Work)
+    }
+}
+
 enum Turn {
     Input(Input),
     /// Time has passed, or somebody rang.
@@ -140,25 +147,39 @@ async fn drive<P: Provider>(seat: &mut Seat<P>) {
 impl<P: Provider> Seat<P> {
     /// Does all that the session asks for, and answers when it wants to be woken.
     fn drain(&mut self) -> Option<Wake> {
+        // One at a time: listeners, transports and the provider's work are not called under the lock.
+        let mut next = self.shared.with(Next::of);
         loop {
-            // One output at a time: listeners and transports are not called under the lock.
-            match self.shared.with(|session, now| match session.take_work(now) {
-                Some(work) => Next::<P>::Work(work),
-                None => Next::Output(session.poll_output()),
-            }) {
-                Next::Work(work) => self.shared.run(work),
-                Next::Output(Output::Send(request)) => self.flight = Some(self.send(request)),
-                Next::Output(Output::Cancel(id)) => {
-                    self.flight.take_if(|flight| flight.id == id);
+            match next {
+                Next::Work(work) if work.may_block() => self.shared.send_away(work),
+                Next::Work(work) => {
+                    let done = work.run();
+                    next = self.shared.with(|session, now| {
+                        session.work_done(done, now);
+                        Next::of(session, now)
+                    });
+                    continue;
                 }
-                Next::Output(Output::Store(op)) => {
-                    if let Some(store) = &mut self.store {
-                        store.push(op);
-                    }
-                }
-                Next::Output(Output::Event(event)) => self.report(&event),
                 Next::Output(Output::Sleep(wake)) => return wake,
+                Next::Output(output) => self.carry_out(output),
             }
+            next = self.shared.with(Next::of);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send(request) => self.flight = Some(self.send(request)),
+            Output::Cancel(id) => {
+                self.flight.take_if(|flight| flight.id == id);
+            }
+            Output::Store(op) => {
+                if let Some(store) = &mut self.store {
+                    store.push(op);
+                }
+            }
+            Output::Event(event) => self.report(&event),
+            Output::Sleep(_) => {}
         }
     }
 

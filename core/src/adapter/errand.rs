@@ -1,4 +1,4 @@
-//! The provider's code, run without the session's lock.
+//! A provider's code that may block, where it holds up neither the session nor its driver; and what panics.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,15 +19,10 @@ pub(super) struct Errand<P: Provider> {
 }
 
 impl<P: Provider> Shared<P> {
-    /// Runs the provider's code: here, or where it may block.
-    pub(super) fn run(self: &Arc<Self>, work: Work<P::Exchange>) {
-        let may_block = work.may_block();
+    /// Runs the provider's code where it may block. The driver is rung for when it is done.
+    pub(super) fn send_away(self: &Arc<Self>, work: Work<P::Exchange>) {
         let errand = Errand { shared: Arc::clone(self), work: Some(work) };
-        if may_block {
-            self.host.work(Box::new(move || errand.run()));
-        } else {
-            errand.run();
-        }
+        self.host.work(Box::new(move || errand.run()));
     }
 
     /// Driving the session panicked: everybody who waits is told. Whether that could be done.

@@ -29,6 +29,21 @@ pub struct Account {
 }
 
 impl Account {
+    /// Without what is longer than anybody needs: texts that are no name and no word, and the legal texts where they have
+    /// more than `most` bytes. The user id stays.
+    pub(super) fn within(mut self, most: usize) -> Self {
+        const LONGEST_TEXT: usize = 1024;
+        let texts =
+            [&mut self.first_name, &mut self.last_name, &mut self.user_type, &mut self.status, &mut self.message];
+        for text in texts.into_iter().filter(|text| text.len() > LONGEST_TEXT) {
+            text.clear();
+        }
+        if serde_json::to_vec(&self.legal).is_ok_and(|legal| legal.len() > most) {
+            self.legal.clear();
+        }
+        self
+    }
+
     /// First and last name with one space between them; as much of it as is known.
     pub fn full_name(&self) -> String {
         format!("{} {}", self.first_name.trim(), self.last_name.trim()).trim().to_owned()

@@ -8,7 +8,8 @@ use crate::error::ServiceError;
 pub struct Grant {
     /// A new access token.
     pub access: Option<AccessToken>,
-    /// A new refresh token; `None` means that the old one stays.
+    /// A new refresh token; `None` means that the old one stays. [Checked](super::check_token) by whoever makes a grant, as
+    /// every other token is.
     pub refresh_token: Option<Secret>,
     /// A new ID token.
     pub id_token: Option<Secret>,
@@ -18,7 +19,8 @@ pub struct Grant {
     pub account: Option<Account>,
     /// How the session was begun, where that decides how it goes on. A renewal leaves it out.
     pub begun_by: Option<&'static str>,
-    /// What else the service answered: a JSON object.
+    /// What else the service answered: a JSON object of [`MAX_EXTRA`](super::MAX_EXTRA) bytes at most. A larger one is
+    /// left out by [`Credentials::from_grant`](super::Credentials::from_grant).
     pub extra: Option<Secret>,
     /// Why what was asked for is not among it, where something else is: an access token that cannot be used, beside a
     /// new refresh token. That one has replaced the token before it, which works no more: keep it, and refresh with it.

@@ -26,10 +26,15 @@ pub use self::grant::Grant;
 pub(crate) use self::saved::{Beside, RecordOf, same_user};
 pub use self::saved::{Saved, SavedError};
 pub(crate) use self::secret::Wiped;
-pub use self::secret::{InvalidToken, Masked, Secret, check_token, masked};
+pub(crate) use self::secret::check_visible;
+pub use self::secret::{InvalidToken, MAX_TOKEN, Masked, Secret, check_token, masked};
 pub use self::time::{Deadline, MAX_LIFETIME, Now, Term, Timestamp};
 pub use self::token::AccessToken;
 pub(crate) use self::written::Written;
+
+/// How much is kept of what a service says beside its tokens, in bytes: of its extra fields as JSON, and of what it tells
+/// of the account.
+pub const MAX_EXTRA: usize = 16 * 1024;
 
 /// What a caller asks credentials for. Each need has its own lease: its own deadline and generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,9 +105,12 @@ impl Credentials {
     /// From a grant, keeping from `old` what the grant leaves out: a refresh token that was not rotated, an AWS
     /// set that was not renewed (with its old deadline), what is known of the account. `None` where neither has
     /// an access token.
+    ///
+    /// Tokens are kept, whatever comes with them: what a service says beside is left out where it is more than
+    /// [`MAX_EXTRA`], so that a store has room for the rest.
     pub fn from_grant(grant: Grant, old: Option<&Credentials>) -> Option<Self> {
         let account = match (grant.account, old) {
-            (Some(account), _) => Arc::new(account),
+            (Some(account), _) => Arc::new(account.within(MAX_EXTRA)),
             (None, Some(old)) => Arc::clone(&old.account),
             (None, None) => Arc::default(),
         };
@@ -113,7 +121,10 @@ impl Credentials {
             aws: grant.aws.or_else(|| old.and_then(|old| old.aws.clone())),
             account,
             begun_by: grant.begun_by.map(Cow::Borrowed).or_else(|| old.and_then(|old| old.begun_by.clone())),
-            extra: grant.extra.or_else(|| old.and_then(|old| old.extra.clone())),
+            extra: match grant.extra {
+                Some(extra) => Some(extra).filter(|extra| extra.expose().len() <= MAX_EXTRA),
+                None => old.and_then(|old| old.extra.clone()),
+            },
             generations: old.map_or_else(Default::default, |old| old.generations),
         })
     }
@@ -344,6 +355,32 @@ mod tests {
         let access = AccessToken::new("Bearer", "at", Term::unknown(Now::default())).unwrap();
         let refresh_token = refresh_token.map(Secret::from);
         Credentials::from_grant(Grant { access: Some(access), refresh_token, ..Grant::default() }, None).unwrap()
+    }
+
+    #[test]
+    fn what_is_said_beside_the_tokens_is_kept_up_to_its_cap_and_the_tokens_whatever_comes_with_them() {
+        let granted = |extra: usize, legal: usize| {
+            let access = AccessToken::new("Bearer", "at", Term::unknown(Now::default())).unwrap();
+            let account = Account {
+                user_id: "u".repeat(5000),
+                first_name: "f".repeat(1024),
+                status: "s".repeat(1025),
+                legal: vec!["l".repeat(legal).into()],
+                ..Account::default()
+            };
+            let extra = Some(Secret::from(format!("{{\"x\":\"{}\"}}", "x".repeat(extra))));
+            let refresh_token = Some(Secret::from("rt"));
+            let grant =
+                Grant { access: Some(access), refresh_token, extra, account: Some(account), ..Grant::default() };
+            Credentials::from_grant(grant, Some(&with(None))).unwrap()
+        };
+        for (extra, legal, kept) in [(MAX_EXTRA - 8, MAX_EXTRA - 4, true), (MAX_EXTRA - 7, MAX_EXTRA - 3, false)] {
+            let credentials = granted(extra, legal);
+            let account = credentials.account();
+            assert_eq!((credentials.extra("x").is_some(), account.legal.len()), (kept, usize::from(kept)));
+            assert_eq!((account.user_id.len(), account.first_name.len(), account.status.len()), (5000, 1024, 0));
+            assert_eq!(credentials.refresh_token().map(Secret::expose), Some("rt"));
+        }
     }
 
     #[test]

@@ -56,14 +56,22 @@ impl AsRef<[u8]> for Wiped {
     }
 }
 
-/// A token that is no token: empty, blank, or with characters that have no place in a header.
+/// The longest token that is taken, in bytes: a hundred times what services give. Whatever is granted has room in a store.
+pub const MAX_TOKEN: usize = 64 * 1024;
+
+/// A token that is no token: empty, blank, longer than [`MAX_TOKEN`], or with characters that have no place in a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the token is empty or has characters that a header must not carry")]
+#[error("the token is empty, too long, or has characters that a header must not carry")]
 pub struct InvalidToken;
 
 /// Whether `token` may go into a header: printable ASCII (RFC 6749 appendix A, `VSCHAR`), not empty, not blank
-/// at its ends.
+/// at its ends, not longer than [`MAX_TOKEN`].
 pub fn check_token(token: &str) -> Result<(), InvalidToken> {
+    if token.len() > MAX_TOKEN { Err(InvalidToken) } else { check_visible(token) }
+}
+
+/// The same at any length.
+pub(crate) fn check_visible(token: &str) -> Result<(), InvalidToken> {
     let bytes = token.as_bytes();
     // No early end, and nothing but a maximum: the compiler then looks at many bytes at a time, and tokens are long.
     let visible = bytes.iter().fold(0, |odd: u8, byte| odd.max(byte.wrapping_sub(b' '))) <= b'~' - b' ';

@@ -54,7 +54,9 @@ impl GrantType {
 /// An error wins over a token in the same body; an empty token is none; an unknown token type is an error. Where an
 /// access token that cannot be used stands beside a refresh token, there is a grant without an access token, which
 /// says why ([`Grant::flaw`]). A refresh token that is left out stays as it was. What the server says beside is kept for
-/// [`Credentials::extra`], `scope` with one blank between two.
+/// [`Credentials::extra`], `scope` with one blank between two: field by field, each whole or not at all, as long as all of
+/// them have room in [`MAX_EXTRA`](crate::credentials::MAX_EXTRA) bytes. No token is lost for them. An object of more than
+/// 256 fields is no answer, and a token of more than [`MAX_TOKEN`](crate::credentials::MAX_TOKEN) bytes is none.
 ///
 /// Only `invalid_grant` under a 4xx refuses a refresh token
 /// ([`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused)): a client that is refused for an hour, a gateway,
@@ -135,7 +137,7 @@ fn access(
     let token = names.text("access_token", "accessToken")?;
     let token = token.get().ok_or(malformed("no access token"))?;
     let access = AccessToken::new(token_type(profile, names)?, token, term);
-    access.map_err(|_| malformed("an access token with odd characters"))
+    access.map_err(|_| malformed("an access token that is too long or has odd characters"))
 }
 
 /// `Bearer` in any case, or no type at all; any other by profile only.
@@ -207,7 +209,7 @@ impl<'f> Spelled<'f, '_> {
     fn secret(&self, snake: &str, camel: &str) -> Result<Option<Secret>, ServiceError> {
         let text = self.text(snake, camel)?;
         let Some(token) = text.get() else { return Ok(None) };
-        check_token(token).map_err(|_| malformed("a token with odd characters"))?;
+        check_token(token).map_err(|_| malformed("a token that is too long or has odd characters"))?;
         Ok(Some(Secret::from(token)))
     }
 

@@ -87,7 +87,7 @@ fn authorization(profile: &Profile, fields: &Fields<'_>, sent: Now) -> Result<De
     let malformed = ServiceError::malformed;
     let device_code = fields.text("device_code")?;
     let device_code = device_code.get().ok_or(malformed("no device code"))?;
-    check_token(device_code).map_err(|_| malformed("a device code with odd characters"))?;
+    check_token(device_code).map_err(|_| malformed("a device code that is too long or has odd characters"))?;
     let user_code = fields.text("user_code")?;
     let user_code = user_code.get().map(str::trim).ok_or(malformed("no user code"))?;
     // It is shown to a person: nothing that moves a cursor.

@@ -1,25 +1,43 @@
 //! The fields of an answer, whatever it is written in.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::profile::Encoding;
-use crate::credentials::Secret;
+use crate::credentials::{MAX_EXTRA, Secret};
 use crate::error::ServiceError;
 use crate::wire::{AnyText, BodyBuffer, Lifetime, Plain, Text, form_decode, parse_json};
 
 /// Deeper than anything that a server has to say, and shallow enough to be read again.
 const MAX_DEPTH: u8 = 32;
 
+/// More fields than anything has that a server says of itself or of its tokens.
+const MAX_FIELDS: usize = 256;
+
 /// The fields of one object, in their order; no name is there twice.
 #[derive(Default)]
-pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+pub(super) struct Fields<'a> {
+    all: Vec<(Cow<'a, str>, Value<'a>)>,
+    /// Where each of them stands, in the order of their names, once there are more than a [`FEW`]: a name is compared with
+    /// some others, not with all.
+    by_name: Vec<u16>,
+}
+
+/// So many are looked through one by one: that is quicker than to keep them in order, and most answers have no more.
+const FEW: usize = 16;
+
+/// Why a field cannot be taken.
+enum Excess {
+    Twice,
+    TooMany,
+}
 
 enum Value<'a> {
     /// As it stands in the body.
@@ -44,12 +62,13 @@ impl<'a> Fields<'a> {
     }
 
     /// What can be read fast is the same either way; whatever fails is read again, and that error counts.
-    fn read_json(body: &'a [u8]) -> Result<Self, ServiceError> {
+    pub(super) fn read_json(body: &'a [u8]) -> Result<Self, ServiceError> {
         // Nothing is passed over here: each part is looked at for UTF-8, so the whole need not be.
-        match serde_json::from_slice(body) {
-            Ok(TokenFields(fields)) => Ok(fields),
-            Err(_) => parse_json(body),
-        }
+        let Counted(fields) = match serde_json::from_slice(body) {
+            Ok(TokenFields(fields)) => fields,
+            Err(_) => parse_json(body)?,
+        };
+        fields.ok_or_else(too_many)
     }
 
     fn read_form(body: &'a [u8]) -> Result<Self, ServiceError> {
@@ -58,25 +77,52 @@ impl<'a> Fields<'a> {
         for pair in form_decode(text.strip_prefix('\u{feff}').unwrap_or(text).trim()) {
             let (name, value) = pair.ok_or(ServiceError::malformed("not UTF-8"))?;
             let value = Zeroizing::new(value);
-            if fields.value(&name).is_some() {
-                return Err(ServiceError::malformed("a field is there twice"));
+            match fields.place_for(&name) {
+                Ok(place) => fields.insert(place, Cow::Owned(name), Value::Form(quoted(&value))),
+                Err(Excess::Twice) => return Err(ServiceError::malformed("a field is there twice")),
+                Err(Excess::TooMany) => return Err(too_many()),
             }
-            fields.0.push((Cow::Owned(name), Value::Form(quoted(&value))));
         }
         Ok(fields)
     }
 
+    /// Where a name stands; an error where it is not there, with its place among the others.
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        if self.all.len() <= FEW {
+            return self.all.iter().position(|(known, _)| known == name).ok_or(0);
+        }
+        let place = self.by_name.binary_search_by(|at| order(&self.all[usize::from(*at)].0, name))?;
+        Ok(self.by_name[place].into())
+    }
+
+    /// The place of a new name among the others.
+    fn place_for(&self, name: &str) -> Result<usize, Excess> {
+        match self.find(name) {
+            Ok(_) => Err(Excess::Twice),
+            Err(_) if self.all.len() == MAX_FIELDS => Err(Excess::TooMany),
+            Err(place) => Ok(place),
+        }
+    }
+
+    fn insert(&mut self, place: usize, name: Cow<'a, str>, value: Value<'a>) {
+        let at = self.all.len();
+        self.all.push((name, value));
+        if at == FEW {
+            self.by_name = (0..).take(at + 1).collect();
+            self.by_name.sort_unstable_by(|a, b| order(&self.all[usize::from(*a)].0, &self.all[usize::from(*b)].0));
+        } else if at > FEW {
+            // There are not so many.
+            self.by_name.insert(place, u16::try_from(at).unwrap_or(u16::MAX));
+        }
+    }
+
     fn value(&self, name: &str) -> Option<&Value<'a>> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        Some(&self.all[self.find(name).ok()?].1)
     }
 
     /// A field's JSON. A token has none: it is a [`text`](Self::text).
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
-        match self.value(name)? {
-            Value::Json(json) => Some(json),
-            Value::Form(json) => Some(json),
-            Value::Token(_) => None,
-        }
+        self.value(name)?.json()
     }
 
     /// A text; absent where something else is there. An error where it is no text at all: a lone surrogate.
@@ -101,15 +147,16 @@ impl<'a> Fields<'a> {
     }
 
     /// All fields but tokens and some others as a JSON object, with the scope in front; `None` where there are none.
-    /// What could not be read again is left out.
+    /// What could not be read again is left out, and so is each field that the object has no room for.
     pub(super) fn rest(&self, known: impl Fn(&str) -> bool, scope: Option<&str>) -> Option<Secret> {
         let mut object = Written::default();
-        if let Some(scope) = scope {
+        if let Some(scope) = scope.filter(|scope| object.has_room("scope", quoted_length(scope))) {
             object.begin("scope");
             write_quoted(&mut object.0, scope);
         }
-        for (name, _) in self.0.iter().filter(|(name, _)| !known(name)) {
-            if let Some(json) = self.raw(name).filter(|json| is_sound(json)) {
+        for (name, value) in self.all.iter().filter(|(name, _)| !known(name)) {
+            let json = value.json().filter(|json| object.has_room(name, json.len()) && is_sound(json));
+            if let Some(json) = json {
                 object.begin(name);
                 // As all that goes into this memory: nothing can fail.
                 let _ = object.0.push(json.as_bytes());
@@ -117,6 +164,25 @@ impl<'a> Fields<'a> {
         }
         object.finish()
     }
+}
+
+impl Value<'_> {
+    fn json(&self) -> Option<&str> {
+        match self {
+            Value::Json(json) => Some(json),
+            Value::Form(json) => Some(json),
+            Value::Token(_) => None,
+        }
+    }
+}
+
+/// The order of names: most are told apart by their length.
+fn order(one: &str, other: &str) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
+}
+
+fn too_many() -> ServiceError {
+    ServiceError::malformed("an object of more than 256 fields")
 }
 
 /// The text that this JSON is.
@@ -138,6 +204,12 @@ impl Default for Written {
 }
 
 impl Written {
+    /// Whether one more field fits, with the bracket at the end.
+    fn has_room(&self, name: &str, value: usize) -> bool {
+        let field = quoted_length(name) + ":".len() + value;
+        self.0.as_ref().len() + ",".len() + field + "}".len() <= MAX_EXTRA
+    }
+
     fn begin(&mut self, name: &str) {
         let _ = self.0.push(if self.0.as_ref().is_empty() { b"{" } else { b"," });
         write_quoted(&mut self.0, name);
@@ -158,20 +230,33 @@ fn write_quoted(buffer: &mut BodyBuffer, text: &str) {
     let _ = serde_json::to_writer(buffer, text);
 }
 
+/// How long it is as JSON.
+fn quoted_length(text: &str) -> usize {
+    let length = |byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..b' ' => 6,
+        _ => 1,
+    };
+    text.bytes().map(length).sum::<usize>() + 2
+}
+
 fn quoted(text: &str) -> Zeroizing<String> {
     let mut buffer = BodyBuffer::new(usize::MAX);
     write_quoted(&mut buffer, text);
     Zeroizing::new(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default().to_owned())
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+/// Fields; `None` where there are too many.
+struct Counted<'a>(Option<Fields<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Counted<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(FieldsVisitor { tokens: &[] })
     }
 }
 
 /// The same, with tokens that have no escape in them; anything else is an error.
-struct TokenFields<'a>(Fields<'a>);
+struct TokenFields<'a>(Counted<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for TokenFields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -184,31 +269,37 @@ struct FieldsVisitor {
 }
 
 impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
+    type Value = Counted<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields(Vec::with_capacity(8));
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Counted<'de>, A::Error> {
+        let mut fields = Fields { all: Vec::with_capacity(8), by_name: Vec::new() };
         while let Some(name) = map.next_key::<Text<'de>>()? {
             let name = match name {
                 Text::Borrowed(name) => Cow::Borrowed(name),
                 Text::Owned(name) => Cow::Owned((**name).into()),
                 Text::Absent => Cow::Borrowed(""),
             };
-            if fields.value(&name).is_some() {
-                return Err(de::Error::custom("a field is there twice"));
-            }
+            let place = match fields.place_for(&name) {
+                Ok(place) => place,
+                Err(Excess::Twice) => return Err(de::Error::custom("a field is there twice")),
+                Err(Excess::TooMany) => {
+                    map.next_value::<IgnoredAny>()?;
+                    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                    return Ok(Counted(None));
+                }
+            };
             let value = if self.tokens.contains(&&*name) {
                 Value::Token(map.next_value()?)
             } else {
                 Value::Json(map.next_value::<&RawValue>()?.get())
             };
-            fields.0.push((name, value));
+            fields.insert(place, name, value);
         }
-        Ok(fields)
+        Ok(Counted(Some(fields)))
     }
 }
 
@@ -296,6 +387,65 @@ mod tests {
         assert!(json(r#"{"a":1,"a":1}"#).is_err());
         assert!(json(r#"{"a":1,"\u0061":1}"#).is_err());
         assert!(Fields::read(b"a=1&a=1", Encoding::Form).is_err());
+    }
+
+    #[test]
+    fn each_of_many_names_is_found_and_told_from_the_others() {
+        // Names that begin alike, of one length and of many, in no order.
+        let names: Vec<_> = (0..MAX_FIELDS).map(|n| format!("{}{:x}", "a".repeat(n % 5), n * 37 % 256)).collect();
+        let object: Vec<_> = names.iter().enumerate().map(|(n, name)| format!("\"{name}\":{n}")).collect();
+        let form: Vec<_> = names.iter().enumerate().map(|(n, name)| format!("{name}={n}")).collect();
+        let (object, form) = (format!("{{{}}}", object.join(",")), form.join("&"));
+        let (object, form) = (json(&object).unwrap(), Fields::read(form.as_bytes(), Encoding::Form).unwrap());
+        for (n, name) in names.iter().enumerate() {
+            assert_eq!(object.raw(name), Some(&*n.to_string()), "{name}");
+            assert_eq!(form.text(name).unwrap().get(), Some(&*n.to_string()), "{name}");
+        }
+        assert!(object.raw("aaaaaa").is_none() && object.raw("").is_none());
+        let written = object.rest(|_| false, None).unwrap();
+        let last = names.iter().map(|name| written.expose().find(&format!("\"{name}\":")));
+        assert!(last.is_sorted() && written.expose().starts_with("{\"0\":0,"), "in their order");
+    }
+
+    #[test]
+    fn more_fields_than_anything_has_are_refused_and_said() {
+        let error = |fields: Result<Fields<'_>, ServiceError>| fields.err().unwrap().to_string();
+        for many in [MAX_FIELDS + 1, 20_000] {
+            let names = |separator| (0..many).map(|n| format!("a{n}")).collect::<Vec<_>>().join(separator);
+            let object = format!("{{\"{}\":1}}", names("\":1,\""));
+            assert!(error(json(&object)).ends_with("more than 256 fields"));
+            assert!(
+                error(json(&object.replace("a7\"", "access_token\"").replace(":1}", ":\"x\"}")))
+                    .ends_with("256 fields")
+            );
+            assert!(error(Fields::read(names("&").as_bytes(), Encoding::Form)).ends_with("more than 256 fields"));
+            // What comes after them is still JSON, or none.
+            assert!(error(json(&object[..object.len() - 1])).ends_with("broken JSON"));
+        }
+    }
+
+    #[test]
+    fn fields_are_kept_whole_as_long_as_there_is_room() {
+        let kept = |long: usize| {
+            let body = format!(r#"{{"a":1,"b":"{}","c":[2],"é\"\n":"x"}}"#, "b".repeat(long));
+            let rest = json(&body).unwrap().rest(|_| false, Some("r \"w")).unwrap();
+            let names = serde_json::from_str::<serde_json::Map<_, _>>(rest.expose()).unwrap().len();
+            (names, rest.expose().len())
+        };
+        let others = kept(0).1;
+        assert_eq!(kept(MAX_EXTRA - others), (5, MAX_EXTRA), "to the last byte");
+        assert_eq!(kept(MAX_EXTRA - others + 1).0, 4, "the last has no room");
+        assert_eq!(kept(MAX_EXTRA).0, 4, "those behind one that is too long have");
+        let all = json(r#"{"a":1}"#).unwrap().rest(|_| false, Some(&"s".repeat(MAX_EXTRA))).unwrap();
+        assert_eq!(all.expose(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn a_length_is_known_before_anything_is_written() {
+        let every: String = (0..0x100).filter_map(char::from_u32).collect();
+        for text in ["", "plain", "\"\\/", "\u{0}\u{8}\t\n\u{b}\u{c}\r\u{1f}\u{7f}", "é\u{2028}", &every] {
+            assert_eq!(quoted_length(text), quoted(text).len(), "{text:?}");
+        }
     }
 
     #[test]

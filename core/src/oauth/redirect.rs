@@ -125,8 +125,10 @@ impl Redirect {
     }
 
     pub(super) fn check_repeated(&self) -> Result<(), AuthorizationError> {
-        let twice = |name: &String| self.0.iter().filter(|(known, _)| known == name).count() > 1;
-        if self.0.iter().any(|(name, _)| twice(name)) { Err(AuthorizationError::Repeated) } else { Ok(()) }
+        let mut names: Vec<_> = self.0.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).any(|pair| pair[0] == pair[1]);
+        if twice { Err(AuthorizationError::Repeated) } else { Ok(()) }
     }
 
     /// The code; an error wins.

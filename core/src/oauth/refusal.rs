@@ -127,7 +127,7 @@ impl Said {
         if let Some(first) = first.and_then(|all| all.first().map(|first| first.get())) {
             return if first.starts_with('[') { Self::default() } else { Self::from_json(first) };
         }
-        let Ok(fields) = wire::parse_json::<Fields<'_>>(json.as_bytes()) else { return Self::default() };
+        let Ok(fields) = Fields::read_json(json.as_bytes()) else { return Self::default() };
         let code = ["error", "errorType", "code", "type"].into_iter().find_map(|name| {
             let json = fields.raw(name)?;
             let text = serde_json::from_str::<Text<'_>>(json).ok()?;

@@ -116,7 +116,7 @@ pub enum Event {
     Failed {
         /// The lease.
         need: Need,
-        /// The rung that failed; `store` where it did not come to one.
+        /// The rung that failed; `store` or `driver` where it did not come to one.
         rung: &'static str,
         /// Why.
         error: Error,

@@ -22,7 +22,7 @@
 //! # A store of your own
 //!
 //! Two methods, and two more for the lock; dropping the lock gives it back. What is kept is text that only a session
-//! reads; it holds secrets. A database with row locks, for instance, or, here, a cell in memory:
+//! reads, up to [`MAX_RECORD`] bytes of it; it holds secrets. A database with row locks, for instance, or, here, a cell in memory:
 //!
 //! ```
 //! use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
@@ -96,6 +96,10 @@ pub use self::keeper::Keeper;
 #[cfg(feature = "adapter")]
 pub use self::memory::MemoryStore;
 use crate::wire::Body;
+
+/// The largest record that a session reads, and more than it writes, in bytes: six tokens of
+/// [`MAX_TOKEN`](crate::credentials::MAX_TOKEN) in which every character has to be escaped, and what is kept beside them.
+pub const MAX_RECORD: usize = 1024 * 1024;
 
 /// The time that one operation of a store may take, waiting for a lock apart.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -10,12 +10,13 @@ use serde::ser::Serialize;
 use super::body::{Body, BodyBuffer};
 use crate::credentials::MAX_LIFETIME;
 use crate::error::ServiceError;
-use crate::exchange::{BODY_CAP, Request};
+use crate::exchange::Request;
 
 /// A `POST` with a JSON body.
 pub fn json_request(uri: Uri, body: &impl Serialize) -> Request {
-    let mut buffer = BodyBuffer::new(BODY_CAP);
-    // Only a body beyond the cap can fail here; the service refuses an empty one in its own words.
+    let mut buffer = BodyBuffer::new(usize::MAX);
+    // Only what is no JSON can fail here, a map with keys that are no texts; the service refuses an empty body in its own
+    // words.
     let body = serde_json::to_writer(&mut buffer, body).map_or_else(|_| Body::empty(), |()| buffer.finish());
     let mut http = http::Request::new(body);
     *http.method_mut() = Method::POST;

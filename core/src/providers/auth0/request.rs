@@ -8,6 +8,10 @@ use crate::credentials::Secret;
 use crate::exchange::Request;
 use crate::wire::{BaseUrl, Body, form_encode, form_request};
 
+/// The largest page that is read. Pages carry scripts and pictures inside themselves, and nothing of them is kept but a
+/// few short fields.
+const PAGE_CAP: usize = 1024 * 1024;
+
 impl Auth0 {
     /// Step 1, `GET {web}/auth/login`: a page with `state`. Read it with [`Page::read`](super::Page::read).
     pub fn login_page_request(&self) -> Request {
@@ -45,7 +49,7 @@ impl Auth0 {
     }
 
     fn as_a_browser(&self, mut request: Request) -> Request {
-        request.timeout = self.settings.timeout;
+        (request.timeout, request.body_cap) = (self.settings.timeout, PAGE_CAP);
         let headers = request.http.headers_mut();
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/html,application/xhtml+xml"));
         headers.insert(header::USER_AGENT, self.settings.user_agent.clone());

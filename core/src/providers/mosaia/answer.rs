@@ -138,7 +138,7 @@ impl Tokens<'_> {
     fn granted(&self, response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
         let refresh_token = self.refresh_token.get();
         if refresh_token.is_some_and(|token| check_token(token).is_err()) {
-            return Err(ServiceError::malformed("a refresh token with odd characters"));
+            return Err(ServiceError::malformed("a refresh token that is too long or has odd characters"));
         }
         let extra = Extra { sub: self.sub.get(), iat: &self.iat };
         let grant = Grant {
@@ -161,7 +161,7 @@ impl Tokens<'_> {
             None => Term::unknown(sent),
         };
         AccessToken::new("Bearer", token, term.with_margin(MARGIN))
-            .map_err(|_| malformed("an access token with odd characters"))
+            .map_err(|_| malformed("an access token that is too long or has odd characters"))
     }
 }
 

@@ -170,8 +170,9 @@ fn open<'a, T: Deserialize<'a>>(response: &'a Response, asked: Asked, now: Now) 
 fn jwts<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
     let refresh_token = tokens.refresh_token();
     let grant = Grant {
-        refresh_token: refresh_token
-            .map_err(|_| ServiceError::malformed("a token with odd characters").with_status(response.status()))?,
+        refresh_token: refresh_token.map_err(|_| {
+            ServiceError::malformed("a token that is too long or has odd characters").with_status(response.status())
+        })?,
         id_token: tokens.id_token().unwrap_or_default(),
         aws: aws_set(tokens, response, sent).ok(),
         ..Grant::default()
@@ -194,7 +195,7 @@ fn access_token<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) 
     let malformed = |what| ServiceError::malformed(what).with_status(response.status());
     let term = Term::lasting(sent, tokens.access_lifetime()).with_margin(MARGIN);
     let token = tokens.access_token(term).ok_or_else(|| malformed("no access token"))?;
-    token.map_err(|_| malformed("an access token with odd characters"))
+    token.map_err(|_| malformed("an access token that is too long or has odd characters"))
 }
 
 fn aws_set<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<AwsCredentials, ServiceError> {
@@ -204,9 +205,9 @@ fn aws_set<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Re
         None => Term::unknown(sent),
     };
     match tokens.aws() {
-        Aws::Complete(parts) => {
-            parts.build(term.with_margin(MARGIN)).map_err(|_| malformed("AWS credentials with odd characters"))
-        }
+        Aws::Complete(parts) => parts
+            .build(term.with_margin(MARGIN))
+            .map_err(|_| malformed("AWS credentials that are too long or have odd characters")),
         Aws::Incomplete => Err(malformed("an incomplete AWS set")),
         Aws::Absent => Err(ServiceError::new(ServiceErrorKind::NotGranted).with_status(response.status())),
     }

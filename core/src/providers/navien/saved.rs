@@ -50,7 +50,7 @@ fn read_python(saved: &[u8], now: Now) -> Result<Credentials, SavedError> {
     let shape = |_| malformed("a field is of another type, or there twice");
     let tokens: Tokens<Text<'_>> = wire::parse_json(saved).map_err(shape)?;
     let beside: Beside<'_> = wire::parse_json(saved).map_err(shape)?;
-    let odd = |_| malformed("a token with odd characters");
+    let odd = |_| malformed("a token that is too long or has odd characters");
     let issued_at = moment(&beside.issued_at);
 
     let access = tokens

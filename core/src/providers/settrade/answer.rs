@@ -59,7 +59,7 @@ impl Settrade {
         let token = dispatcher.token.get().ok_or_else(|| malformed("no dispatcher token"))?;
         // Builds and checks the header.
         let token = AccessToken::new(access.token_type(), token, *access.term())
-            .map_err(|_| malformed("a dispatcher token with odd characters"))?;
+            .map_err(|_| malformed("a dispatcher token that is too long or has odd characters"))?;
         let ticket = self.address(host.trim()).and_then(|url| Ticket::new(url).ok());
         let ticket = ticket.ok_or_else(|| malformed("a host that is not the name of one"))?;
         Ok(ticket
@@ -119,7 +119,7 @@ impl Tokens<'_> {
 }
 
 fn odd(response: &Response) -> ServiceError {
-    ServiceError::malformed("a token with odd characters").with_status(response.status())
+    ServiceError::malformed("a token that is too long or has odd characters").with_status(response.status())
 }
 
 /// The dispatcher's answer.

@@ -91,7 +91,7 @@ impl<P: Provider> Session<P> {
 
     /// What tells the login from another one. `None` where there is none, or its provider writes none.
     fn login_text(&self) -> Option<Secret> {
-        self.provider.write_login(self.login.as_ref()?)
+        self.written_login()
     }
 }
 

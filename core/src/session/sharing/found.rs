@@ -11,7 +11,7 @@ use crate::session::machine::{Origin, Standing};
 use crate::session::schedule::MAX_BACKOFF_ASKED;
 use crate::session::work::caught;
 use crate::session::{Event, Output, Session, StoredLogin};
-use crate::store::{STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind};
+use crate::store::{MAX_RECORD, STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind};
 use crate::wire::Body;
 
 /// What is in a store.
@@ -80,6 +80,9 @@ impl<P: Provider> Session<P> {
     /// An error where it is somebody else's: it is left as it is.
     fn understand(&self, record: Option<&Body>) -> Result<Found, SavedError> {
         let Some(record) = record else { return Ok(Found::Nothing) };
+        if record.as_ref().len() > MAX_RECORD {
+            return Ok(Found::Unreadable(SavedError::Malformed { what: "it is larger than any session" }));
+        }
         let (name, realm) = (self.provider.name(), self.provider.realm());
         let read = match RecordOf::parse(record.as_ref(), self.now) {
             Ok(RecordOf::SignedOut { provider, realm: at, revision }) => {

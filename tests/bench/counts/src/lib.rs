@@ -3,4 +3,5 @@
 
 pub mod answers;
 pub mod limits;
+pub mod linear;
 pub mod work;

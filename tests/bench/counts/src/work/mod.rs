@@ -71,7 +71,7 @@ fn each<T>(mut work: impl FnMut() -> T + 'static) -> Box<dyn FnMut()> {
 }
 
 /// A moment, so many seconds after the first one.
-fn at(seconds: u64) -> Now {
+pub(crate) fn at(seconds: u64) -> Now {
     let delay = Duration::from_secs(seconds);
     Now::new(Timestamp::from_unix_seconds(1_763_542_260).saturating_add(delay), Duration::from_secs(1) + delay)
 }
