@@ -1,5 +1,7 @@
 //! Sessions over threads.
 
+use std::cell::Cell;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use perennial_core::{Error, Exchange, Provider, Request, Response, TransportErro
 
 use crate::handle::Handle;
 use crate::park::{block_on, sleep};
-use crate::sync::thread;
+use crate::sync::{thread, thread_local};
 use crate::transport::{HttpTransport, Transport};
 
 /// Carries out what sessions ask for, over one transport. Cheap to clone, shared by any number of sessions.
@@ -79,21 +81,40 @@ impl Host for Client {
         let transport = Arc::clone(&self.transport);
         let work = move || promise.keep(transport.send(request));
         // Where no thread is to be had, or the transport panics, the promise is broken.
-        let _ = thread::Builder::new().name("perennial-request".into()).spawn(work);
+        let _ = start("perennial-request", work);
         let given_up = || TransportError::maybe_sent("the request was given up");
         Box::pin(async move { reply.await.unwrap_or_else(|| Err(given_up())) })
     }
 
     fn work(&self, work: Box<dyn FnOnce() + Send>) {
-        let _ = thread::Builder::new().name("perennial-store".into()).spawn(work);
+        let _ = start("perennial-store", work);
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<()> {
         Box::pin(sleep(duration))
     }
 
-    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
-        let thread = thread::Builder::new().name("perennial-session".into());
-        thread.spawn(move || block_on(task)).map(drop).map_err(|_| CannotSpawn)
+    fn linger(&self, end: BoxFuture<()>) {
+        // A listener, a transport or a store that drops the last handle would wait for itself.
+        if !IS_OURS.with(Cell::get) {
+            block_on(end);
+        }
     }
+
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
+        start("perennial-session", move || block_on(task)).map_err(|_| CannotSpawn)
+    }
+}
+
+thread_local! {
+    /// This thread does a session's work.
+    static IS_OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let work = move || {
+        IS_OURS.with(|ours| ours.set(true));
+        work();
+    };
+    thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }

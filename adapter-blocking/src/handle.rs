@@ -4,14 +4,27 @@ use std::fmt;
 use std::time::Duration;
 
 use http::HeaderMap;
+#[cfg(doc)]
+use perennial_core::adapter::CLOSE_TIMEOUT;
 use perennial_core::adapter::{self, Current};
-use perennial_core::{Account, Credentials, Error, Grant, Need, Provider, Saved, State, StoreError};
+use perennial_core::{Account, Credentials, Error, Grant, Need, Provider, Saved, State, StoreError, Unfinished};
 
 use crate::park::block_on;
 use crate::reader::Reader;
 
 /// A session that is kept alive. Cheap to clone, shared by any number of threads; the last clone dropped ends
 /// the work.
+///
+/// # The end of a program
+///
+/// A program that ends in the middle of a renewal loses what that brings: the refresh token that was sent is used up,
+/// and its successor is never saved. So dropping the last handle waits, as [`close`](Self::close) does: while a one-use
+/// token is out or what it brought is not saved, and while the store is being written or locked; [`CLOSE_TIMEOUT`] at
+/// most. Else it does not wait. Where a program ends by `process::exit` or a signal nothing is dropped: call
+/// [`finish`](Self::finish) first.
+///
+/// A program that only wants a token and ends is best made with [`Policy::one_shot`](perennial_core::Policy::one_shot):
+/// everything that begins is waited for by whoever asked.
 pub struct Handle<P: Provider>(adapter::Handle<P>);
 
 impl<P: Provider> Clone for Handle<P> {
@@ -44,7 +57,7 @@ impl<P: Provider> Handle<P> {
 
     /// As [`credentials`](Self::credentials), valid for this need.
     pub fn credentials_for(&self, need: Need) -> Result<Current, Error> {
-        self.current(need).map_or_else(|| block_on(self.0.credentials_for(need)), Ok)
+        self.0.at_once(need).map_or_else(|| block_on(self.0.credentials_for(need)), Ok)
     }
 
     /// As [`credentials_for`](Self::credentials_for), with at least this much life left: renewed first if need
@@ -61,7 +74,7 @@ impl<P: Provider> Handle<P> {
 
     /// Puts valid credentials into the headers of an API call, as the service wants them.
     pub fn authorize(&self, headers: &mut HeaderMap) -> Result<Current, Error> {
-        let Some(current) = self.current(Need::Access) else { return block_on(self.0.authorize(headers)) };
+        let Some(current) = self.0.at_once(Need::Access) else { return block_on(self.0.authorize(headers)) };
         self.provider().authorize(&current, headers);
         Ok(current)
     }
@@ -141,9 +154,18 @@ impl<P: Provider> Handle<P> {
         self.0.export()
     }
 
-    /// Ends the work, for all clones. Who waits is told.
+    /// Ends the work, for all clones: who waits is told, and nothing begins any more. Returns when nothing would be lost
+    /// by ending the program: a one-use token that was out is heard of, what it brought is saved, the store's lock is
+    /// given back, all events are told. That takes no time where nothing is under way; it takes [`CLOSE_TIMEOUT`] at
+    /// most. Dropping the last handle does the same.
     pub fn close(&self) {
-        self.0.close();
+        block_on(self.0.close());
+    }
+
+    /// As [`close`](Self::close), and takes this long at most. An error says what a program that ends now leaves
+    /// undone; it goes on being done as long as the program does.
+    pub fn finish(&self, within: Duration) -> Result<(), Unfinished> {
+        block_on(self.0.finish(within))
     }
 
     /// Waits until the session has done all that it can do at this moment of its clock: no request is out, nothing is

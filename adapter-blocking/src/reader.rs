@@ -53,7 +53,7 @@ impl<P: Provider> Reader<P> {
 
     /// As [`credentials`](Self::credentials), valid for this need.
     pub fn credentials_for(&mut self, need: Need) -> Result<&Credentials, Error> {
-        if self.0.current(need).is_none() {
+        if self.0.at_once(need).is_none() {
             return block_on(self.0.credentials_for(need));
         }
         self.0.last().ok_or_else(|| SessionError::Closed.into())
@@ -62,7 +62,7 @@ impl<P: Provider> Reader<P> {
     /// Puts valid credentials into the headers of an API call, as the service wants them: a header value that was
     /// built when they came, marked sensitive. Waits only where nothing valid is held.
     pub fn authorize(&mut self, headers: &mut HeaderMap) -> Result<&Credentials, Error> {
-        if self.0.current(Need::Access).is_none() {
+        if self.0.at_once(Need::Access).is_none() {
             return block_on(self.0.authorize(headers));
         }
         let held = self.0.last().ok_or(SessionError::Closed)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::adapter::{BoxFuture, CannotSpawn, Handle, Host, Setup, SystemClock};
+use perennial_core::adapter::{BoxFuture, CannotSpawn, Handle, Host, Pledge, Setup, SystemClock};
 use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportSecurity};
 
 use crate::transport::{HttpTransport, Transport};
@@ -74,7 +74,13 @@ impl Host for Client {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<()> {
-        Box::pin(async move { tokio::time::sleep(duration).await })
+        Box::pin(async move {
+            match tokio::runtime::Handle::try_current() {
+                Ok(_) => tokio::time::sleep(duration).await,
+                // Whoever waits for the end of a session may wait outside of the runtime that it ran on.
+                Err(_) => sleep_on_a_thread(duration).await,
+            }
+        })
     }
 
     /// On a thread of its own: a runtime that ends would wait for its blocking threads, and a lock may take its time.
@@ -88,4 +94,15 @@ impl Host for Client {
         runtime.spawn(task);
         Ok(())
     }
+}
+
+async fn sleep_on_a_thread(duration: Duration) {
+    let Pledge { promise, reply } = Pledge::new();
+    let sleep = move || {
+        std::thread::sleep(duration);
+        promise.keep(());
+    };
+    // Where no thread is to be had it is over at once.
+    let _ = std::thread::Builder::new().name("perennial-sleep".into()).spawn(sleep);
+    reply.await;
 }

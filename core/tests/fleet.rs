@@ -77,6 +77,7 @@ fn each_fault_on_purpose_is_named() {
             Sabotage::ForgetsToClear => FleetRule::SignOutClears,
             Sabotage::WaitsForStore => FleetRule::ValidNeverWait,
             Sabotage::Spins => FleetRule::BoundedWork,
+            Sabotage::EndsAtOnce => FleetRule::ProgramsEnd,
         };
         if let Err(others) = find(sabotage, rule) {
             panic!("{sabotage:?} is never named as {rule}, only as {others:?}");

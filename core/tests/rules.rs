@@ -80,6 +80,8 @@ rules! {
     a_new_login_is_a_new_epoch: NewLoginIsANewEpoch,
     save_then_tell: SaveThenTell,
     lock_read_decide: LockReadDecide,
+    a_program_has_an_end: ProgramsEnd,
+    what_is_in_doubt_is_looked_into: DoubtIsLookedInto,
     nobody_poisons: NobodyPoisons,
     nothing_leaks: NothingLeaks,
     same_inputs_same_outputs: SameInputsSameOutputs,

@@ -156,6 +156,11 @@ impl Subject for Wrong {
         self.inner.forget_login();
     }
 
+    fn close(&mut self, now: Now) {
+        self.now = now;
+        self.inner.close(now);
+    }
+
     fn handle_input(&mut self, input: Input, now: Now) {
         self.now = now;
         let input = self.twisted(input);
@@ -213,6 +218,10 @@ impl Subject for Wrong {
             Rule::NoWaitingOnValid => held.filter(|_| self.inner.state() != State::Renewing),
             Rule::FailureNeverDisplaces => held.filter(|_| !self.failed),
             Rule::RejectedStaysAway => held.or_else(|| self.inner.held().filter(|held| !held.is_expired(now)).cloned()),
+            Rule::DoubtIsLookedInto => held.or_else(|| {
+                let doubtful = |term: &Term| term.is_doubtful() && !term.is_expired(now);
+                self.inner.held().filter(|held| held.term(need).is_some_and(doubtful)).cloned()
+            }),
             Rule::SignOutWins if self.inner.state() == State::SignedOut => self.kept.clone(),
             _ => held,
         }
@@ -229,6 +238,14 @@ impl Subject for Wrong {
 
     fn obstacle(&self, need: Need) -> Option<Error> {
         self.inner.obstacle(need)
+    }
+
+    fn renews_first(&self, need: Need) -> bool {
+        self.inner.renews_first(need)
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is(Rule::ProgramsEnd) || self.inner.is_finished()
     }
 
     fn told(&self, need: Need) -> u64 {

@@ -26,6 +26,7 @@ mod leaks;
 mod subject;
 mod subjects;
 pub mod tenant;
+pub mod tool;
 mod watch;
 mod world;
 

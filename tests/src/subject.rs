@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use perennial_core::adapter::{Current, Setup};
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::{Credentials, Error, Need, Request, Saved, State};
+use perennial_core::{Credentials, Error, Need, Request, Saved, State, Unfinished};
 
 /// What carries requests: the adapter's own HTTP, and what the test wants to happen before each request.
 #[derive(Clone)]
@@ -50,6 +50,7 @@ pub trait Subject: Clone + Send + Sync + 'static {
     fn user_id(&self) -> Option<String>;
     fn export(&self) -> Option<Saved>;
     fn close(&self);
+    fn finish(&self, within: Duration) -> Result<(), Unfinished>;
     /// See `settle` of the adapters' handles. Panics where that takes too long.
     fn settle(&self);
     fn debug(&self) -> String;

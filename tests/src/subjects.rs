@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use perennial_core::adapter::{Current, Setup};
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::{Account, Credentials, Error, Need, Request, Response, Saved, State, TransportError};
+use perennial_core::{Account, Credentials, Error, Need, Request, Response, Saved, State, TransportError, Unfinished};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::subject::{Issues, Link, Reads, Subject};
@@ -162,7 +162,11 @@ impl Subject for Hyper {
     }
 
     fn close(&self) {
-        self.0.close();
+        runtime().block_on(self.0.close());
+    }
+
+    fn finish(&self, within: Duration) -> Result<(), Unfinished> {
+        runtime().block_on(self.0.finish(within))
     }
 
     fn settle(&self) {
@@ -322,6 +326,10 @@ impl Subject for Blocking {
 
     fn close(&self) {
         self.0.close();
+    }
+
+    fn finish(&self, within: Duration) -> Result<(), Unfinished> {
+        self.0.finish(within)
     }
 
     fn settle(&self) {

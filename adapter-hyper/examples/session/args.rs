@@ -19,8 +19,9 @@ usage: session [--provider NAME] [--json] [--save FILE] [--seconds N]
   --help           this text
 
 Without an account it plays a story against an emulator of its own. With an account in the environment it keeps that
-one alive until Ctrl-C; the README lists the variables (NAVIEN_EMAIL and NAVIEN_PASSWORD, for instance). With --save
-and no account, all programs on one file share one emulated service, which ends a minute after the last of them.
+one alive until Ctrl-C or SIGTERM; the README lists the variables (NAVIEN_EMAIL and NAVIEN_PASSWORD, for instance).
+With --save and no account, all programs on one file share one emulated service, which ends a minute after the last of
+them.
 ";
 
 #[derive(Clone, Debug, Default)]

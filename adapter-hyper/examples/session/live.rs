@@ -1,4 +1,4 @@
-//! A session kept alive until Ctrl-C.
+//! A session kept alive until Ctrl-C, or until a service manager asks the program to end.
 
 use std::error::Error;
 use std::future::pending;
@@ -7,12 +7,16 @@ use std::time::Duration;
 use perennial_core::credentials::masked;
 use perennial_core::{Account, FromEnv, Grant, Need, Provider};
 use perennial_file::FileStore;
-use perennial_hyper::{Client, Setup};
+use perennial_hyper::{Client, Handle, Setup};
 use tokio::time::sleep;
 
 use crate::args::Args;
 use crate::callers::Callers;
 use crate::screen::Screen;
+use crate::stop;
+
+/// Service managers kill a program that takes much longer to end.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run<P: FromEnv>(args: Args) -> Result<(), Box<dyn Error>> {
     keep(Screen::new(args.json), Setup::<P>::from_env()?, None, &args).await
@@ -28,30 +32,32 @@ pub(crate) async fn keep<P: Provider>(
     if let Some(path) = &args.save {
         setup = setup.store(FileStore::new(path));
     }
+    let stop = stop::asked()?;
+    tokio::pin!(stop);
     let events = screen.clone();
     let session = Client::new().build(setup.on_event(move |event| events.event(event)))?;
     if let Some(grant) = grant {
         session.accept(grant)?;
     }
-    session.credentials().await?;
+    tokio::select! {
+        held = session.credentials() => drop(held?),
+        () = &mut stop => return end(&screen, &session).await,
+    }
     screen.say(&format!("signed in{}; Ctrl-C ends", session.account().map_or_else(String::new, |who| named(&who))));
 
     let callers = Callers::start(&session);
     let mut issues = session.changes(Need::Access);
-    let end = async {
+    let time = async {
         match args.seconds {
             Some(seconds) => sleep(Duration::from_secs(seconds)).await,
             None => pending().await,
         }
     };
-    tokio::pin!(end);
+    tokio::pin!(time);
     loop {
         tokio::select! {
-            stop = tokio::signal::ctrl_c() => {
-                stop?;
-                break;
-            }
-            () = &mut end => break,
+            () = &mut stop => break,
+            () = &mut time => break,
             issue = issues.next() => drop(issue?),
         }
     }
@@ -59,6 +65,12 @@ pub(crate) async fn keep<P: Provider>(
     let (served, waited) = callers.count();
     screen.timeline();
     screen.say(&format!("{served} calls served, {waited} of them had to wait"));
+    end(&screen, &session).await
+}
+
+/// In order: a renewal that is under way is saved first.
+async fn end<P: Provider>(screen: &Screen, session: &Handle<P>) -> Result<(), Box<dyn Error>> {
+    session.finish(PATIENCE).await?;
     screen.say("ended; the session at the service goes on");
     Ok(())
 }

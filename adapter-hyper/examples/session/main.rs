@@ -10,7 +10,7 @@
 //! With `--save FILE`, in several terminals at once, it shows that one of them renews and all go on.
 //!
 //! With an account in the environment (`NAVIEN_EMAIL` and `NAVIEN_PASSWORD`, say) it keeps that one alive until
-//! Ctrl-C. Tokens are never printed.
+//! Ctrl-C or SIGTERM, and then ends in order. Tokens are never printed.
 
 mod args;
 mod callers;
@@ -18,6 +18,7 @@ mod live;
 mod person;
 mod screen;
 mod shared;
+mod stop;
 mod story;
 mod timeline;
 mod tour;

@@ -14,10 +14,9 @@ use super::shared::Shared;
 use super::stored::StoreWork;
 use super::sync::atomic::Ordering;
 use super::{BoxFuture, Clock, send};
-use crate::credentials::Now;
 use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Provider, Request, RequestId, Response};
-use crate::session::{Event, Input, MAX_BACKOFF, MIN_GAP, Output, Session, Wake, Work};
+use crate::session::{Event, Input, MAX_BACKOFF, MIN_GAP, Output, Wake, Work};
 use crate::store::Watch;
 
 /// The longest sleep. The wall clock is looked at again then: after a suspend it is ahead.
@@ -80,16 +79,18 @@ impl<P: Provider> Drop for Seat<P> {
     }
 }
 
-/// What the session asks for next.
-enum Next<P: Provider> {
+/// What a driver does next.
+pub(super) enum Next<P: Provider> {
     Work(Work<P::Exchange>),
     Output(Output),
+    /// Nothing any more: the session is closed, and all is told.
+    Leave,
 }
 
-impl<P: Provider> Next<P> {
-    fn of(session: &mut Session<P>, now: Now) -> Self {
-        session.take_work(now).map_or_else(|| Self::Output(session.poll_output()), Self::Work)
-    }
+/// What a driver does when nothing is left to do now.
+enum Rest {
+    Until(Option<Wake>),
+    ForGood,
 }
 
 enum Turn {
@@ -109,7 +110,7 @@ async fn attend<P: Provider>(mut seat: Seat<P>) {
         fell_at = now;
         warn!(provider = shared.provider.name(), "driving the session panicked");
         if !shared.tell_of_panic() || shared.is_closed() {
-            return shared.close();
+            return shared.give_up();
         }
         shared.rest(now.saturating_add(MIN_GAP.saturating_mul(1 << falls.min(16)).min(MAX_BACKOFF))).await;
     }
@@ -118,11 +119,7 @@ async fn attend<P: Provider>(mut seat: Seat<P>) {
 async fn drive<P: Provider>(seat: &mut Seat<P>) {
     loop {
         let moves = seat.shared.clock.moves();
-        let wake = seat.drain();
-        // A token that works once is out, or its successor is not yet saved: that is brought to its end.
-        if seat.shared.is_closed() && !seat.shared.with(|session, _| session.is_spending()) {
-            return;
-        }
+        let Rest::Until(wake) = seat.drain() else { return };
         #[cfg(feature = "testing")]
         if seat.is_idle() {
             seat.shared.driver_rests();
@@ -145,25 +142,22 @@ async fn drive<P: Provider>(seat: &mut Seat<P>) {
 }
 
 impl<P: Provider> Seat<P> {
-    /// Does all that the session asks for, and answers when it wants to be woken.
-    fn drain(&mut self) -> Option<Wake> {
-        // One at a time: listeners, transports and the provider's work are not called under the lock.
-        let mut next = self.shared.with(Next::of);
+    /// Does all that the session asks for.
+    fn drain(&mut self) -> Rest {
         loop {
-            match next {
+            // One at a time: listeners, transports and the provider's work are not called under the lock.
+            match self.shared.next() {
                 Next::Work(work) if work.may_block() => self.shared.send_away(work),
                 Next::Work(work) => {
                     let done = work.run();
-                    next = self.shared.with(|session, now| {
-                        session.work_done(done, now);
-                        Next::of(session, now)
-                    });
-                    continue;
+                    self.shared.with(|session, now| session.work_done(done, now));
                 }
-                Next::Output(Output::Sleep(wake)) => return wake,
+                // It may still be giving its lock back, and removing what it had beside it.
+                Next::Leave if self.store.as_ref().is_some_and(|store| !store.is_still()) => return Rest::Until(None),
+                Next::Leave => return Rest::ForGood,
+                Next::Output(Output::Sleep(wake)) => return Rest::Until(wake),
                 Next::Output(output) => self.carry_out(output),
             }
-            next = self.shared.with(Next::of);
         }
     }
 

@@ -8,19 +8,29 @@ use std::time::Duration;
 use http::HeaderMap;
 use tracing::{Instrument, debug_span};
 
-use super::Clock;
-use super::reader::Reader;
+use super::reader::{Otherwise, Reader};
 use super::shared::Shared;
 use super::sync::Guard;
 use super::view::{Current, View};
+use super::{CLOSE_TIMEOUT, Clock};
 use crate::credentials::{Account, Credentials, Generation, Grant, Need, Saved, Term};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
-use crate::session::{Session, State};
+use crate::session::{Session, State, Unfinished};
 use crate::store::StoreError;
 
 /// A session that is kept alive. Cheap to clone, shared by any number of tasks and threads; the last clone
 /// dropped ends the work. Its futures need no particular runtime.
+///
+/// # The end of a program
+///
+/// A program that ends in the middle of a renewal loses what that brings: the refresh token that was sent is used up,
+/// and its successor is never saved. So end a session before `main` returns, with [`close`](Self::close) or
+/// [`finish`](Self::finish). Where the last clone is only dropped, its driver goes on until nothing would be lost, if
+/// it is given the time; `perennial-blocking` waits for that.
+///
+/// A program that only wants a token and ends is best made with [`Policy::one_shot`](crate::Policy::one_shot):
+/// everything that begins is waited for by whoever asked.
 pub struct Handle<P: Provider> {
     /// At hand, for readers.
     shared: Arc<Shared<P>>,
@@ -32,7 +42,11 @@ struct Owner<P: Provider>(Arc<Shared<P>>);
 
 impl<P: Provider> Drop for Owner<P> {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.abandon();
+        if !self.0.has_ended() {
+            let end = Arc::clone(&self.0).ended(CLOSE_TIMEOUT);
+            self.0.host.linger(Box::pin(async { drop(end.await) }));
+        }
     }
 }
 
@@ -65,7 +79,7 @@ impl<P: Provider> Handle<P> {
     /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
     /// is held; else it waits for one, or gets the error that everybody gets.
     pub async fn credentials(&self) -> Result<Current, Error> {
-        match self.current(Need::Access) {
+        match self.at_once(Need::Access) {
             Some(current) => Ok(current),
             None => self.wait_for(Need::Access).await,
         }
@@ -73,7 +87,7 @@ impl<P: Provider> Handle<P> {
 
     /// As [`credentials`](Self::credentials), valid for this need.
     pub async fn credentials_for(&self, need: Need) -> Result<Current, Error> {
-        match self.current(need) {
+        match self.at_once(need) {
             Some(current) => Ok(current),
             None => self.wait_for(need).await,
         }
@@ -120,21 +134,37 @@ impl<P: Provider> Handle<P> {
     /// Valid credentials if they are held, without waiting or asking.
     #[inline]
     pub fn current(&self, need: Need) -> Option<Current> {
+        self.look(need, Otherwise::GoesWithout)
+    }
+
+    /// What [`credentials_for`](Self::credentials_for) has without waiting; `None` where it would wait.
+    #[doc(hidden)]
+    #[inline]
+    pub fn at_once(&self, need: Need) -> Option<Current> {
+        self.look(need, Otherwise::Waits)
+    }
+
+    #[inline]
+    fn look(&self, need: Need, otherwise: Otherwise) -> Option<Current> {
         let view = self.shared.view.load();
-        if self.shared.serves(&view, need) { Current::new(view) } else { self.current_of_newest(need) }
+        if self.shared.serves(&view, need, otherwise) {
+            Current::new(view)
+        } else {
+            self.look_at_newest(need, otherwise)
+        }
     }
 
     /// Once more: this thread may have been stopped between its look at the picture and the one at the clock, long
     /// enough for that picture to run out and another to come.
     #[cold]
-    fn current_of_newest(&self, need: Need) -> Option<Current> {
+    fn look_at_newest(&self, need: Need, otherwise: Otherwise) -> Option<Current> {
         let view = self.shared.view.load();
-        if self.shared.serves(&view, need) { Current::new(view) } else { None }
+        if self.shared.serves(&view, need, otherwise) { Current::new(view) } else { None }
     }
 
     /// Puts valid credentials into the headers of an API call, as the service wants them.
     pub async fn authorize(&self, headers: &mut HeaderMap) -> Result<Current, Error> {
-        let current = match self.current(Need::Access) {
+        let current = match self.at_once(Need::Access) {
             Some(current) => current,
             None => self.wait_for(Need::Access).await?,
         };
@@ -176,6 +206,9 @@ impl<P: Provider> Handle<P> {
 
     /// Takes what an interactive sign-in brought, in place of all that is held.
     pub fn accept(&self, grant: Grant) -> Result<(), Error> {
+        if self.shared().view.load().closed {
+            return Err(SessionError::Closed.into());
+        }
         self.shared().command(|session, now| session.accept(grant, now))?;
         self.shared().ensure_driver()
     }
@@ -237,9 +270,20 @@ impl<P: Provider> Handle<P> {
         self.shared().with(|session, _| session.export())
     }
 
-    /// Ends the work, for all clones. Who waits is told.
-    pub fn close(&self) {
+    /// Ends the work, for all clones, whether or not this is awaited: who waits is told, and nothing begins any more.
+    /// Ready when nothing would be lost by ending the program: a one-use token that was out is heard of, what it
+    /// brought is saved, the store's lock is given back, all events are told. That takes no time where nothing is under
+    /// way; it takes [`CLOSE_TIMEOUT`] at most.
+    pub fn close(&self) -> impl Future<Output = ()> + Send + use<P> {
+        let end = self.finish(CLOSE_TIMEOUT);
+        async { drop(end.await) }
+    }
+
+    /// As [`close`](Self::close), and takes this long at most. An error says what a program that ends now leaves
+    /// undone; it goes on being done as long as the program does.
+    pub fn finish(&self, within: Duration) -> impl Future<Output = Result<(), Unfinished>> + Send + use<P> {
         self.shared().close();
+        Arc::clone(self.shared()).ended(within)
     }
 
     /// Waits until the session has done all that it can do at this moment of its clock: no request is out, nothing is
@@ -265,7 +309,7 @@ impl<P: Provider> Handle<P> {
         let shared = self.shared();
         let look = |view: Guard<Arc<View>>| match view.end() {
             Some(end) => Some(Err(end)),
-            None if seen != Some(view.generation(need)) && view.serves(need, shared.clock.wall()) => {
+            None if seen != Some(view.generation(need)) && view.answers(need, shared.clock.wall()) => {
                 Current::new(view).map(Ok)
             }
             None if view.told(need) != before => Some(Err(view.error(need))),

@@ -38,8 +38,9 @@ pub use self::reply::{Pledge, Promise, Reply};
 pub use self::setup::Setup;
 pub use self::view::Current;
 use crate::error::{Error, ServiceError, TransportError};
-use crate::exchange::{Exchange, MAX_STEPS, Request, Response, Step};
+use crate::exchange::{Exchange, MAX_STEPS, REQUEST_TIMEOUT, Request, Response, Step};
 use crate::session::MIN_GAP;
+use crate::store::STORE_TIMEOUT;
 use crate::wire::TransportSecurity;
 
 /// A future of any kind, on the heap.
@@ -62,9 +63,20 @@ pub trait Host: Send + Sync + 'static {
     /// Does work that may block, where it blocks no task. Dropped where that cannot be had.
     fn work(&self, work: Box<dyn FnOnce() + Send>);
 
+    /// The last handle of a session is gone, and `end` is ready when nothing would be lost by ending the program, or
+    /// after [`CLOSE_TIMEOUT`]. A host whose callers may block waits for it; others let it go, and the driver goes on
+    /// as long as it is given the time.
+    fn linger(&self, end: BoxFuture<()>) {
+        drop(end);
+    }
+
     /// Starts a task that runs by itself. An error means that there is nothing here which could run it.
     fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn>;
 }
+
+/// How long the end of a session takes at most: a request that is out comes to its end, what it brings is saved, and
+/// the lock of the store is given back.
+pub const CLOSE_TIMEOUT: Duration = REQUEST_TIMEOUT.saturating_add(STORE_TIMEOUT.saturating_mul(2));
 
 /// Sends over a host, with its rules of sending in front: whatever its transport does.
 pub async fn send(host: &dyn Host, mut request: Request) -> Result<Response, TransportError> {

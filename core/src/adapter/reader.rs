@@ -10,7 +10,7 @@ use http::HeaderMap;
 use super::Clock;
 use super::handle::Handle;
 use super::shared::Shared;
-use super::view::View;
+use super::view::{Use, View};
 use crate::credentials::{Credentials, Need, Timestamp};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
@@ -51,16 +51,23 @@ impl<P: Provider> Reader<P> {
         Self { handle, kept, edition }
     }
 
+    /// What [`credentials_for`](Self::credentials_for) has without waiting; `None` where it would wait.
+    #[doc(hidden)]
+    #[inline]
+    pub fn at_once(&mut self, need: Need) -> Option<&Credentials> {
+        if self.is_served(need, Otherwise::Waits) { self.last() } else { None }
+    }
+
     /// Valid credentials if they are held, without waiting or asking.
     #[inline]
     pub fn current(&mut self, need: Need) -> Option<&Credentials> {
-        if self.is_served(need) { self.last() } else { None }
+        if self.is_served(need, Otherwise::GoesWithout) { self.last() } else { None }
     }
 
     /// The access token and what came with it, valid now. Waits as [`Handle::credentials`] does, only where nothing
     /// valid is held.
     pub async fn credentials(&mut self) -> Result<&Credentials, Error> {
-        if !self.is_served(Need::Access) {
+        if !self.is_served(Need::Access, Otherwise::Waits) {
             self.wait_for(Need::Access).await?;
         }
         self.last().ok_or_else(|| SessionError::Closed.into())
@@ -68,7 +75,7 @@ impl<P: Provider> Reader<P> {
 
     /// As [`credentials`](Self::credentials), valid for this need.
     pub async fn credentials_for(&mut self, need: Need) -> Result<&Credentials, Error> {
-        if !self.is_served(need) {
+        if !self.is_served(need, Otherwise::Waits) {
             self.wait_for(need).await?;
         }
         self.last().ok_or_else(|| SessionError::Closed.into())
@@ -77,7 +84,7 @@ impl<P: Provider> Reader<P> {
     /// Puts valid credentials into the headers of an API call, as the service wants them: a header value that was
     /// built when they came, marked sensitive. Waits only where nothing valid is held.
     pub async fn authorize(&mut self, headers: &mut HeaderMap) -> Result<&Credentials, Error> {
-        if !self.is_served(Need::Access) {
+        if !self.is_served(Need::Access, Otherwise::Waits) {
             self.wait_for(Need::Access).await?;
         }
         let held = self.last().ok_or(SessionError::Closed)?;
@@ -106,19 +113,19 @@ impl<P: Provider> Reader<P> {
 
     /// Looks at the newest picture, and whether it has valid credentials.
     #[inline]
-    fn is_served(&mut self, need: Need) -> bool {
+    fn is_served(&mut self, need: Need, otherwise: Otherwise) -> bool {
         let edition = self.handle.shared().view.edition();
         if edition != self.edition {
             self.turn_to(edition);
         }
-        self.handle.shared().serves(&self.kept, need) || self.is_served_by_newest(need)
+        self.handle.shared().serves(&self.kept, need, otherwise) || self.is_served_by_newest(need, otherwise)
     }
 
     /// As where a handle looks once more.
     #[cold]
-    fn is_served_by_newest(&mut self, need: Need) -> bool {
+    fn is_served_by_newest(&mut self, need: Need, otherwise: Otherwise) -> bool {
         self.turn_to(self.handle.shared().view.edition());
-        self.handle.shared().serves(&self.kept, need)
+        self.handle.shared().serves(&self.kept, need, otherwise)
     }
 
     /// On the heap, as where a handle waits.
@@ -150,22 +157,33 @@ impl<P: Provider> fmt::Debug for Reader<P> {
 }
 
 impl<P: Provider> Shared<P> {
-    /// Whether a picture has credentials that are valid now. The clock is looked at in every read: while a machine is
+    /// Whether a picture has credentials for a caller, now. The clock is looked at in every read: while a machine is
     /// suspended no timer takes them back.
     #[inline]
-    pub(super) fn serves(self: &Arc<Self>, view: &View, need: Need) -> bool {
+    pub(super) fn serves(self: &Arc<Self>, view: &View, need: Need, otherwise: Otherwise) -> bool {
         let wall = self.clock.wall();
-        view.is_ready(need, wall) || self.looks_closer(view, need, wall)
+        view.is_ready(need, wall) || self.looks_closer(view, need, wall, otherwise)
     }
 
     #[cold]
-    fn looks_closer(self: &Arc<Self>, view: &View, need: Need, wall: Timestamp) -> bool {
-        let serves = view.serves(need, wall);
-        if serves && view.wants_a_knock(need, wall) {
-            self.command(|session, now| session.demand(need, now));
-            // Without a driver the knock is heard when somebody has to wait.
-            let _ = self.ensure_driver();
+    fn looks_closer(self: &Arc<Self>, view: &View, need: Need, wall: Timestamp, otherwise: Otherwise) -> bool {
+        match view.usage(need, wall) {
+            Use::Nothing => false,
+            Use::Take => true,
+            Use::TakeAndKnock => {
+                self.command(|session, now| session.demand(need, now));
+                // Without a driver the knock is heard when somebody has to wait.
+                let _ = self.ensure_driver();
+                true
+            }
+            Use::Ask => otherwise == Otherwise::GoesWithout,
         }
-        serves
     }
+}
+
+/// What a caller does where nothing can be had at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Otherwise {
+    GoesWithout,
+    Waits,
 }

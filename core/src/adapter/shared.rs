@@ -1,10 +1,13 @@
 //! What the handles and the driver of one session share.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::clock::SessionClock;
+use super::driver::Next;
 use super::sync::atomic::AtomicBool;
 #[cfg(feature = "testing")]
 use super::sync::atomic::Ordering;
@@ -17,7 +20,7 @@ use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
 #[cfg(feature = "testing")]
 use crate::session::Input;
-use crate::session::{Event, Session};
+use crate::session::{Event, Output, Session, Unfinished};
 use crate::store::Store;
 
 /// Is told all that happens.
@@ -46,16 +49,41 @@ struct Guarded<P: Provider> {
     session: Session<P>,
     /// A driver is running.
     driven: bool,
-    closed: bool,
+    end: End,
     /// That driver has done and told all that it was asked for, and sleeps.
     #[cfg(feature = "testing")]
     idle: bool,
 }
 
+/// When the driver leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nobody has closed the session.
+    Open,
+    /// When nothing is left that would be lost.
+    WhenFinished,
+    /// Now: nobody is left who could take what comes, and nothing is saved.
+    AtOnce,
+}
+
 impl<P: Provider> Guarded<P> {
+    /// Nothing is left to be done, and nobody is doing anything.
+    fn has_ended(&self) -> bool {
+        !self.driven && !self.is_wanted()
+    }
+
+    /// Whether a driver would find something to do.
+    fn is_wanted(&self) -> bool {
+        match self.end {
+            End::Open => true,
+            End::WhenFinished => !self.session.is_finished(),
+            End::AtOnce => false,
+        }
+    }
+
     fn attended(&self) -> Attended {
         match self.driven {
-            _ if self.closed => Attended::NoMore,
+            _ if self.end != End::Open => Attended::NoMore,
             true => Attended::ByDriver,
             false => Attended::ByNobody,
         }
@@ -86,7 +114,7 @@ impl<P: Provider> Shared<P> {
             guarded: Mutex::new(Guarded {
                 session,
                 driven: false,
-                closed: false,
+                end: End::Open,
                 #[cfg(feature = "testing")]
                 idle: false,
             }),
@@ -95,17 +123,32 @@ impl<P: Provider> Shared<P> {
 
     /// Does something with the session, publishes what came of it and wakes who waits for that.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
+        self.with_guarded(|guarded, now| act(&mut guarded.session, now))
+    }
+
+    fn with_guarded<T>(&self, act: impl FnOnce(&mut Guarded<P>, Now) -> T) -> T {
         let (result, changed) = {
             let mut guarded = lock(&self.guarded);
             // The time is taken under the lock, so that it never runs backwards from one call to the next.
             let now = self.clock.now();
-            let result = act(&mut guarded.session, now);
+            let result = act(&mut guarded, now);
             (result, self.publish(&guarded, now))
         };
         if changed {
             self.waiters.wake_all();
         }
         result
+    }
+
+    /// What the driver does next.
+    pub(super) fn next(&self) -> Next<P> {
+        self.with_guarded(|guarded, now| match guarded.session.take_work(now) {
+            Some(work) => Next::Work(work),
+            None => match guarded.session.poll_output() {
+                Output::Sleep(_) if !guarded.is_wanted() => Next::Leave,
+                output => Next::Output(output),
+            },
+        })
     }
 
     /// The same, by a caller: the driver has to see what it led to.
@@ -147,10 +190,14 @@ impl<P: Provider> Shared<P> {
     /// Takes the driver's seat, if it is free. Whoever gets it has to fill it.
     pub(super) fn take_seat(&self) -> Result<bool, Error> {
         let mut guarded = lock(&self.guarded);
-        if guarded.closed {
+        if guarded.driven {
+            return Ok(false);
+        }
+        if !guarded.is_wanted() {
             return Err(SessionError::Closed.into());
         }
-        Ok(!std::mem::replace(&mut guarded.driven, true))
+        guarded.driven = true;
+        Ok(true)
     }
 
     /// The driver left, or never came to run.
@@ -164,14 +211,49 @@ impl<P: Provider> Shared<P> {
     }
 
     /// Ends the work. Who waits is told.
-    pub(super) fn close(&self) {
-        lock(&self.guarded).closed = true;
-        self.with(|_, _| ());
+    pub(super) fn close(self: &Arc<Self>) {
+        self.end(End::WhenFinished);
+    }
+
+    /// The last handle is gone: what comes is of use only if it is saved.
+    pub(super) fn abandon(self: &Arc<Self>) {
+        self.end(if self.store.is_some() { End::WhenFinished } else { End::AtOnce });
+    }
+
+    /// Nothing can be brought to its end any more.
+    pub(super) fn give_up(self: &Arc<Self>) {
+        self.end(End::AtOnce);
+    }
+
+    fn end(self: &Arc<Self>, end: End) {
+        self.with_guarded(|guarded, now| {
+            guarded.end = end;
+            guarded.session.close(now);
+        });
         self.bell.ring();
+        // What is left may need a driver where there is none.
+        let _ = self.ensure_driver();
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        lock(&self.guarded).closed
+        lock(&self.guarded).end != End::Open
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        lock(&self.guarded).has_ended()
+    }
+
+    /// Waits until a closed session has come to its end, or until there is nothing that could bring it there; at most
+    /// this long. Says what is left undone.
+    pub(super) async fn ended(self: Arc<Self>, within: Duration) -> Result<(), Unfinished> {
+        let mut end = pin!(self.until(|_| self.has_ended().then_some(())));
+        let mut time = None;
+        poll_fn(|cx| match end.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => time.get_or_insert_with(|| self.host.sleep(within)).as_mut().poll(cx),
+        })
+        .await;
+        self.with(|session, _| session.unfinished()).map_or(Ok(()), Err)
     }
 }
 

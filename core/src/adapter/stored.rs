@@ -10,7 +10,7 @@ use super::sync::Mutex;
 use super::wait::lock;
 use super::{Host, Pledge, Reply};
 use crate::session::Input;
-use crate::store::{Keeper, OpId, Store, StoreError, StoreErrorKind, StoreOp, Stored};
+use crate::store::{Keeper, OpId, Store, StoreAct, StoreError, StoreErrorKind, StoreOp, Stored};
 
 /// Carries out the operations of one session, in order. Dropped with its driver, which gives the lock back.
 pub(super) struct StoreWork {
@@ -19,8 +19,28 @@ pub(super) struct StoreWork {
     running: Option<Running>,
 }
 
+/// What an operation leaves in the store, should the program end in the middle of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    Nothing,
+    /// A lock, or half of a record: what the store keeps beside it.
+    Something,
+}
+
+impl Leaves {
+    fn of(act: &StoreAct) -> Self {
+        match act {
+            StoreAct::Read => Self::Nothing,
+            StoreAct::Lock { .. } | StoreAct::Write { .. } | StoreAct::SetAside { .. } | StoreAct::Unlock { .. } => {
+                Self::Something
+            }
+        }
+    }
+}
+
 struct Running {
     id: OpId,
+    leaves: Leaves,
     answer: Reply<Result<Stored, StoreError>>,
 }
 
@@ -39,6 +59,12 @@ impl StoreWork {
         self.running.is_none() && self.queue.is_empty()
     }
 
+    /// Whether nothing is under way that leaves something behind if the program ends in the middle of it. What only
+    /// waits for its turn is given up without harm.
+    pub(super) fn is_still(&self) -> bool {
+        self.running.as_ref().is_none_or(|running| running.leaves == Leaves::Nothing)
+    }
+
     /// The next answer.
     pub(super) fn poll(&mut self, host: &dyn Host, cx: &mut Context<'_>) -> Poll<Input> {
         if self.running.is_none()
@@ -55,7 +81,7 @@ impl StoreWork {
     }
 
     fn start(&self, op: StoreOp, host: &dyn Host) -> Running {
-        let id = op.id;
+        let (id, leaves) = (op.id, Leaves::of(&op.act));
         let Pledge { promise, reply } = Pledge::new();
         let keeper = Arc::clone(&self.keeper);
         // A store that panics has failed this operation and no other. Where no thread is to be had, the promise is
@@ -68,6 +94,6 @@ impl StoreWork {
                 promise.keep(outcome);
             }
         }));
-        Running { id, answer: reply }
+        Running { id, leaves, answer: reply }
     }
 }

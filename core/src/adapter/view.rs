@@ -83,10 +83,43 @@ struct Ready {
 struct LeaseView {
     serves: Serves,
     generation: Generation,
-    /// From when on a reader of a lazy session has to knock.
-    knock_at: Option<Timestamp>,
+    margin: Margin,
+    /// Whoever asked waits for the attempt that goes on, though what is held is valid.
+    renews_first: bool,
     told: u64,
     error: Option<Error>,
+}
+
+/// From when on a reader of what is valid has something to do.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Margin {
+    #[default]
+    None,
+    /// Let the session know, and take what is valid.
+    Knocks(Timestamp),
+    /// Ask, and wait for the attempt.
+    Asks(Timestamp),
+}
+
+impl Margin {
+    fn begins(self) -> Option<Timestamp> {
+        match self {
+            Self::None => None,
+            Self::Knocks(at) | Self::Asks(at) => Some(at),
+        }
+    }
+}
+
+/// What a caller does with what is held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Nothing: it is not valid.
+    Nothing,
+    Take,
+    /// Take it, and let the session know.
+    TakeAndKnock,
+    /// Take it if there is no time to ask.
+    Ask,
 }
 
 /// Until when a reader may take the credentials, by the wall clock alone: the driver takes them back at the
@@ -121,7 +154,7 @@ impl View {
     }
 
     /// Whether there are credentials that are valid for this need, and nobody has to hear of it. Where this says no,
-    /// look closer: [`serves`](Self::serves), [`wants_a_knock`](Self::wants_a_knock).
+    /// look closer: [`usage`](Self::usage).
     #[inline]
     pub(super) fn is_ready(&self, need: Need, wall: Timestamp) -> bool {
         wall < self.ready.until[need.index()]
@@ -131,7 +164,7 @@ impl View {
     pub(super) fn differs(&self, other: &View) -> bool {
         let held = |view: &View| view.held().map(Arc::as_ptr);
         let flags = |view: &View| (view.state, view.has_login, view.signing_out, view.unsaved.is_some(), view.closed);
-        let lease = |lease: &LeaseView| (lease.serves, lease.knock_at, lease.generation, lease.told);
+        let lease = |lease: &LeaseView| (lease.serves, lease.margin, lease.renews_first, lease.generation, lease.told);
         held(self) != held(other)
             || flags(self) != flags(other)
             || self.leases.each_ref().map(lease) != other.leases.each_ref().map(lease)
@@ -146,9 +179,19 @@ impl View {
         }
     }
 
-    /// Whether the session has to hear of this reader.
-    pub(super) fn wants_a_knock(&self, need: Need, wall: Timestamp) -> bool {
-        self.leases[need.index()].knock_at.is_some_and(|at| at <= wall)
+    /// What a caller does with what is held.
+    pub(super) fn usage(&self, need: Need, wall: Timestamp) -> Use {
+        match self.leases[need.index()].margin {
+            _ if !self.serves(need, wall) => Use::Nothing,
+            Margin::Knocks(at) if at <= wall => Use::TakeAndKnock,
+            Margin::Asks(at) if at <= wall => Use::Ask,
+            Margin::None | Margin::Knocks(_) | Margin::Asks(_) => Use::Take,
+        }
+    }
+
+    /// Whether somebody who has asked is served: what is valid is not being renewed first.
+    pub(super) fn answers(&self, need: Need, wall: Timestamp) -> bool {
+        self.serves(need, wall) && !self.leases[need.index()].renews_first
     }
 
     pub(super) fn generation(&self, need: Need) -> Generation {
@@ -181,17 +224,22 @@ impl LeaseView {
         let deadline = term.map(|term| term.deadline().map(|deadline| deadline.wall));
         // One knock is enough, if there is somebody to hear it.
         let heard = session.is_asked_for(need) && attended == Attended::ByDriver;
-        let knock_at = match (session.policy().renewal, term, deadline) {
-            _ if heard => None,
-            (Renewal::Lazy, Some(term), _) if term.is_doubtful() => Some(BEGINNING),
-            (Renewal::Lazy, Some(term), Some(Some(end))) => Some(end.saturating_sub(term.margin())),
+        let near = match (term, deadline) {
+            (Some(term), _) if term.is_doubtful() => Some(BEGINNING),
+            (Some(term), Some(Some(end))) => Some(end.saturating_sub(term.margin())),
             _ => None,
+        };
+        let margin = match (session.policy().renewal, near) {
+            (Renewal::Lazy, Some(near)) if !heard => Margin::Knocks(near),
+            (Renewal::OneShot, Some(near)) => Margin::Asks(near),
+            _ => Margin::None,
         };
         let (told, error) = session.failures(need);
         Self {
             serves: deadline.map_or(Serves::No, |end| end.map_or(Serves::Unknown, Serves::Until)),
             generation: session.held().map_or_else(Generation::default, |held| held.generation(need)),
-            knock_at,
+            margin,
+            renews_first: session.renews_first(need),
             told,
             error: error.cloned(),
         }
@@ -203,7 +251,7 @@ impl LeaseView {
             Serves::Until(end) => end,
             Serves::Unknown => Timestamp::from_unix_millis(i64::MAX),
         };
-        self.knock_at.map_or(end, |at| at.min(end))
+        self.margin.begins().map_or(end, |at| at.min(end))
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) struct Lease {
     pub(super) rejected: bool,
     /// A new login came: only it may renew.
     pub(super) login_first: bool,
+    pub(super) age: Age,
 
     /// Rungs of the ladder, by their position, that were refused since the last success.
     ruled_out: u32,
@@ -48,6 +49,26 @@ pub(super) struct Lease {
     renewed_at: Option<Duration>,
     jitter: Duration,
     pub(super) expiry_told: bool,
+}
+
+/// What is known of how old the present generation is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Age {
+    /// Its deadline is to be relied on.
+    #[default]
+    Known,
+    /// It was saved by a clock that cannot be right, and may be over. Renewed before anybody gets it.
+    Unproven,
+    /// The same, and renewing it was tried: nobody said no, so it is served.
+    Accepted,
+    /// The same, and there is no way left to renew it: nobody gets it.
+    Refused,
+}
+
+impl Age {
+    pub(super) fn may_be_served(self) -> bool {
+        matches!(self, Self::Known | Self::Accepted)
+    }
 }
 
 /// A pause before the next attempt.
@@ -180,9 +201,10 @@ impl Lease {
             rejections: if self.has_lived(now) && !self.rejected { 0 } else { self.rejections },
             attempted_at: self.attempted_at,
             engaged: true,
-            // Over when it comes: the pace stays, and callers still wait.
+            age: if term.is_doubtful() { Age::Unproven } else { Age::Known },
+            // Over when it comes, or perhaps so: the pace stays, and callers still wait.
             failures: if term.is_expired(now) { self.failures } else { 0 },
-            asked: self.asked && term.is_expired(now),
+            asked: self.asked && (term.is_expired(now) || term.is_doubtful()),
             renewed_at: issued_now.then_some(now.monotonic),
             jitter: random.share_of(term.margin() / 10),
             ..Self::default()
@@ -219,6 +241,13 @@ impl Lease {
         self.error = Some(Box::new(error));
         self.told = self.told.wrapping_add(1);
         self.asked = false;
+    }
+
+    /// What may be over was looked into: it is served from now on, or never.
+    pub(super) fn settle_age(&mut self, age: Age) {
+        if self.age == Age::Unproven {
+            self.age = age;
+        }
     }
 
     /// An attempt failed and may succeed later: sets the pause, and tells.

@@ -148,6 +148,8 @@ impl<P: Provider> Session<P> {
                 }
             }
         }
+        self.settle_mark();
+        self.settle_wishes();
         self.tend_store();
     }
 
@@ -177,19 +179,24 @@ impl<P: Provider> Session<P> {
         self.leases[need.index()].start_at().max(quiet)
     }
 
-    fn is_due(&self, need: Need) -> bool {
+    pub(super) fn is_due(&self, need: Need) -> bool {
         let lease = &self.leases[need.index()];
-        if self.standing == Standing::SignedOut || lease.stopped.is_some() {
+        if self.standing == Standing::SignedOut || self.is_ending() || lease.stopped.is_some() {
             return false;
         }
-        let lazy = self.policy.renewal == Renewal::Lazy;
+        let by_itself = match self.policy.renewal {
+            Renewal::Ahead => true,
+            Renewal::Lazy => false,
+            Renewal::OneShot if !lease.asked => return false,
+            Renewal::OneShot => false,
+        };
         lease.forced
             || match self.term(need) {
                 Some(term) => {
                     let reached = lease.renewal_at(term, self.now).is_some_and(|at| at <= self.now.monotonic);
-                    reached && (lease.asked || !lazy)
+                    reached && (lease.asked || by_itself)
                 }
-                None => lease.asked || (lease.engaged && !lazy),
+                None => lease.asked || (lease.engaged && by_itself),
             }
     }
 
@@ -392,7 +399,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn drop_flight(&mut self) {
         if let Slot::Renewing(flight) = &self.slot {
             let rung = self.provider.ladder(flight.need)[flight.position];
-            if self.spends(rung) == Spends::OneUse {
+            if self.spends(rung) == Spends::OneUse && flight.steps > 0 {
                 self.leases[flight.need.index()].lose(flight.position);
             }
             self.outputs.push_back(Output::Cancel(flight.id));
@@ -452,6 +459,7 @@ impl<P: Provider> Session<P> {
             if flight.is_some()
                 || self.awaits_store()
                 || self.standing == Standing::SignedOut
+                || self.is_ending()
                 || lease.stopped.is_some()
                 || self.is_queued(need)
             {

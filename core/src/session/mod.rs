@@ -1,9 +1,11 @@
 //! When: the state machine that keeps one login alive.
 
+mod ending;
 mod io;
 mod lease;
 mod login;
 mod machine;
+mod one_shot;
 mod outcome;
 mod policy;
 mod schedule;
@@ -17,6 +19,8 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use self::ending::Phase;
+pub use self::ending::Unfinished;
 pub use self::io::{Event, Input, Output, State, Stats, Timer, Wake};
 use self::lease::Lease;
 use self::login::LoginState;
@@ -43,7 +47,7 @@ use crate::store::StoreError;
 /// | | |
 /// | --- | --- |
 /// | make | [`new`](Self::new), [`restore`](Self::restore) |
-/// | commands | [`demand`](Self::demand), [`reject`](Self::reject), [`renew`](Self::renew), [`sign_in`](Self::sign_in), [`accept`](Self::accept), [`sign_out`](Self::sign_out), [`forget_login`](Self::forget_login) |
+/// | commands | [`demand`](Self::demand), [`reject`](Self::reject), [`renew`](Self::renew), [`sign_in`](Self::sign_in), [`accept`](Self::accept), [`sign_out`](Self::sign_out), [`forget_login`](Self::forget_login), [`close`](Self::close) |
 /// | input | [`handle_input`](Self::handle_input) |
 /// | output | [`poll_output`](Self::poll_output) |
 /// | provider code elsewhere | [`with_work_handed_out`](Self::with_work_handed_out), [`take_work`](Self::take_work), [`work_done`](Self::work_done) |
@@ -77,6 +81,7 @@ pub struct Session<P: Provider> {
     login: Option<P::Login>,
     login_state: LoginState,
     standing: Standing,
+    phase: Phase,
     credentials: Option<Arc<Credentials>>,
     leases: [Lease; 2],
     endpoints: Endpoints<P::Rung>,
@@ -106,6 +111,7 @@ impl<P: Provider> Session<P> {
             login: login.into(),
             login_state: LoginState::Open,
             standing: Standing::SignedIn,
+            phase: Phase::Running,
             credentials: None,
             leases: Default::default(),
             endpoints: Endpoints::default(),
@@ -134,18 +140,21 @@ impl<P: Provider> Session<P> {
 
     // ---- Commands
 
-    /// Somebody wants credentials. Where valid ones are held this does nothing (a lazy session looks at the
-    /// margin); else an attempt begins as soon as it may.
+    /// Somebody wants credentials. Where valid ones are held this does nothing (a lazy and a one-shot session look at
+    /// the margin); else an attempt begins as soon as it may. In a one-shot session it begins now or not at all: see
+    /// [`renews_first`](Self::renews_first).
     pub fn demand(&mut self, need: Need, now: Now) {
         self.tick(now);
         if self.standing == Standing::SignedOut {
             return;
         }
+        let near = self.term(need).is_some_and(|term| term.renewal_due(self.now));
         let valid = self.is_valid(need);
-        let due = || self.term(need).is_some_and(|term| term.renewal_due(self.now));
-        let wanted = !valid || (self.policy.renewal == Renewal::Lazy && due());
-        if wanted {
+        let wanted = !valid || (self.policy.renewal != Renewal::Ahead && near);
+        if wanted && self.may_be_waited_for(need) {
             self.want(need);
+        } else if !valid {
+            self.look_again();
         }
         self.advance();
     }
@@ -178,7 +187,7 @@ impl<P: Provider> Session<P> {
     /// stays as it is.
     pub fn renew(&mut self, need: Need, now: Now) {
         self.tick(now);
-        if self.standing == Standing::SignedIn {
+        if self.standing == Standing::SignedIn && self.may_be_waited_for(need) {
             let lease = &mut self.leases[need.index()];
             lease.forced = true;
             self.want(need);
@@ -213,7 +222,7 @@ impl<P: Provider> Session<P> {
         self.leases.iter_mut().for_each(Lease::new_login);
         // A sign-in brings every lease; the access token asks for it.
         let access = &mut self.leases[Need::Access.index()];
-        (access.forced, access.login_first, access.engaged) = (true, true, true);
+        (access.forced, access.login_first, access.engaged, access.asked) = (true, true, true, true);
         self.advance();
     }
 
@@ -290,11 +299,12 @@ impl<P: Provider> Session<P> {
 
     // ---- Getters
 
-    /// Credentials that are valid for this need at `now`.
+    /// Credentials that are valid for this need at `now`. Those whose age [cannot be proven](Term::is_doubtful) are
+    /// renewed first: they count as valid once that has failed, other than by a refusal.
     pub fn credentials(&self, need: Need, now: Now) -> Option<&Arc<Credentials>> {
         self.credentials.as_ref().filter(|held| {
-            let term = held.term(need);
-            !self.leases[need.index()].rejected && term.is_some_and(|term| !term.is_expired(now))
+            let (term, lease) = (held.term(need), &self.leases[need.index()]);
+            !lease.rejected && lease.age.may_be_served() && term.is_some_and(|term| !term.is_expired(now))
         })
     }
 
@@ -312,9 +322,17 @@ impl<P: Provider> Session<P> {
         if self.is_valid(need) {
             return None;
         }
+        if self.is_ending() && !self.is_renewing(need) {
+            return Some(SessionError::Closed.into());
+        }
+        self.hindrance(need)
+    }
+
+    /// Why no attempt begins now at this lease, or at the access token that it waits for.
+    fn hindrance(&self, need: Need) -> Option<Error> {
         let ours = self.pause(need).filter(|_| !self.is_worth_waiting(need));
         let waits = self.is_blocked(need) && !self.is_renewing(need);
-        let access = waits.then(|| self.obstacle(Need::Access)).flatten();
+        let access = waits.then(|| self.hindrance(Need::Access)).flatten();
         match (ours, access) {
             // What comes first does not help while the other one still stands in the way.
             (Some(ours), Some(access)) if ours.retry_at().is_some() && ours.retry_at() < access.retry_at() => {
@@ -393,11 +411,7 @@ impl<P: Provider> Session<P> {
 
     /// Whether a one-use token is out, or what an exchange ended in is not yet saved: a bad moment to stop.
     pub fn is_spending(&self) -> bool {
-        let out = |flight: &machine::Flight<P>| {
-            self.spends(self.provider.ladder(flight.need)[flight.position]) == Spends::OneUse
-        };
-        let store = self.cell.is_some();
-        store && (self.pending.is_some() || matches!(&self.slot, Slot::Renewing(flight) if out(flight)))
+        self.cell.is_some() && (self.pending.is_some() || self.is_token_out())
     }
 
     /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::lease::Age;
 use super::login::LoginState;
 use super::machine::{Choice, Flight, Origin, Slot};
 use super::schedule::{MAX_BACKOFF, MAX_BACKOFF_PROGRAM, MIN_GAP, Pace};
@@ -273,11 +274,15 @@ impl<P: Provider> Session<P> {
     ) {
         let margin = self.policy.margin.unwrap_or_else(|| self.provider.margin());
         let mut credentials = credentials.with_margin(margin);
+        let looks_at_margin = self.is_one_shot() && origin == Origin::Saved;
         for need in Need::ALL {
             let lease = &mut self.leases[need.index()];
             let term = credentials.term(need).copied().filter(|_| covers[need.index()]);
             if let Some(term) = &term {
+                let asked = lease.asked;
                 lease.renewed(term, &mut self.random, self.now, origin == Origin::Issued);
+                // Whoever asked waits for the renewal of what is found near its end.
+                lease.asked |= asked && looks_at_margin && term.renewal_due(self.now);
             }
             let generation = lease.generation;
             credentials.set_generation(need, generation);
@@ -489,6 +494,7 @@ impl<P: Provider> Session<P> {
 
     /// Tells everybody who waits, and pauses.
     pub(super) fn back_off(&mut self, need: Need, rung: &'static str, error: Error, pace: Pace) {
+        self.leases[need.index()].settle_age(Age::Accepted);
         let valid = self.is_valid(need);
         let lease = &mut self.leases[need.index()];
         lease.falling = false;
@@ -532,8 +538,12 @@ impl<P: Provider> Session<P> {
     /// A failed access token is a failure of every lease that waits for it.
     pub(super) fn share(&mut self, need: Need, error: &Error) {
         let waits = self.is_blocked(Need::Aws) || self.waits_for_login(Need::Aws);
-        if need == Need::Access && self.leases[Need::Aws.index()].asked && waits {
-            self.leases[Need::Aws.index()].tell(error.clone());
+        let lease = &mut self.leases[Need::Aws.index()];
+        if need == Need::Access && lease.asked && waits {
+            lease.tell(error.clone());
+            if error.retry_at().is_some() {
+                lease.settle_age(Age::Accepted);
+            }
         }
     }
 
@@ -551,12 +561,15 @@ impl<P: Provider> Session<P> {
         }
         self.leases[need.index()].hold(self.now);
         // Without anything valid the ladder goes on, to whatever end.
-        self.leases[need.index()].asked |= !self.is_valid(need);
+        self.leases[need.index()].asked |= !self.is_valid(need) && !self.is_one_shot();
     }
 
     /// No rung is left.
     pub(super) fn stop(&mut self, need: Need) {
         let error = self.leases[need.index()].error.take().map(|error| *error);
+        // Where there was no way to try, what may be over is all there is.
+        let tried = error.is_some() || self.login_state.refusal().is_some();
+        self.leases[need.index()].settle_age(if tried { Age::Refused } else { Age::Accepted });
         let error = match (self.login_state.refusal(), error) {
             _ if self.provider.ladder(need).is_empty() => SessionError::NotOffered { need }.into(),
             (_, Some(error)) if is_not_granted(&error) => error,

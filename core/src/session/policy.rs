@@ -24,8 +24,12 @@ pub enum Renewal {
     /// Credentials are renewed ahead of time, so that nobody ever waits.
     #[default]
     Ahead,
-    /// Credentials are renewed when somebody asks for them near or past their end.
+    /// Credentials are renewed when somebody asks for them near or past their end. Whoever asks near the end is served
+    /// what is held, and the renewal goes on behind.
     Lazy,
+    /// For programs that end when they have what they came for: nothing begins that nobody waits for. Whoever asks near
+    /// the end waits for the renewal, and is served what is held where that fails.
+    OneShot,
 }
 
 /// Whether refresh tokens work once.
@@ -70,6 +74,14 @@ impl Policy {
         self
     }
 
+    /// Renews only when somebody asks, and never behind whoever asked: for a command-line tool, a credential helper, a
+    /// job. Such a program may end at any time without losing a renewal that it never saw.
+    #[must_use]
+    pub fn one_shot(mut self) -> Self {
+        self.renewal = Renewal::OneShot;
+        self
+    }
+
     /// Takes refresh tokens for reusable.
     #[must_use]
     pub fn reusable_refresh_tokens(mut self) -> Self {
@@ -102,6 +114,7 @@ mod tests {
             stored_login: StoredLogin::Kept,
         };
         assert_eq!(policy, whole);
+        assert_eq!(policy.one_shot(), Policy { renewal: Renewal::OneShot, ..whole });
         assert_eq!(policy.keep_login().reusable_refresh_tokens().lazy().request_timeout(timeout).margin(margin), whole);
     }
 }

@@ -84,6 +84,7 @@ enum Call {
     Restore(Box<Saved>),
     SignOut,
     ForgetLogin,
+    Close,
     Answer(RequestId, Delivery),
     Stored(OpId, Result<Stored, StoreError>),
     Wake,
@@ -174,11 +175,12 @@ impl<S: Subject> Harness<S> {
     /// With a policy and a login that the seed chooses.
     #[must_use]
     pub fn chosen_by_seed(self) -> Self {
-        let policy = match self.seed % 5 {
+        let policy = match self.seed % 6 {
             0 | 1 => Policy::default(),
             2 => Policy::default().lazy(),
             3 => Policy::default().margin(Duration::from_secs(20)),
-            _ => Policy::default().reusable_refresh_tokens().request_timeout(Duration::from_secs(5)),
+            4 => Policy::default().reusable_refresh_tokens().request_timeout(Duration::from_secs(5)),
+            _ => Policy::default().one_shot(),
         };
         let login = (self.seed & 8 == 0).then_some(Who::Ann);
         let stored = self.seed & 16 == 0;
@@ -318,6 +320,7 @@ impl<S: Subject> Harness<S> {
                 None => Ok(()),
             },
             Step::Restart => self.restart(),
+            Step::Close => self.close(),
             Step::SignOut => self.tell(Call::SignOut, &Told::SignOut),
             Step::ForgetLogin => {
                 self.login = None;
@@ -446,6 +449,25 @@ impl<S: Subject> Harness<S> {
             Some(Ok(RecordOf::SignedOut { .. })) => true,
             Some(Ok(RecordOf::NeverSignedIn { .. }) | Err(_)) | None => false,
         }
+    }
+
+    /// The program waits until it may end, and another one goes on.
+    fn close(&mut self) -> Result<(), Violation> {
+        self.tell(Call::Close, &Told::Close)?;
+        for _ in 0..recovery::MOST_TURNS {
+            if self.session.is_finished() {
+                return self.restart();
+            }
+            match self.session.next_wake() {
+                _ if self.flight.is_some() => self.answer(Outcome::Works(Lives::HOUR))?,
+                Some(wake) => {
+                    let left = wake.at.saturating_sub(self.now.monotonic);
+                    self.pass(left, left)?;
+                }
+                None => break,
+            }
+        }
+        self.broken(Rule::ProgramsEnd, "closed, and it does not come to its end".into())
     }
 
     fn answer(&mut self, outcome: Outcome) -> Result<(), Violation> {
@@ -609,6 +631,8 @@ impl<S: Subject> Harness<S> {
             held: session.held(),
             served: Need::ALL.map(|need| session.credentials(need, self.now)),
             obstacles: Need::ALL.map(|need| session.obstacle(need)),
+            renews_first: Need::ALL.map(|need| session.renews_first(need)),
+            is_finished: session.is_finished(),
             told: Need::ALL.map(|need| session.told(need)),
             state: session.state(),
             wake: session.next_wake(),
@@ -690,6 +714,7 @@ fn apply<S: Subject>(session: &mut S, call: Call, now: Now) -> bool {
         Call::Restore(saved) => return session.restore(*saved, now).is_ok(),
         Call::SignOut => session.sign_out(now),
         Call::ForgetLogin => session.forget_login(),
+        Call::Close => session.close(now),
         Call::Answer(id, Ok(response)) => session.handle_input(Input::Response(id, response), now),
         Call::Answer(id, Err(error)) => session.handle_input(Input::Failed(id, error), now),
         Call::Stored(id, result) => session.handle_input(Input::Stored(id, result), now),

@@ -63,6 +63,11 @@ pub enum Rule {
     SaveThenTell,
     /// With a store, every attempt is decided on under its lock, and a one-use token is marked before it is sent.
     LockReadDecide,
+    /// Whoever closes a session waits until nothing would be lost, and no longer; in a one-shot session nothing begins
+    /// that nobody waits for.
+    ProgramsEnd,
+    /// Credentials whose age cannot be proven are served once renewing them was tried, and not refused.
+    DoubtIsLookedInto,
     /// No error is for ever but a refusal.
     NobodyPoisons,
     /// No secret shows.
@@ -73,7 +78,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 28] = [
+    pub const ALL: [Rule; 30] = [
         Rule::OneAtATime,
         Rule::NoWaitingOnValid,
         Rule::FailureNeverDisplaces,
@@ -99,6 +104,8 @@ impl Rule {
         Rule::NewLoginIsANewEpoch,
         Rule::SaveThenTell,
         Rule::LockReadDecide,
+        Rule::ProgramsEnd,
+        Rule::DoubtIsLookedInto,
         Rule::NobodyPoisons,
         Rule::NothingLeaks,
         Rule::SameInputsSameOutputs,
@@ -132,6 +139,8 @@ impl Rule {
             Rule::NewLoginIsANewEpoch => "a new login is a new epoch",
             Rule::SaveThenTell => "save, then tell",
             Rule::LockReadDecide => "lock, read, decide",
+            Rule::ProgramsEnd => "a program has an end",
+            Rule::DoubtIsLookedInto => "what is in doubt is looked into",
             Rule::NobodyPoisons => "nobody poisons",
             Rule::NothingLeaks => "nothing leaks",
             Rule::SameInputsSameOutputs => "same inputs, same outputs",

@@ -39,6 +39,8 @@ pub enum Step {
     Save,
     /// The process ends and another one goes on from what the old one held.
     Restart,
+    /// The program ends in order, and another one goes on.
+    Close,
     /// Sign out.
     SignOut,
     /// The login is forgotten.
@@ -267,6 +269,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Save),
         1 => Just(Step::Restore),
         1 => Just(Step::Restart),
+        1 => Just(Step::Close),
         1 => Just(Step::SignOut),
         1 => Just(Step::ForgetLogin),
         2 => prop_oneof![Just(Stray::Late), Just(Stray::Again), Just(Stray::Foreign)].prop_map(Step::Stray),

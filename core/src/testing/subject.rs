@@ -24,6 +24,8 @@ pub trait Subject: std::fmt::Debug {
     fn sign_out(&mut self, now: Now);
     /// See [`Session::forget_login`].
     fn forget_login(&mut self);
+    /// See [`Session::close`].
+    fn close(&mut self, now: Now);
     /// See [`Session::handle_input`].
     fn handle_input(&mut self, input: Input, now: Now);
     /// See [`Session::poll_output`].
@@ -37,6 +39,10 @@ pub trait Subject: std::fmt::Debug {
     fn held(&self) -> Option<Arc<Credentials>>;
     /// See [`Session::obstacle`].
     fn obstacle(&self, need: Need) -> Option<Error>;
+    /// See [`Session::renews_first`].
+    fn renews_first(&self, need: Need) -> bool;
+    /// See [`Session::is_finished`].
+    fn is_finished(&self) -> bool;
     /// How many failures were told. See [`Session::failures`].
     fn told(&self, need: Need) -> u64;
     /// See [`Session::state`].
@@ -91,6 +97,10 @@ impl Subject for Session<Toy> {
         self.forget_login();
     }
 
+    fn close(&mut self, now: Now) {
+        self.close(now);
+    }
+
     fn handle_input(&mut self, input: Input, now: Now) {
         self.handle_input(input, now);
         run_work(self, now);
@@ -114,6 +124,14 @@ impl Subject for Session<Toy> {
 
     fn obstacle(&self, need: Need) -> Option<Error> {
         self.obstacle(need)
+    }
+
+    fn renews_first(&self, need: Need) -> bool {
+        self.renews_first(need)
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is_finished()
     }
 
     fn told(&self, need: Need) -> u64 {

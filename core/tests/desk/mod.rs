@@ -6,7 +6,9 @@ use std::time::Duration;
 use perennial_core::store::{StoreAct, StoreError, StoreOp, Stored};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
-use perennial_core::{Event, Input, Need, Now, Output, Policy, Request, Response, Session, Timestamp};
+use perennial_core::{
+    Event, Input, Need, Now, Output, Policy, Request, Response, Session, Timestamp, TransportError, TransportErrorKind,
+};
 
 pub(crate) const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
 
@@ -65,6 +67,12 @@ impl Desk {
         let mut response = Response::new(body.as_bytes().to_vec().into());
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
         self.input(Input::Response(id, response));
+    }
+
+    /// The request in flight, or its answer, does not get through.
+    pub(crate) fn input_failure(&mut self, kind: TransportErrorKind) {
+        let id = self.requests.last().unwrap().id;
+        self.input(Input::Failed(id, TransportError::new(kind)));
     }
 
     pub(crate) fn grant(&mut self, serial: u32) {

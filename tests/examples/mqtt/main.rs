@@ -92,7 +92,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         count.messages.len(),
         count.again
     ));
-    session.close();
+    session.close().await;
     let _ = keeper.await;
     arrived.map_err(|_| "messages are missing")?;
     if service.mqtt().cut() > 0 { Err("a connection was cut".into()) } else { Ok(()) }

@@ -48,6 +48,16 @@ impl Cell {
         self.0.inner().mood = mood;
     }
 
+    /// What is there, whoever holds the lock.
+    pub fn record(&self) -> Option<Body> {
+        self.0.inner().record.clone()
+    }
+
+    /// Whether somebody holds the lock.
+    pub fn is_locked(&self) -> bool {
+        self.0.inner().locked
+    }
+
     /// Waits until an operation has panicked.
     pub fn wait_for_a_panic(&self) {
         let inner = self.0.inner();

@@ -145,7 +145,7 @@ impl Subject for Tasks {
     }
 
     fn close(&self) {
-        self.handle.close();
+        block_on(self.handle.close());
     }
 
     fn state(&self) -> State {

@@ -8,6 +8,8 @@ mod changes;
 mod crowds;
 mod endings;
 mod foreign_code;
+mod once;
+mod programs;
 mod readers;
 mod refusals;
 mod runtimes;

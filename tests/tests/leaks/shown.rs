@@ -18,7 +18,7 @@ use perennial_core::wire::{Body, BodyBuffer, LoginText, Object, Text};
 use perennial_core::{
     AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Input, Need, Now, Output, Policy,
     Provider, Request, RequestId, Response, Saved, ServiceError, ServiceErrorKind, Session, SessionError, Step,
-    StoreError, StoreErrorKind, Term, TransportError, TransportErrorKind,
+    StoreError, StoreErrorKind, Term, TransportError, TransportErrorKind, Unfinished,
 };
 use perennial_file::{FileStore, Key};
 use perennial_redis::RedisStore;
@@ -152,6 +152,7 @@ fn errors() -> Vec<Shown> {
         "core/src/error.rs TransportError": transport,
         "core/src/error.rs Error": error,
         "core/src/error.rs SessionError": required,
+        "core/src/session/ending.rs Unfinished": Unfinished::Unsaved(Some(wrong_key())),
         "core/src/store/error.rs StoreError": store,
         "adapter-file/src/error.rs FileError": wrong_key(),
     }
@@ -422,7 +423,7 @@ fn adapters() -> Vec<Shown> {
         "adapter-blocking/src/reader.rs Reader": blocking.reader(),
         "core/src/credentials/token.rs AccessToken": headers,
     };
-    hyper.close();
+    runtime.block_on(hyper.close());
     blocking.close();
     all
 }

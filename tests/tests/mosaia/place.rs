@@ -72,9 +72,6 @@ macro_rules! passed_on {
         fn export(&self) -> Option<Saved> {
             self.0.export()
         }
-        fn close(&self) {
-            self.0.close();
-        }
     };
 }
 
@@ -100,6 +97,10 @@ impl Side for OverHyper {
         runtime().block_on(self.0.sign_out())
     }
 
+    fn close(&self) {
+        runtime().block_on(self.0.close());
+    }
+
     passed_on!();
 }
 
@@ -122,6 +123,10 @@ impl Side for OverBlocking {
 
     fn sign_out(&self) -> Result<(), Error> {
         self.0.sign_out()
+    }
+
+    fn close(&self) {
+        self.0.close();
     }
 
     passed_on!();

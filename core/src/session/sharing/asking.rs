@@ -137,7 +137,7 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether a one-use token went out, and nobody knows what became of it.
-    pub(super) fn is_in_doubt(&self) -> bool {
+    pub(in crate::session) fn is_in_doubt(&self) -> bool {
         self.one_use_positions().any(|(need, position)| {
             let lease = &self.leases[need.index()];
             lease.is_lost(position) || lease.is_ruled_out(position)

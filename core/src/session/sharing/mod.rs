@@ -164,6 +164,15 @@ enum Note {
     Due,
 }
 
+/// What a program that ends would leave half done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Busy {
+    No,
+    Unsaved,
+    /// It is locked, or being locked.
+    AtWork,
+}
+
 /// Whether what was read can change behind our back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Under {
@@ -382,6 +391,16 @@ impl<P: Provider> Session<P> {
         cell.note == Note::Due && is_open && self.is_taking_over()
     }
 
+    /// What of the store a program that ends would leave half done. Looks leave nothing behind.
+    pub(in crate::session) fn store_business(&self) -> Busy {
+        let Some(cell) = &self.cell else { return Busy::No };
+        if self.pending.is_some() || self.has_unsaved() {
+            return Busy::Unsaved;
+        }
+        let out = cell.op.as_ref().is_some_and(|op| !matches!(op.what, What::Look));
+        if cell.hold.is_some() || out { Busy::AtWork } else { Busy::No }
+    }
+
     /// Whether a sign-out has still to be tried at the store.
     pub(super) fn is_clearing(&self) -> bool {
         let tried = self.cell.as_ref().is_some_and(|cell| cell.failures > 0);
@@ -422,6 +441,7 @@ impl<P: Provider> Session<P> {
 
     fn wants_to_look(&self) -> bool {
         self.standing == Standing::SignedIn
+            && !self.is_ending()
             && matches!(self.slot, Slot::Free)
             && self.pending.is_none()
             && self.cell.as_ref().is_some_and(|cell| cell.look && cell.hold.is_none())
@@ -466,6 +486,7 @@ impl<P: Provider> Session<P> {
             Some(_) if notes && cell.save_at <= now => self.save(Purpose::Note),
             Some(_) if notes => {}
             Some(_) if unsaved && cell.save_at <= now => self.save(Purpose::Keep),
+            Some(_) if unsaved && self.is_finished() => self.unlock(),
             // Others wait: they would renew with what is already spent.
             Some(_) if unsaved => {}
             Some(_) => self.unlock(),

@@ -55,6 +55,8 @@ impl World {
         let mut policy = Policy::default();
         if self.random.one_in(4) {
             policy = policy.lazy();
+        } else if self.random.one_in(6) {
+            policy = policy.one_shot();
         }
         if self.random.one_in(4) {
             policy = policy.margin(Duration::from_secs(2 + self.random.below(20)));
@@ -120,6 +122,7 @@ impl World {
             roll if (600..600 + people.share(3, 12)).contains(&roll) => self.accept(process),
             roll if (700..700 + people.share(3, 12)).contains(&roll) => self.forget_login(process),
             roll if (800..800 + people.share(2, 8)).contains(&roll) => self.change_password(process),
+            roll if (900..900 + crashes.share(8, 40)).contains(&roll) => self.close(process),
             _ => self.call(process),
         }
     }

@@ -20,6 +20,8 @@ const BOOTED: Duration = Duration::from_secs(1000);
 pub(super) struct Process {
     /// `None`: it has died.
     pub(super) session: Option<Session<Toy>>,
+    /// It ends in order, as soon as its session says that it may.
+    pub(super) closes: bool,
     /// How often it was started. What is meant for an older one does not reach it.
     pub(super) incarnation: u32,
     pub(super) policy: Policy,

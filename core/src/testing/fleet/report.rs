@@ -32,11 +32,13 @@ pub enum FleetRule {
     WaitsEnd,
     /// Little is asked of service and store, and a wake-up lies ahead.
     BoundedWork,
+    /// A process that ends in order ends without a one-use token in flight, and without the lock.
+    ProgramsEnd,
 }
 
 impl FleetRule {
     /// All of them.
-    pub const ALL: [FleetRule; 12] = [
+    pub const ALL: [FleetRule; 13] = [
         FleetRule::OneRenewal,
         FleetRule::NoReuse,
         FleetRule::MarkThenSend,
@@ -49,6 +51,7 @@ impl FleetRule {
         FleetRule::SignOutClears,
         FleetRule::WaitsEnd,
         FleetRule::BoundedWork,
+        FleetRule::ProgramsEnd,
     ];
 
     /// The rule's title.
@@ -66,6 +69,7 @@ impl FleetRule {
             FleetRule::SignOutClears => "sign-out clears",
             FleetRule::WaitsEnd => "waits end",
             FleetRule::BoundedWork => "bounded work",
+            FleetRule::ProgramsEnd => "a program has an end",
         }
     }
 }

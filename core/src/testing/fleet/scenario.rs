@@ -96,11 +96,13 @@ pub enum Sabotage {
     WaitsForStore,
     /// A session wants to be woken at once, again and again.
     Spins,
+    /// A program ends in the middle of whatever its session does.
+    EndsAtOnce,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 13] = [
+    pub const ALL: [Sabotage; 14] = [
         Sabotage::LockIgnored,
         Sabotage::WritesLost,
         Sabotage::TornReads,
@@ -114,6 +116,7 @@ impl Sabotage {
         Sabotage::ForgetsToClear,
         Sabotage::WaitsForStore,
         Sabotage::Spins,
+        Sabotage::EndsAtOnce,
     ];
 }
 

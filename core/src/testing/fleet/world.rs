@@ -247,6 +247,7 @@ impl World {
     pub(super) fn add_process(&mut self, policy: Policy, login: Option<ToyLogin>, clock: Clock) {
         self.processes.push(Process {
             session: None,
+            closes: false,
             incarnation: 0,
             policy,
             login,
@@ -269,6 +270,7 @@ impl World {
         }
         let session = Session::new(Toy, state.login.clone(), state.policy, seed);
         state.session = Some(session.with_store());
+        state.closes = false;
         state.incarnation += 1;
         state.sight = Sight { own_login: state.login.clone(), ..Sight::default() };
         (state.keeper, state.flight, state.wake) = (Keeper::default(), None, None);
@@ -279,18 +281,50 @@ impl World {
 
     /// A process dies, at whatever it is doing.
     pub(super) fn crash(&mut self, process: usize) {
-        if self.processes[process].session.take().is_none() {
+        if self.processes[process].session.is_some() {
+            self.report.crashes += 1;
+            self.note(process, || "DIES".into());
+            self.depart(process, super::keeper::Leaving::Death);
+        }
+    }
+
+    /// A process is about to end in order.
+    pub(super) fn close(&mut self, process: usize) {
+        self.note(process, || "is about to end".into());
+        self.processes[process].closes = true;
+        self.command(process, crate::Session::close);
+    }
+
+    /// A process that is about to end does so, once nothing would be lost.
+    fn leave(&mut self, process: usize) {
+        let state = &self.processes[process];
+        let Some(session) = state.session.as_ref().filter(|_| state.closes) else { return };
+        let keeper = &state.keeper;
+        let is_still = keeper.running.is_none() && keeper.queue.is_empty();
+        if !(session.is_finished() && is_still || self.scenario.is(Sabotage::EndsAtOnce)) {
             return;
         }
-        self.report.crashes += 1;
-        self.note(process, || "DIES".into());
+        let spends = state
+            .flight
+            .is_some_and(|flight| flight.renews && !flight.orphaned && self.requests[flight.first].token > 0);
+        if spends {
+            self.breaks(FleetRule::ProgramsEnd, process, "ends while a one-use token is in flight");
+        } else if keeper.held.is_some() {
+            self.breaks(FleetRule::ProgramsEnd, process, "ends with the lock in its hands");
+        }
+        self.note(process, || "ends".into());
+        self.depart(process, super::keeper::Leaving::Orderly);
+    }
+
+    fn depart(&mut self, process: usize, leaving: super::keeper::Leaving) {
+        self.processes[process].session = None;
         if let Some(flight) = self.processes[process].flight.take() {
             self.requests[flight.first].forget(self.now);
         }
         let state = &mut self.processes[process];
         state.incarnation += 1;
         state.frozen_until = None;
-        self.drop_keeper(process, super::keeper::Leaving::Death);
+        self.drop_keeper(process, leaving);
         let pause = self.random.about(Duration::from_secs(20));
         self.after(pause, Event::Restart { process });
     }
@@ -326,6 +360,7 @@ impl World {
         let Some(session) = &mut self.processes[process].session else { return };
         say(session, now);
         self.drain(process);
+        self.leave(process);
     }
 
     fn drain(&mut self, process: usize) {

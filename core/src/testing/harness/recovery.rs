@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Call, Harness};
-use crate::session::Renewal;
+use crate::session::{MIN_GAP, Renewal};
 use crate::testing::model::Told;
 use crate::testing::rule::{Rule, Violation};
 use crate::testing::step::{Lives, Outcome, Who};
@@ -25,7 +25,7 @@ const PAST_AN_ODD_ONE: Duration = Duration::from_secs(300 + 20);
 const OVER: Duration = Duration::from_secs(2 * 3600);
 
 /// More than anything takes that recovers.
-const MOST_TURNS: u32 = 10_000;
+pub(super) const MOST_TURNS: u32 = 10_000;
 
 /// Ways for a method to be broken for good, and how long it takes to get past it. With the last ones the service does
 /// its work: of two sign-ins it keeps the later one, so that a token of before is dead.
@@ -115,13 +115,19 @@ impl<S: Subject> Harness<S> {
             let wake = self.session.next_wake().filter(|wake| wake.at <= end);
             if self.flight.is_some() {
                 self.answer(Outcome::Works(Lives::HOUR))?;
-                if self.policy.renewal == Renewal::Lazy && self.session.credentials(need, self.now).is_none() {
+                if self.policy.renewal != Renewal::Ahead && self.session.credentials(need, self.now).is_none() {
                     // Whoever was told of a failure asks again.
                     self.tell(Call::Demand(need), &Told::Demand(need))?;
                 }
             } else if served || recovery == Recovery::ByItself && !self.model.can_sign_in() {
                 // A login that was never tried before may be wrong.
                 return Ok(());
+            } else if self.policy.renewal == Renewal::OneShot && self.now.monotonic < end {
+                // Nothing comes by itself: whoever was told of a failure asks again when it may be over.
+                let at = self.session.obstacle(need).and_then(|error| error.retry_at());
+                let left = at.map_or(MIN_GAP, |at| Duration::try_from(at.since(self.now.wall)).unwrap_or(MIN_GAP));
+                self.pass(left, left)?;
+                self.tell(Call::Demand(need), &Told::Demand(need))?;
             } else if let Some(wake) = wake {
                 let left = wake.at.saturating_sub(self.now.monotonic);
                 self.pass(left, left)?;

@@ -16,6 +16,7 @@ const ROUNDING: Duration = Duration::from_millis(1);
 impl Model {
     /// Compares what the getters say with what was expected. Call it when the outputs are drained.
     pub fn check(&mut self, view: &View) {
+        self.note_who_was_told(view);
         for need in Need::ALL {
             // Who is told, or served, waits no longer.
             let served = view.served[need.index()].is_some();
@@ -30,6 +31,7 @@ impl Model {
                 self.check_obstacle(need, view);
             }
         }
+        self.check_end(view);
         self.check_failure(view);
         self.check_owed();
         self.check_person();
@@ -132,7 +134,9 @@ impl Model {
         } else if served.is_some() && lease.named {
             let what = format!("{need}: served again to those who said that it is refused");
             self.breaks(Rule::RejectedStaysAway, what);
-        } else if served.is_none() && live && !lease.named {
+        } else if served.is_some() && live && self.is_barred(need) {
+            self.breaks(Rule::DoubtIsLookedInto, format!("{need}: served, and nobody knows whether it is over"));
+        } else if served.is_none() && live && !lease.named && !self.may_be_barred(need) {
             let rule = self.blame(Rule::NoWaitingOnValid);
             self.breaks(rule, format!("{need}: valid, and not served"));
         }
@@ -291,7 +295,7 @@ impl Model {
             }
             return;
         }
-        if self.signed_out {
+        if self.signed_out || self.closed {
             return;
         }
         for need in Need::ALL {
@@ -302,7 +306,8 @@ impl Model {
             let ahead = self.policy.renewal == Renewal::Ahead;
             let told = self.account.quiet_left_at_most(self.now);
             let told = if self.account.may_login_rest() { DAY } else { told };
-            if lease.named && view.wake.is_none_or(|wake| wake.at > now + told.max(MAX_BACKOFF)) {
+            let begins = self.policy.renewal != Renewal::OneShot || lease.waited;
+            if lease.named && begins && view.wake.is_none_or(|wake| wake.at > now + told.max(MAX_BACKOFF)) {
                 let what = format!("{need}: refused, and its renewal is forgotten");
                 self.breaks(Rule::NameWhatWasRefused, what);
                 continue;

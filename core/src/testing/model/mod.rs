@@ -5,6 +5,8 @@
 
 mod account;
 mod check;
+mod doubt;
+mod ending;
 mod methods;
 mod outputs;
 mod store;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::account::Account;
+use self::doubt::Doubt;
 use self::methods::{Answers, Fall, Missing};
 use super::rule::Rule;
 use super::service::Facts;
@@ -47,6 +50,8 @@ pub enum Told {
     SignOut,
     /// The login was forgotten.
     ForgetLogin,
+    /// The program is about to end.
+    Close,
     /// An answer, or a failure, under this request's id.
     Answer(RequestId, Said),
 }
@@ -97,6 +102,10 @@ pub struct View {
     pub served: [Option<Arc<Credentials>>; 2],
     /// Why one who asks gets an error at once.
     pub obstacles: [Option<Error>; 2],
+    /// Whether one who asks had better wait, although valid credentials are held.
+    pub renews_first: [bool; 2],
+    /// Whether a program that closed it may end.
+    pub is_finished: bool,
     /// How many failures were told.
     pub told: [u64; 2],
     /// What the session is doing.
@@ -115,6 +124,8 @@ pub struct Model {
     broken: Vec<Broken>,
 
     signed_out: bool,
+    /// The program is about to end.
+    closed: bool,
     user: Option<String>,
     login: Option<ToyLogin>,
     login_refused: bool,
@@ -173,6 +184,8 @@ struct Lease {
     held: Option<Held>,
     /// Callers wait.
     asked: bool,
+    /// The same, whether or not what is held is valid.
+    waited: bool,
     /// A renewal was wished for before its time.
     forced: bool,
     /// The present generation was named as refused.
@@ -198,7 +211,7 @@ struct Held {
     /// From when to when, by the two clocks; `None`: unknown.
     deadline: Option<Deadline>,
     lifetime: Option<Duration>,
-    doubtful: bool,
+    doubt: Doubt,
     /// Known once it was seen.
     generation: Option<Generation>,
 }
@@ -239,6 +252,7 @@ impl Model {
             now: Now::default(),
             broken: Vec::new(),
             signed_out: false,
+            closed: false,
             user: login.as_ref().map(|login| login.user().to_owned()),
             login,
             login_refused: false,
@@ -312,7 +326,7 @@ impl Model {
         match told {
             Told::Nothing => {}
             Told::Demand(need) => {
-                let valid = self.is_live(*need) && !self.lease(*need).named;
+                let valid = self.is_servable(*need) && !self.lease(*need).named;
                 self.lease(*need).asked |= !self.signed_out && !valid;
                 self.lease(*need).wanted |= !self.signed_out;
             }
@@ -344,11 +358,13 @@ impl Model {
                 self.login = None;
                 self.login_refused = false;
             }
+            Told::Close => self.close(),
             Told::Answer(id, said) => match self.flight.take_if(|flight| flight.id == *id) {
                 Some(flight) => self.outcome(flight, said),
                 None => self.stray = true,
             },
         }
+        self.note_who_waits(told);
     }
 
     fn lease(&mut self, need: Need) -> &mut Lease {
@@ -448,12 +464,12 @@ impl Model {
                 serial: serial(token(credentials, need)),
                 deadline: term.deadline(),
                 lifetime: term.lifetime(),
-                doubtful: term.is_doubtful(),
+                doubt: Doubt::of(term),
                 generation: None,
             });
             self.lease(need).held = held;
-            let live = self.is_live(need);
-            self.lease(need).asked &= !live;
+            let usable = self.is_servable(need);
+            self.lease(need).asked &= !usable;
         }
         self.refresh = credentials.refresh_token().map(|token| serial(token.expose()));
     }
@@ -461,7 +477,7 @@ impl Model {
     /// Everything held is gone.
     fn forget(&mut self) {
         for lease in &mut self.leases {
-            *lease = Lease { asked: lease.asked, wanted: lease.asked, ..Lease::default() };
+            *lease = Lease { asked: lease.asked, wanted: lease.asked, waited: lease.waited, ..Lease::default() };
         }
         self.refresh = None;
         self.refresh_refused = false;
@@ -591,9 +607,10 @@ impl Model {
             // One that was good for its minute says that the service is right again.
             let lived = lease.renewed_at.is_some_and(|at| now.monotonic.saturating_sub(at) >= FRESH);
             *lease = Lease {
-                held: Some(Held { serial: facts.serial, deadline, lifetime, doubtful: false, generation: None }),
+                held: Some(Held { serial: facts.serial, deadline, lifetime, doubt: Doubt::None, generation: None }),
                 asked,
                 wanted: lease.wanted,
+                waited: lease.waited,
                 attempted_at: lease.attempted_at,
                 fresh_rejects: if lived && !lease.named { 0 } else { lease.fresh_rejects },
                 renewed_at: Some(now.monotonic),

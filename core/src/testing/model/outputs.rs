@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::account::DAY;
+use super::doubt::Doubt;
 use super::{Attempt, Flight, Lease, MAX_BACKOFF, MIN_GAP, Model, Said, is_reusable, margin, pace, serial};
 use crate::session::MAX_BACKOFF_ASKED;
 use crate::testing::rule::Rule;
@@ -113,6 +114,7 @@ impl Model {
         match event {
             Event::Attempt { need, rung } => {
                 self.check_lock_of_attempt();
+                self.check_attempt_is_waited_for(*need);
                 if let Some(rung) = ToyRung::ALL.into_iter().find(|known| known.name() == *rung) {
                     self.check_attempt(*need, rung);
                     self.attempt = Some(Attempt { need: *need, rung });
@@ -132,12 +134,14 @@ impl Model {
             Event::Failed { need, error, .. } => {
                 self.failed_events[need.index()] = true;
                 self.check_failed(*need, error);
+                self.was_looked_into(*need);
                 self.lease(*need).forced &= self.login_first;
                 self.lease(*need).falls = None;
             }
             Event::Stopped { need, error } => {
                 self.failed_events[need.index()] = true;
                 self.check_stopped(*need, error);
+                self.cannot_be_looked_into(*need);
                 let lease = self.lease(*need);
                 (lease.stopped, lease.forced, lease.falls) = (true, false, None);
             }
@@ -173,7 +177,7 @@ impl Model {
         }
         if let Some(held) = lease.held
             && self.is_live(need)
-            && !(lease.forced || lease.named || held.doubtful)
+            && !(lease.forced || lease.named || held.doubt != Doubt::None)
         {
             let early = match (held.deadline, held.lifetime) {
                 (Some(deadline), Some(lifetime)) => {
@@ -227,7 +231,7 @@ impl Model {
             }
             Need::Access => (self.refresh.is_some() && !self.refresh_refused).then_some(ToyRung::Refresh),
             Need::Aws => {
-                let base = self.is_live(Need::Access) && !self.leases[Need::Access.index()].named;
+                let base = self.is_servable(Need::Access) && !self.leases[Need::Access.index()].named;
                 (base && !self.aws_ruled_out.contains(&ToyRung::AwsRefresh)).then_some(ToyRung::AwsRefresh)
             }
         };

@@ -19,6 +19,12 @@ pub(super) struct StoreSide {
     unsaved: bool,
 }
 
+impl StoreSide {
+    pub(super) fn is_at_work(&self) -> bool {
+        self.locked.is_some() || self.unsaved
+    }
+}
+
 impl Model {
     /// There is a store, and this is in it.
     pub fn expect_store(&mut self, record: Option<&Body>) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use perennial_core::store::Store;
-use perennial_schedules::{Cell, Desk, Mood, Subject, Tasks, explore};
+use perennial_schedules::{Cell, Desk, Mood, Subject, Tasks, Threads, explore};
 use shuttle::thread;
 
 use super::{EXPIRY, both, each};
@@ -73,6 +73,50 @@ fn a_session_that_is_dropped_while_it_renews_saves_what_it_was_given<S: Subject>
     let next = S::build(&desk, desk.stranger().store(cell.clone()));
     assert_eq!(next.credentials().unwrap(), 2);
     assert_eq!((desk.renewals(), desk.reuses()), (2, 0));
+}
+
+/// Whoever drops the last handle of threads finds all done.
+#[test]
+fn the_last_handle_of_threads_waits_until_what_was_spent_is_saved() {
+    explore("the last handle of threads waits until what was spent is saved", || {
+        let desk = Desk::new();
+        let cell = Cell::new(Mood::Well);
+        let session = Threads::connect(&desk, desk.setup().store(cell.clone()));
+        desk.pass(EXPIRY);
+        let renews = {
+            let session = session.clone();
+            // It may be the last, or this thread is.
+            thread::spawn(move || drop(session.renew()))
+        };
+        desk.wait_for(2);
+        drop(session);
+        renews.join().unwrap();
+        let record = cell.record().expect("it was saved");
+        assert!(String::from_utf8_lossy(record.as_ref()).contains("refresh-2"), "{:?}", desk.renewals());
+        assert!(!cell.is_locked());
+        assert_eq!((desk.renewals(), desk.reuses()), (2, 0));
+    });
+}
+
+#[test]
+fn whoever_closes_a_session_of_tasks_finds_all_done() {
+    explore("whoever closes a session of tasks finds all done", || {
+        let desk = Desk::new();
+        let cell = Cell::new(Mood::Well);
+        let session = Tasks::connect(&desk, desk.setup().store(cell.clone()));
+        desk.pass(EXPIRY);
+        let renews = {
+            let session = session.clone();
+            thread::spawn(move || drop(session.renew()))
+        };
+        desk.wait_for(2);
+        session.close();
+        let record = cell.record().expect("it was saved");
+        assert!(String::from_utf8_lossy(record.as_ref()).contains("refresh-2"));
+        assert!(!cell.is_locked());
+        renews.join().unwrap();
+        session.runtime.finish();
+    });
 }
 
 #[test]

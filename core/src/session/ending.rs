@@ -1,0 +1,95 @@
+//! How a session ends: nothing begins any more, and what would be lost is brought to its end.
+//!
+//! | what is under way at [`Session::close`] | what becomes of it |
+//! | --- | --- |
+//! | a request with a one-use token | its answer is taken, saved and announced |
+//! | a request that spends nothing, a sign-in | given up |
+//! | a one-use token that is marked in the store and was not sent | the mark is taken back |
+//! | something that is not saved | saved; tried again where that fails and may pass |
+//! | something that the store says it cannot keep | given up |
+//! | the store's lock | given back |
+//! | a pause, a renewal that is due, a look into the store | nothing comes of it |
+
+use super::machine::Slot;
+use super::sharing::Busy;
+use super::{Now, Session};
+use crate::exchange::{Provider, Spends};
+use crate::store::StoreError;
+
+/// Whether anything may still begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
+    Running,
+    /// Nothing may: the program is about to end.
+    Ending,
+}
+
+/// What a session has still to bring to its end. A program that ends now may lose it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfinished {
+    /// A token that works once was sent, and the answer with its successor is not here.
+    #[error("a refresh token that works once was sent, and its answer has not come")]
+    Unanswered,
+    /// What is held is not in the store. Why, where an attempt to save it has failed.
+    #[error("the session is not saved")]
+    Unsaved(#[source] Option<StoreError>),
+    /// The store is locked, or at work.
+    #[error("the store of the session has not finished its work")]
+    StoreAtWork,
+}
+
+impl<P: Provider> Session<P> {
+    /// Ends the work: nothing begins any more. What would be lost is brought to its end: a one-use token that is out is
+    /// waited for, what it brings is saved, and the store's lock is given back. Go on until
+    /// [`is_finished`](Self::is_finished).
+    pub fn close(&mut self, now: Now) {
+        self.tick(now);
+        self.phase = Phase::Ending;
+        if !self.is_token_out() {
+            self.drop_flight();
+        }
+        self.advance();
+    }
+
+    /// What the session has still to bring to its end, whether or not it was closed: a bad moment to stop.
+    pub fn unfinished(&self) -> Option<Unfinished> {
+        if self.is_token_out() {
+            return Some(Unfinished::Unanswered);
+        }
+        match self.store_business() {
+            Busy::No => None,
+            Busy::Unsaved => Some(Unfinished::Unsaved(self.save_error().cloned())),
+            Busy::AtWork => Some(Unfinished::StoreAtWork),
+        }
+    }
+
+    /// Whether it was [closed](Self::close), and nothing comes of waiting any longer: all is done, or the store says of
+    /// what is left that it cannot be saved there.
+    pub fn is_finished(&self) -> bool {
+        let waits = match self.unfinished() {
+            None => false,
+            Some(Unfinished::Unsaved(Some(error))) => error.is_retryable(),
+            Some(_) => true,
+        };
+        self.is_ending() && !waits
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.phase == Phase::Ending
+    }
+
+    /// A mark says that a token was sent. Where that will not happen any more, it goes: whoever found it would have to
+    /// take the token for spent.
+    pub(super) fn settle_mark(&mut self) {
+        if self.is_ending() && matches!(self.slot, Slot::Free) && self.pending.is_none() && !self.is_in_doubt() {
+            self.take_mark_back();
+        }
+    }
+
+    pub(super) fn is_token_out(&self) -> bool {
+        let Slot::Renewing(flight) = &self.slot else { return false };
+        flight.steps > 0 && self.spends(self.provider.ladder(flight.need)[flight.position]) == Spends::OneUse
+    }
+}
