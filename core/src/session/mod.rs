@@ -409,6 +409,12 @@ impl<P: Provider> Session<P> {
         self.login.is_some() && self.login_state.refusal().is_none()
     }
 
+    /// Whether there is a login that may be shown now: it was not refused, and is not resting.
+    #[cfg(feature = "testing")]
+    pub(crate) fn may_show_login(&self) -> bool {
+        self.has_login() && self.login_state.rests_until(self.now).is_none()
+    }
+
     /// Whether a one-use token is out, or what an exchange ended in is not yet saved: a bad moment to stop.
     pub fn is_spending(&self) -> bool {
         self.cell.is_some() && (self.pending.is_some() || self.is_token_out())

@@ -98,7 +98,7 @@ impl World {
                 _ => 0,
             },
             asked,
-            had_login: session.is_some_and(crate::Session::has_login),
+            had_login: session.is_some_and(crate::Session::may_show_login),
             end: End::Open,
             ended_at: Duration::ZERO,
             excuse: None,

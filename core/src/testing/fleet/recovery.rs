@@ -86,7 +86,9 @@ impl World {
             return true;
         }
         let own = state.sight.own_login.as_ref().is_some_and(|login| self.service.is_right(login));
-        let has_login = own && !state.sight.refused;
+        // A login that was answered oddly rests for hours, and says so: a person can sign in meanwhile.
+        let may_show = state.session.as_ref().is_some_and(crate::Session::may_show_login);
+        let has_login = own && !state.sight.refused && may_show;
         let facts = self.store.facts().unwrap_or_default();
         let saved = facts.kind == RecordKind::Session && self.service.renews(facts.refresh);
         !(has_login || saved && state.sight.refused_token != facts.refresh)

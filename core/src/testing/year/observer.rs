@@ -161,7 +161,7 @@ impl World<'_> {
 
     fn check_token(&mut self, token: Serial) {
         let now = self.now;
-        let has_login = self.session.as_ref().is_some_and(crate::Session::has_login);
+        let has_login = self.session.as_ref().is_some_and(crate::Session::may_show_login);
         let before = *self.issue(token);
         if before.token != Use::Never {
             self.report.repeats += 1;
