@@ -111,27 +111,25 @@ fn wrong<P: FromEnv>(variables: &[(&str, &str)]) -> String {
 
 #[test]
 fn an_address_in_the_environment_is_refused_for_what_is_wrong_with_it() {
-    const NOT_A_URL: &str = "it is not a URL with a host";
-    const NOT_HTTPS: &str = "it is not https (http is allowed to this machine only)";
     let cannot = |name: &str, what: &str| format!("the environment variable {name} cannot be used: {what}");
-    for (url, what, extra) in [
-        ("nowhere", NOT_A_URL, NOT_A_URL),
-        ("http://a.example", NOT_HTTPS, NOT_HTTPS),
-        (
-            "https://user@a.example",
-            "it has a user name, a query or a fragment in it",
-            "it has a user name or a fragment in it",
-        ),
+    for (url, what) in [
+        ("nowhere", "it is not a URL with a host"),
+        ("http://a.example", "it is not https: http is for this machine, and for hosts named by `plain_http_to`"),
+        ("https://a.example:80800", "it has a port that is none"),
+        ("https://user@a.example", "it has something in it that has no place there: a user name, a query, a fragment"),
     ] {
         assert_eq!(wrong::<navien::Navien>(&[("NAVIEN_BASE_URL", url)]), cannot("NAVIEN_BASE_URL", what));
         let settrade = [("SETTRADE_BROKER_ID", "098"), ("SETTRADE_APP_CODE", "ALGO"), ("SETTRADE_BASE_URL", url)];
         assert_eq!(wrong::<settrade::Settrade>(&settrade), cannot("SETTRADE_BASE_URL", what));
         let oauth2 = [("OAUTH_TOKEN_URL", url), ("OAUTH_CLIENT_ID", "app")];
-        assert_eq!(wrong::<oauth2::OAuth2>(&oauth2), cannot("OAUTH_TOKEN_URL", extra));
+        assert_eq!(wrong::<oauth2::OAuth2>(&oauth2), cannot("OAUTH_TOKEN_URL", what));
+        for name in ["MOSAIA_API_URL", "MOSAIA_APP_URL"] {
+            assert_eq!(wrong::<mosaia::Mosaia>(&[(name, url)]), cannot(name, what));
+        }
+        for name in ["ANGEL_BASE_URL", "ANGEL_AUTH_URL"] {
+            assert_eq!(wrong::<auth0::Auth0>(&[(name, url)]), cannot(name, what));
+        }
     }
-    let mosaia = "it is no https address of a host (http is allowed to this machine only)";
-    assert_eq!(wrong::<mosaia::Mosaia>(&[("MOSAIA_API_URL", "nowhere")]), cannot("MOSAIA_API_URL", mosaia));
-    assert_eq!(wrong::<mosaia::Mosaia>(&[("MOSAIA_APP_URL", "nowhere")]), cannot("MOSAIA_APP_URL", mosaia));
     assert_eq!(
         wrong::<mosaia::Mosaia>(&[("MOSAIA_VERSION", "1/2")]),
         cannot("MOSAIA_VERSION", "it is no plain word like 1")

@@ -39,13 +39,13 @@ impl FromEnv for Auth0 {
 }
 
 fn why(error: InvalidSettings) -> InvalidEnv {
-    let what = "it is no URL with a host over https (http is allowed to this machine only)";
     match error {
-        InvalidSettings::AuthUrl(_) => InvalidEnv { name: AUTH_URL_VARIABLE, what },
+        InvalidSettings::BaseUrl(error) => InvalidEnv { name: BASE_URL_VARIABLE, what: error.of_it() },
+        InvalidSettings::AuthUrl(error) => InvalidEnv { name: AUTH_URL_VARIABLE, what: error.of_it() },
         InvalidSettings::NoAuthUrl => {
             InvalidEnv { name: AUTH_URL_VARIABLE, what: "it is not set, and cannot be derived from the site's" }
         }
-        _ => InvalidEnv { name: BASE_URL_VARIABLE, what },
+        _ => InvalidEnv { name: BASE_URL_VARIABLE, what: "it is not the address of such a site" },
     }
 }
 

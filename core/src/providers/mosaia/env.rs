@@ -58,10 +58,9 @@ impl FromEnv for Mosaia {
 }
 
 fn invalid_setting(error: InvalidSettings) -> InvalidEnv {
-    let what = "it is no https address of a host (http is allowed to this machine only)";
     match error {
-        InvalidSettings::ApiUrl(_) => InvalidEnv { name: API_URL, what },
-        InvalidSettings::AppUrl(_) => InvalidEnv { name: APP_URL, what },
+        InvalidSettings::ApiUrl(error) => InvalidEnv { name: API_URL, what: error.of_it() },
+        InvalidSettings::AppUrl(error) => InvalidEnv { name: APP_URL, what: error.of_it() },
         InvalidSettings::ClientId => InvalidEnv { name: CLIENT_ID, what: "it is no client id" },
         InvalidSettings::Version => InvalidEnv { name: VERSION, what: "it is no plain word like 1" },
     }
