@@ -279,7 +279,7 @@ impl Subject for Wrong {
 /// Whether some history makes the model name this rule.
 fn is_named(rule: Rule) -> bool {
     let mut runner = TestRunner::deterministic();
-    (0..400).any(|seed| {
+    (0..4000).any(|seed| {
         let steps = steps(40).new_tree(&mut runner).expect("a history").current();
         let make = move |policy, login, seed| Wrong::new(rule, policy, login, seed);
         let mut harness = Harness::of(seed, make).chosen_by_seed().only(rule);

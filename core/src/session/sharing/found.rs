@@ -49,7 +49,11 @@ impl<P: Provider> Session<P> {
         match found {
             Ok(Found::Nothing) => self.find_nobody(Beside::default(), under),
             Ok(Found::NeverSignedIn { beside }) => {
-                self.find_nobody(beside.clone(), under);
+                // Written after the session that was seen here: somebody has signed out in between.
+                match beside.revision.filter(|revision| self.follows_a_session(*revision)) {
+                    Some(revision) => self.find_signed_out(revision, under),
+                    None => self.find_nobody(beside.clone(), under),
+                }
                 self.heed(&beside.failures);
             }
             Ok(Found::Unreadable(error)) => self.find_unreadable(error, under),
@@ -265,6 +269,12 @@ impl<P: Provider> Session<P> {
         if sent && concerns_ours && under == Under::Lock && granted.is_none() {
             self.doubt();
         }
+    }
+
+    /// Whether a record of this revision was written after the session that is held and was seen there.
+    fn follows_a_session(&self, revision: u64) -> bool {
+        let seen_session = self.cell.as_ref().is_some_and(|cell| cell.seen.is_some() && !cell.seen_left);
+        seen_session && self.newest().is_some() && self.age(revision) == Age::Newer
     }
 
     /// Whether what has the revision that was seen is something else, and not ours either.

@@ -320,7 +320,9 @@ impl World {
             };
             let read = state.sight.read.unwrap_or_default();
             let valid = before.as_ref().and_then(|before| before.term(need)).is_some_and(|term| !term.is_expired(now));
-            let signed_out_elsewhere = gone && read.kind == RecordKind::SignedOut;
+            // Where somebody has tried to sign in again since, the record tells of that.
+            let nobody = matches!(read.kind, RecordKind::SignedOut | RecordKind::NeverSignedIn);
+            let signed_out_elsewhere = gone && nobody;
             if valid && served.is_none() && !commanded && (same || gone) && !signed_out_elsewhere {
                 self.breaks(FleetRule::ValidNeverWait, process, format!("valid {need} are not served any more"));
             }

@@ -63,6 +63,10 @@ impl<S: Subject> Harness<S> {
         self.until_served(Need::Access, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
         self.tell(Call::Demand(Need::Aws), &Told::Demand(Need::Aws))?;
         self.until_served(Need::Aws, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
+        // A one-shot session tries once for each who asks: who falls down a ladder comes more than once.
+        if self.policy.renewal == Renewal::OneShot {
+            return Ok(());
+        }
         if self.checks(Rule::SomeWayWorks) || self.checks(Rule::SameInputsSameOutputs) {
             ToyRung::ALL.into_iter().try_for_each(|method| self.serve_without(method))?;
         }
@@ -126,6 +130,8 @@ impl<S: Subject> Harness<S> {
                 // Nothing comes by itself: whoever was told of a failure asks again when it may be over.
                 let at = self.session.obstacle(need).and_then(|error| error.retry_at());
                 let left = at.map_or(MIN_GAP, |at| Duration::try_from(at.since(self.now.wall)).unwrap_or(MIN_GAP));
+                // A moment later: what callers are told is in whole milliseconds.
+                let left = left + Duration::from_millis(1);
                 self.pass(left, left)?;
                 self.tell(Call::Demand(need), &Told::Demand(need))?;
             } else if let Some(wake) = wake {

@@ -158,6 +158,7 @@ impl Model {
             Some(_) if served => {
                 self.breaks(Rule::NoWaitingOnValid, format!("{need}: an obstacle before valid credentials"));
             }
+            Some(Error::Session(SessionError::Closed)) if self.closed => {}
             Some(error) => match error.retry_at() {
                 Some(at) => {
                     let pause = Duration::try_from(at.since(now.wall)).unwrap_or_default();
@@ -190,7 +191,9 @@ impl Model {
         let at = self.now.monotonic.saturating_add(pause).saturating_add(MAX_BACKOFF_ASKED);
         let ahead = self.policy.renewal == Renewal::Ahead;
         let waits = self.leases[need.index()].asked || ahead && self.leases[need.index()].wanted;
-        if waits && self.flight.is_none() && view.wake.is_none_or(|wake| wake.at > at) {
+        // In a one-shot session nothing is tried until they come.
+        let tries = self.policy.renewal != Renewal::OneShot;
+        if tries && waits && self.flight.is_none() && view.wake.is_none_or(|wake| wake.at > at) {
             let what = format!("{need}: callers come again in {pause:?}, and nothing is tried then");
             self.breaks(Rule::NobodyPoisons, what);
         }
@@ -199,7 +202,7 @@ impl Model {
     /// Whoever asks while the service wants quiet hears of it at once, whichever lease it is.
     fn check_quiet_is_said(&mut self, need: Need, view: &View) {
         let quiet = self.account.quiet_left(self.now);
-        if quiet <= MIN_GAP || !self.leases[need.index()].asked {
+        if quiet <= MIN_GAP || self.closed || !self.leases[need.index()].asked {
             return;
         }
         let until = view.obstacles[need.index()].as_ref().and_then(Error::retry_at);
