@@ -284,7 +284,7 @@ fn a_missing_endpoint_is_remembered() -> Told {
 fn a_sign_in_endpoint_that_was_missing_once_is_tried_for_a_new_login() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
     harness.run_steps(&[Step::Demand(Need::Access), Step::Answer(Outcome::Missing)])?;
-    assert_eq!(harness.session().state(), State::SignInRequired);
+    assert_eq!(harness.session().state(), State::Waiting);
     harness.run_steps(&[Step::SignIn(Who::Ann), Step::Answer(HOUR)])?;
     assert_eq!(harness.session().state(), State::Live);
     Ok(())
@@ -321,7 +321,7 @@ fn an_outage_is_not_noticed_while_credentials_are_valid() -> Told {
 fn whoever_asks_in_an_outage_learns_it_at_once_and_when_to_come_back() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
     for told in 1..20 {
-        harness.run_steps(&[Step::Demand(Need::Access), Step::Answer(Outcome::ServerError)])?;
+        harness.run_steps(&[Step::Demand(Need::Access), Step::Answer(Outcome::LostBefore)])?;
         assert_eq!(harness.session().failures(Need::Access).0, told);
         let error = harness.session().obstacle(Need::Access).expect("nothing valid");
         let pause = error.retry_at().expect("a pause").since(harness.now().wall);

@@ -544,7 +544,9 @@ fn a_refused_lease_that_had_stopped_goes_on_with_a_new_login() {
         assert!(desk.session.obstacle(Need::Aws).is_some());
         desk.session.sign_in(ToyLogin::new("ann@toy.example", "right"), desk.now);
         desk.drain();
-        assert_eq!(desk.paths().last().unwrap(), "/aws-refresh", "{policy:?}");
+        assert_eq!(desk.paths().last().unwrap(), "/sign-in", "{policy:?}");
+        desk.grant(2);
+        assert!(desk.session.credentials(Need::Aws, desk.now).is_some(), "{policy:?}");
     }
 }
 

@@ -45,6 +45,14 @@ fn renew_aws(desk: &mut Desk, record: &Body, serial: u32) -> Body {
     record
 }
 
+/// What the service answered is noted beside what stands there, which has this in it, and the lock is given back.
+fn is_noted(desk: &mut Desk, what: &str) {
+    let record = text(&desk.written());
+    assert!(record.contains("failures") && record.contains(what), "{record}");
+    desk.store(Ok(Stored::Done));
+    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+}
+
 // ---- Marks
 
 #[test]
@@ -67,7 +75,7 @@ fn the_mark_on_a_token_that_was_refused_stays() {
     desk.answer(401, "");
     desk.answer(429, "");
     assert_eq!(desk.paths(), ["/sign-in", "/refresh", "/sign-in"]);
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }), "nothing more is written");
+    is_noted(&mut desk, MARK);
 }
 
 #[test]
@@ -77,7 +85,7 @@ fn the_mark_on_a_token_that_was_spent_stays_however_the_second_request_fails() {
     desk.store(Ok(Stored::Done));
     desk.answer(200, r#"{"ticket":"more"}"#);
     desk.answer(429, "");
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }), "nothing more is written");
+    is_noted(&mut desk, MARK);
 }
 
 #[test]
@@ -119,7 +127,7 @@ fn what_a_new_login_that_is_no_good_took_over_counts_again() {
     desk.drain();
     desk.locked(Some(record.clone()));
     desk.answer(401, "");
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+    is_noted(&mut desk, "invalid_credentials");
     desk.input(Input::StoreChanged);
     desk.pass(MIN_GAP);
     desk.store(Ok(Stored::Read(Some(newer(&record)))));
@@ -133,7 +141,7 @@ fn while_a_person_signs_in_nothing_else_is_renewed_from_what_the_store_knows_bet
     desk.drain();
     desk.locked(Some(newer(&record)));
     desk.answer(500, "");
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+    is_noted(&mut desk, "at-9");
     desk.session.renew(Need::Aws, desk.now);
     desk.drain();
     assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }), "it waits");
@@ -154,7 +162,7 @@ fn while_a_person_signs_in_what_was_held_before_is_not_saved() {
     desk.locked(None);
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in"]);
     desk.answer(500, "");
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+    is_noted(&mut desk, "never_signed_in");
     assert_eq!(desk.token(), Some("at-1"), "and it serves");
 }
 

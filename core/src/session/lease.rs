@@ -175,7 +175,7 @@ impl Lease {
         let bit = 1 << position;
         if (self.lost | self.ruled_out) & bit != 0 {
             self.stopped = None;
-            self.retry.take_if(|retry| retry.why == Why::LoginRests);
+            self.waits_for_no_login();
         }
         self.lost &= !bit;
         self.ruled_out &= !bit;
@@ -276,6 +276,11 @@ impl Lease {
     pub(super) fn rest_login(&mut self, until: Duration, now: Now) {
         self.falling = false;
         self.retry = Some(Retry { at: until, since: now.monotonic, why: Why::LoginRests });
+    }
+
+    /// A login that rests is no longer what there is to wait for.
+    pub(super) fn waits_for_no_login(&mut self) {
+        self.retry.take_if(|retry| retry.why == Why::LoginRests);
     }
 
     /// Whether a person could end the pause by signing in, and nothing else can.

@@ -386,7 +386,7 @@ impl<P: Provider> Session<P> {
             !theirs.is_empty() && !same_user(user, theirs)
         });
         if self.standing == Standing::SignedOut || another {
-            self.forget_login();
+            self.drop_login();
         }
         self.endpoints.forget(|_| true);
         self.standing = Standing::SignedIn;

@@ -267,8 +267,14 @@ impl<P: Provider> Session<P> {
 
     /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
     pub fn forget_login(&mut self) {
+        self.drop_login();
+        self.advance();
+    }
+
+    fn drop_login(&mut self) {
         self.login = None;
         self.login_state = LoginState::Open;
+        self.leases.iter_mut().for_each(Lease::waits_for_no_login);
         self.forget_stored_login();
     }
 
@@ -412,7 +418,11 @@ impl<P: Provider> Session<P> {
     /// Whether there is a login that may be shown now: it was not refused, and is not resting.
     #[cfg(feature = "testing")]
     pub(crate) fn may_show_login(&self) -> bool {
-        self.has_login() && self.login_state.rests_until(self.now).is_none()
+        let is_there = |rung: &P::Rung| {
+            self.spends(*rung) == Spends::Login && !self.endpoints.is_left_out(*rung, self.now.monotonic)
+        };
+        let rests = self.login_state.rests_until(self.now).is_some();
+        self.has_login() && !rests && self.provider.ladder(Need::Access).iter().any(is_there)
     }
 
     /// Whether a one-use token is out, or what an exchange ended in is not yet saved: a bad moment to stop.
@@ -459,7 +469,7 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether the service is being left alone.
-    fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.quiet.as_ref().is_some_and(|quiet| quiet.until > self.now.monotonic)
     }
 

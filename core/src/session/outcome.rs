@@ -371,8 +371,11 @@ impl<P: Provider> Session<P> {
     /// from serving it. It is one of the ways from now on.
     fn make_room_for_older_ways(&mut self, need: Need, position: usize) {
         let lease = &self.leases[need.index()];
-        let is_stuck = lease.is_failing(position) || self.login_state.rests_until(self.now).is_some();
-        if lease.login_first && is_stuck && self.credentials.is_some() {
+        let rests = self.login_state.rests_until(self.now).is_some();
+        let is_stuck = lease.is_failing(position) || rests;
+        // While it rests, the store may know another way.
+        let is_known = self.credentials.is_some() || rests && self.cell.is_some();
+        if lease.login_first && is_stuck && is_known {
             self.leases[need.index()].login_first = false;
             self.leave_store();
         }

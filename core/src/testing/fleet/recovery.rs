@@ -82,7 +82,8 @@ impl World {
         if self.is_signed_out(process) {
             return !self.lingers(process);
         }
-        if state.sight.well {
+        // A service that asked to be left alone for longer is left alone.
+        if state.sight.well || state.session.as_ref().is_some_and(crate::Session::is_quiet) {
             return true;
         }
         let own = state.sight.own_login.as_ref().is_some_and(|login| self.service.is_right(login));

@@ -230,7 +230,7 @@ impl Model {
         }
         let cheaper = self.refresh.is_some() && !self.refresh_refused;
         let quiet = self.account.quiet_left_at_most(self.now) > Duration::ZERO;
-        let rests = self.can_sign_in() && self.account.is_login_resting() && !cheaper && !quiet;
+        let rests = !self.closed && self.can_sign_in() && self.account.is_login_resting() && !cheaper && !quiet;
         let access = need == Need::Access && self.leases[need.index()].wanted;
         if rests && access && !(said && view.state == State::SignInRequired) {
             let what = format!("the password rests, and callers hear {obstacle:?}, it is {}", view.state);
@@ -309,7 +309,7 @@ impl Model {
             let ahead = self.policy.renewal == Renewal::Ahead;
             let told = self.account.quiet_left_at_most(self.now);
             let told = if self.account.may_login_rest() { DAY } else { told };
-            let begins = self.policy.renewal != Renewal::OneShot || lease.waited;
+            let begins = !self.closed && self.policy.renewal != Renewal::OneShot;
             if lease.named && begins && view.wake.is_none_or(|wake| wake.at > now + told.max(MAX_BACKOFF)) {
                 let what = format!("{need}: refused, and its renewal is forgotten");
                 self.breaks(Rule::NameWhatWasRefused, what);

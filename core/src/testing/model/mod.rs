@@ -583,6 +583,8 @@ impl Model {
         }
         if !covered(need) || kept.contains(&need) || !self.is_live(need) {
             (self.lease(need).failed, self.lease(need).arguable) = (true, true);
+            // What has ended when it comes is a failure of its method, like one of which nobody knows.
+            self.lease(need).falls = Some(if covered(need) { Fall::Unknown(rung) } else { Fall::Refused });
             let asked = self.lease(need).asked;
             self.failure = Some(Failure { need, asked, of_account: false });
         }

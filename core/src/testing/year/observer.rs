@@ -190,7 +190,13 @@ impl World<'_> {
             None => self.stored_token,
         };
         let good = token > 0 && self.issue(token).token == Use::Never;
-        if good && !self.sight.person && !self.sight.aws_refused {
+        // A cheaper method that failed twice in a row gives way where nothing valid is held.
+        let now = self.told_now();
+        let gives_way = self.session.as_ref().is_some_and(|session| {
+            let lacks = |need: &Need| session.credentials(*need, now).is_none() && session.failures(*need).0 > 0;
+            Need::ALL.iter().any(lacks)
+        });
+        if good && !self.sight.person && !self.sight.aws_refused && !gives_way {
             self.breaks(YearRule::SignInsJustified, format!("signs in, and has the token {token}"));
         }
     }

@@ -118,7 +118,9 @@ impl World<'_> {
             Some(held) => held.refresh_token().map_or(0, |token| serial_of(token.expose())),
             None => self.stored_token,
         };
-        right && !self.login_refused || self.service.renews(refresh)
+        // A login that rests is shown again by itself, in hours; a person can act meanwhile.
+        let rests = session.has_login() && !session.may_show_login();
+        right && !self.login_refused && !rests || self.service.renews(refresh)
     }
 }
 
