@@ -352,7 +352,7 @@ impl<P: Provider> Session<P> {
     fn is_worth_waiting(&self, need: Need) -> bool {
         let soon = self.now.monotonic.saturating_add(MAX_BACKOFF_ASKED);
         let lease = &self.leases[need.index()];
-        lease.stopped.is_none() && lease.is_damped() && self.start_at(need) <= soon
+        lease.stopped.is_none() && lease.is_damped() && !self.is_quiet() && self.start_at(need) <= soon
     }
 
     /// Why no attempt at renewing this lease begins now, whether or not it is still valid: the pause after a

@@ -165,7 +165,8 @@ impl World<'_> {
         let before = *self.issue(token);
         if before.token != Use::Never {
             self.report.repeats += 1;
-            if has_login {
+            // Where a person's new login brings nothing, older ways are tried beside it.
+            if has_login && !self.sight.person {
                 self.breaks(YearRule::NoReuse, format!("sends token {token} again, and has a login"));
             } else if now < before.token_sent_at + MIN_GAP {
                 self.breaks(YearRule::NoReuse, format!("sends token {token} again at once"));
