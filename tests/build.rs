@@ -5,12 +5,13 @@ use std::path::Path;
 use std::{env, error, fs};
 
 /// What a test looks at when a block has run: variables of the block, by its name.
-const SHOWN: [(&str, &str); 5] = [
+const SHOWN: [(&str, &str); 6] = [
     ("service", "(headers, ticket)"),
     ("threads", "(session, again)"),
     ("file", "session"),
     ("redis", "session"),
     ("once", "grant"),
+    ("plain", "(profile, client)"),
 ];
 
 fn main() -> Result<(), Box<dyn error::Error>> {

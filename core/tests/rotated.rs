@@ -104,6 +104,7 @@ impl<P: Provider> Desk<P> {
         }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "texts and JSON alike")]
     fn answer(&mut self, request: &Request, status: u16, body: impl ToString) {
         let mut response = Response::new(body.to_string().into_bytes().into());
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap();

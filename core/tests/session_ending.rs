@@ -47,6 +47,7 @@ impl Desk {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "what a getter gives")]
 fn is_closed(error: Option<Error>) -> bool {
     matches!(error, Some(Error::Session(SessionError::Closed)))
 }

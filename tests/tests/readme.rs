@@ -3,6 +3,7 @@
 //! The programs of the README take account and address from the environment, which belongs to the whole process: each
 //! block runs in a child, this program once more with only the test that is usually ignored.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::let_and_return, reason = "the README's blocks are as they stand there")]
 
 #[path = "../../adapter-redis/tests/server/mod.rs"]
 mod redis;
@@ -36,7 +37,14 @@ fn every_block_of_rust_is_run_here() {
     let readme = include_str!("../../README.md");
     let blocks = readme.lines().filter_map(|line| line.strip_prefix("```rust"));
     // One without a name, or with another, is neither compiled nor run by anybody.
-    assert_eq!(blocks.collect::<Vec<_>>(), [" service", " threads", " file", " redis", " once"]);
+    assert_eq!(blocks.collect::<Vec<_>>(), [" service", " threads", " file", " redis", " once", " plain"]);
+}
+
+#[test]
+fn a_host_in_the_clear_is_named_to_the_profile_and_to_the_client() -> Outcome {
+    let (profile, _client) = readme!("plain");
+    assert!(format!("{profile:?}").contains("keycloak"));
+    Ok(())
 }
 
 // -- The blocks, each in a process of its own.

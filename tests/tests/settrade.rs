@@ -213,7 +213,7 @@ fn a_failed_refresh_is_not_swallowed<S: Side>() {
     world.emulator.fault(Endpoint::SettradeRefresh, Fault::status(429));
     world.pass(EXPIRY);
     assert!(session.credentials().unwrap_err().is_retryable());
-    world.pass(Duration::from_secs(10));
+    world.pass(Duration::from_secs(60));
     assert_eq!(world.call(&session), 200);
 }
 

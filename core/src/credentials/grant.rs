@@ -30,6 +30,7 @@ pub struct Grant {
 
 impl Grant {
     /// With this access token. Where it cannot be used, only if something else came that must not be lost.
+    #[allow(dead_code, reason = "used by some of the services")]
     pub(crate) fn with_access(mut self, access: Result<AccessToken, ServiceError>) -> Result<Self, ServiceError> {
         match access {
             Ok(access) => self.access = Some(access),

@@ -75,6 +75,7 @@ fn is_page(response: &Response) -> bool {
 }
 
 /// Whether a body begins as web pages do: somebody else's words, a proxy's, a captive portal's.
+#[allow(dead_code, reason = "used by some of the services")]
 pub(crate) fn looks_like_a_page(body: &[u8]) -> bool {
     first(body) == Some(b'<')
 }

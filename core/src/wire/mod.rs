@@ -15,6 +15,7 @@ mod url;
 pub use self::body::{Body, BodyBuffer, BodyTooLarge};
 pub use self::form::{form_decode, form_encode, form_request};
 pub use self::headers::{MAX_RETRY_AFTER, failure, retry_after, server_time};
+#[allow(unused_imports, reason = "which of them are used depends on the services that are built")]
 pub(crate) use self::headers::{failure_under, looks_like_a_page};
 pub use self::json::{Lifetime, json_request, parse_json};
 pub use self::lenient::{Number, Object, Text};

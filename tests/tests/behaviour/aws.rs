@@ -69,9 +69,12 @@ fn endpoints_that_are_missing_are_remembered<S: Subject>() {
     for renewals in 1..=3 {
         world.pass(EXPIRY);
         assert!(world.accepts(Need::Aws, &session.credentials(Need::Aws).unwrap()));
-        assert_eq!(world.requests_to(Endpoint::SessionRefresh), 1);
-        assert_eq!(world.requests_to(Endpoint::SecuredSignIn), 1);
-        assert_eq!(world.requests_to(Endpoint::SignIn), 1 + renewals);
+        // An hour later they are looked for again, a minute later they are not.
+        world.pass(Duration::from_secs(60));
+        assert!(world.accepts(Need::Aws, &session.renew(Need::Aws).unwrap()));
+        assert_eq!(world.requests_to(Endpoint::SessionRefresh), renewals);
+        assert_eq!(world.requests_to(Endpoint::SecuredSignIn), renewals);
+        assert_eq!(world.requests_to(Endpoint::SignIn), 1 + 2 * renewals);
     }
 }
 

@@ -186,6 +186,5 @@ fn a_token_that_is_refused_at_once_is_renewed_at_backoff_pace<S: Subject>() {
     }
     let renewals = world.requests() - 1;
     assert!((2..=10).contains(&renewals), "{renewals} renewals in a minute");
-    // Others may be served by what this API refuses.
-    assert!(served >= 50, "somebody was served in {served} of 60 seconds");
+    assert!(served <= renewals + 1, "what was refused is handed out again: {served} times, {renewals} renewals");
 }

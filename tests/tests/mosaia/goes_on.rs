@@ -14,7 +14,7 @@ both_sides![
     what_a_secret_began_is_refreshed_where_it_began,
     what_a_browser_began_is_refreshed_at_the_token_endpoint,
     a_missing_place_of_refreshes_is_remembered,
-    no_place_of_refreshes_is_no_way_to_renew,
+    no_place_of_refreshes_is_waited_out,
     a_refused_refresh_falls_to_the_login,
     a_lost_refresh_is_not_repeated_where_a_login_is_at_hand,
     how_a_session_was_begun_survives_saving,
@@ -84,13 +84,13 @@ fn a_missing_place_of_refreshes_is_remembered<S: Side>() {
     assert_eq!(place.service().reuse_detected(), 0);
 }
 
-fn no_place_of_refreshes_is_no_way_to_renew<S: Side>() {
+fn no_place_of_refreshes_is_waited_out<S: Side>() {
     let place = Place::with(|settings| settings.refresh_paths = RefreshPaths::Neither);
     let session: S = place.consented();
     place.pass(EXPIRY);
     let error = session.credentials().unwrap_err();
-    assert!(matches!(error, Error::Session(SessionError::SignInRequired { .. })), "{error:?}");
-    assert_eq!(session.state(), State::SignInRequired);
+    assert!(error.is_retryable() && error.retry_at().is_some(), "{error:?}");
+    assert_eq!(session.state(), State::Waiting);
 }
 
 fn a_refused_refresh_falls_to_the_login<S: Side>() {

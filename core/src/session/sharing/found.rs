@@ -206,7 +206,7 @@ impl<P: Provider> Session<P> {
         let sent = beside.refresh_sent_at.is_some();
         let same = |account: &String| same_user(account, &credentials.account().user_id);
         if let Some(cell) = &mut self.cell
-            && !(cell.takes_over && !cell.account.as_ref().is_some_and(same))
+            && (!cell.takes_over || cell.account.as_ref().is_some_and(same))
             && let Some(hold) = cell.hold.as_mut().filter(|_| !foreign)
         {
             hold.left = Some(Left::Session(Box::new((credentials.clone(), beside.clone()))));

@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_millis(50);
 
 /// Plays a fault that goes silent, and reads what comes before that: all that is `expected`, however late it comes,
 /// and nothing after it.
-fn play_silent(fault: Fault, expected: impl Fn(&Reply) -> bool) -> (Emulator, Reply) {
+fn play_silent(fault: &Fault, expected: impl Fn(&Reply) -> bool) -> (Emulator, Reply) {
     let emulator = Emulator::builder().start().unwrap();
     emulator.fault(Endpoint::SignIn, fault.clone());
     let mut socket = connect(&emulator.http_url());
@@ -90,7 +90,7 @@ fn connections_break_before_anything_is_read() {
         assert_eq!(emulator.connections(), 1);
         sign_in(&emulator);
     }
-    let (emulator, _) = play_silent(Fault::StallAtOnce, nothing);
+    let (emulator, _) = play_silent(&Fault::StallAtOnce, nothing);
     assert!(emulator.requests().is_empty());
 }
 
@@ -105,12 +105,12 @@ fn a_reset_comes_after_reading() {
 
 #[test]
 fn stalls_say_nothing_or_half() {
-    play_silent(Fault::Stall, nothing);
+    play_silent(&Fault::Stall, nothing);
     // Half of it, wherever that is.
-    let (emulator, reply) = play_silent(Fault::StallInHead, |reply| reply.raw.starts_with(b"HTTP/1.1 200"));
+    let (emulator, reply) = play_silent(&Fault::StallInHead, |reply| reply.raw.starts_with(b"HTTP/1.1 200"));
     assert!(reply.body().is_empty());
     assert_eq!(emulator.navien().sign_ins(), 1);
-    play_silent(Fault::StallInBody, |reply| !reply.body().is_empty() && reply.body().len() == reply.length() / 2);
+    play_silent(&Fault::StallInBody, |reply| !reply.body().is_empty() && reply.body().len() == reply.length() / 2);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn latency_performs_at_once_and_answers_late() {
     let (_, reply) = play(Fault::Latency(Duration::from_millis(60)));
     assert!(reply.status() == 200 && began.elapsed() >= Duration::from_millis(60));
 
-    let (emulator, _) = play_silent(Fault::Latency(HOUR), nothing);
+    let (emulator, _) = play_silent(&Fault::Latency(HOUR), nothing);
     let performed = |requests: &[Recorded]| requests[0].status == Some(200);
     assert!(emulator.wait_until(PATIENCE, performed));
     assert_eq!(emulator.navien().sign_ins(), 1);
@@ -191,8 +191,8 @@ fn drips_come_byte_by_byte() {
         assert_eq!((reply.status(), reply.length()), (401, reply.body().len()));
         assert!(began.elapsed() >= Duration::from_millis(dripped(&reply) as u64));
     }
-    play_silent(Fault::DripHead(HOUR), |reply| reply.raw == b"H");
-    play_silent(Fault::DripBody(HOUR), |reply| reply.body() == b"{");
+    play_silent(&Fault::DripHead(HOUR), |reply| reply.raw == b"H");
+    play_silent(&Fault::DripBody(HOUR), |reply| reply.body() == b"{");
 }
 
 #[test]
