@@ -61,6 +61,8 @@ pub(super) struct Sight {
     pub(super) repeat_login: bool,
     /// A person has signed in, and that was not yet tried.
     person: bool,
+    /// When a person last signed in.
+    person_at: Option<Duration>,
     refused: Vec<String>,
     /// The AWS credentials could not be renewed with the access token that is held.
     aws_refused: bool,
@@ -106,6 +108,7 @@ impl World<'_> {
     pub(super) fn observe_person(&mut self) {
         self.sight.refused.clear();
         (self.sight.person, self.sight.commanded) = (self.year.account.has_login, true);
+        self.sight.person_at = Some(self.now);
     }
 
     pub(super) fn observe_issue(&mut self, serial: Serial, sent: Now) {
@@ -166,7 +169,8 @@ impl World<'_> {
         if before.token != Use::Never {
             self.report.repeats += 1;
             // Where a person's new login brings nothing, older ways are tried beside it.
-            if has_login && !self.sight.person {
+            let is_new = self.sight.person_at.is_some_and(|at| now < at + RECOVERY);
+            if has_login && !is_new {
                 self.breaks(YearRule::NoReuse, format!("sends token {token} again, and has a login"));
             } else if now < before.token_sent_at + MIN_GAP {
                 self.breaks(YearRule::NoReuse, format!("sends token {token} again at once"));
@@ -293,7 +297,9 @@ impl World<'_> {
 
     pub(super) fn check_quiet(&mut self, need: Need, waited: Duration) {
         let settled = self.sight.started_at + LIFETIME;
-        if self.now > self.unrest_until.max(settled) && !self.year.account.is_lazy() {
+        // A login that rests does so for hours after the trouble: callers hear that a person can sign in.
+        let rests = self.session.as_ref().is_some_and(|session| session.has_login() && !session.may_show_login());
+        if self.now > self.unrest_until.max(settled) && !self.year.account.is_lazy() && !rests {
             self.breaks(YearRule::QuietIsQuiet, format!("{need}: a caller waits for {waited:?}, or in vain"));
         }
     }
