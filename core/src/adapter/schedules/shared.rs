@@ -185,7 +185,7 @@ fn closing_wakes_everybody() {
         let (host, idle) = idle_host();
         let handle = build(host);
         let waiters = two_wait(&handle);
-        handle.close();
+        drop(handle.close());
         waiters.into_iter().for_each(|waiter| assert!(is_closed(&waiter.join().unwrap())));
         assert!(is_closed(&block_on(handle.credentials())));
         idle.drop_all();
