@@ -112,13 +112,15 @@ impl Inner {
         let head_and_body = self.prepare(request.http);
         let (limit, cap) = (request.timeout, request.body_cap);
 
+        // Chunks of one byte are the longest way to say something.
+        let most = cap.saturating_mul(8).saturating_add(2 * HEAD_CAP);
         if is_tls {
             self.tls.check()?;
             let stream = self.within_connect_timeout(limit, self.connect_tls(host, port, limit)).await?;
-            exchange(Early::new(stream), head_and_body, cap).await
+            exchange(Early::new(stream, most), head_and_body, cap).await
         } else {
             let stream = self.within_connect_timeout(limit, self.connect(host, port, limit)).await?;
-            exchange(Early::new(stream), head_and_body, cap).await
+            exchange(Early::new(stream, most), head_and_body, cap).await
         }
     }
 

@@ -20,11 +20,14 @@ pub(super) struct Early<S> {
     reader: Option<Waker>,
     /// Why nothing more can be written.
     deaf: Option<ErrorKind>,
+    /// How many bytes are still read. hyper throws interim answers and trailers away, and has no end for them.
+    left: usize,
 }
 
 impl<S> Early<S> {
-    pub(super) fn new(connection: S) -> Self {
-        Self { connection, begun: false, reader: None, deaf: None }
+    /// `most` is how many bytes of an answer are read, its head and all that frames its body included.
+    pub(super) fn new(connection: S, most: usize) -> Self {
+        Self { connection, begun: false, reader: None, deaf: None, left: most }
     }
 
     fn begin(&mut self) {
@@ -58,9 +61,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Early<S> {
         }
         let held = buf.filled().len();
         ready!(Pin::new(&mut self.connection).poll_read(cx, buf))?;
+        let come = buf.filled().len() - held;
+        let Some(left) = self.left.checked_sub(come) else {
+            return Poll::Ready(Err(io::Error::other("the answer has no end")));
+        };
+        self.left = left;
         match self.deaf {
             // The end, and the request never got there.
-            Some(why) if buf.filled().len() == held => Poll::Ready(Err(why.into())),
+            Some(why) if come == 0 => Poll::Ready(Err(why.into())),
             _ => Poll::Ready(Ok(())),
         }
     }
@@ -136,23 +144,35 @@ mod tests {
 
     type Heard = Result<Response, TransportError>;
 
+    const MOST: usize = 1024;
+
+    #[test]
+    fn interim_answers_without_end_are_not_read_for_ever() {
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(MOST / 20);
+        let all = [&interim[..], BUSY].concat();
+        let error = heard(&all, |ours, theirs| (Early::new(ours, MOST), Some(theirs))).unwrap_err();
+        assert_eq!(error.kind(), TransportErrorKind::MaybeSent);
+        let answer = heard(&all, |ours, theirs| (Early::new(ours, 2 * MOST), Some(theirs))).unwrap();
+        assert_eq!(answer.status().as_u16(), 429);
+    }
+
     #[test]
     fn an_answer_that_came_before_the_request_is_heard() {
-        let answer = heard(BUSY, |ours, theirs| (Early::new(ours), Some(theirs))).unwrap();
+        let answer = heard(BUSY, |ours, theirs| (Early::new(ours, MOST), Some(theirs))).unwrap();
         assert_eq!((answer.status().as_u16(), answer.body().as_ref()), (429, &b"busy"[..]));
         assert_eq!(answer.headers()["retry-after"], "30");
     }
 
     #[test]
     fn an_answer_is_heard_though_the_peer_hung_up_before_it_read() {
-        let answer = heard(BUSY, |ours, _| (Early::new(ours), None)).unwrap();
+        let answer = heard(BUSY, |ours, _| (Early::new(ours, MOST), None)).unwrap();
         assert_eq!((answer.status().as_u16(), answer.body().as_ref()), (429, &b"busy"[..]));
     }
 
     #[test]
     fn a_peer_that_hung_up_without_an_answer_is_told_by_what_went_wrong() {
         for early in [&b""[..], b"HTTP/1.1 429 Too", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"] {
-            let error = heard(early, |ours, _| (Early::new(ours), None)).unwrap_err();
+            let error = heard(early, |ours, _| (Early::new(ours, MOST), None)).unwrap_err();
             assert_eq!(error.kind(), TransportErrorKind::MaybeSent);
         }
     }
