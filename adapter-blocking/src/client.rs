@@ -41,7 +41,9 @@ impl Client {
         self
     }
 
-    /// A session that holds valid credentials: restored or signed in, or the error that stands in the way.
+    /// A session that holds valid credentials: restored or signed in, or the error that stands in the way. On a store where
+    /// somebody has signed out that is [`SignedOut`](perennial_core::SessionError::SignedOut): [`build`](Self::build) it,
+    /// and sign in.
     pub fn connect<P: Provider>(&self, setup: Setup<P>) -> Result<Handle<P>, Error> {
         let handle = self.build(setup)?;
         handle.credentials()?;

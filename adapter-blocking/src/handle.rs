@@ -7,7 +7,9 @@ use http::HeaderMap;
 #[cfg(doc)]
 use perennial_core::adapter::CLOSE_TIMEOUT;
 use perennial_core::adapter::{self, Current};
-use perennial_core::{Account, Credentials, Error, Grant, Need, Provider, Saved, State, StoreError, Unfinished};
+use perennial_core::{
+    Account, Credentials, Error, Grant, Need, Provider, Saved, SignOut, State, StoreError, Unfinished,
+};
 
 use crate::park::block_on;
 use crate::reader::Reader;
@@ -95,16 +97,32 @@ impl<P: Provider> Handle<P> {
         block_on(self.0.sign_in(login))
     }
 
+    /// Signs in with the login that is there, and waits for it: after a sign-out that kept it, or anew, whatever is
+    /// held. A login that is kept in the store is found there. Where somebody else is about it, this waits for the same
+    /// sign-in; during a pause after a failure: that failure.
+    ///
+    /// [`NoLogin`](perennial_core::SessionError::NoLogin) where there is none, and the service's refusal where it was
+    /// refused: only [`sign_in`](Self::sign_in) helps then.
+    pub fn sign_in_again(&self) -> Result<Current, Error> {
+        block_on(self.0.sign_in_again())
+    }
+
     /// Takes what an interactive sign-in brought, in place of all that is held.
     pub fn accept(&self, grant: Grant) -> Result<(), Error> {
         self.0.accept(grant)
     }
 
     /// Signs out: credentials are gone at once; the service has been told, as far as it can be, and the store
-    /// cleared when this returns. An error where the store could not be cleared: that is tried again as long as
-    /// there is a handle. Stays signed out until [`sign_in`](Self::sign_in).
-    pub fn sign_out(&self) -> Result<(), Error> {
-        block_on(self.0.sign_out())
+    /// cleared when this returns. With a store it holds for every session on it. It ends with
+    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`accept`](Self::accept), here or in
+    /// another process.
+    ///
+    /// Whatever the error, this session is signed out, but for [`Closed`](perennial_core::SessionError::Closed):
+    /// nothing was done, or it was not brought to its end. A service's or a transport's error: the service could not be
+    /// told, and its tokens may work until they end by themselves. A store's: it could not be cleared, which is tried
+    /// again as long as there is a handle; should both have failed, [`unsaved`](Self::unsaved) tells it.
+    pub fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        block_on(self.0.sign_out(login))
     }
 
     /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
@@ -144,7 +162,8 @@ impl<P: Provider> Handle<P> {
         self.0.is_authenticated()
     }
 
-    /// Whether there is a login that was not refused.
+    /// Whether there is a login that was not refused: [`sign_in_again`](Self::sign_in_again) can use it. One that is
+    /// kept in the store is known once that was read.
     pub fn has_login(&self) -> bool {
         self.0.has_login()
     }
@@ -157,7 +176,7 @@ impl<P: Provider> Handle<P> {
     /// Ends the work, for all clones: who waits is told, and nothing begins any more. Returns when nothing would be lost
     /// by ending the program: a one-use token that was out is heard of, what it brought is saved, the store's lock is
     /// given back, all events are told. That takes no time where nothing is under way; it takes [`CLOSE_TIMEOUT`] at
-    /// most. Dropping the last handle does the same.
+    /// most. Dropping the last handle does the same, where there is a store; without one it does not wait.
     pub fn close(&self) {
         block_on(self.0.close());
     }

@@ -63,7 +63,7 @@ pub enum Trouble {
     #[error("has more bytes than any saved session")]
     TooLarge,
     /// So many files were set aside already that somebody should look at them.
-    #[error("was set aside too often: look at its `.aside-` files and remove them")]
+    #[error("was set aside too often: look at its `.aside-` and `.retired-` files and remove them")]
     TooManyAside,
     /// It is encrypted, and this store has no key. It is left as it is.
     #[error("is encrypted, and no key was given")]

@@ -1,5 +1,6 @@
 //! The file, while it is locked.
 
+use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,35 @@ impl Held {
         Ok(())
     }
 
+    /// Gives what is there a name that nothing has.
+    fn move_away(&self, name: impl Fn(&Place, u32) -> OsString) -> Result<(), StoreError> {
+        self.check()?;
+        for number in 1..=MOST_ASIDE {
+            match self.directory.rename_to_free(&self.place.name, &name(&self.place, number)) {
+                Ok(()) => {
+                    let synced = self.directory.sync().map_err(Trouble::system("synced"));
+                    return synced.map_err(|trouble| self.trouble(trouble).after_replacing());
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(self.trouble(Trouble::system("set aside")(error)).while_replacing()),
+            }
+        }
+        Err(self.trouble(Trouble::TooManyAside).into())
+    }
+
+    /// Removes the files of other programs that were taken up here.
+    fn remove_retired(&self) -> Result<(), StoreError> {
+        for name in self.directory.names().into_iter().filter(|name| self.place.is_retired(name)) {
+            match self.directory.remove(&name) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Trouble::system("removed")(error).at(self.directory.path_of(&name)).into()),
+            }
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         if self.lock.is_held()? { Ok(()) } else { Err(StoreErrorKind::Lost.into()) }
     }
@@ -73,19 +103,19 @@ impl Locked for Held {
     }
 
     fn set_aside(&mut self, _within: Duration) -> Result<(), StoreError> {
+        self.move_away(Place::aside_name)
+    }
+
+    fn retire(&mut self, _within: Duration) -> Result<(), StoreError> {
+        self.move_away(Place::retired_name)
+    }
+
+    fn clear(&mut self, record: &Body, _within: Duration) -> Result<(), StoreError> {
         self.check()?;
-        for number in 1..=MOST_ASIDE {
-            match self.directory.rename_to_free(&self.place.name, &self.place.aside_name(number)) {
-                Ok(()) => {
-                    let synced = self.directory.sync().map_err(Trouble::system("synced"));
-                    return synced.map_err(|trouble| self.trouble(trouble).after_replacing());
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                Err(error) => return Err(self.trouble(Trouble::system("set aside")(error)).while_replacing()),
-            }
-        }
-        Err(self.trouble(Trouble::TooManyAside).into())
+        // What is written next syncs the directory. A file that cannot be removed does not stand in its way.
+        let removed = self.remove_retired();
+        self.replace(record.as_ref())?;
+        removed
     }
 }
 

@@ -26,7 +26,7 @@
 //! | private | Files have mode 0600. A looser one is tightened when it is read. Directories are made with mode 0700. |
 //! | careful | A symbolic link, a second hard link, a pipe, a directory, a file of another user, a directory in which others may write (a group of the same number as the user is the user): [`Unusable`], with a [`FileError`] as its source. Nothing can hang on a pipe. |
 //! | swept | Temporary files of programs that were killed hold secrets: the next lock removes them. |
-//! | never deleted | A record that nobody understands is renamed to `NAME.aside-1`, and so on. |
+//! | never deleted | A record that nobody understands is renamed to `NAME.aside-1`, and so on. Another program's file, whose session was taken up, to `NAME.retired-1`: a sign-out removes it, since its tokens may still work. |
 //!
 //! # What is in the directory
 //!
@@ -36,6 +36,7 @@
 //! | `NAME.lock` | empty. It stays: removing a lock file would let two in |
 //! | `.NAME.PID-N.tmp` | the next record, while somebody holds the lock |
 //! | `NAME.aside-N` | what could not be understood |
+//! | `NAME.retired-N` | another program's file, whose session was taken up: removed when somebody signs out |
 //!
 //! # Good to know
 //!

@@ -33,6 +33,18 @@ impl Place {
         self.beside("", format_args!(".aside-{number}"))
     }
 
+    /// Of another program's file, whose session was taken up.
+    pub(crate) fn retired_name(&self, number: u32) -> OsString {
+        self.beside("", format_args!(".retired-{number}"))
+    }
+
+    /// Whether [`Place::retired_name`] made this name.
+    pub(crate) fn is_retired(&self, name: &OsStr) -> bool {
+        let (name, own) = (name.as_encoded_bytes(), self.name.as_encoded_bytes());
+        let number = || name.strip_prefix(own)?.strip_prefix(b".retired-");
+        number().is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
+    }
+
     /// Hidden, and made of numbers that no other living process uses; whoever creates it insists on that.
     pub(crate) fn temporary_name(&self, process: u32, number: u64) -> OsString {
         self.beside(".", format_args!(".{process}-{number}.tmp"))
@@ -108,6 +120,23 @@ mod tests {
             "a.json.1-2.tmp",
         ] {
             assert!(!place.is_temporary(OsStr::new(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_the_stores_own_names_for_retired_files_are_known() {
+        let place = Place::of(Path::new("/d/a.json")).unwrap();
+        assert!(place.is_retired(&place.retired_name(u32::MAX)));
+        for other in [
+            "a.json",
+            "a.json.aside-1",
+            "a.json.retired-",
+            "a.json.retired-1x",
+            "a.json.retired-1.bak",
+            "b.json.retired-1",
+            ".a.json.retired-1",
+        ] {
+            assert!(!place.is_retired(OsStr::new(other)), "{other}");
         }
     }
 

@@ -10,6 +10,8 @@ pub(crate) struct Keys {
     pub(crate) fence: String,
     /// Counts records that were set aside; with a colon and the count behind it, one of them.
     pub(crate) aside: String,
+    /// The same for what other programs had left, which was taken up.
+    pub(crate) retired: String,
     /// Where changes are told.
     pub(crate) channel: String,
 }
@@ -29,6 +31,7 @@ impl Keys {
             lock: named("lock"),
             fence: named("fence"),
             aside: named("aside"),
+            retired: named("retired"),
             channel: named("changed"),
         })
     }
@@ -77,7 +80,7 @@ return 1
 
 /// Sets the record aside, under a name that is not taken: 1, or 0 where the lock is lost. Nothing there is fine.
 ///
-/// Keys: lock, record, aside. Arguments: owner, channel.
+/// Keys: lock, record, aside or retired. Arguments: owner, channel.
 pub(crate) const SET_ASIDE: &str = "
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if redis.call('EXISTS', KEYS[2]) == 0 then return 1 end
@@ -85,6 +88,22 @@ redis.call('PUBLISH', ARGV[2], 'aside')
 repeat
   local place = KEYS[3] .. ':' .. redis.call('INCR', KEYS[3])
 until redis.call('RENAMENX', KEYS[2], place) == 1
+return 1
+";
+
+/// Removes what was set aside under this name, and writes as [`WRITE`] does: 1, or 0 where the lock is lost, or where a
+/// later holder has written.
+///
+/// Keys: lock, record, retired. Arguments: owner, fence, record, channel.
+pub(crate) const CLEAR: &str = "
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local written = tonumber(redis.call('HGET', KEYS[2], 'fence') or 0) or 0
+if written > tonumber(ARGV[2]) then return 0 end
+redis.call('PUBLISH', ARGV[4], ARGV[2])
+local count = tonumber(redis.call('GET', KEYS[3]) or 0) or 0
+for number = 1, count do redis.call('DEL', KEYS[3] .. ':' .. number) end
+redis.call('DEL', KEYS[3])
+redis.call('HSET', KEYS[2], 'data', ARGV[3], 'fence', ARGV[2])
 return 1
 ";
 
@@ -104,7 +123,7 @@ mod tests {
     fn the_keys_of_a_session_share_a_slot() {
         let keys = Keys::new("navien:grower@example.com").unwrap();
         assert_eq!(keys.record, "perennial:{navien:grower@example.com}:record");
-        for key in [&keys.record, &keys.lock, &keys.fence, &keys.aside, &keys.channel] {
+        for key in [&keys.record, &keys.lock, &keys.fence, &keys.aside, &keys.retired, &keys.channel] {
             assert!(key.starts_with("perennial:{navien:grower@example.com}:"), "{key}");
         }
     }

@@ -46,6 +46,7 @@
 //! | `perennial:{KEY}:lock` | who holds the lock |
 //! | `perennial:{KEY}:fence` | the number of the last lock |
 //! | `perennial:{KEY}:aside:N` | the N-th record that was set aside; never deleted by us. `…:aside` counts them |
+//! | `perennial:{KEY}:retired:N` | what another program had left, and a session has taken up: removed when somebody signs out |
 //! | `perennial:{KEY}:changed` | the channel on which writes are told |
 //!
 //! # TLS

@@ -6,7 +6,7 @@ use perennial_core::store::{Locked, StoreError, StoreErrorKind};
 use perennial_core::wire::Body;
 
 use crate::deadline::Deadline;
-use crate::keys::{READ, SET_ASIDE, WRITE};
+use crate::keys::{CLEAR, READ, SET_ASIDE, WRITE};
 use crate::link::{Link, record, script};
 use crate::random::Owner;
 use crate::refusal::{Failure, unexpected};
@@ -31,6 +31,32 @@ pub(crate) struct Lock {
 impl Lock {
     pub(crate) fn new(link: Link, owner: Owner, fence: i64, held_for: Duration, until: Instant) -> Self {
         Self { link, owner, fence, held_for, until }
+    }
+
+    /// Writes by this script, which changes `more` keys as well.
+    fn replace(&mut self, record: &Body, more: &[&str], by: &str, within: Duration) -> Result<(), StoreError> {
+        let record = record.as_ref();
+        if record.len() > MAX_RECORD {
+            return Err(StoreError::new(StoreErrorKind::Unusable).with_source("the record is larger than 16 MiB"));
+        }
+        let deadline = Deadline::within(within);
+        let keys = &self.link.shared.settings.keys;
+        let fence = self.fence.to_string();
+        let arguments = [self.owner.as_bytes(), fence.as_bytes(), record, keys.channel.as_bytes()];
+        let names = [&[keys.lock.as_str(), keys.record.as_str()], more].concat();
+        let command = script(by, &names, &arguments);
+        done(self.link.ask(&command, deadline))?;
+        self.confirm(deadline)
+    }
+
+    /// Moves the record to the next free name of this key.
+    fn move_to(&mut self, key: &str, within: Duration) -> Result<(), StoreError> {
+        let deadline = Deadline::within(within);
+        let keys = &self.link.shared.settings.keys;
+        let arguments = [self.owner.as_bytes(), keys.channel.as_bytes()];
+        let command = script(SET_ASIDE, &[&keys.lock, &keys.record, key], &arguments);
+        done(self.link.ask(&command, deadline))?;
+        self.confirm(deadline)
     }
 
     /// Waits until enough replicas have what was written on this connection.
@@ -74,26 +100,22 @@ impl Locked for Lock {
     }
 
     fn write(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
-        let record = record.as_ref();
-        if record.len() > MAX_RECORD {
-            return Err(StoreError::new(StoreErrorKind::Unusable).with_source("the record is larger than 16 MiB"));
-        }
-        let deadline = Deadline::within(within);
-        let keys = &self.link.shared.settings.keys;
-        let fence = self.fence.to_string();
-        let arguments = [self.owner.as_bytes(), fence.as_bytes(), record, keys.channel.as_bytes()];
-        let command = script(WRITE, &[&keys.lock, &keys.record], &arguments);
-        done(self.link.ask(&command, deadline))?;
-        self.confirm(deadline)
+        self.replace(record, &[], WRITE, within)
+    }
+
+    fn clear(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
+        let retired = self.link.shared.settings.keys.retired.clone();
+        self.replace(record, &[&retired], CLEAR, within)
     }
 
     fn set_aside(&mut self, within: Duration) -> Result<(), StoreError> {
-        let deadline = Deadline::within(within);
-        let keys = &self.link.shared.settings.keys;
-        let arguments = [self.owner.as_bytes(), keys.channel.as_bytes()];
-        let command = script(SET_ASIDE, &[&keys.lock, &keys.record, &keys.aside], &arguments);
-        done(self.link.ask(&command, deadline))?;
-        self.confirm(deadline)
+        let aside = self.link.shared.settings.keys.aside.clone();
+        self.move_to(&aside, within)
+    }
+
+    fn retire(&mut self, within: Duration) -> Result<(), StoreError> {
+        let retired = self.link.shared.settings.keys.retired.clone();
+        self.move_to(&retired, within)
     }
 }
 

@@ -541,7 +541,8 @@ pub enum SessionError {
     /// The session has neither credentials nor a login. Give it one with `sign_in`.
     #[error("there is no login to sign in with")]
     NoLogin,
-    /// Signed out. It stays so until `sign_in`.
+    /// Signed out, here or by another session on the same store. It stays so until `sign_in`, `sign_in_again` or
+    /// `accept`, here or there.
     #[error("the session is signed out")]
     SignedOut,
     /// The service has no such credentials. Ask for something else.

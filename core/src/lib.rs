@@ -91,6 +91,6 @@ pub use self::error::{
 pub use self::exchange::{
     Exchange, FromEnv, InvalidEnv, LoginOwner, Provider, Request, RequestId, Response, Spends, Step,
 };
-pub use self::session::{Event, Input, Output, Policy, Session, State, Unfinished, Wake};
+pub use self::session::{Event, Input, Output, Policy, Session, SignOut, State, Unfinished, Wake};
 pub use self::store::{StoreError, StoreErrorKind};
 pub use self::wire::TransportSecurity;

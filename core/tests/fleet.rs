@@ -75,6 +75,7 @@ fn each_fault_on_purpose_is_named() {
             Sabotage::IgnoresMarks => FleetRule::NoReuse,
             Sabotage::KeepsLock => FleetRule::NoneLost,
             Sabotage::ForgetsToClear => FleetRule::SignOutClears,
+            Sabotage::IgnoresSignOuts => FleetRule::SignOutHolds,
             Sabotage::WaitsForStore => FleetRule::ValidNeverWait,
             Sabotage::Spins => FleetRule::BoundedWork,
             Sabotage::EndsAtOnce => FleetRule::ProgramsEnd,

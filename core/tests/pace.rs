@@ -249,6 +249,25 @@ fn a_service_that_asks_for_rest_is_left_alone_by_every_process_on_the_store() {
     assert_eq!(later.session.state(), State::Live);
 }
 
+#[test]
+fn the_quiet_that_another_session_told_of_ends_when_a_person_has_signed_in_there() {
+    let mut shelf = None;
+    let busy = |_: &str| Says::Answers(429, &[("retry-after", "6000")], "");
+    let (mut there, mut here) = (process("pass", 1, Duration::ZERO), process("pass", 2, Duration::ZERO));
+    ask_with(&mut there, &mut shelf, 2 * SECOND, busy);
+    ask_with(&mut here, &mut shelf, 2 * SECOND, busy);
+    assert_eq!((here.requests.len(), here.session.state()), (0, State::Waiting));
+    there.session.sign_in(ToyLogin::new("ann@toy.example", "pass"), there.now);
+    ask_with(&mut there, &mut shelf, 2 * SECOND, |_| Says::Answers(200, &[], GRANTS));
+    assert!(!text(shelf.as_ref().unwrap()).contains("not_before"));
+    here.input(Input::StoreChanged);
+    ask_with(&mut here, &mut shelf, 2 * SECOND, busy);
+    assert!(here.session.state() == State::Live && obstacle(&here, Need::Aws).is_none());
+    here.session.renew(Need::Access, here.now);
+    ask_with(&mut here, &mut shelf, 2 * SECOND, |_| Says::Answers(200, &[], GRANTS));
+    assert_eq!(here.requests.len(), 1);
+}
+
 // ---- An answer that is no grant
 
 #[test]

@@ -12,7 +12,8 @@ use perennial_core::store::{StoreAct, Stored};
 use perennial_core::wire::{Body, form_decode};
 use perennial_core::{
     AccessToken, Account, AwsCredentials, Credentials, Error, Event, Exchange, Grant, Input, Need, Now, Output, Policy,
-    Provider, Request, Response, Saved, Secret, ServiceErrorKind, Session, SessionError, State, Step, Term, Timestamp,
+    Provider, Request, Response, Saved, Secret, ServiceErrorKind, Session, SessionError, SignOut, State, Step, Term,
+    Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -89,11 +90,11 @@ impl<P: Provider> Desk<P> {
                     let stored = match op.act {
                         StoreAct::Read => Stored::Read(self.record.clone()),
                         StoreAct::Lock { .. } => Stored::Locked { record: self.record.clone(), held_for: None },
-                        StoreAct::Write { record, .. } => {
+                        StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => {
                             self.record = Some(record);
                             Stored::Done
                         }
-                        StoreAct::SetAside { .. } => panic!("the record cannot be read"),
+                        StoreAct::SetAside { .. } | StoreAct::Retire { .. } => panic!("the record cannot be read"),
                         StoreAct::Unlock { .. } => Stored::Done,
                     };
                     self.session.handle_input(Input::Stored(op.id, Ok(stored)), self.now);
@@ -280,7 +281,7 @@ fn what_was_rotated_is_revoked_where_somebody_signed_out_meanwhile() {
     let mut desk = Desk::signed_in(oauth2::OAuth2::new(revoking), None, None);
     desk.pass(3400);
     let request = desk.request().expect("a refresh");
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     assert!(desk.request().is_none(), "the answer is waited for");
     desk.answer(&request, 200, json!({"access_token": "", "refresh_token": "rt-2"}));
     let mut revoked = BTreeSet::new();

@@ -77,6 +77,7 @@ rules! {
     no_busy_loop: NoBusyLoop,
     clocks_misbehave: ClocksMisbehave,
     sign_out_wins: SignOutWins,
+    signed_out_can_come_back: SignedOutCanComeBack,
     a_new_login_is_a_new_epoch: NewLoginIsANewEpoch,
     save_then_tell: SaveThenTell,
     lock_read_decide: LockReadDecide,

@@ -6,7 +6,7 @@ use perennial_core::session::{MAX_BACKOFF_ASKED, MIN_GAP};
 use perennial_core::testing::{
     After, Asked, Harness, Life, Lives, Outcome, Span, Step, Stray, ToyRung, Violation, Which, Who,
 };
-use perennial_core::{Error, Event, Need, Policy, ServiceErrorKind, SessionError, State};
+use perennial_core::{Error, Event, Need, Policy, ServiceErrorKind, SessionError, SignOut, State};
 
 type Told = Result<(), Violation>;
 
@@ -215,7 +215,7 @@ fn an_exchange_of_several_requests_ends_in_one_grant() -> Told {
 #[test]
 fn a_sign_out_during_a_refresh_wins() -> Told {
     let mut harness = signed_in(Policy::default())?;
-    harness.run_steps(&[Step::Renew(Need::Access), Step::SignOut])?;
+    harness.run_steps(&[Step::Renew(Need::Access), Step::SignOut(SignOut::KeepLogin)])?;
     assert_eq!(harness.session().state(), State::SignedOut);
     assert!(harness.session().held().is_none());
     harness.run_steps(&[Step::Answer(HOUR), Step::Answer(HOUR), Step::Answer(HOUR)])?;
@@ -231,7 +231,7 @@ fn a_sign_out_during_a_refresh_wins() -> Told {
 fn a_login_of_before_the_sign_out_is_not_used_on_what_comes_later() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_steps(&[
-        Step::SignOut,
+        Step::SignOut(SignOut::KeepLogin),
         Step::Answer(HOUR),
         Step::Accept(Who::Bob, Lives::HOUR),
         Step::Renew(Need::Access),

@@ -12,7 +12,7 @@ use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
     Credentials, Error, Event, Exchange, Generation, Grant, Input, Need, Now, Output, Policy, Provider, Request,
-    Response, ServiceErrorKind, Session, SessionError, State, Step, StoreError, StoreErrorKind, Timestamp,
+    Response, ServiceErrorKind, Session, SessionError, SignOut, State, Step, StoreError, StoreErrorKind, Timestamp,
 };
 
 use self::desk::{Desk, START, signed_in, text};
@@ -39,7 +39,7 @@ fn the_state_says_what_a_session_does() {
     desk.answer(401, "");
     desk.pass(Duration::from_secs(3600));
     assert_eq!(desk.session.state(), State::SignInRequired);
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     assert_eq!(desk.session.state(), State::SignedOut);
 }
 
@@ -249,7 +249,7 @@ fn aws_credentials_without_any_access_token_are_a_failure_that_is_told() {
 fn a_session_signs_out_until_the_service_has_been_told() {
     let mut desk = signed_in(Policy::default());
     assert!(!desk.session.is_signing_out());
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
     assert!(desk.session.is_signing_out());
     assert_eq!(desk.paths(), ["/sign-in", "/sign-out"]);
@@ -260,7 +260,7 @@ fn a_session_signs_out_until_the_service_has_been_told() {
 #[test]
 fn a_session_signs_out_until_its_store_has_been_cleared() {
     let (mut desk, _) = Desk::settled();
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
     desk.answer(200, "{}");
     assert!(desk.session.is_signing_out(), "the store still has it");
@@ -279,7 +279,7 @@ fn a_session_signs_out_until_its_store_has_been_cleared() {
 #[test]
 fn a_store_that_fails_does_not_hold_up_a_sign_out() {
     let (mut desk, _) = Desk::settled();
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
     desk.answer(200, "{}");
     desk.store(Err(StoreErrorKind::Unavailable.into()));
@@ -297,7 +297,7 @@ fn what_a_new_login_displaced_is_revoked_with_the_rest() {
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
     desk.session.sign_in(ToyLogin::new("bob@toy.example", "pass"), desk.now);
     desk.drain();
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
     desk.answer(401, "");
     let asked = desk.requests.iter().map(|request| String::from_utf8_lossy(request.http.body().as_ref()).into_owned());
@@ -440,7 +440,8 @@ fn what_somebody_else_saved_is_taken_up_whole_and_a_sign_out_there_is_one_here()
     desk.pass(Duration::from_secs(1));
     desk.store(Ok(Stored::Read(Some(left.as_bytes().to_vec().into()))));
     assert_eq!(desk.token(), None);
-    assert_eq!(desk.session.state(), State::Idle);
+    assert_eq!(desk.session.state(), State::SignedOut);
+    assert!(matches!(desk.events.last(), Some(Event::SignedOut)));
 }
 
 #[test]
@@ -519,15 +520,16 @@ fn a_sign_out_elsewhere_of_what_a_failed_save_left_there_counts() {
 }
 
 #[test]
-fn a_save_that_was_brought_fills_a_store_that_somebody_signed_out() {
+fn a_save_that_was_brought_does_not_stand_against_a_sign_out() {
     let donor = signed_in(Policy::default());
     let mut desk = Desk::stored(Policy::default());
     desk.session.restore(donor.session.export().unwrap(), desk.now).unwrap();
     desk.drain();
     let left = r#"{"perennial":1,"provider":"toy","realm":"https://toy.example","revision":4,"signed_out":true}"#;
     desk.locked(Some(left.as_bytes().to_vec().into()));
-    let record = text(&desk.written());
-    assert!(record.contains("at-1") && record.contains("\"revision\":5"), "{record}");
+    assert_eq!((desk.token(), desk.session.state()), (None, State::SignedOut));
+    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }), "nothing is written");
+    assert!(desk.requests.is_empty(), "and nothing is revoked: whoever brought it may use it elsewhere");
 }
 
 #[test]
@@ -632,7 +634,7 @@ fn no_session_waits_for_a_person() {
 
 #[cfg(feature = "navien")]
 #[test]
-fn another_programs_file_is_taken_up_and_set_aside_before_it_is_written_over() {
+fn another_programs_file_is_taken_up_and_retired_before_it_is_written_over() {
     use perennial_core::providers::navien::{Login, Navien};
     let file = include_str!("data/navien_saved_9_12.json");
     let at = |seconds: i64| {
@@ -661,7 +663,7 @@ fn another_programs_file_is_taken_up_and_set_aside_before_it_is_written_over() {
     let lock = ops(&mut session).pop().unwrap();
     session.handle_input(Input::Stored(lock.id, Ok(Stored::Locked { record: record(), held_for: None })), at(10));
     let aside = ops(&mut session).pop().unwrap();
-    assert!(matches!(aside.act, StoreAct::SetAside { .. }), "{aside:?}");
+    assert!(matches!(aside.act, StoreAct::Retire { .. }), "{aside:?}");
     session.handle_input(Input::Stored(aside.id, Ok(Stored::Done)), at(10));
     let mark = ops(&mut session).pop().unwrap();
     assert!(matches!(mark.act, StoreAct::Write { .. }), "{mark:?}");

@@ -9,8 +9,8 @@ use perennial_core::session::{FRESH, MIN_GAP, TELL_AFTER};
 use perennial_core::store::{StoreAct, Stored};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::{
-    AccessToken, Error, Grant, Need, Policy, SavedError, Session, SessionError, StoreError, StoreErrorKind, Term,
-    Unfinished,
+    AccessToken, Error, Grant, Need, Policy, SavedError, Session, SessionError, SignOut, StoreError, StoreErrorKind,
+    Term, Unfinished,
 };
 
 use self::desk::{Desk, signed_in, text};
@@ -235,7 +235,7 @@ fn a_lock_under_which_nothing_can_be_saved_is_given_back() {
 #[test]
 fn a_sign_out_is_brought_to_its_end_in_the_store() {
     let (mut desk, record) = Desk::settled();
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.close();
     assert!(matches!(desk.session.unfinished(), Some(Unfinished::Unsaved(None))));
     assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));

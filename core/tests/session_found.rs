@@ -9,7 +9,7 @@ use perennial_core::session::{MIN_GAP, Timer};
 use perennial_core::store::{StoreAct, Stored};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
-use perennial_core::{Event, Input, Need, Policy, Session};
+use perennial_core::{Event, Input, Need, Policy, Session, SignOut};
 
 use self::desk::{Desk, text};
 
@@ -90,7 +90,8 @@ fn a_store_that_is_empty_where_nothing_is_held_has_not_gone_back() {
     let (mut desk, _) = Desk::settled();
     finds(&mut desk, Some(signed_out(3)));
     assert_eq!(desk.token(), None);
-    desk.demand(Need::Access);
+    desk.session.sign_in_again(desk.now).unwrap();
+    desk.drain();
     desk.locked(None);
     assert!(!went_back(&desk));
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in"]);
@@ -126,9 +127,9 @@ fn an_older_record_is_replaced_unless_it_was_granted_later() {
 
 #[test]
 fn a_record_of_another_account_is_not_taken_up() {
-    for forgets in [Session::forget_login, |_: &mut Session<Toy>| {}] {
+    for forgets in [Session::forget_login, |_: &mut Session<Toy>, _| {}] {
         let (mut desk, record) = Desk::settled();
-        forgets(&mut desk.session);
+        forgets(&mut desk.session, desk.now);
         finds(&mut desk, Some(with(&newer(&with(&record, "at-1", "at-9")), "ann@toy", "bob@toy")));
         assert_eq!(desk.token(), Some("at-1"));
     }
@@ -137,7 +138,7 @@ fn a_record_of_another_account_is_not_taken_up() {
 #[test]
 fn a_new_one_use_token_makes_good_that_the_old_one_was_refused() {
     let (mut desk, record) = Desk::settled();
-    desk.session.forget_login();
+    desk.session.forget_login(desk.now);
     desk.session.renew(Need::Access, desk.now);
     desk.pass(MIN_GAP);
     desk.locked(Some(record.clone()));
@@ -149,17 +150,19 @@ fn a_new_one_use_token_makes_good_that_the_old_one_was_refused() {
 }
 
 #[test]
-fn a_session_that_is_signed_out_does_not_look() {
+fn a_session_that_is_signed_out_looks_whether_somebody_has_signed_in() {
     let (mut desk, _) = Desk::settled();
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
     desk.answer(200, "{}");
     desk.locked(None);
     desk.store(Ok(Stored::Done));
     let asked = desk.ops.len();
+    desk.pass(Duration::from_secs(3600));
+    assert_eq!(desk.ops.len(), asked, "not by itself");
     desk.input(Input::StoreChanged);
     desk.pass(MIN_GAP);
-    assert_eq!(desk.ops.len(), asked);
+    assert_eq!(desk.ops.len(), asked + 1);
 }
 
 // ---- Logins
@@ -221,7 +224,7 @@ fn a_login_that_somebody_else_kept_is_forgotten_with_ours() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(Need::Access);
     desk.store(Ok(Stored::Read(Some(record.clone()))));
-    desk.session.forget_login();
+    desk.session.forget_login(desk.now);
     desk.pass(MIN_GAP);
     desk.locked(Some(record));
     assert!(!text(&desk.written()).contains("toy-password"));
@@ -258,7 +261,7 @@ fn goes_on(desk: &mut Desk, record: &Body) {
             }
         }
     }
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
 }
 

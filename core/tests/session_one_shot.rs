@@ -266,7 +266,7 @@ fn what_another_process_renewed_meanwhile_is_taken_up_without_asking_the_service
 #[test]
 fn without_a_way_to_renew_what_is_valid_is_served_to_its_end() {
     let mut desk = signed_in(one_shot());
-    desk.session.forget_login();
+    desk.session.forget_login(desk.now);
     desk.pass(NEAR);
     desk.demand(Need::Access);
     desk.answer(401, "");

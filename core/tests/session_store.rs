@@ -194,7 +194,7 @@ fn a_login_that_is_forgotten_leaves_the_store() {
     let kept = desk.written();
     assert!(text(&kept).contains("toy-password"));
     desk.store(Ok(Stored::Done));
-    desk.session.forget_login();
+    desk.session.forget_login(desk.now);
     desk.pass(MIN_GAP);
     assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
     desk.locked(Some(kept));
@@ -205,7 +205,7 @@ fn a_login_that_is_forgotten_leaves_the_store() {
 #[test]
 fn a_session_that_holds_nothing_has_nothing_to_save() {
     let mut desk = Desk::stored(Policy::default().keep_login());
-    desk.session.forget_login();
+    desk.session.forget_login(desk.now);
     desk.pass(MIN_GAP);
     assert!(desk.ops.is_empty());
 }

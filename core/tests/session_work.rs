@@ -13,8 +13,8 @@ use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyRung};
 use perennial_core::wire::Body;
 use perennial_core::{
     Credentials, Error, Event, Exchange, ExchangePhase, Grant, Input, Need, Now, Output, Policy, Provider, Request,
-    Response, Saved, SavedError, Secret, ServiceErrorKind, Session, Spends, State, Step, Timestamp, TransportError,
-    TransportErrorKind,
+    Response, Saved, SavedError, Secret, ServiceErrorKind, Session, SignOut, Spends, State, Step, Timestamp,
+    TransportError, TransportErrorKind,
 };
 
 const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
@@ -302,7 +302,7 @@ fn a_sign_out_while_a_request_is_made_sends_nothing_but_the_revocation() {
     desk.pass(SECOND);
     let late = desk.work();
     assert!(desk.session.credentials(Need::Access, desk.now).is_some(), "the old ones serve meanwhile");
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
     assert_eq!(desk.session.state(), State::SignedOut);
     desk.run();
@@ -319,7 +319,7 @@ fn what_was_granted_and_is_being_read_when_somebody_signs_out_is_revoked() {
     desk.run();
     desk.answered(granted(1));
     let reading = desk.work();
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
     assert!(desk.session.is_signing_out());
     desk.done(reading.run());
@@ -538,7 +538,7 @@ fn a_panic_at_a_revocation_signs_out_all_the_same() {
     desk.demand();
     desk.answered(granted(1));
     desk.frail.0.store(At::SignOut as u8, Ordering::Relaxed);
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
     assert!(!desk.session.is_signing_out() && desk.session.held().is_none());
     let said = |event: &Event| matches!(event, Event::Revoked { error: Some(error) } if panicked_at(error).is_some());

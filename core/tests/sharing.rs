@@ -8,7 +8,7 @@ use perennial_core::store::{StoreAct, StoreOp, Stored};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
-    AccessToken, Account, Grant, Input, Need, Now, Output, Policy, Request, Response, Secret, Session, State,
+    AccessToken, Account, Grant, Input, Need, Now, Output, Policy, Request, Response, Secret, Session, SignOut, State,
     StoreError, StoreErrorKind, Term, Timestamp,
 };
 use serde_json::{Value, json};
@@ -70,11 +70,11 @@ impl Desk {
         let result = match op.act {
             StoreAct::Read => Stored::Read(shelf.0.clone()),
             StoreAct::Lock { .. } => Stored::Locked { record: shelf.0.clone(), held_for: Some(LEASE) },
-            StoreAct::Write { record, .. } => {
+            StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => {
                 shelf.0 = Some(record);
                 Stored::Done
             }
-            StoreAct::SetAside { .. } | StoreAct::Unlock { .. } => Stored::Done,
+            StoreAct::SetAside { .. } | StoreAct::Retire { .. } | StoreAct::Unlock { .. } => Stored::Done,
         };
         self.tell(Input::Stored(op.id, Ok(result)));
     }
@@ -128,7 +128,9 @@ fn name(op: &StoreOp) -> &'static str {
         StoreAct::Read => "read",
         StoreAct::Lock { .. } => "lock",
         StoreAct::Write { .. } => "write",
+        StoreAct::Clear { .. } => "clear",
         StoreAct::SetAside { .. } => "set aside",
+        StoreAct::Retire { .. } => "retire",
         StoreAct::Unlock { .. } => "unlock",
     }
 }
@@ -221,10 +223,7 @@ fn with_a_jump_in_the_middle() -> (Desk, Shelf) {
 #[test]
 fn a_lock_that_is_over_by_a_jump_is_not_asked_for_while_a_request_is_out() {
     let (mut desk, mut shelf) = with_a_jump_in_the_middle();
-    desk.command(|session, now| {
-        session.forget_login();
-        session.handle_input(Input::Wake, now);
-    });
+    desk.command(Session::forget_login);
     assert!(desk.ops.is_empty(), "{:?}", desk.ops);
     desk.answer("/refresh", Some(granted(2)));
     desk.all(&mut shelf);
@@ -234,10 +233,10 @@ fn a_lock_that_is_over_by_a_jump_is_not_asked_for_while_a_request_is_out() {
 #[test]
 fn a_sign_out_under_a_lock_that_is_over_by_a_jump_does_not_ask_for_another() {
     let (mut desk, mut shelf) = with_a_jump_in_the_middle();
-    desk.command(Session::sign_out);
+    desk.command(|session, now| session.sign_out(SignOut::KeepLogin, now));
     assert_eq!(desk.token(), None);
     // Should the lock be over indeed, the store refuses this.
-    desk.store(&mut shelf, "write");
+    desk.store(&mut shelf, "clear");
     assert_eq!(shelf.record()["signed_out"], true);
     desk.store(&mut shelf, "unlock");
     desk.answer("/refresh", Some(granted(2)));

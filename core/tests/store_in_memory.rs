@@ -157,6 +157,51 @@ fn a_keeper_works_under_the_lock_that_is_named_and_no_other() {
 }
 
 #[test]
+fn a_sign_out_removes_what_was_retired_and_nothing_else() {
+    let store = MemoryStore::new();
+    let mut keeper = Keeper::new(store.clone());
+    let lock = OpId(1);
+    assert!(keeper.perform(op(1, StoreAct::Lock { lease: LEASE })).is_ok());
+    let mut does = |act| assert!(matches!(keeper.perform(op(2, act)), Ok(Stored::Done)));
+    does(StoreAct::Write { lock, record: body("damaged") });
+    does(StoreAct::SetAside { lock });
+    does(StoreAct::Write { lock, record: body("another program's") });
+    does(StoreAct::Retire { lock });
+    let texts = |bodies: Vec<Body>| bodies.into_iter().map(|body| text(Ok(Some(body))).unwrap()).collect::<Vec<_>>();
+    assert_eq!(
+        (texts(store.aside()), texts(store.retired())),
+        (vec!["damaged".into()], vec!["another program's".into()])
+    );
+    does(StoreAct::Clear { lock, record: body("signed out") });
+    assert_eq!((texts(store.aside()), texts(store.retired())), (vec!["damaged".into()], vec![]));
+    assert_eq!(text(store.read(STORE_TIMEOUT)).unwrap(), "signed out");
+}
+
+#[test]
+fn a_store_need_not_tell_what_is_retired_from_what_is_set_aside() {
+    /// What was asked of it.
+    struct Told(Arc<std::sync::Mutex<Vec<&'static str>>>);
+    impl Locked for Told {
+        fn read(&mut self, _: Duration) -> Result<Option<Body>, StoreError> {
+            Ok(None)
+        }
+        fn write(&mut self, _: &Body, _: Duration) -> Result<(), StoreError> {
+            self.0.lock().unwrap().push("write");
+            Ok(())
+        }
+        fn set_aside(&mut self, _: Duration) -> Result<(), StoreError> {
+            self.0.lock().unwrap().push("set aside");
+            Ok(())
+        }
+    }
+    let asked = Arc::default();
+    let mut told = Told(Arc::clone(&asked));
+    told.retire(LEASE).unwrap();
+    told.clear(&body("signed out"), LEASE).unwrap();
+    assert_eq!(*asked.lock().unwrap(), ["set aside", "write"]);
+}
+
+#[test]
 fn a_keeper_gives_a_lock_back_before_it_asks_for_another() {
     let mut keeper = Keeper::new(MemoryStore::new());
     for id in 1..3 {

@@ -9,8 +9,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::Need;
 use perennial_core::providers::navien::{Login, Navien};
+use perennial_core::{Need, SignOut};
 use perennial_emulator::{Emulator, NavienSettings};
 use perennial_hyper::{Client, Setup};
 use rustls::{ClientConfig, RootCertStore};
@@ -35,6 +35,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     println!("signed in as {}", session.account().unwrap_or_default().full_name());
     session.renew(Need::Access).await?;
-    session.sign_out().await?;
+    session.sign_out(SignOut::ForgetLogin).await?;
     Ok(())
 }

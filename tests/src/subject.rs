@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use perennial_core::adapter::{Current, Setup};
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::{Credentials, Error, Need, Request, Saved, State, Unfinished};
+use perennial_core::{Credentials, Error, Need, Request, Saved, SignOut, State, Unfinished};
 
 /// What carries requests: the adapter's own HTTP, and what the test wants to happen before each request.
 #[derive(Clone)]
@@ -33,7 +33,8 @@ pub trait Subject: Clone + Send + Sync + 'static {
     fn renew(&self, need: Need) -> Result<Arc<Credentials>, Error>;
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error>;
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error>;
-    fn sign_out(&self) -> Result<(), Error>;
+    fn sign_in_again(&self) -> Result<Arc<Credentials>, Error>;
+    fn sign_out(&self, login: SignOut) -> Result<(), Error>;
 
     fn current(&self, need: Need) -> Option<Current>;
     /// The waiting call, which must not wait: `None` where it would.

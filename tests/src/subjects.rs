@@ -8,7 +8,9 @@ use std::time::Duration;
 use http::HeaderMap;
 use perennial_core::adapter::{Current, Setup};
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::{Account, Credentials, Error, Need, Request, Response, Saved, State, TransportError, Unfinished};
+use perennial_core::{
+    Account, Credentials, Error, Need, Request, Response, Saved, SignOut, State, TransportError, Unfinished,
+};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::subject::{Issues, Link, Reads, Subject};
@@ -107,8 +109,12 @@ impl Subject for Hyper {
         kept(runtime().block_on(self.0.sign_in(login)))
     }
 
-    fn sign_out(&self) -> Result<(), Error> {
-        runtime().block_on(self.0.sign_out())
+    fn sign_in_again(&self) -> Result<Arc<Credentials>, Error> {
+        kept(runtime().block_on(self.0.sign_in_again()))
+    }
+
+    fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        runtime().block_on(self.0.sign_out(login))
     }
 
     fn current(&self, need: Need) -> Option<Current> {
@@ -272,8 +278,12 @@ impl Subject for Blocking {
         kept(self.0.sign_in(login))
     }
 
-    fn sign_out(&self) -> Result<(), Error> {
-        self.0.sign_out()
+    fn sign_in_again(&self) -> Result<Arc<Credentials>, Error> {
+        kept(self.0.sign_in_again())
+    }
+
+    fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        self.0.sign_out(login)
     }
 
     fn current(&self, need: Need) -> Option<Current> {

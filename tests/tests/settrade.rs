@@ -26,7 +26,7 @@ use std::{env, thread};
 use http::StatusCode;
 use perennial_core::adapter::{Clock, Setup, SystemClock};
 use perennial_core::providers::settrade::{Login, Settrade};
-use perennial_core::{Error, SavedError, ServiceErrorKind, SessionError, State};
+use perennial_core::{Error, SavedError, ServiceErrorKind, SessionError, SignOut, State};
 use perennial_emulator::{ClockRefusals, Emulator, Endpoint, Fault, SettradeSettings};
 use perennial_tests::{LONG, Secrets, everything_said};
 
@@ -332,7 +332,7 @@ fn a_dead_access_token_gets_no_ticket<S: Side>() {
 fn a_sign_out_is_local_and_at_once<S: Side>() {
     let world = World::new();
     let session: S = world.connect();
-    session.sign_out().unwrap();
+    session.sign_out(SignOut::KeepLogin).unwrap();
     assert!(matches!(session.credentials(), Err(Error::Session(SessionError::SignedOut))));
     assert!(session.export().is_none());
     assert_eq!((world.emulator.requests().len(), session.state()), (1, State::SignedOut));

@@ -65,3 +65,35 @@ fn a_thousand_times_is_too_often() {
     failure(lock(&scratch.store()).set_aside(LONG)).is(StoreErrorKind::Unusable, "set aside too often");
     assert_eq!(read(&scratch.store()).as_deref(), Some("the last one"));
 }
+
+#[test]
+fn a_sign_out_removes_what_was_retired_and_nothing_else() {
+    let scratch = Scratch::new();
+    for text in ["damaged", "another program's", "another program's, later"] {
+        save(&scratch.store(), text);
+        if text == "damaged" {
+            set_aside(&scratch);
+        } else {
+            lock(&scratch.store()).retire(LONG).unwrap();
+        }
+        assert_eq!(read(&scratch.store()), None);
+    }
+    fs::write(scratch.join("session.retired-1.bak"), "somebody's copy").unwrap();
+    save(&scratch.store(), "a session");
+    assert_eq!(fs::read(scratch.join("session.retired-1")).unwrap(), b"another program's");
+    assert_eq!(mode(&scratch.join("session.retired-2")), 0o600);
+    lock(&scratch.store()).clear(&crate::support::body("signed out"), LONG).unwrap();
+    assert_eq!(read(&scratch.store()).as_deref(), Some("signed out"));
+    assert_eq!(scratch.names(), ["session", "session.aside-1", "session.lock", "session.retired-1.bak"]);
+    assert_eq!(fs::read(scratch.join("session.aside-1")).unwrap(), b"damaged");
+}
+
+#[test]
+fn a_retired_file_that_cannot_be_removed_is_said_and_does_not_hold_up_a_sign_out() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.join("session.retired-1")).unwrap();
+    save(&scratch.store(), "a session");
+    let error = lock(&scratch.store()).clear(&crate::support::body("signed out"), LONG).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    assert_eq!(read(&scratch.store()).as_deref(), Some("signed out"));
+}

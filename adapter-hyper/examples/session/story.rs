@@ -6,7 +6,7 @@ use std::time::Duration;
 use perennial_core::credentials::masked;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::wire::json_request;
-use perennial_core::{Need, Response};
+use perennial_core::{Need, Response, SignOut};
 use perennial_emulator::{Emulator, Endpoint, Fault, NavienSettings};
 use perennial_hyper::{Client, Handle, HttpTransport, Setup, Transport};
 use serde_json::json;
@@ -104,7 +104,7 @@ impl Story {
 
         sleep(Duration::from_millis(1500)).await;
         callers.stop();
-        session.sign_out().await?;
+        session.sign_out(SignOut::KeepLogin).await?;
         screen.say(match session.credentials().await {
             Err(_) => "signed out: no credentials for anybody",
             Ok(_) => return Err("credentials after a sign-out".into()),

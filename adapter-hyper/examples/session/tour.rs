@@ -7,7 +7,7 @@ use perennial_core::providers::auth0::{self, Auth0};
 use perennial_core::providers::mosaia::{self, Mosaia};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::providers::settrade::{self, Settrade};
-use perennial_core::{Need, Provider, Request};
+use perennial_core::{Need, Provider, Request, SignOut};
 use perennial_emulator::{Auth0Settings, Emulator, Endpoint, Fault, MosaiaSettings, SettradeSettings};
 use perennial_hyper::{Client, Handle, HttpTransport, Setup, Transport};
 use tokio::time::{sleep, timeout};
@@ -119,7 +119,7 @@ async fn chapters<P: Provider>(screen: &Screen, service: &Emulator, session: &Ha
 
     sleep(Duration::from_millis(1500)).await;
     callers.stop();
-    session.sign_out().await?;
+    session.sign_out(SignOut::ForgetLogin).await?;
     match session.credentials().await {
         Err(_) => screen.say("signed out: no credentials for anybody"),
         Ok(_) => return Err("credentials after a sign-out".into()),

@@ -53,6 +53,8 @@ fn a_lock_ends_with_its_lease_and_the_late_write_is_refused() {
     next.write(&body("in time"), LONG).unwrap();
     fails(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
     fails(late.set_aside(LONG), StoreErrorKind::Lost);
+    fails(late.retire(LONG), StoreErrorKind::Lost);
+    fails(late.clear(&body("late"), LONG), StoreErrorKind::Lost);
     fails(late.read(LONG), StoreErrorKind::Lost);
     // Nor does giving back what is lost take it from the next.
     drop(late);

@@ -79,3 +79,24 @@ fn what_is_set_aside_is_kept_under_a_name_of_its_own() {
     locked.write(&body("third"), LONG).unwrap();
     assert_eq!(saved(&store).as_deref(), Some("third"));
 }
+
+#[test]
+fn a_sign_out_removes_what_was_retired_and_nothing_else() {
+    let Some(server) = RedisServer::for_test(&[]) else { return };
+    let store = store(&server);
+    let key = |name: &str| format!("perennial:{{navien:home}}:{name}");
+    let mut locked = lock(&store);
+    locked.write(&body("damaged"), LONG).unwrap();
+    locked.set_aside(LONG).unwrap();
+    for text in ["another program's", "another program's, later"] {
+        locked.write(&body(text), LONG).unwrap();
+        locked.retire(LONG).unwrap();
+    }
+    assert_eq!(server.cli(&["HGET", &key("retired:2"), "data"]), "another program's, later");
+    locked.clear(&body("signed out"), LONG).unwrap();
+    assert_eq!(saved(&store).as_deref(), Some("signed out"));
+    for gone in ["retired", "retired:1", "retired:2"] {
+        assert_eq!(server.cli(&["EXISTS", &key(gone)]), "0", "{gone}");
+    }
+    assert_eq!(server.cli(&["HGET", &key("aside:1"), "data"]), "damaged");
+}

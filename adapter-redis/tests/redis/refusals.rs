@@ -84,6 +84,9 @@ fn the_documented_rights_are_enough() {
     heard.recv_timeout(LONG).expect("it hears");
     assert_eq!(text(locked.read(LONG).unwrap()).as_deref(), Some("one"));
     locked.set_aside(LONG).unwrap();
+    locked.write(&body("another program's"), LONG).unwrap();
+    locked.retire(LONG).unwrap();
+    locked.clear(&body("signed out"), LONG).unwrap();
     server.cli(&["-n", "1", "DEL", "perennial:{navien:home}:fence"]);
     drop(locked);
     write(&store, "two");

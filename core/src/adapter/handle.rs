@@ -16,7 +16,7 @@ use super::{CLOSE_TIMEOUT, Clock};
 use crate::credentials::{Account, Credentials, Generation, Grant, Need, Saved, Term};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
-use crate::session::{Session, State, Unfinished};
+use crate::session::{Session, SignOut, State, Unfinished};
 use crate::store::StoreError;
 
 /// A session that is kept alive. Cheap to clone, shared by any number of tasks and threads; the last clone
@@ -204,6 +204,32 @@ impl<P: Provider> Handle<P> {
         self.arrival(Need::Access, before, Some(generation)).await
     }
 
+    /// Signs in with the login that is there, and waits for it: after a sign-out that kept it, or anew, whatever is
+    /// held. A login that is kept in the store is found there. Where somebody else is about it, this waits for the same
+    /// sign-in; during a pause after a failure: that failure.
+    ///
+    /// [`NoLogin`](SessionError::NoLogin) where there is none, and the service's refusal where it was refused: only
+    /// [`sign_in`](Self::sign_in) helps then.
+    pub async fn sign_in_again(&self) -> Result<Current, Error> {
+        if self.shared().is_closed() {
+            return Err(SessionError::Closed.into());
+        }
+        if !self.has_login() && self.shared().with(|session, _| session.has_unread_store()) {
+            // Whatever else comes of it, it tells what is there.
+            if let Err(error @ Error::Store(_)) = self.wait_for(Need::Access).await {
+                return Err(error);
+            }
+        }
+        let begun = self.shared().command(|session, now| {
+            let before = session.failures(Need::Access).0;
+            session.sign_in_again(now)?;
+            let generation = session.held().map_or_else(Generation::default, |held| held.generation(Need::Access));
+            session.pause(Need::Access).map_or(Ok((before, generation)), Err)
+        });
+        let (before, generation) = begun?;
+        self.arrival(Need::Access, before, Some(generation)).await
+    }
+
     /// Takes what an interactive sign-in brought, in place of all that is held.
     pub fn accept(&self, grant: Grant) -> Result<(), Error> {
         if self.shared().view.load().closed {
@@ -214,17 +240,35 @@ impl<P: Provider> Handle<P> {
     }
 
     /// Signs out: credentials are gone when this is called; the service has been told, as far as it can be, and the
-    /// store cleared when it ends. An error where the store could not be cleared: that is tried again as long as
-    /// there is a handle. Stays signed out until [`sign_in`](Self::sign_in).
-    pub async fn sign_out(&self) -> Result<(), Error> {
-        self.shared().command(Session::sign_out);
-        self.shared().until(|view| (!view.signing_out || view.closed).then_some(())).await?;
-        self.unsaved().map_or(Ok(()), |error| Err(error.into()))
+    /// store cleared when it ends. With a store it holds for every session on it. It ends with
+    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`accept`](Self::accept), here or in
+    /// another process.
+    ///
+    /// Whatever the error, this session is signed out, but for [`Closed`](SessionError::Closed): nothing was done, or
+    /// it was not brought to its end. A service's or a transport's error: the service could not be told, and its tokens
+    /// may work until they end by themselves. A store's: it could not be cleared, which is tried again as long as there
+    /// is a handle; should both have failed, [`unsaved`](Self::unsaved) tells it.
+    pub async fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        let shared = self.shared();
+        if shared.is_closed() {
+            return Err(SessionError::Closed.into());
+        }
+        shared.command(|session, now| session.sign_out(login, now));
+        let look = |view: Guard<Arc<View>>| match (view.signing_out, view.closed) {
+            (true, true) => Some(Err(SessionError::Closed.into())),
+            (true, false) => None,
+            (false, _) => Some(match (&view.unrevoked, &view.unsaved) {
+                (Some(error), _) => Err(error.clone()),
+                (None, Some(error)) => Err(error.clone().into()),
+                (None, None) => Ok(()),
+            }),
+        };
+        shared.until(look).await?
     }
 
     /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
     pub fn forget_login(&self) {
-        self.shared().command(|session, _| session.forget_login());
+        self.shared().command(Session::forget_login);
     }
 
     /// The issues of a lease, one after another: what is held first, if it is valid, and then each new one. An MQTT
@@ -260,7 +304,8 @@ impl<P: Provider> Handle<P> {
         self.shared().view.load().serves(Need::Access, self.shared().clock.wall())
     }
 
-    /// Whether there is a login that was not refused.
+    /// Whether there is a login that was not refused: [`sign_in_again`](Self::sign_in_again) can use it. One that is
+    /// kept in the store is known once that was read.
     pub fn has_login(&self) -> bool {
         self.shared().view.load().has_login
     }

@@ -58,7 +58,7 @@ impl<P: Provider> Setup<P> {
         self
     }
 
-    /// With a policy.
+    /// With a policy, in place of all that was chosen of one before: [`keep_login`](Self::keep_login) comes after it.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
@@ -77,7 +77,8 @@ impl<P: Provider> Setup<P> {
     }
 
     /// Keeps the session in a store, and shares it with every other session on the same one: in this process or in
-    /// another. What is saved there is gone on with; [`saved`](Self::saved) only fills an empty store.
+    /// another. What is saved there is gone on with; [`saved`](Self::saved) only fills an empty store. Where somebody has
+    /// signed out there, so is this session, until somebody signs in: [`Handle::sign_in`], [`Handle::sign_in_again`].
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self

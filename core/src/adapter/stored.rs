@@ -31,9 +31,12 @@ impl Leaves {
     fn of(act: &StoreAct) -> Self {
         match act {
             StoreAct::Read => Self::Nothing,
-            StoreAct::Lock { .. } | StoreAct::Write { .. } | StoreAct::SetAside { .. } | StoreAct::Unlock { .. } => {
-                Self::Something
-            }
+            StoreAct::Lock { .. }
+            | StoreAct::Write { .. }
+            | StoreAct::Clear { .. }
+            | StoreAct::SetAside { .. }
+            | StoreAct::Retire { .. }
+            | StoreAct::Unlock { .. } => Self::Something,
         }
     }
 }

@@ -56,6 +56,8 @@ pub(super) struct View {
     pub(super) state: State,
     pub(super) has_login: bool,
     pub(super) signing_out: bool,
+    /// Why the service was not told of the last sign-out.
+    pub(super) unrevoked: Option<Error>,
     /// Why what is held is not saved.
     pub(super) unsaved: Option<StoreError>,
     pub(super) closed: bool,
@@ -142,6 +144,7 @@ impl View {
             state: session.state(),
             has_login: session.has_login(),
             signing_out: session.is_signing_out(),
+            unrevoked: session.unrevoked().cloned(),
             unsaved: session.unsaved().cloned(),
             closed: attended == Attended::NoMore,
         }
@@ -163,7 +166,10 @@ impl View {
     /// Whether somebody who waits could see a difference.
     pub(super) fn differs(&self, other: &View) -> bool {
         let held = |view: &View| view.held().map(Arc::as_ptr);
-        let flags = |view: &View| (view.state, view.has_login, view.signing_out, view.unsaved.is_some(), view.closed);
+        let flags = |view: &View| {
+            let failed = (view.unsaved.is_some(), view.unrevoked.is_some());
+            (view.state, view.has_login, view.signing_out, failed, view.closed)
+        };
         let lease = |lease: &LeaseView| (lease.serves, lease.margin, lease.renews_first, lease.generation, lease.told);
         held(self) != held(other)
             || flags(self) != flags(other)

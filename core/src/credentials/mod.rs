@@ -280,6 +280,14 @@ impl Credentials {
         Print(hasher.finish())
     }
 
+    /// What tells these tokens from every other ones, a new refresh token beside the same access token too.
+    pub(crate) fn print_of_tokens(&self) -> Print {
+        let mut hasher = DefaultHasher::new();
+        self.access.expose().hash(&mut hasher);
+        self.refresh_token().map(Secret::expose).hash(&mut hasher);
+        Print(hasher.finish())
+    }
+
     /// Which of two branches of one history goes on: the one that was issued later, and the same one for whoever asks.
     pub(crate) fn stands_against(&self, other: &Credentials) -> bool {
         (self.issued_at(), self.access.expose()) > (other.issued_at(), other.access.expose())

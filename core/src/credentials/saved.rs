@@ -109,6 +109,7 @@ impl Saved {
             account: AccountForm::from(credentials.account()),
             login: beside.login.as_ref().map(|login| LoginText::from(login.expose())),
             failures: beside.failures.clone(),
+            signed_in_at: beside.signed_in_at.map(Timestamp::unix_millis),
         };
         let mut buffer = BodyBuffer::new(usize::MAX);
         // Strings and numbers into memory: neither side can fail.
@@ -167,6 +168,8 @@ pub(crate) struct Beside {
     pub(crate) login: Option<Secret>,
     /// What went wrong at the service.
     pub(crate) failures: Failures,
+    /// When a person last signed in, by the clock of that machine: a sign-out of before that is over.
+    pub(crate) signed_in_at: Option<Timestamp>,
 }
 
 /// What tells a record of a store from all else, and what is left of a session that was signed out.
@@ -185,6 +188,10 @@ struct RecordForm<'a, S> {
     login: Option<LoginText<'a>>,
     #[serde(default, skip_serializing_if = "Failures::is_empty")]
     failures: Failures,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signed_in_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signed_out_at: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     signed_out: bool,
     /// Nobody has signed in yet: it tells of failures alone.
@@ -217,8 +224,10 @@ pub(crate) enum RecordOf {
         provider: String,
         /// Where at the provider.
         realm: String,
-        /// The revision.
-        revision: Option<u64>,
+        /// When somebody signed out, by the clock of that machine.
+        at: Option<Timestamp>,
+        /// What stands there all the same: the login, if it was kept.
+        beside: Beside,
     },
 }
 
@@ -228,17 +237,19 @@ impl RecordOf {
         check_version(json)?;
         let form: RecordForm<'_, Text<'_>> = serde_json::from_slice(json).map_err(|_| SHAPE)?;
         let text = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(SHAPE);
-        if form.signed_out {
-            let (provider, realm) = (text(&form.provider)?, text(&form.realm)?);
-            return Ok(Self::SignedOut { provider, realm, revision: form.revision });
-        }
         let beside = Beside {
             revision: form.revision,
             refresh_sent_at: form.refresh_sent_at.map(Timestamp::from_unix_millis),
             written: form.written,
             login: form.login.as_ref().map(|login| Secret::from(login.as_str())),
             failures: form.failures,
+            signed_in_at: form.signed_in_at.map(Timestamp::from_unix_millis),
         };
+        if form.signed_out {
+            let (provider, realm) = (text(&form.provider)?, text(&form.realm)?);
+            let at = form.signed_out_at.map(Timestamp::from_unix_millis);
+            return Ok(Self::SignedOut { provider, realm, at, beside });
+        }
         if form.never_signed_in {
             let (provider, realm) = (text(&form.provider)?, text(&form.realm)?);
             return Ok(Self::NeverSignedIn { provider, realm, beside });
@@ -250,26 +261,22 @@ impl RecordOf {
         Ok(Self::Session { saved: Box::new(saved), beside })
     }
 
-    /// What is left of a session that was signed out. No secret is in it.
-    pub(crate) fn signed_out(provider: &str, realm: &str, revision: u64) -> Body {
-        let form = RecordForm {
-            perennial: VERSION,
-            provider,
-            realm,
-            revision: Some(revision),
-            refresh_sent_at: None,
-            written: None,
-            login: None,
-            failures: Failures::default(),
-            signed_out: true,
-            never_signed_in: false,
-        };
-        form.write()
+    /// What is left of a session that was signed out: no secret but the login, where that is kept.
+    pub(crate) fn signed_out(provider: &str, realm: &str, at: Option<Timestamp>, beside: &Beside) -> Body {
+        let signed_out_at = at.map(Timestamp::unix_millis);
+        RecordForm { signed_out: true, signed_out_at, ..RecordForm::bare(provider, realm, beside) }.write()
     }
 
     /// What went wrong where nobody has signed in yet.
     pub(crate) fn never_signed_in(provider: &str, realm: &str, beside: &Beside) -> Body {
-        let form = RecordForm {
+        RecordForm { never_signed_in: true, ..RecordForm::bare(provider, realm, beside) }.write()
+    }
+}
+
+impl<'a> RecordForm<'a, &'a str> {
+    /// Without a session.
+    fn bare(provider: &'a str, realm: &'a str, beside: &'a Beside) -> Self {
+        Self {
             perennial: VERSION,
             provider,
             realm,
@@ -278,14 +285,13 @@ impl RecordOf {
             written: None,
             login: beside.login.as_ref().map(|login| LoginText::from(login.expose())),
             failures: beside.failures.clone(),
+            signed_in_at: None,
+            signed_out_at: None,
             signed_out: false,
-            never_signed_in: true,
-        };
-        form.write()
+            never_signed_in: false,
+        }
     }
-}
 
-impl RecordForm<'_, &str> {
     fn write(&self) -> Body {
         let mut buffer = BodyBuffer::new(usize::MAX);
         // Strings and numbers into memory: neither side can fail.
@@ -338,6 +344,8 @@ struct Form<'a, S> {
     /// Likewise.
     #[serde(skip_deserializing, default, skip_serializing_if = "Failures::is_empty")]
     failures: Failures,
+    #[serde(skip_deserializing, default, skip_serializing_if = "Option::is_none")]
+    signed_in_at: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MIN_GAP, Pace, Random};
+use super::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MAX_BACKOFF_PROGRAM, MIN_GAP, Pace, Random};
 use crate::credentials::{Generation, Now, Term};
 use crate::error::{Error, SessionError};
 
@@ -31,8 +31,7 @@ pub(super) struct Lease {
     faltered: u32,
     /// Rungs whose last two attempts, or more, had an unknown outcome.
     failing: u32,
-    /// Failing rungs that the running attempt has tried.
-    passed: u32,
+    attempt: Attempt,
     /// The last attempt is going on with its next rung.
     pub(super) falling: bool,
     /// Nothing is left to try, and what callers are told.
@@ -49,6 +48,15 @@ pub(super) struct Lease {
     renewed_at: Option<Duration>,
     jitter: Duration,
     pub(super) expiry_told: bool,
+}
+
+/// What the running attempt has met on its way down the ladder.
+#[derive(Debug, Default)]
+struct Attempt {
+    /// Failing rungs that it has tried.
+    passed: u32,
+    /// The slowest pace that any of its failures calls for.
+    pace: Pace,
 }
 
 /// What is known of how old the present generation is.
@@ -114,7 +122,7 @@ impl Lease {
 
     pub(super) fn begin(&mut self, now: Now) {
         if !self.falling {
-            self.passed = 0;
+            self.attempt = Attempt::default();
         }
         self.falling = false;
         self.retry = None;
@@ -141,7 +149,7 @@ impl Lease {
 
     /// Whether a fall passes by this rung: this attempt has tried it. One that failed in attempts before may work again.
     pub(super) fn falls_past(&self, position: usize) -> bool {
-        self.falling && self.passed & (1 << position) != 0
+        self.falling && self.attempt.passed & (1 << position) != 0
     }
 
     pub(super) fn rule_out(&mut self, position: usize) {
@@ -154,7 +162,12 @@ impl Lease {
         let bit = 1 << position;
         self.failing |= self.faltered & bit;
         self.faltered |= bit;
-        self.passed |= self.failing & bit;
+        self.attempt.passed |= self.failing & bit;
+    }
+
+    /// A rung failed: the pause after the attempt is as long as any of its failures wants it.
+    pub(super) fn slow_down(&mut self, pace: Pace) {
+        self.attempt.pace = self.attempt.pace.max(pace);
     }
 
     pub(super) fn is_failing(&self, position: usize) -> bool {
@@ -194,7 +207,10 @@ impl Lease {
 
     /// New credentials: a new generation, a clean slate. Where they are past their end already, the pace stays.
     pub(super) fn renewed(&mut self, term: &Term, random: &mut Random, now: Now, issued_now: bool) {
+        let retry = self.retry.filter(|retry| term.is_expired(now) && retry.why == Why::Outage);
         *self = Self {
+            error: self.error.take().filter(|_| retry.is_some()),
+            retry,
             generation: self.generation.next(),
             told: self.told,
             // A generation that lived its minute has shown that credentials are accepted.
@@ -221,19 +237,24 @@ impl Lease {
         *self = Self { generation: self.generation, told: self.told, ..Self::default() };
     }
 
-    /// A new login: what was refused to the old one may be granted now. Whoever waits goes on waiting. A token
-    /// that was lost stays lost.
-    pub(super) fn new_login(&mut self) {
-        // A refusal that was given up on is taken up again.
-        self.forced |= self.rejected;
-        self.ruled_out = 0;
+    /// A new login: what was refused to the old one, by the methods that show it, may be granted now. Whoever waits goes
+    /// on waiting. A token that was lost or refused stays so.
+    pub(super) fn new_login(&mut self, shows_login: u32) {
+        self.same_login();
+        self.ruled_out &= !shows_login;
         self.forgive(u32::MAX);
-        self.falling = false;
-        self.stopped = None;
         self.error = None;
         self.failures = 0;
         self.retry = None;
         self.attempted_at = None;
+    }
+
+    /// The same login once more: the pause after an attempt stands.
+    pub(super) fn same_login(&mut self) {
+        // A refusal that was given up on is taken up again.
+        self.forced |= self.rejected;
+        self.falling = false;
+        self.stopped = None;
     }
 
     /// Ends an attempt: everybody who waits is told.
@@ -253,10 +274,11 @@ impl Lease {
     /// An attempt failed and may succeed later: sets the pause, and tells.
     pub(super) fn back_off(&mut self, error: Error, pace: Pace, holds_valid: bool, random: &mut Random, now: Now) {
         self.failures = self.failures.saturating_add(1);
-        let (longest, why) = match pace {
+        let (longest, why) = match pace.max(self.attempt.pace) {
             Pace::Outage if self.asked && !holds_valid => (MAX_BACKOFF_ASKED, Why::Outage),
             Pace::Outage => (MAX_BACKOFF, Why::Outage),
-            Pace::Answered { longest } => (longest, Why::Answered),
+            Pace::Answered => (MAX_BACKOFF, Why::Answered),
+            Pace::ProgramAnswered => (MAX_BACKOFF_PROGRAM, Why::Answered),
         };
         let pause = random.backoff(self.failures, longest);
         self.retry = Some(Retry { at: now.monotonic.saturating_add(pause), since: now.monotonic, why });
@@ -405,7 +427,7 @@ mod tests {
 
     #[test]
     fn a_pause_in_an_outage_is_short_for_who_waits_and_one_after_an_answer_is_not() {
-        let answered = Pace::Answered { longest: MAX_BACKOFF };
+        let answered = Pace::Answered;
         let failed = |asked, pace, holds_valid| {
             let mut lease = Lease { asked, failures: 20, ..Lease::default() };
             lease.back_off(error(), pace, holds_valid, &mut Random::new(7), now(100));
@@ -425,7 +447,7 @@ mod tests {
         }
         assert_eq!(hurried(failed(false, Pace::Outage, false)), at(105));
         assert!(hurried(failed(false, answered, false)) > at(300), "whoever asks");
-        let program = Pace::Answered { longest: at(3600) };
+        let program = Pace::ProgramAnswered;
         assert!(failed(true, program, false).start_at() > at(2700));
     }
 
@@ -451,7 +473,7 @@ mod tests {
         assert!(lease.falls_past(1) && !lease.falls_past(2));
         lease.renew_token(1);
         assert!(lease.is_failing(1), "a token alone is no success");
-        lease.new_login();
+        lease.new_login(0);
         assert!(!lease.is_failing(1));
         lease.falter(1);
         assert!(!lease.is_failing(1), "counted anew");

@@ -111,6 +111,10 @@ impl<P: Provider> Session<P> {
             self.give_up(error);
         }
         self.look_at_store_clocks();
+        let is_forgotten = self.leases[Need::Access.index()].login_first && self.login.is_none();
+        if is_forgotten && self.pending.is_none() && !self.is_showing_login() {
+            self.give_up_login(Need::Access);
+        }
         // Each turn begins an exchange, asks the store for something, stops a lease, or finds nothing to do.
         while matches!(self.slot, Slot::Free) && self.pending.is_none() {
             let Some(need) = self.most_urgent() else { break };
@@ -133,7 +137,7 @@ impl<P: Provider> Session<P> {
             }
         }
         while matches!(self.slot, Slot::Free) {
-            let Some(credentials) = self.revocations.pop_front() else {
+            let Some(credentials) = self.revocations.pop() else {
                 break;
             };
             match caught(|| self.provider.sign_out(&credentials)) {
@@ -143,7 +147,8 @@ impl<P: Provider> Session<P> {
                 }
                 Some(None) => {}
                 None => {
-                    let error = Some(ServiceError::panicked(ExchangePhase::Request).into());
+                    let error = Some(Error::from(ServiceError::panicked(ExchangePhase::Request)));
+                    self.revocations.ended(error.clone());
                     self.outputs.push_back(Output::Event(Event::Revoked { error }));
                 }
             }
@@ -230,7 +235,10 @@ impl<P: Provider> Session<P> {
             lease.hurry();
         }
         if self.is_blocked(need) {
-            self.want(Need::Access);
+            // What is on its way may do.
+            if !self.is_renewing(need) {
+                self.want(Need::Access);
+            }
         } else if !valid {
             self.look_again();
         }
@@ -295,6 +303,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn has_older_way(&self, need: Need) -> bool {
         let lease = &self.leases[need.index()];
         lease.login_first
+            && self.may_hold_older_session()
             && self.provider.ladder(need).iter().copied().enumerate().any(|(position, rung)| {
                 self.spends(rung) != Spends::Login
                     && !lease.is_ruled_out(position)
@@ -326,7 +335,7 @@ impl<P: Provider> Session<P> {
     }
 
     /// Until when the login must not be shown.
-    fn login_rests_until(&self) -> Option<Duration> {
+    pub(super) fn login_rests_until(&self) -> Option<Duration> {
         self.login_state.rests_until(self.now)
     }
 
@@ -380,12 +389,12 @@ impl<P: Provider> Session<P> {
         self.pending = None;
         let displaced = self.credentials.clone();
         self.forget_credentials();
-        // A login of another account, or of before a sign-out, must not renew these.
-        let another = self.login.as_ref().and_then(|login| self.provider.user_id(login)).is_some_and(|user| {
-            let theirs = &credentials.account().user_id;
-            !theirs.is_empty() && !same_user(user, theirs)
-        });
-        if self.standing == Standing::SignedOut || another {
+        // A login of another account must not renew these; nor, after a sign-out, one that may be of another.
+        let theirs = &credentials.account().user_id;
+        let user = self.login.as_ref().and_then(|login| self.provider.user_id(login));
+        let same = user.is_some_and(|user| same_user(user, theirs));
+        let may_be_theirs = same || self.standing == Standing::SignedIn && (user.is_none() || theirs.is_empty());
+        if !may_be_theirs {
             self.drop_login();
         }
         self.endpoints.forget(|_| true);
@@ -393,6 +402,16 @@ impl<P: Provider> Session<P> {
         self.replace_stored(origin, displaced);
         self.save_and_announce(Granted::brought(credentials, origin));
         self.advance();
+    }
+
+    /// Whether the login is being shown for the access token just now.
+    pub(super) fn is_showing_login(&self) -> bool {
+        match &self.slot {
+            Slot::Renewing(flight) if flight.need == Need::Access => {
+                self.spends(self.provider.ladder(flight.need)[flight.position]) == Spends::Login
+            }
+            _ => false,
+        }
     }
 
     /// Gives up a renewal in flight, but nothing that was granted. A revocation goes on.
@@ -407,6 +426,15 @@ impl<P: Provider> Session<P> {
         }
     }
 
+    pub(super) fn leases_have_new_login(&mut self) {
+        for need in Need::ALL {
+            let ladder = self.provider.ladder(need).iter().enumerate();
+            let shown = ladder.filter(|(_, rung)| self.provider.spends(**rung) == Spends::Login);
+            let shows_login = shown.fold(0, |all, (position, _)| all | 1 << position);
+            self.leases[need.index()].new_login(shows_login);
+        }
+    }
+
     pub(super) fn orphan_flight(&mut self) {
         self.slot = match std::mem::replace(&mut self.slot, Slot::Free) {
             // Nothing of it was sent yet: it need not be.
@@ -414,8 +442,11 @@ impl<P: Provider> Session<P> {
             Slot::Renewing(flight) => Slot::Orphaned(flight),
             slot => slot,
         };
-        if let Some(Pending::Granted(granted)) = self.pending.take() {
-            self.revocations.extend([granted.credentials.into()]);
+        // Beside an access token that is known already, nothing is to be revoked.
+        if let Some(Pending::Granted(granted)) = self.pending.take()
+            && granted.covers[Need::Access.index()]
+        {
+            self.revocations.extend([granted.credentials]);
         }
     }
 

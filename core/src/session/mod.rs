@@ -8,6 +8,7 @@ mod machine;
 mod one_shot;
 mod outcome;
 mod policy;
+mod revoking;
 mod schedule;
 mod service;
 mod sharing;
@@ -26,7 +27,8 @@ use self::lease::Lease;
 use self::login::LoginState;
 use self::machine::{Origin, Slot, Standing};
 use self::outcome::Pending;
-pub use self::policy::{Policy, RefreshTokens, Renewal, StoredLogin};
+pub use self::policy::{Policy, RefreshTokens, Renewal, SignOut, StoredLogin};
+use self::revoking::Revocations;
 use self::schedule::Random;
 pub use self::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MAX_BACKOFF_PROGRAM, MIN_GAP, MIN_QUIET};
 use self::service::{Endpoints, Quiet};
@@ -34,7 +36,7 @@ use self::sharing::Cell;
 pub use self::sharing::TELL_AFTER;
 use self::work::Runs;
 pub use self::work::{Done, WORK_TIMEOUT, Work};
-use crate::credentials::{Credentials, Generation, Grant, Need, Now, Saved, SavedError, Term};
+use crate::credentials::{Credentials, Generation, Grant, Need, Now, Saved, SavedError, Term, same_user};
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError};
 use crate::exchange::{Provider, RequestId, Spends};
 use crate::store::StoreError;
@@ -47,7 +49,7 @@ use crate::store::StoreError;
 /// | | |
 /// | --- | --- |
 /// | make | [`new`](Self::new), [`restore`](Self::restore) |
-/// | commands | [`demand`](Self::demand), [`reject`](Self::reject), [`renew`](Self::renew), [`sign_in`](Self::sign_in), [`accept`](Self::accept), [`sign_out`](Self::sign_out), [`forget_login`](Self::forget_login), [`close`](Self::close) |
+/// | commands | [`demand`](Self::demand), [`reject`](Self::reject), [`renew`](Self::renew), [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again), [`accept`](Self::accept), [`sign_out`](Self::sign_out), [`forget_login`](Self::forget_login), [`close`](Self::close) |
 /// | input | [`handle_input`](Self::handle_input) |
 /// | output | [`poll_output`](Self::poll_output) |
 /// | provider code elsewhere | [`with_work_handed_out`](Self::with_work_handed_out), [`take_work`](Self::take_work), [`work_done`](Self::work_done) |
@@ -71,10 +73,14 @@ use crate::store::StoreError;
 ///                            │      │failed │ refused    └───┼───────────────────────────────┘
 ///                       ┌─────────┐ │       ▼                │ granted
 ///                       │ Waiting │◄┘  ┌────────────────┐    │
-///                       └─────────┘    │ SignInRequired │ ───┘ sign_in, accept, restore
+///                       └─────────┘    │ SignInRequired │ ───┘ sign_in, sign_in_again, accept, restore
 ///                                      └────────────────┘
-///   from everywhere: sign_out ─► SignedOut, which only sign_in, accept and restore leave
+///   from everywhere: sign_out ─► SignedOut, which only sign_in, sign_in_again, accept and restore leave
 /// ```
+///
+/// With a store a sign-out holds for every session on it, and so does a sign-in after it: a session that finds a
+/// sign-out there is signed out, and one that finds that somebody has signed in since goes on with what that brought.
+/// A save that is restored does not stand against a sign-out in the store.
 pub struct Session<P: Provider> {
     provider: P,
     policy: Policy,
@@ -92,8 +98,7 @@ pub struct Session<P: Provider> {
     pending: Option<Pending>,
     tell_at: Duration,
     cell: Option<Box<Cell>>,
-    /// What the service has still to forget.
-    revocations: VecDeque<Arc<Credentials>>,
+    revocations: Revocations,
     outputs: VecDeque<Output>,
     now: Now,
     random: Random,
@@ -121,7 +126,7 @@ impl<P: Provider> Session<P> {
             pending: None,
             tell_at: Duration::ZERO,
             cell: None,
-            revocations: VecDeque::new(),
+            revocations: Revocations::default(),
             outputs: VecDeque::new(),
             now: Now::default(),
             random: Random::new(seed),
@@ -146,15 +151,21 @@ impl<P: Provider> Session<P> {
     pub fn demand(&mut self, need: Need, now: Now) {
         self.tick(now);
         if self.standing == Standing::SignedOut {
-            return;
+            if !self.has_unsaved() {
+                // Somebody may have signed in elsewhere.
+                self.look_again();
+            }
+            return self.advance();
         }
         let near = self.term(need).is_some_and(|term| term.renewal_due(self.now));
         let valid = self.is_valid(need);
         let wanted = !valid || (self.policy.renewal != Renewal::Ahead && near);
-        if wanted && self.may_be_waited_for(need) {
-            self.want(need);
-        } else if !valid {
+        if !valid {
             self.look_again();
+        }
+        // What others have saved may end the pause.
+        if wanted && (self.may_be_waited_for(need) || !valid && self.looks_soon()) {
+            self.want(need);
         }
         self.advance();
     }
@@ -199,10 +210,51 @@ impl<P: Provider> Session<P> {
     /// of another account go at once, those of the same account serve until the new ones come.
     pub fn sign_in(&mut self, login: P::Login, now: Now) {
         self.tick(now);
+        let displaced = self.make_room_for(&login, false);
+        self.login = Some(login);
+        // A person who signs in wants it tried, whatever became of the login or the endpoint before.
+        (self.login_state, self.quiet) = (LoginState::Given, None);
+        let provider = &self.provider;
+        self.endpoints.forget(|rung| provider.spends(rung) == Spends::Login);
+        self.leases_have_new_login();
+        self.try_login(displaced);
+    }
+
+    /// Signs in with the login that is there, as [`sign_in`](Self::sign_in) does with a new one: after a sign-out that
+    /// kept it, or anew. Where that is being done already, this is the same sign-in, and its pauses stand.
+    ///
+    /// An error where there is no login ([`NoLogin`](SessionError::NoLogin)), and where the service has refused it: that
+    /// refusal.
+    pub fn sign_in_again(&mut self, now: Now) -> Result<(), Error> {
+        self.tick(now);
+        let Some(login) = self.login.clone() else { return Err(SessionError::NoLogin.into()) };
+        if let Some(refusal) = self.login_state.refusal() {
+            return Err(refusal.clone());
+        }
+        if self.leases[Need::Access.index()].login_first || self.is_showing_login() {
+            self.confirm_sign_in();
+            if self.may_be_waited_for(Need::Access) {
+                self.want(Need::Access);
+            }
+            self.advance();
+        } else {
+            let displaced = self.make_room_for(&login, true);
+            self.leases.iter_mut().for_each(Lease::same_login);
+            self.try_login(displaced);
+        }
+        Ok(())
+    }
+
+    /// Somebody signs in: answers that are still on their way are of no use, nor is what is held of another account.
+    /// `again`: what is held came by this login, unless the two say that they are of different accounts.
+    fn make_room_for(&mut self, login: &P::Login, again: bool) -> Option<Arc<Credentials>> {
         self.drop_flight();
-        let same_account = match (self.provider.user_id(&login), &self.credentials) {
-            (Some(user), Some(held)) => crate::credentials::same_user(user, &held.account().user_id),
-            _ => false,
+        let same_account = match (self.provider.user_id(login), &self.credentials) {
+            (Some(user), Some(held)) => {
+                let theirs = &held.account().user_id;
+                same_user(user, theirs) || again && theirs.is_empty()
+            }
+            (None, Some(_)) | (_, None) => again,
         };
         let displaced = self.credentials.clone().filter(|_| !same_account);
         if !same_account {
@@ -212,17 +264,21 @@ impl<P: Provider> Session<P> {
             // The token before it is spent: should the new login be no good, this is what goes on.
             self.announce(*granted);
         }
-        self.login = Some(login);
-        // A person who signs in wants it tried, whatever became of the login or the endpoint before.
-        (self.login_state, self.quiet) = (LoginState::Given, None);
-        let provider = &self.provider;
-        self.endpoints.forget(|rung| provider.spends(rung) == Spends::Login);
-        self.standing = Standing::SignedIn;
-        self.take_over_store(displaced);
-        self.leases.iter_mut().for_each(Lease::new_login);
+        displaced
+    }
+
+    /// Signs in with the login, before anything else is tried.
+    fn try_login(&mut self, displaced: Option<Arc<Credentials>>) {
+        let was = std::mem::replace(&mut self.standing, Standing::SignedIn);
+        self.take_over_store(displaced, was);
         // A sign-in brings every lease; the access token asks for it.
+        let waits = self.may_be_waited_for(Need::Access);
         let access = &mut self.leases[Need::Access.index()];
-        (access.forced, access.login_first, access.engaged, access.asked) = (true, true, true, true);
+        (access.forced, access.login_first, access.engaged) = (true, true, true);
+        if waits {
+            access.asked = true;
+            access.hurry();
+        }
         self.advance();
     }
 
@@ -239,7 +295,8 @@ impl<P: Provider> Session<P> {
     }
 
     /// Takes up a saved session, in place of all that is held. Refused where it is of another provider, or of
-    /// another account than the login.
+    /// another account than the login. With a store it serves until that was looked into: a session or a sign-out that
+    /// is there stands.
     pub fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError> {
         self.tick(now);
         let user_id = self.login.as_ref().and_then(|login| self.provider.user_id(login));
@@ -249,24 +306,36 @@ impl<P: Provider> Session<P> {
     }
 
     /// Signs out: credentials are gone at once, and the service is told, if it can be. An exchange in flight
-    /// finishes; what it brings is revoked and never seen. The login is kept and not used until
-    /// [`sign_in`](Self::sign_in).
-    pub fn sign_out(&mut self, now: Now) {
+    /// finishes; what it brings is revoked and never seen. With a store it holds for every session on it. It ends with
+    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`accept`](Self::accept), here or in
+    /// another session.
+    ///
+    /// When [`is_signing_out`](Self::is_signing_out) says no more, [`unrevoked`](Self::unrevoked) tells whether the
+    /// service was told, and [`unsaved`](Self::unsaved) whether the store was cleared.
+    pub fn sign_out(&mut self, login: SignOut, now: Now) {
         self.tick(now);
-        if self.standing == Standing::SignedOut {
-            return;
+        let held = self.credentials.clone();
+        let user = self.login.as_ref().and_then(|login| self.provider.user_id(login)).map(str::to_owned);
+        let user = user.or_else(|| Some(held.as_ref()?.account().user_id.clone()));
+        if login == SignOut::ForgetLogin {
+            self.drop_login();
         }
-        self.standing = Standing::SignedOut;
-        self.orphan_flight();
-        self.revocations.extend(self.credentials.clone());
-        self.clear_store();
+        self.revocations.forget_error();
+        let was = std::mem::replace(&mut self.standing, Standing::SignedOut);
+        if was == Standing::SignedIn {
+            self.revocations.begin();
+            self.orphan_flight();
+            self.revocations.extend(held);
+            self.outputs.push_back(Output::Event(Event::SignedOut));
+        }
+        self.clear_store(login, user);
         self.forget_credentials();
-        self.outputs.push_back(Output::Event(Event::SignedOut));
         self.advance();
     }
 
     /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
-    pub fn forget_login(&mut self) {
+    pub fn forget_login(&mut self, now: Now) {
+        self.tick(now);
         self.drop_login();
         self.advance();
     }
@@ -337,7 +406,7 @@ impl<P: Provider> Session<P> {
     /// Why no attempt begins now at this lease, or at the access token that it waits for.
     fn hindrance(&self, need: Need) -> Option<Error> {
         let ours = self.pause(need).filter(|_| !self.is_worth_waiting(need));
-        let waits = self.is_blocked(need) && !self.is_renewing(need);
+        let waits = (self.is_blocked(need) || self.waits_for_login(need)) && !self.is_renewing(need);
         let access = waits.then(|| self.hindrance(Need::Access)).flatten();
         match (ours, access) {
             // What comes first does not help while the other one still stands in the way.
@@ -371,7 +440,14 @@ impl<P: Provider> Session<P> {
         (until > self.now.monotonic).then(|| error.clone().with_retry_at(Some(self.wall_at(until))))
     }
 
-    /// Whether the service has still to be told of a sign-out, or the store to be cleared.
+    /// Why the service was not told of the last sign-out. It is not told again: what was held is gone here, and may
+    /// work there until it ends by itself.
+    pub fn unrevoked(&self) -> Option<&Error> {
+        self.revocations.error()
+    }
+
+    /// Whether the service has still to be told of a sign-out, or the store to be cleared. A store that has failed is
+    /// not waited for: it is cleared as soon as it can be.
     pub fn is_signing_out(&self) -> bool {
         self.is_clearing() || !self.revocations.is_empty() || matches!(self.slot, Slot::Orphaned(_) | Slot::Revoking(_))
     }
@@ -410,7 +486,7 @@ impl<P: Provider> Session<P> {
         self.timers().into_iter().flatten().min_by_key(|wake| wake.at)
     }
 
-    /// Whether there is a login that was not refused.
+    /// Whether there is a login that was not refused: [`sign_in_again`](Self::sign_in_again) can use it.
     pub fn has_login(&self) -> bool {
         self.login.is_some() && self.login_state.refusal().is_none()
     }

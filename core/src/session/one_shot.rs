@@ -28,13 +28,13 @@ impl<P: Provider> Session<P> {
         self.hindrance(need).is_none()
     }
 
-    /// Where an attempt does not begin after all, whoever asked is served what is valid, and waits no longer.
+    /// Where an attempt does not begin after all, whoever asked is served what is valid, or hears why, and waits no longer.
     pub(super) fn settle_wishes(&mut self) {
-        if !self.is_one_shot() {
+        if !self.is_one_shot() || self.looks_soon() {
             return;
         }
         for need in Need::ALL {
-            if self.leases[need.index()].asked && self.is_valid(need) && self.hindrance(need).is_some() {
+            if self.leases[need.index()].asked && self.hindrance(need).is_some() {
                 self.leases[need.index()].asked = false;
             }
         }

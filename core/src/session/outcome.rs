@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::lease::Age;
 use super::login::LoginState;
 use super::machine::{Choice, Flight, Origin, Slot};
-use super::schedule::{MAX_BACKOFF, MAX_BACKOFF_PROGRAM, MIN_GAP, Pace};
-use super::service::{Quiet, quiet_asked};
+use super::schedule::{MIN_GAP, Pace};
+use super::service::{Quiet, ToldBy, quiet_asked};
 use super::work::{Done, Place, Task, WORK_TIMEOUT};
 use super::{Event, Output, Session};
 use crate::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Need, Term};
@@ -200,11 +200,12 @@ impl<P: Provider> Session<P> {
             (Slot::Orphaned(_), Ok(grant)) => {
                 // A refresh token that came without an access token is revoked beside the one that was held.
                 let held = self.revocations.back().filter(|_| grant.access.is_none() && grant.refresh_token.is_some());
-                let granted = Credentials::from_grant(grant, held.map(Arc::as_ref));
-                self.revocations.extend(granted.map(Arc::new));
+                self.revocations.extend(Credentials::from_grant(grant, held.map(Arc::as_ref)));
             }
             (Slot::Revoking(_), outcome) => {
-                self.outputs.push_back(Output::Event(Event::Revoked { error: outcome.err() }));
+                let error = outcome.err();
+                self.revocations.ended(error.clone());
+                self.outputs.push_back(Output::Event(Event::Revoked { error }));
             }
             (Slot::Orphaned(_), Err(_)) | (Slot::Free, _) => {}
         }
@@ -353,13 +354,19 @@ impl<P: Provider> Session<P> {
                 Choice::Blocked => true,
                 Choice::LoginRests(_) | Choice::Passed | Choice::Exhausted => false,
             };
+            let pace = self.pace_after(rung, &error);
             let lease = &mut self.leases[need.index()];
             lease.error = Some(Box::new(error.clone()));
             lease.falling = !waits;
+            if !lease.is_ruled_out(position) {
+                lease.slow_down(pace);
+            }
             self.outputs.push_back(Output::Event(Event::Fallback { need, rung: name, error }));
         } else {
             self.make_room_for_older_ways(need, position);
-            let pace = self.pace_after(rung, &error);
+            // What was refused is not asked again: it does not set the pace.
+            let is_refused = self.leases[need.index()].is_ruled_out(position);
+            let pace = if is_refused { Pace::Outage } else { self.pace_after(rung, &error) };
             self.back_off(need, name, error, pace);
         }
         if let Some(error) = quiet {
@@ -374,7 +381,7 @@ impl<P: Provider> Session<P> {
         let rests = self.login_state.rests_until(self.now).is_some();
         let is_stuck = lease.is_failing(position) || rests;
         // While it rests, the store may know another way.
-        let is_known = self.credentials.is_some() || rests && self.cell.is_some();
+        let is_known = self.may_hold_older_session() && (self.credentials.is_some() || rests && self.cell.is_some());
         if lease.login_first && is_stuck && is_known {
             self.leases[need.index()].login_first = false;
             self.leave_store();
@@ -403,7 +410,7 @@ impl<P: Provider> Session<P> {
         let Some(pause) = quiet_asked(error) else { return News::None };
         let until = self.now.monotonic.saturating_add(pause);
         if self.quiet.as_ref().is_none_or(|quiet| quiet.until < until) {
-            self.quiet = Some(Quiet { until, error: Box::new(error.clone()) });
+            self.quiet = Some(Quiet { until, error: Box::new(error.clone()), told_by: ToldBy::Service });
         }
         News::ForTheStore
     }
@@ -430,16 +437,18 @@ impl<P: Provider> Session<P> {
         let carried_out = match answer {
             Answer::Heard => false,
             Answer::Missing => verdict == Verdict::Unknown && !is_missing,
-            Answer::MissingLate => matches!(verdict, Verdict::Unknown | Verdict::Unprocessed),
+            Answer::MissingLate => verdict != Verdict::Refused,
         };
         let lost = spends == Spends::OneUse && carried_out;
         let lease = &mut self.leases[need.index()];
+        if lost {
+            lease.lose(position);
+        }
         match verdict {
             Verdict::Refused => lease.rule_out(position),
             Verdict::Unsupported => self.endpoints.is_missing(rung, self.now.monotonic),
-            Verdict::Unknown | Verdict::Unprocessed if lost => lease.lose(position),
-            Verdict::Unknown => lease.falter(position),
-            Verdict::Unprocessed => {}
+            Verdict::Unknown if !lost => lease.falter(position),
+            Verdict::Unknown | Verdict::Unprocessed => {}
         }
         if spends == Spends::OneUse && (verdict == Verdict::Unprocessed || is_missing) && !lost {
             self.take_mark_back();
@@ -490,8 +499,8 @@ impl<P: Provider> Session<P> {
         let has_failed = matches!(error, Error::Service(error) if error.status().is_some_and(|s| s.is_server_error()));
         match self.spends(rung) {
             _ if has_failed || !error.was_answered() => Pace::Outage,
-            Spends::Login if !self.shows_person(rung) => Pace::Answered { longest: MAX_BACKOFF_PROGRAM },
-            Spends::Login | Spends::OneUse | Spends::Nothing => Pace::Answered { longest: MAX_BACKOFF },
+            Spends::Login if !self.shows_person(rung) => Pace::ProgramAnswered,
+            Spends::Login | Spends::OneUse | Spends::Nothing => Pace::Answered,
         }
     }
 
@@ -557,10 +566,12 @@ impl<P: Provider> Session<P> {
         lease.forced = lease.rejected;
         self.leave_store();
         let lease = &mut self.leases[need.index()];
-        if std::mem::take(&mut lease.falling)
-            && let Some(error) = lease.error.as_deref().cloned()
-        {
+        let failed = std::mem::take(&mut lease.falling);
+        if let Some(error) = lease.error.as_deref().filter(|_| failed).cloned() {
             self.tell(need, &error);
+        } else if lease.asked && self.is_valid(need) {
+            // It was forgotten before it was shown.
+            self.tell(need, &SessionError::NoLogin.into());
         }
         self.leases[need.index()].hold(self.now);
         // Without anything valid the ladder goes on, to whatever end.

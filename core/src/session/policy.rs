@@ -52,6 +52,15 @@ pub enum StoredLogin {
     Kept,
 }
 
+/// What becomes of the login when somebody signs out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignOut {
+    /// It is kept, in the store too if it is there, and is not used until somebody signs in again.
+    KeepLogin,
+    /// It is forgotten, in the store too: only a new login, or a grant, brings the session back.
+    ForgetLogin,
+}
+
 impl Policy {
     /// With a renewal margin.
     #[must_use]

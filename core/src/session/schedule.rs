@@ -22,13 +22,16 @@ pub const MIN_QUIET: Duration = Duration::from_secs(60);
 pub const FRESH: Duration = Duration::from_secs(60);
 
 /// How the pauses after failures grow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pace {
     /// Nothing was heard of the service, or only that it has failed (5xx): to minutes, and to some seconds while
     /// somebody waits.
+    #[default]
     Outage,
-    /// It answered, and that was no grant: as long as this, whoever asks.
-    Answered { longest: Duration },
+    /// It answered, and that was no grant: to minutes, whoever asks.
+    Answered,
+    /// The same, where a program's own credentials were shown, which locks nobody out: to an hour.
+    ProgramAnswered,
 }
 
 /// For how long a method whose endpoint does not exist is left out, the first time and at most: doubling.

@@ -13,6 +13,16 @@ pub(super) struct Quiet {
     pub(super) until: Duration,
     /// What callers hear.
     pub(super) error: Box<Error>,
+    pub(super) told_by: ToldBy,
+}
+
+/// Who told of the quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToldBy {
+    Service,
+    /// Another session on the store: its word is taken back when the record does not say so any more, because a person
+    /// has signed in there.
+    Store,
 }
 
 /// How long this failure asks for quiet; `None` where it does not. A 429 that names no time asks for a while, too.
@@ -29,7 +39,7 @@ impl Quiet {
     /// As it was found in a store, where no words are kept.
     pub(super) fn found(until: Duration) -> Self {
         let error = ServiceError::new(ServiceErrorKind::RateLimited { retry_after: None });
-        Self { until, error: Box::new(error.into()) }
+        Self { until, error: Box::new(error.into()), told_by: ToldBy::Store }
     }
 }
 

@@ -42,6 +42,8 @@ impl Keeper {
                 Ok(Stored::Locked { record, held_for })
             }
             StoreAct::Write { lock, record } => self.held(lock)?.write(&record, timeout).map(|()| Stored::Done),
+            StoreAct::Clear { lock, record } => self.held(lock)?.clear(&record, timeout).map(|()| Stored::Done),
+            StoreAct::Retire { lock } => self.held(lock)?.retire(timeout).map(|()| Stored::Done),
             StoreAct::SetAside { lock } => self.held(lock)?.set_aside(timeout).map(|()| Stored::Done),
             StoreAct::Unlock { lock } => {
                 self.held.take_if(|held| held.by == lock);

@@ -21,6 +21,7 @@ struct Cell {
     locked: bool,
     record: Option<Body>,
     aside: Vec<Body>,
+    retired: Vec<Body>,
     watchers: Vec<Watcher>,
     last_watcher: u64,
 }
@@ -51,6 +52,11 @@ impl MemoryStore {
     /// What was set aside, oldest first.
     pub fn aside(&self) -> Vec<Body> {
         self.0.cell().aside.clone()
+    }
+
+    /// What other programs had left, was taken up, and is kept until somebody signs out, oldest first.
+    pub fn retired(&self) -> Vec<Body> {
+        self.0.cell().retired.clone()
     }
 }
 
@@ -97,6 +103,18 @@ impl Locked for Lock {
         let record = cell.record.take();
         cell.aside.extend(record);
         Ok(())
+    }
+
+    fn retire(&mut self, _within: Duration) -> Result<(), StoreError> {
+        let mut cell = self.0.cell();
+        let record = cell.record.take();
+        cell.retired.extend(record);
+        Ok(())
+    }
+
+    fn clear(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
+        self.0.cell().retired.clear();
+        self.write(record, within)
     }
 }
 

@@ -21,7 +21,7 @@
 //!
 //! # A store of your own
 //!
-//! Two methods, and two more for the lock; dropping the lock gives it back. What is kept is text that only a session
+//! Two methods, and three more for the lock; dropping the lock gives it back. What is kept is text that only a session
 //! reads, up to [`MAX_RECORD`] bytes of it; it holds secrets. A database with row locks, for instance, or, here, a cell in memory:
 //!
 //! ```
@@ -163,6 +163,19 @@ pub trait Locked: Send {
     /// Moves what is there to where nobody reads or deletes it, because it cannot be understood or is of another
     /// program. Afterwards there is nothing.
     fn set_aside(&mut self, within: Duration) -> Result<(), StoreError>;
+
+    /// As [`set_aside`](Self::set_aside), for the file of another program whose session was taken up: it is there for
+    /// that program until somebody signs out ([`clear`](Self::clear)). By default it is set aside like all else, and
+    /// stays.
+    fn retire(&mut self, within: Duration) -> Result<(), StoreError> {
+        self.set_aside(within)
+    }
+
+    /// As [`write`](Self::write), where somebody has signed out: what was [retired](Self::retire) here is removed first,
+    /// since its tokens may still work. What was set aside stays.
+    fn clear(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
+        self.write(record, within)
+    }
 }
 
 /// Names an operation; its answer comes back under this name.
@@ -197,8 +210,20 @@ pub enum StoreAct {
         /// What to write.
         record: Body,
     },
+    /// Write under this lock that somebody has signed out, and remove what was retired.
+    Clear {
+        /// The operation that locked.
+        lock: OpId,
+        /// What to write.
+        record: Body,
+    },
     /// Set aside under this lock what is there.
     SetAside {
+        /// The operation that locked.
+        lock: OpId,
+    },
+    /// Set aside under this lock the file of another program, until somebody signs out.
+    Retire {
         /// The operation that locked.
         lock: OpId,
     },

@@ -1,5 +1,6 @@
 //! Clock, service, session and model together.
 
+mod elsewhere;
 mod recovery;
 
 use std::fmt::Write as _;
@@ -14,17 +15,18 @@ use super::store::Cell;
 use super::subject::Subject;
 use super::toy::{CANARY, Toy, ToyLogin, ToyRung};
 use crate::credentials::{RecordOf, same_user};
+use crate::exchange::MAX_STEPS;
 use crate::store::{OpId, StoreAct, StoreError, StoreOp, Stored};
 use crate::{
-    Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, RequestId, Saved, Session, State, Timestamp,
+    Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, RequestId, Saved, Session, SignOut, Timestamp,
     TransportError, TransportErrorKind,
 };
 
 /// When the virtual clocks begin.
 const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
 
-/// More requests than one exchange has, and than follow on each other at one moment.
-const MOST_ANSWERS: u32 = 64;
+/// More requests than follow on each other at one moment: one exchange for each lease, each as long as may be.
+const MOST_ANSWERS: u32 = 4 * MAX_STEPS;
 
 type Make<S> = Box<dyn Fn(Policy, Option<ToyLogin>, u64) -> S>;
 
@@ -42,6 +44,8 @@ pub struct Harness<S: Subject = Session<Toy>> {
     /// What a store that never fails holds; `None`: there is no store.
     store: Option<Cell>,
     login: Option<ToyLogin>,
+    /// Whose session it is, as people have said.
+    user: String,
     saved: Option<Saved>,
     flight: Option<Flight>,
     cancelled: Option<Flight>,
@@ -51,6 +55,7 @@ pub struct Harness<S: Subject = Session<Toy>> {
     /// How a method is answered, by itself.
     weather: [Option<Outcome>; 3],
     generations: [Vec<Generation>; 2],
+    sign_outs_elsewhere: u64,
     sent: Vec<Asked>,
     events: Vec<Event>,
     calls: Vec<Timed>,
@@ -82,9 +87,11 @@ enum Call {
     SignIn(ToyLogin),
     Accept(Box<Grant>),
     Restore(Box<Saved>),
-    SignOut,
+    SignInAgain,
+    SignOut(SignOut),
     ForgetLogin,
     Close,
+    StoreChanged,
     Answer(RequestId, Delivery),
     Stored(OpId, Result<Stored, StoreError>),
     Wake,
@@ -155,6 +162,7 @@ impl<S: Subject> Harness<S> {
             model: Model::new(policy, None),
             store: None,
             login: None,
+            user: Who::Ann.user().into(),
             saved: None,
             flight: None,
             cancelled: None,
@@ -162,6 +170,7 @@ impl<S: Subject> Harness<S> {
             last_method: None,
             weather: [None; 3],
             generations: Default::default(),
+            sign_outs_elsewhere: 0,
             sent: Vec::new(),
             events: Vec::new(),
             calls: Vec::new(),
@@ -182,6 +191,7 @@ impl<S: Subject> Harness<S> {
             4 => Policy::default().reusable_refresh_tokens().request_timeout(Duration::from_secs(5)),
             _ => Policy::default().one_shot(),
         };
+        let policy = if self.seed & 32 == 0 { policy.keep_login() } else { policy };
         let login = (self.seed & 8 == 0).then_some(Who::Ann);
         let stored = self.seed & 16 == 0;
         let harness = self.with(policy, login);
@@ -299,12 +309,13 @@ impl<S: Subject> Harness<S> {
             Step::Renew(need) => self.tell(Call::Renew(need), &Told::Renew(need)),
             Step::Reject(need, which) => self.reject(need, which),
             Step::SignIn(who) => {
-                self.login = Some(who.login());
+                (self.login, self.user) = (Some(who.login()), who.user().into());
                 self.tell(Call::SignIn(who.login()), &Told::SignIn(who.login()))
             }
             Step::Accept(who, lives) => match self.service.grant(who.user(), lives, self.now) {
                 Ok(granted) => {
                     self.drop_login(who.user());
+                    self.user = who.user().into();
                     self.tell(Call::Accept(Box::new(granted.grant)), &Told::Accepted(granted.facts))
                 }
                 Err(_) => Ok(()),
@@ -321,7 +332,13 @@ impl<S: Subject> Harness<S> {
             },
             Step::Restart => self.restart(),
             Step::Close => self.close(),
-            Step::SignOut => self.tell(Call::SignOut, &Told::SignOut),
+            Step::SignInAgain => self.sign_in_again(),
+            Step::SignOut(login) => {
+                self.login.take_if(|_| login == SignOut::ForgetLogin);
+                self.tell(Call::SignOut(login), &Told::SignOut(login))
+            }
+            Step::SignOutElsewhere(login) => self.sign_out_elsewhere(login),
+            Step::SignInElsewhere(lives) => self.sign_in_elsewhere(lives),
             Step::ForgetLogin => {
                 self.login = None;
                 self.tell(Call::ForgetLogin, &Told::ForgetLogin)
@@ -396,18 +413,16 @@ impl<S: Subject> Harness<S> {
         let user = credentials.account().user_id.clone();
         if self.call(Call::Restore(Box::new(saved))) {
             self.drop_login(&user);
+            self.user = user;
             self.observe(&Told::Restored(credentials))
         } else {
             self.observe(&Told::Nothing)
         }
     }
 
-    /// A login of before a sign-out or of another account is not used on what comes from outside.
+    /// A login of another account is not used on what comes from outside.
     fn drop_login(&mut self, user: &str) {
-        let another = self.login.as_ref().is_some_and(|login| login.user() != user);
-        if another || self.session.state() == State::SignedOut {
-            self.login = None;
-        }
+        self.login.take_if(|login| login.user() != user);
     }
 
     fn reread(&self, saved: &Saved) -> Option<Saved> {
@@ -446,8 +461,7 @@ impl<S: Subject> Harness<S> {
             Some(Ok(RecordOf::Session { saved, .. })) => {
                 user.is_some_and(|user| !same_user(user, &saved.credentials().account().user_id))
             }
-            Some(Ok(RecordOf::SignedOut { .. })) => true,
-            Some(Ok(RecordOf::NeverSignedIn { .. }) | Err(_)) | None => false,
+            Some(Ok(RecordOf::SignedOut { .. } | RecordOf::NeverSignedIn { .. }) | Err(_)) | None => false,
         }
     }
 
@@ -637,6 +651,7 @@ impl<S: Subject> Harness<S> {
             state: session.state(),
             wake: session.next_wake(),
             ignored: session.stats().ignored,
+            has_login: session.has_login(),
         }
     }
 
@@ -712,12 +727,14 @@ fn apply<S: Subject>(session: &mut S, call: Call, now: Now) -> bool {
         Call::SignIn(login) => session.sign_in(login, now),
         Call::Accept(grant) => return session.accept(*grant, now).is_ok(),
         Call::Restore(saved) => return session.restore(*saved, now).is_ok(),
-        Call::SignOut => session.sign_out(now),
-        Call::ForgetLogin => session.forget_login(),
         Call::Close => session.close(now),
+        Call::SignInAgain => return session.sign_in_again(now).is_ok(),
+        Call::SignOut(login) => session.sign_out(login, now),
+        Call::ForgetLogin => session.forget_login(now),
         Call::Answer(id, Ok(response)) => session.handle_input(Input::Response(id, response), now),
         Call::Answer(id, Err(error)) => session.handle_input(Input::Failed(id, error), now),
         Call::Stored(id, result) => session.handle_input(Input::Stored(id, result), now),
+        Call::StoreChanged => session.handle_input(Input::StoreChanged, now),
         Call::Wake => session.handle_input(Input::Wake, now),
         Call::Restart(..) => {}
     }
@@ -728,7 +745,7 @@ fn apply<S: Subject>(session: &mut S, call: Call, now: Now) -> bool {
 fn traced(output: &Output) -> Option<String> {
     match output {
         Output::Sleep(_) => None,
-        Output::Store(StoreOp { id, act: StoreAct::Write { record, .. }, .. }) => {
+        Output::Store(StoreOp { id, act: StoreAct::Write { record, .. } | StoreAct::Clear { record, .. }, .. }) => {
             Some(format!("{id:?} {}", String::from_utf8_lossy(record.as_ref())))
         }
         Output::Send(request) => {

@@ -55,8 +55,11 @@ pub enum Rule {
     NoBusyLoop,
     /// No life beyond the earlier deadline.
     ClocksMisbehave,
-    /// After a sign-out nothing is published; everything is revoked.
+    /// After a sign-out, here or in another session on the store, nothing is published; everything is revoked.
     SignOutWins,
+    /// A login is kept or forgotten as was said, in the store too; one that is kept signs in again, and a sign-in in
+    /// another session on the store ends a sign-out here.
+    SignedOutCanComeBack,
     /// A new login drops older answers, and another account's credentials.
     NewLoginIsANewEpoch,
     /// With a store, what is new is saved before it is announced.
@@ -78,7 +81,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 30] = [
+    pub const ALL: [Rule; 31] = [
         Rule::OneAtATime,
         Rule::NoWaitingOnValid,
         Rule::FailureNeverDisplaces,
@@ -101,6 +104,7 @@ impl Rule {
         Rule::NoBusyLoop,
         Rule::ClocksMisbehave,
         Rule::SignOutWins,
+        Rule::SignedOutCanComeBack,
         Rule::NewLoginIsANewEpoch,
         Rule::SaveThenTell,
         Rule::LockReadDecide,
@@ -136,6 +140,7 @@ impl Rule {
             Rule::NoBusyLoop => "no busy loop",
             Rule::ClocksMisbehave => "clocks misbehave",
             Rule::SignOutWins => "sign-out wins",
+            Rule::SignedOutCanComeBack => "signed out can come back",
             Rule::NewLoginIsANewEpoch => "a new login is a new epoch",
             Rule::SaveThenTell => "save, then tell",
             Rule::LockReadDecide => "lock, read, decide",

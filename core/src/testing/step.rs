@@ -6,7 +6,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use super::toy::ToyRung;
-use crate::Need;
+use crate::{Need, SignOut};
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
@@ -41,8 +41,14 @@ pub enum Step {
     Restart,
     /// The program ends in order, and another one goes on.
     Close,
+    /// Signs in with the login that is there.
+    SignInAgain,
     /// Sign out.
-    SignOut,
+    SignOut(#[arbitrary(with = any_sign_out)] SignOut),
+    /// Another session on the same store signs out, where it can lock it.
+    SignOutElsewhere(#[arbitrary(with = any_sign_out)] SignOut),
+    /// After a sign-out, a person signs in on another session on the same store.
+    SignInElsewhere(Lives),
     /// The login is forgotten.
     ForgetLogin,
     /// The request in flight ends so.
@@ -247,6 +253,10 @@ fn any_need(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Need> {
     bytes.choose(&Need::ALL).copied()
 }
 
+fn any_sign_out(bytes: &mut Unstructured<'_>) -> arbitrary::Result<SignOut> {
+    bytes.choose(&[SignOut::KeepLogin, SignOut::ForgetLogin]).copied()
+}
+
 /// Histories of up to `most` steps, mostly of the kind that real sessions have. They shrink to few, small steps.
 pub fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step(), 1..=most)
@@ -270,7 +280,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Restore),
         1 => Just(Step::Restart),
         1 => Just(Step::Close),
-        1 => Just(Step::SignOut),
+        1 => sign_out().prop_map(Step::SignOut),
+        1 => sign_out().prop_map(Step::SignOutElsewhere),
+        1 => lives().prop_map(Step::SignInElsewhere),
+        1 => Just(Step::SignInAgain),
         1 => Just(Step::ForgetLogin),
         2 => prop_oneof![Just(Stray::Late), Just(Stray::Again), Just(Stray::Foreign)].prop_map(Step::Stray),
         2 => (method(), weather()).prop_map(|(method, weather)| Step::Weather(method, weather)),
@@ -296,6 +309,10 @@ fn often() -> impl Strategy<Value = Often> {
 
 fn need() -> impl Strategy<Value = Need> {
     prop_oneof![3 => Just(Need::Access), 2 => Just(Need::Aws)]
+}
+
+fn sign_out() -> impl Strategy<Value = SignOut> {
+    prop_oneof![3 => Just(SignOut::KeepLogin), 1 => Just(SignOut::ForgetLogin)]
 }
 
 fn who() -> impl Strategy<Value = Who> {

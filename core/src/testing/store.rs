@@ -15,6 +15,15 @@ impl Cell {
         self.record.as_ref()
     }
 
+    pub(super) fn is_locked(&self) -> bool {
+        self.locked.is_some()
+    }
+
+    /// Another session writes.
+    pub(super) fn put(&mut self, record: Body) {
+        self.record = Some(record);
+    }
+
     pub(super) fn perform(&mut self, op: &StoreOp) -> Result<Stored, StoreError> {
         match &op.act {
             StoreAct::Read => Ok(Stored::Read(self.record.clone())),
@@ -22,11 +31,11 @@ impl Cell {
                 self.locked = Some(op.id);
                 Ok(Stored::Locked { record: self.record.clone(), held_for: None })
             }
-            StoreAct::Write { lock, record } if self.locked == Some(*lock) => {
+            StoreAct::Write { lock, record } | StoreAct::Clear { lock, record } if self.locked == Some(*lock) => {
                 self.record = Some(record.clone());
                 Ok(Stored::Done)
             }
-            StoreAct::SetAside { lock } if self.locked == Some(*lock) => {
+            StoreAct::SetAside { lock } | StoreAct::Retire { lock } if self.locked == Some(*lock) => {
                 self.record = None;
                 Ok(Stored::Done)
             }
@@ -34,7 +43,9 @@ impl Cell {
                 self.locked.take_if(|locked| locked == lock);
                 Ok(Stored::Done)
             }
-            StoreAct::Write { .. } | StoreAct::SetAside { .. } => Err(StoreErrorKind::Lost.into()),
+            StoreAct::Write { .. } | StoreAct::Clear { .. } | StoreAct::SetAside { .. } | StoreAct::Retire { .. } => {
+                Err(StoreErrorKind::Lost.into())
+            }
         }
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::toy::{Toy, ToyLogin};
 use crate::session::Stats;
-use crate::{Credentials, Error, Generation, Grant, Input, Need, Now, Output, Saved, SavedError, Session, State, Wake};
+use crate::{
+    Credentials, Error, Generation, Grant, Input, Need, Now, Output, Saved, SavedError, Session, SignOut, State, Wake,
+};
 
 /// The surface of a session, as the harness uses it. Wrap a session to see whether the model catches a fault.
 pub trait Subject: std::fmt::Debug {
@@ -16,14 +18,16 @@ pub trait Subject: std::fmt::Debug {
     fn renew(&mut self, need: Need, now: Now);
     /// See [`Session::sign_in`].
     fn sign_in(&mut self, login: ToyLogin, now: Now);
+    /// See [`Session::sign_in_again`].
+    fn sign_in_again(&mut self, now: Now) -> Result<(), Error>;
     /// See [`Session::accept`].
     fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error>;
     /// See [`Session::restore`].
     fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError>;
     /// See [`Session::sign_out`].
-    fn sign_out(&mut self, now: Now);
+    fn sign_out(&mut self, login: SignOut, now: Now);
     /// See [`Session::forget_login`].
-    fn forget_login(&mut self);
+    fn forget_login(&mut self, now: Now);
     /// See [`Session::close`].
     fn close(&mut self, now: Now);
     /// See [`Session::handle_input`].
@@ -49,6 +53,8 @@ pub trait Subject: std::fmt::Debug {
     fn state(&self) -> State;
     /// See [`Session::next_wake`].
     fn next_wake(&self) -> Option<Wake>;
+    /// See [`Session::has_login`].
+    fn has_login(&self) -> bool;
     /// See [`Session::export`].
     fn export(&self) -> Option<Saved>;
     /// See [`Session::stats`].
@@ -76,6 +82,12 @@ impl Subject for Session<Toy> {
         run_work(self, now);
     }
 
+    fn sign_in_again(&mut self, now: Now) -> Result<(), Error> {
+        let begun = self.sign_in_again(now);
+        run_work(self, now);
+        begun
+    }
+
     fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
         let accepted = self.accept(grant, now);
         run_work(self, now);
@@ -88,13 +100,13 @@ impl Subject for Session<Toy> {
         restored
     }
 
-    fn sign_out(&mut self, now: Now) {
-        self.sign_out(now);
+    fn sign_out(&mut self, login: SignOut, now: Now) {
+        self.sign_out(login, now);
         run_work(self, now);
     }
 
-    fn forget_login(&mut self) {
-        self.forget_login();
+    fn forget_login(&mut self, now: Now) {
+        self.forget_login(now);
     }
 
     fn close(&mut self, now: Now) {
@@ -144,6 +156,10 @@ impl Subject for Session<Toy> {
 
     fn next_wake(&self) -> Option<Wake> {
         self.next_wake()
+    }
+
+    fn has_login(&self) -> bool {
+        self.has_login()
     }
 
     fn export(&self) -> Option<Saved> {

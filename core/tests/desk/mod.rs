@@ -120,7 +120,7 @@ impl Desk {
 
     pub(crate) fn written(&self) -> Body {
         match self.last_act() {
-            StoreAct::Write { record, .. } => record.clone(),
+            StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => record.clone(),
             other => panic!("{other:?}"),
         }
     }

@@ -203,7 +203,7 @@ fn a_gateways_page_in_place_of_the_endpoint_is_waited_out() {
 fn signing_out_clears_locally_even_if_revoking_fails() {
     let revoking = profile().with_revocation_endpoint("https://auth.example/revoke").unwrap();
     let mut desk = accepted(revoking);
-    desk.session.sign_out(desk.now);
+    desk.session.sign_out(perennial_core::SignOut::KeepLogin, desk.now);
     assert!(desk.session.credentials(Need::Access, desk.now).is_none());
     let first = desk.answer(500, "");
     assert_eq!(field(&first, "token").unwrap(), "rt-1");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial_core::adapter::{BoxFuture, CannotSpawn, Current, Handle, Host, Setup};
 use perennial_core::testing::Toy;
-use perennial_core::{Credentials, Error, Request, Response, State, TransportError};
+use perennial_core::{Credentials, Error, Request, Response, SignOut, State, TransportError};
 use shuttle::future::{JoinHandle, block_on};
 use shuttle::sync::Mutex;
 use shuttle::thread;
@@ -24,7 +24,7 @@ pub trait Subject: Clone + Send + Sync + 'static {
     /// See `Handle::renew`.
     fn renew(&self) -> Result<u64, Error>;
     /// See `Handle::sign_out`.
-    fn sign_out(&self) -> Result<(), Error>;
+    fn sign_out(&self, login: SignOut) -> Result<(), Error>;
     /// See `Handle::current`.
     fn current(&self) -> Option<Arc<Credentials>>;
     /// See `Handle::rejected`.
@@ -132,8 +132,8 @@ impl Subject for Tasks {
         block_on(self.handle.renew(NEED)).map(|current| number(&current))
     }
 
-    fn sign_out(&self) -> Result<(), Error> {
-        block_on(self.handle.sign_out())
+    fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        block_on(self.handle.sign_out(login))
     }
 
     fn current(&self) -> Option<Arc<Credentials>> {
@@ -178,8 +178,8 @@ impl Subject for Threads {
         self.0.renew(NEED).map(|current| number(&current))
     }
 
-    fn sign_out(&self) -> Result<(), Error> {
-        self.0.sign_out()
+    fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        self.0.sign_out(login)
     }
 
     fn current(&self) -> Option<Arc<Credentials>> {

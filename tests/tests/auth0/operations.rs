@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use perennial_core::adapter::Clock;
 use perennial_core::providers::auth0::{Validity, validate};
-use perennial_core::{Error, ServiceErrorKind, SessionError, State};
+use perennial_core::{Error, ServiceErrorKind, SessionError, SignOut, State};
 use perennial_emulator::{Auth0Settings, Emulator, Endpoint};
 
 use crate::sides::{Side, both};
@@ -98,11 +98,17 @@ fn log_out_drops_the_token_and_keeps_the_login<S: Side>() {
     let world = World::new();
     let session: S = world.connect();
     let asked = world.requests();
-    session.sign_out().unwrap();
+    session.sign_out(SignOut::KeepLogin).unwrap();
     assert!(!session.is_authenticated() && session.export().is_none());
     assert!(session.has_login());
     assert!(matches!(session.credentials(), Err(Error::Session(SessionError::SignedOut))));
     world.pass_for(&session, DAY);
     assert_eq!((world.requests(), session.state()), (asked, State::SignedOut));
-    assert!(world.accepts(&session.sign_in(login()).unwrap()));
+    // The login is there indeed: nobody gives it again.
+    assert!(world.accepts(&session.sign_in_again().unwrap()));
+    assert_eq!((world.emulator.auth0().sign_ins(), session.state()), (2, State::Live));
+
+    session.sign_out(SignOut::ForgetLogin).unwrap();
+    assert!(!session.has_login());
+    assert!(matches!(session.sign_in_again(), Err(Error::Session(SessionError::NoLogin))));
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use http::HeaderMap;
 use perennial_core::adapter::Setup;
 use perennial_core::providers::auth0::{Auth0, Login};
-use perennial_core::{Credentials, Error, Exchange, Grant, Need, Saved, State};
+use perennial_core::{Credentials, Error, Exchange, Grant, Need, Saved, SignOut, State};
 use perennial_tests::{Blocking, Hyper, LONG, Link, within};
 use tokio::runtime::Runtime;
 
@@ -15,7 +15,8 @@ pub(crate) trait Side: Clone + Send + 'static {
     fn credentials(&self) -> Result<Arc<Credentials>, Error>;
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error>;
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error>;
-    fn sign_out(&self) -> Result<(), Error>;
+    fn sign_in_again(&self) -> Result<Arc<Credentials>, Error>;
+    fn sign_out(&self, login: SignOut) -> Result<(), Error>;
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials>;
     fn rejected(&self, credentials: &Credentials);
     fn accept(&self, grant: Grant) -> Result<(), Error>;
@@ -80,8 +81,11 @@ impl Side for OverHyper {
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
         runtime().block_on(self.0.sign_in(login)).map(|current| current.to_arc())
     }
-    fn sign_out(&self) -> Result<(), Error> {
-        runtime().block_on(self.0.sign_out())
+    fn sign_in_again(&self) -> Result<Arc<Credentials>, Error> {
+        runtime().block_on(self.0.sign_in_again()).map(|current| current.to_arc())
+    }
+    fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        runtime().block_on(self.0.sign_out(login))
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
         let mut changes = self.0.changes(Need::Access);
@@ -112,8 +116,11 @@ impl Side for OverBlocking {
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
         self.0.sign_in(login).map(|current| current.to_arc())
     }
-    fn sign_out(&self) -> Result<(), Error> {
-        self.0.sign_out()
+    fn sign_in_again(&self) -> Result<Arc<Credentials>, Error> {
+        self.0.sign_in_again().map(|current| current.to_arc())
+    }
+    fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        self.0.sign_out(login)
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
         let mut changes = self.0.changes(Need::Access);

@@ -3,7 +3,7 @@
 use std::thread;
 
 use perennial_core::providers::navien::Login;
-use perennial_core::{Error, Event, Need, SavedError, SessionError, State};
+use perennial_core::{Error, Event, Need, SavedError, SessionError, SignOut, State};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_tests::{Blocking, Hyper, LONG, Subject, World, both, within};
 
@@ -62,7 +62,7 @@ fn sign_out_wins_over_a_refresh_in_flight<S: Subject>() {
     world.pass(EXPIRY);
     assert!(world.wait_for(Endpoint::Refresh, 1));
     thread::scope(|scope| {
-        let leaving = scope.spawn(|| session.sign_out());
+        let leaving = scope.spawn(|| session.sign_out(SignOut::KeepLogin));
         let signed_out = |events: &[Event]| events.iter().any(|event| matches!(event, Event::SignedOut));
         assert!(world.heard.wait_until(LONG, signed_out));
         assert!(session.current(Need::Access).is_none() && session.export().is_none());

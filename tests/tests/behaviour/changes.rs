@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perennial_core::{Need, Policy};
+use perennial_core::{Need, Policy, SignOut};
 use perennial_emulator::{Endpoint, Fault};
 use perennial_tests::{Issues, LONG, Subject, TIMEOUT, World, both};
 
@@ -120,7 +120,7 @@ fn who_waits_through_a_sign_out_is_told_of_the_next_sign_in<S: Subject>() {
     let session: S = world.connect();
     let mut changes = session.renewals(Need::Aws);
     let waiting = thread::spawn(move || changes.next().unwrap());
-    session.sign_out().unwrap();
+    session.sign_out(SignOut::KeepLogin).unwrap();
     session.settle();
     assert_eq!(world.requests(), 1, "nobody signs in again for who only waits");
     session.sign_in(perennial_tests::login()).unwrap();

@@ -12,7 +12,7 @@ use perennial_core::adapter::{ManualClock, Setup};
 use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyRung};
 use perennial_core::{
     Credentials, Error, Event, Exchange, ExchangePhase, Grant, Need, Now, Provider, Request, Response,
-    ServiceErrorKind, SessionError, Spends, State, Step, TransportError,
+    ServiceErrorKind, SessionError, SignOut, Spends, State, Step, TransportError,
 };
 use perennial_tests::{Heard, LONG, within};
 use tokio::runtime::{Builder, Runtime};
@@ -238,7 +238,7 @@ impl Adapter for Tasks {
     }
 
     fn sign_out(&self) -> Result<(), Error> {
-        runtime().block_on(self.0.sign_out())
+        runtime().block_on(self.0.sign_out(SignOut::KeepLogin))
     }
 
     fn current(&self) -> Option<String> {
@@ -276,7 +276,7 @@ impl Adapter for Threads {
     }
 
     fn sign_out(&self) -> Result<(), Error> {
-        self.0.sign_out()
+        self.0.sign_out(SignOut::KeepLogin)
     }
 
     fn current(&self) -> Option<String> {

@@ -8,6 +8,7 @@ mod changes;
 mod crowds;
 mod endings;
 mod foreign_code;
+mod leaving;
 mod once;
 mod programs;
 mod readers;

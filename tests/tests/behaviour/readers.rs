@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use perennial_core::adapter::{Clock, ManualClock};
-use perennial_core::{Event, Need, Now, Policy, Timestamp};
+use perennial_core::{Event, Need, Now, Policy, SignOut, Timestamp};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_tests::{Issues, Reads, Subject, TIMEOUT, World, both};
 
@@ -184,7 +184,7 @@ fn a_reader_reads_nothing_after_a_sign_out<S: Subject>() {
     let session: S = world.connect();
     let mut reader = session.reader();
     assert!(reader.current(Need::Access).is_some());
-    session.sign_out().unwrap();
+    session.sign_out(SignOut::KeepLogin).unwrap();
     assert!(reader.current(Need::Access).is_none());
     assert!(reader.credentials(Need::Access).is_err());
     session.sign_in(perennial_tests::login()).unwrap();

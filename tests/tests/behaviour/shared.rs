@@ -8,7 +8,7 @@ use std::time::Duration;
 use perennial_core::providers::navien::Login;
 use perennial_core::store::{Changed, Locked, MemoryStore, Store, Watch};
 use perennial_core::wire::Body;
-use perennial_core::{Error, Event, Need, SavedError, SessionError, State, StoreError, StoreErrorKind};
+use perennial_core::{Error, Event, Need, SavedError, SessionError, SignOut, State, StoreError, StoreErrorKind};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_tests::{LONG, Subject, World, both, within};
 
@@ -24,6 +24,7 @@ both![
     a_panicking_store_harms_nobody,
     credentials_that_cannot_be_saved_are_served_and_said,
     a_sign_out_clears_the_store,
+    a_store_that_cannot_be_cleared_is_said_and_cleared_as_soon_as_it_can_be,
     another_accounts_session_is_left_alone,
     what_nobody_can_read_is_set_aside,
     a_kept_login_signs_in_again,
@@ -257,12 +258,30 @@ fn a_sign_out_clears_the_store<S: Subject>() {
     let session: S = connect(&world, &store);
     let secret = session.credentials(Need::Access).unwrap().access().expose().to_owned();
     assert!(text(&store).contains(&secret));
-    session.sign_out().unwrap();
+    session.sign_out(SignOut::KeepLogin).unwrap();
     let left = text(&store);
     assert!(left.contains("\"signed_out\":true") && !left.contains("token"), "{left}");
     let stranger: S = world.try_build(world.stranger().store(store.clone())).unwrap();
     let error = stranger.credentials(Need::Access).unwrap_err();
-    assert!(matches!(error, Error::Session(SessionError::NoLogin)), "{error}");
+    assert!(matches!(error, Error::Session(SessionError::SignedOut)), "{error}");
+}
+
+fn a_store_that_cannot_be_cleared_is_said_and_cleared_as_soon_as_it_can_be<S: Subject>() {
+    let (world, store) = (World::new(), Told::default());
+    let session: S = world.connect_with(world.setup().store(store.clone()));
+    store.order(Orders::FailWrites(StoreErrorKind::Unavailable));
+    let error = session.sign_out(SignOut::KeepLogin).unwrap_err();
+    assert_eq!(store_kind(&error), Some(StoreErrorKind::Unavailable));
+    assert!(session.state() == State::SignedOut && text(&store.store).contains("access"));
+    store.order(Orders::Work);
+    let cleared = || text(&store.store).contains("\"signed_out\":true");
+    let saved = |events: &[Event]| events.iter().filter(|event| matches!(event, Event::Saved)).count() >= 2;
+    let second = Duration::from_secs(1);
+    assert!((0..30).any(|_| {
+        world.pass_seconds(6);
+        world.heard.wait_until(second, saved)
+    }));
+    assert!(cleared());
 }
 
 fn another_accounts_session_is_left_alone<S: Subject>() {

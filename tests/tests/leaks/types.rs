@@ -74,6 +74,7 @@ const INNOCENT: &[Innocent] = &[
             "core/src/session/io.rs Timer",
             "core/src/session/policy.rs RefreshTokens",
             "core/src/session/policy.rs Renewal",
+            "core/src/session/policy.rs SignOut",
             "core/src/session/policy.rs StoredLogin",
             "core/src/store/error.rs StoreErrorKind",
             "core/src/store/mod.rs OpId",

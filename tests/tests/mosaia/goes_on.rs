@@ -3,7 +3,7 @@
 use std::thread;
 
 use perennial_core::providers::mosaia::{BegunBy, Checked};
-use perennial_core::{Error, SavedError, SessionError, State};
+use perennial_core::{Error, SavedError, SessionError, SignOut, State};
 use perennial_emulator::{Endpoint, ExpType, ExpUnit, Fault, MosaiaSettings, RefreshPaths};
 
 use crate::both_sides;
@@ -192,7 +192,7 @@ fn a_sign_out_is_told_to_the_service<S: Side>() {
     let place = Place::new();
     let session: S = place.signed_in(person());
     let held = session.credentials().unwrap();
-    session.sign_out().unwrap();
+    session.sign_out(SignOut::KeepLogin).unwrap();
     assert!(!place.accepts(&held) && session.export().is_none());
     let request = &place.requests_to(Endpoint::MosaiaSignOut)[0];
     assert_eq!((request.method.as_str(), request.path.as_str()), ("DELETE", "/mosaia/v1/auth/signout"));
@@ -201,10 +201,11 @@ fn a_sign_out_is_told_to_the_service<S: Side>() {
     let error = session.credentials().unwrap_err();
     assert!(matches!(error, Error::Session(SessionError::SignedOut)), "{error:?}");
 
-    // Even if the service fails, it is over here.
+    // Even if the service fails it is over here, and that is said.
     let held = session.sign_in(person()).unwrap();
     place.emulator.fault(Endpoint::MosaiaSignOut, Fault::status(500));
-    session.sign_out().unwrap();
+    let error = session.sign_out(SignOut::KeepLogin).unwrap_err();
+    assert!(matches!(&error, Error::Service(error) if error.status().is_some_and(|status| status == 500)), "{error:?}");
     assert_eq!((session.state(), place.accepts(&held)), (State::SignedOut, true));
     assert_eq!(place.service().sign_outs(), 1);
 }

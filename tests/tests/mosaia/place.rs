@@ -8,8 +8,8 @@ use perennial_core::oauth::{Pending, Wanted};
 use perennial_core::providers::mosaia::{CodeExchange, ENTROPY, Login, Mosaia};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Credentials, Error, Exchange, Grant, Need, Now, Request, Response, Saved, ServiceError, ServiceErrorKind, State,
-    Step,
+    Credentials, Error, Exchange, Grant, Need, Now, Request, Response, Saved, ServiceError, ServiceErrorKind, SignOut,
+    State, Step,
 };
 use perennial_emulator::{Emulator, Endpoint, MosaiaHandle, MosaiaSettings, Recorded};
 use perennial_tests::{Blocking, Heard, Hyper, Link, TIMEOUT, clock_of};
@@ -32,7 +32,7 @@ pub(crate) trait Side: Clone + Send + Sync + 'static {
     fn build(setup: Setup<Mosaia>) -> Result<Self, Error>;
     fn credentials(&self) -> Result<Arc<Credentials>, Error>;
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error>;
-    fn sign_out(&self) -> Result<(), Error>;
+    fn sign_out(&self, login: SignOut) -> Result<(), Error>;
     fn accept(&self, grant: Grant);
     fn rejected(&self, credentials: &Credentials);
     fn state(&self) -> State;
@@ -93,8 +93,8 @@ impl Side for OverHyper {
         runtime().block_on(self.0.sign_in(login)).map(|held| held.to_arc())
     }
 
-    fn sign_out(&self) -> Result<(), Error> {
-        runtime().block_on(self.0.sign_out())
+    fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        runtime().block_on(self.0.sign_out(login))
     }
 
     fn close(&self) {
@@ -121,8 +121,8 @@ impl Side for OverBlocking {
         self.0.sign_in(login).map(|held| held.to_arc())
     }
 
-    fn sign_out(&self) -> Result<(), Error> {
-        self.0.sign_out()
+    fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        self.0.sign_out(login)
     }
 
     fn close(&self) {

@@ -1,7 +1,7 @@
 //! What goes without a session.
 
 use perennial_core::providers::mosaia::Checked;
-use perennial_core::{Secret, ServiceErrorKind};
+use perennial_core::{Secret, ServiceErrorKind, SignOut};
 use perennial_emulator::Endpoint;
 use perennial_tests::{Secrets, everything_said};
 
@@ -76,7 +76,7 @@ fn nothing_secret_is_said<S: Side>() {
         let held = session.credentials().unwrap();
         secrets.add_credentials(&held);
         said += &format!("{held:?} {:?} {:?}", held.begun_by(), session.export());
-        session.sign_out().unwrap();
+        session.sign_out(SignOut::KeepLogin).unwrap();
         said += &everything_said(&session.credentials().unwrap_err());
     }
     said += &format!("{:?} {:?} {:?}", place.heard.all(), place.provider(), place.browse::<S>().0);

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use perennial_core::adapter::Setup;
 use perennial_core::providers::oauth2::OAuth2;
-use perennial_core::{Credentials, Error, Exchange, Grant, Need};
+use perennial_core::{Credentials, Error, Exchange, Grant, Need, SignOut};
 use tokio::runtime::Runtime;
 
 /// One of the two.
@@ -50,7 +50,7 @@ impl Adapter for Hyper {
     }
 
     fn sign_out(session: &Self::Session) {
-        RUNTIME.block_on(session.sign_out()).unwrap();
+        RUNTIME.block_on(session.sign_out(SignOut::KeepLogin)).unwrap();
     }
 }
 
@@ -78,6 +78,6 @@ impl Adapter for Blocking {
     }
 
     fn sign_out(session: &Self::Session) {
-        session.sign_out().unwrap();
+        session.sign_out(SignOut::KeepLogin).unwrap();
     }
 }

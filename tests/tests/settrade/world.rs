@@ -9,7 +9,7 @@ use perennial_core::mqtt::Ticket;
 use perennial_core::providers::settrade::{Login, Settrade};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Credentials, Error, Exchange, Need, Now, Request, Response, Saved, ServiceErrorKind, State, Step,
+    Credentials, Error, Exchange, Need, Now, Request, Response, Saved, ServiceErrorKind, SignOut, State, Step,
 };
 use perennial_emulator::{Emulator, Endpoint, SettradeSettings};
 use perennial_tests::{Blocking, Heard, Hyper, LONG, Link, TIMEOUT, clock_of, within};
@@ -21,7 +21,7 @@ pub(crate) trait Side: Clone + Send + 'static {
     fn credentials(&self) -> Result<Arc<Credentials>, Error>;
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error>;
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error>;
-    fn sign_out(&self) -> Result<(), Error>;
+    fn sign_out(&self, login: SignOut) -> Result<(), Error>;
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials>;
     fn rejected(&self, credentials: &Credentials);
     fn forget_login(&self);
@@ -77,8 +77,8 @@ impl Side for OverHyper {
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
         runtime().block_on(self.0.sign_in(login)).map(|current| current.to_arc())
     }
-    fn sign_out(&self) -> Result<(), Error> {
-        runtime().block_on(self.0.sign_out())
+    fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        runtime().block_on(self.0.sign_out(login))
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
         let mut changes = self.0.changes(Need::Access);
@@ -109,8 +109,8 @@ impl Side for OverBlocking {
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
         self.0.sign_in(login).map(|current| current.to_arc())
     }
-    fn sign_out(&self) -> Result<(), Error> {
-        self.0.sign_out()
+    fn sign_out(&self, login: SignOut) -> Result<(), Error> {
+        self.0.sign_out(login)
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
         let mut changes = self.0.changes(Need::Access);

@@ -1,9 +1,8 @@
 //! What a store answers.
 
-use super::{Hold, Note, Purpose, Saving, Under, What};
+use super::{Decided, FileOf, Hold, Note, Over, Purpose, Saving, Under, What};
 use crate::credentials::{Deadline, Need, Now};
 use crate::exchange::Provider;
-use crate::session::machine::Standing;
 use crate::session::schedule::{MAX_BACKOFF_ASKED, Pace};
 use crate::session::{Event, Output, Session};
 use crate::store::{OpId, STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind, Stored};
@@ -31,7 +30,7 @@ impl<P: Provider> Session<P> {
             (What::Save(saving), Ok(Stored::Done)) => self.was_saved(saving, asked.since),
             (What::SetAside(error), Ok(Stored::Done)) => {
                 if let Some(hold) = &mut cell.hold {
-                    hold.foreign = false;
+                    hold.file = FileOf::Perennial;
                 }
                 self.outputs.push_back(Output::Event(Event::SetAside { error }));
             }
@@ -62,11 +61,14 @@ impl<P: Provider> Session<P> {
 
     fn was_saved(&mut self, saving: Saving, since: Now) {
         let granted = self.pending.as_ref().and_then(|pending| pending.granted());
-        let signs_in = self.is_taking_over() && granted.is_none();
         let brings_access = granted.is_some_and(|granted| granted.covers[Need::Access.index()]);
+        let signs_in = self.is_taking_over() && !brings_access;
         let Some(cell) = &mut self.cell else { return };
         if saving.purpose == Purpose::Note {
             (cell.note, cell.failures) = (Note::None, 0);
+            if let Decided::SignIn { over: Over::SignOut { revision, .. }, .. } = &mut cell.decided {
+                *revision = saving.revision;
+            }
             if let Some(hold) = &mut cell.hold {
                 // What was not taken up before is not now either: it is still another revision than the one that was seen.
                 cell.seen = cell.seen.map(|seen| if seen == hold.found { saving.revision } else { seen });
@@ -83,12 +85,21 @@ impl<P: Provider> Session<P> {
         (cell.seen, cell.seen_print, cell.seen_at) = (Some(saving.revision), saving.print, Some(since));
         cell.failures = 0;
         cell.sent &= !brings_access;
-        (cell.seen_left, cell.tried, cell.differs) = (self.standing == Standing::SignedOut, None, false);
+        (cell.tried, cell.differs) = (None, false);
         if cell.changes != saving.change {
             return;
         }
         cell.saved = saving.change;
-        (cell.error, cell.takes_over, cell.given_up) = (None, signs_in, None);
+        cell.error = None;
+        match cell.decided {
+            Decided::SignIn { .. } if signs_in => {}
+            Decided::SignIn { at, .. } => (cell.decided, cell.signed_in_at) = (Decided::Nothing, Some(at.wall)),
+            Decided::SignOut(ref leaving) => {
+                cell.signed_out_at = Some(leaving.at);
+                cell.decided = Decided::Nothing;
+            }
+            Decided::Nothing => {}
+        }
         if news {
             self.outputs.push_back(Output::Event(Event::Saved));
         }

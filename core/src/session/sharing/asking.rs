@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Asked, GRACE, LOOK_GAP, Left, Purpose, Saving, What};
+use super::{Asked, FileOf, GRACE, LOOK_GAP, Left, Purpose, Saving, What};
 use crate::credentials::{Beside, Credentials, Need, RecordOf, Saved, SavedError, Secret, Written};
 use crate::exchange::{Provider, Spends};
 use crate::session::machine::Standing;
 use crate::session::work::caught;
-use crate::session::{Output, Session, StoredLogin};
+use crate::session::{MIN_GAP, Output, Session, StoredLogin};
 use crate::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, StoreOp};
 
 impl<P: Provider> Session<P> {
@@ -25,9 +25,11 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn look(&mut self) {
+        // Whoever asks while nobody is signed in makes us look.
+        let gap = if self.standing == Standing::SignedOut { MIN_GAP } else { LOOK_GAP };
         if let Some(cell) = &mut self.cell {
             cell.look = false;
-            cell.look_at = self.now.monotonic.saturating_add(LOOK_GAP);
+            cell.look_at = self.now.monotonic.saturating_add(gap);
         }
         self.ask(StoreAct::Read, STORE_TIMEOUT, Some(What::Look));
     }
@@ -53,9 +55,14 @@ impl<P: Provider> Session<P> {
         let (revision, change) = (hold.found.saturating_add(changed.into()), cell.changes);
         let print = self.to_save().map(Credentials::print);
         let saving = Saving { revision, print, change, purpose };
-        if hold.foreign {
+        let aside = match hold.file {
+            FileOf::Perennial => None,
+            FileOf::Predecessor => Some(StoreAct::Retire { lock }),
+            FileOf::Stranger => Some(StoreAct::SetAside { lock }),
+        };
+        if let Some(act) = aside {
             let what = What::SetAside(SavedError::Malformed { what: "it is of another program" });
-            self.ask(StoreAct::SetAside { lock }, STORE_TIMEOUT, Some(what));
+            self.ask(act, STORE_TIMEOUT, Some(what));
             return;
         }
         let left = match purpose {
@@ -65,7 +72,7 @@ impl<P: Provider> Session<P> {
         let Some(left) = left else { return };
         let (name, realm) = (self.provider.name(), self.provider.realm());
         let record = match &left {
-            Left::SignOut => RecordOf::signed_out(name, &realm, saving.revision),
+            Left::SignOut { at, beside } => RecordOf::signed_out(name, &realm, *at, beside),
             Left::Nobody(beside) => RecordOf::never_signed_in(name, &realm, beside),
             Left::Session(session) => {
                 let (credentials, beside) = &**session;
@@ -75,7 +82,11 @@ impl<P: Provider> Session<P> {
         if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) {
             hold.left = Some(left);
         }
-        self.ask(StoreAct::Write { lock, record }, STORE_TIMEOUT, Some(What::Save(saving)));
+        let act = match self.standing {
+            Standing::SignedIn => StoreAct::Write { lock, record },
+            Standing::SignedOut => StoreAct::Clear { lock, record },
+        };
+        self.ask(act, STORE_TIMEOUT, Some(What::Save(saving)));
     }
 
     /// What a record would hold; `None` where somebody has signed out.
@@ -95,7 +106,9 @@ impl<P: Provider> Session<P> {
         let written = |held| Some(Written::now(held, self.now));
         let revision = Some(saving.revision);
         match self.cell.as_ref()?.hold.as_ref()?.left.as_ref()? {
-            Left::SignOut => None,
+            Left::SignOut { at, beside } => {
+                Some(Left::SignOut { at: *at, beside: Beside { revision, failures, ..beside.clone() } })
+            }
             Left::Nobody(beside) => Some(Left::Nobody(Beside { revision, failures, ..beside.clone() })),
             Left::Session(session) => {
                 let (held, beside) = &**session;
@@ -107,21 +120,23 @@ impl<P: Provider> Session<P> {
 
     /// What is held.
     fn kept(&mut self, saving: Saving) -> Left {
-        if self.standing == Standing::SignedOut {
-            return Left::SignOut;
-        }
         let failures = self.failures_to_save();
         let (revision, login) = (Some(saving.revision), self.login_to_keep());
         let Some(held) = self.to_save() else {
-            return Left::Nobody(Beside { revision, login, failures, ..Beside::default() });
+            let beside = Beside { revision, login, failures, ..Beside::default() };
+            return match self.standing {
+                Standing::SignedIn => Left::Nobody(beside),
+                Standing::SignedOut => Left::SignOut { at: self.signed_out_at(), beside },
+            };
         };
         let granted = self.pending.as_ref().and_then(|pending| pending.granted());
         let new = granted.is_some_and(|granted| granted.covers[Need::Access.index()]);
         let known = self.is_in_doubt() || self.cell.as_ref().is_some_and(|cell| cell.sent);
         let sent = saving.purpose == Purpose::Mark || (!new && known);
         let refresh_sent_at = sent.then_some(self.now.wall);
-        let written = Some(Written::now(held, self.now));
-        Left::Session(Box::new((held.clone(), Beside { revision, refresh_sent_at, written, login, failures })))
+        let (written, signed_in_at) = (Some(Written::now(held, self.now)), self.signed_in_at());
+        let beside = Beside { revision, refresh_sent_at, written, login, failures, signed_in_at };
+        Left::Session(Box::new((held.clone(), beside)))
     }
 
     /// The login for the record: ours where that is wished for, else the one that is there already.

@@ -7,7 +7,7 @@ use crate::error::{Error, ServiceError, ServiceErrorKind};
 use crate::exchange::Provider;
 use crate::session::Session;
 use crate::session::login::{LoginState, OddAnswers, rest_after};
-use crate::session::service::Quiet;
+use crate::session::service::{Quiet, ToldBy};
 use crate::wire::MAX_RETRY_AFTER;
 
 impl<P: Provider> Session<P> {
@@ -45,6 +45,9 @@ impl<P: Provider> Session<P> {
         }
         // Once: where a clock was set back, a moment may never come.
         let heeded = self.cell.as_mut().map(|cell| std::mem::replace(&mut cell.heeded, failures.not_before));
+        if failures.not_before.is_none() {
+            self.quiet.take_if(|quiet| quiet.told_by == ToldBy::Store);
+        }
         if let Some(until) = failures.quiet_until().filter(|_| heeded.flatten() != failures.not_before) {
             self.heed_quiet(until);
         }

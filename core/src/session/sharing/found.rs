@@ -1,16 +1,16 @@
 //! What is found in a store, and what becomes of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Cell, Left, Under, What};
-use crate::credentials::{Beside, Credentials, Need, Now, RecordOf, SavedError, Secret, same_user};
+use super::{Cell, Decided, FileOf, Left, Note, Over, Under, What};
+use crate::credentials::{Beside, Credentials, Need, Now, RecordOf, SavedError, Secret, Timestamp, same_user};
 use crate::exchange::Provider;
-use crate::session::lease::Lease;
 use crate::session::login::LoginState;
 use crate::session::machine::{Origin, Standing};
 use crate::session::schedule::MAX_BACKOFF_ASKED;
 use crate::session::work::caught;
-use crate::session::{Event, Output, Session, StoredLogin};
+use crate::session::{Event, Output, Session, SignOut, StoredLogin};
 use crate::store::{MAX_RECORD, STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind};
 use crate::wire::Body;
 
@@ -19,7 +19,7 @@ enum Found {
     Nothing,
     Unreadable(SavedError),
     NeverSignedIn { beside: Beside },
-    SignedOut { revision: u64 },
+    SignedOut { at: Option<Timestamp>, beside: Beside },
     Session { credentials: Box<Credentials>, beside: Beside, foreign: bool },
 }
 
@@ -27,8 +27,9 @@ impl Found {
     fn revision(&self) -> Option<u64> {
         match self {
             Found::Nothing | Found::Unreadable(_) => None,
-            Found::SignedOut { revision } => Some(*revision),
-            Found::NeverSignedIn { beside } | Found::Session { beside, .. } => Some(beside.revision.unwrap_or(0)),
+            Found::NeverSignedIn { beside } | Found::SignedOut { beside, .. } | Found::Session { beside, .. } => {
+                Some(beside.revision.unwrap_or(0))
+            }
         }
     }
 }
@@ -45,21 +46,27 @@ impl<P: Provider> Session<P> {
     /// What was read, by an operation that began at `since`.
     pub(super) fn examine(&mut self, record: Option<&Body>, under: Under, since: Now) {
         let found = self.understand(record);
+        let understood = found.is_ok();
         let revision = found.as_ref().ok().and_then(Found::revision);
         match found {
             Ok(Found::Nothing) => self.find_nobody(Beside::default(), under),
             Ok(Found::NeverSignedIn { beside }) => {
-                // Written after the session that was seen here: somebody has signed out in between.
-                match beside.revision.filter(|revision| self.follows_a_session(*revision)) {
-                    Some(revision) => self.find_signed_out(revision, under),
-                    None => self.find_nobody(beside.clone(), under),
-                }
+                self.keep_login_there(beside.login.clone());
+                self.find_nobody(beside.clone(), under);
                 self.heed(&beside.failures);
             }
             Ok(Found::Unreadable(error)) => self.find_unreadable(error, under),
-            Ok(Found::SignedOut { revision }) => self.find_signed_out(revision, under),
+            // Before it, since a login that was refused does not stand against one that is there; and after it, since it
+            // may tell of that one.
+            Ok(Found::SignedOut { at, beside }) => {
+                let failures = beside.failures.clone();
+                self.heed(&failures);
+                self.find_signed_out(at, beside, under);
+                self.heed(&failures);
+            }
             Ok(Found::Session { credentials, beside, foreign }) => {
                 let failures = beside.failures.clone();
+                self.heed(&failures);
                 self.find_session(*credentials, beside, foreign, under);
                 self.heed(&failures);
             }
@@ -73,10 +80,11 @@ impl<P: Provider> Session<P> {
                 self.fail_waiting(&error);
             }
         }
-        if let Some(cell) = &mut self.cell
-            && revision.is_some()
-            && revision == cell.seen
-        {
+        let Some(cell) = &mut self.cell else { return };
+        if understood {
+            cell.decided.has_found(revision.unwrap_or(0), under, since);
+        }
+        if revision.is_some() && revision == cell.seen {
             cell.seen_at = Some(since);
         }
     }
@@ -89,11 +97,11 @@ impl<P: Provider> Session<P> {
         }
         let (name, realm) = (self.provider.name(), self.provider.realm());
         let read = match RecordOf::parse(record.as_ref(), self.now) {
-            Ok(RecordOf::SignedOut { provider, realm: at, revision }) => {
-                if provider != name || at != realm {
+            Ok(RecordOf::SignedOut { provider, realm: place, at, beside }) => {
+                if provider != name || place != realm {
                     return Err(SavedError::OtherProvider);
                 }
-                return Ok(Found::SignedOut { revision: revision.unwrap_or(0) });
+                return Ok(Found::SignedOut { at, beside });
             }
             Ok(RecordOf::NeverSignedIn { provider, realm: at, beside }) => {
                 if provider != name || at != realm {
@@ -118,8 +126,8 @@ impl<P: Provider> Session<P> {
         let held = self.credentials.as_ref().map(|held| held.account().user_id.as_str());
         let said = self.cell.as_ref().and_then(|cell| cell.account.as_deref());
         let user = ours.or(said).or(held.filter(|user| !user.is_empty()));
-        let takes_over = self.cell.as_ref().is_some_and(|cell| cell.takes_over);
-        let user = user.filter(|_| !takes_over && self.standing == Standing::SignedIn);
+        let counts = self.cell.as_ref().is_some_and(|cell| matches!(cell.decided, Decided::Nothing));
+        let user = user.filter(|_| counts || self.is_signed_in_since(&beside));
         saved.check(name, &realm, user)?;
         Ok(Found::Session { credentials: Box::new(saved.into_credentials()), beside, foreign })
     }
@@ -147,7 +155,7 @@ impl<P: Provider> Session<P> {
             cell.changes += 1;
             cell.restores = cell.changes;
         }
-        if under == Under::Lock && seen.is_some() && !cell.takes_over {
+        if under == Under::Lock && seen.is_some() && matches!(cell.decided, Decided::Nothing) {
             // Nobody knows what others did with the token since then.
             self.outputs.push_back(Output::Event(Event::StoreWentBack));
             self.doubt();
@@ -165,38 +173,104 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    fn find_signed_out(&mut self, revision: u64, under: Under) {
+    fn find_signed_out(&mut self, at: Option<Timestamp>, beside: Beside, under: Under) {
+        let (revision, login) = (beside.revision.unwrap_or(0), beside.login.clone());
         let mut age = self.age(revision);
-        let tried = self.was_tried(revision);
+        let holds = self.newest().is_some();
+        // A sign-in that has lost its login decides nothing.
+        let lost = self.is_taking_over() && !self.has_login();
         let Some(cell) = &mut self.cell else { return };
-        // What we have saved was there after all, and was signed out since.
-        if tried && self.standing == Standing::SignedIn {
-            (cell.takes_over, age) = (false, Age::Newer);
+        let another = at.is_none() || at != cell.signed_out_at;
+        let later = match &cell.decided {
+            Decided::SignIn { found: Some(found), .. } => lost || another && revision > *found,
+            // The store could not be read in between: only clocks can tell.
+            Decided::SignIn { at: decided, found: None, .. } => lost || cell.failures > 0 && at > Some(decided.wall),
+            Decided::SignOut(_) | Decided::Nothing => false,
+        };
+        if later {
+            (cell.decided, age) = (Decided::Nothing, Age::Newer);
         }
-        // Two branches of one history: somebody signed out in what the store had forgotten.
-        if age == Age::Same && !cell.seen_left {
-            age = Age::Newer;
-        }
-        let restored = cell.imports && cell.seen.is_none() && self.credentials.is_some();
-        match age {
-            Age::Older => return self.find_gone(revision, under),
-            Age::Newer if !cell.takes_over && !restored && self.standing == Standing::SignedIn => {
-                // Somebody else signed out: nothing is held any longer. Whoever asks again may sign in again.
-                (cell.seen, cell.seen_print) = (Some(revision), None);
-                (cell.saved, cell.login) = (cell.changes, None);
-                cell.seen_left = true;
-                self.pending = None;
-                self.forget_credentials();
-            }
-            Age::Newer | Age::Same => cell.differs = true,
-        }
-        let Some(cell) = &mut self.cell else { return };
-        if restored {
-            cell.changes += u64::from(cell.changes == cell.saved);
+        cell.signed_out_at = at;
+        if age == Age::Older && (holds || self.standing == Standing::SignedOut) {
+            return self.find_gone(revision, under);
         }
         if let Some(hold) = &mut cell.hold {
-            hold.found = revision;
+            hold.found = revision.max(cell.seen.unwrap_or(0));
+            hold.left = Some(Left::SignOut { at, beside });
         }
+        let known = age == Age::Same && self.standing == Standing::SignedOut;
+        match &mut cell.decided {
+            Decided::SignIn { over, .. } => (*over, cell.differs) = (Over::SignOut { revision, login }, true),
+            Decided::SignOut(leaving) if at.is_none_or(|at| at <= leaving.at) => self.keep_login_there(login),
+            // Somebody has signed out since: what could not be told is.
+            Decided::SignOut(_) => {
+                self.keep_login_there(login.clone());
+                self.find_done(revision, login.as_ref());
+            }
+            Decided::Nothing if !known => self.follow_sign_out(revision, login),
+            Decided::Nothing => {}
+        }
+    }
+
+    /// The sign-out that is there is as good as ours, if it says the same of the login.
+    fn find_done(&mut self, revision: u64, login: Option<&Secret>) {
+        let ours = self.login_to_keep();
+        if login.map(Secret::expose) == ours.as_ref().map(Secret::expose)
+            && let Some(cell) = &mut self.cell
+        {
+            cell.decided = Decided::Nothing;
+            self.take_sign_out(revision);
+        }
+    }
+
+    /// Somebody signs out here: the login that is there stays there, if that was said.
+    fn keep_login_there(&mut self, login: Option<Secret>) {
+        if let Some(cell) = &mut self.cell
+            && matches!(&cell.decided, Decided::SignOut(leaving) if leaving.login == SignOut::KeepLogin)
+        {
+            cell.login = login;
+        }
+    }
+
+    /// Somebody has signed out elsewhere: that holds here, too, until somebody signs in.
+    pub(super) fn follow_sign_out(&mut self, revision: u64, login: Option<Secret>) {
+        self.follow_login(login);
+        self.take_sign_out(revision);
+    }
+
+    fn take_sign_out(&mut self, revision: u64) {
+        let Some(cell) = &mut self.cell else { return };
+        let was_saved = |held: &Credentials| cell.seen_print == Some(held.print());
+        let imported = cell.imports && cell.seen.is_none();
+        let unsaved = self.credentials.take().filter(|held| !imported && !was_saved(held));
+        (cell.seen, cell.seen_print) = (Some(revision), None);
+        (cell.error, cell.tried, cell.save_at) = (None, None, Duration::ZERO);
+        // What the service said of the login stays to be told.
+        let is_known = !self.has_failures();
+        if let Some(cell) = self.cell.as_mut().filter(|_| is_known) {
+            cell.saved = cell.changes;
+        }
+        if std::mem::replace(&mut self.standing, Standing::SignedOut) == Standing::SignedOut {
+            return;
+        }
+        // Whoever signed out has revoked what was saved.
+        self.revocations.begin();
+        self.orphan_flight();
+        self.revocations.extend(unsaved);
+        self.forget_credentials();
+        self.outputs.push_back(Output::Event(Event::SignedOut));
+    }
+
+    /// Whether somebody has signed in since a sign-out of ours that could not be written. Only then clocks are asked:
+    /// a sign-out that is written at once is of all that it finds.
+    fn is_signed_in_since(&self, beside: &Beside) -> bool {
+        self.cell.as_ref().is_some_and(|cell| match &cell.decided {
+            Decided::SignOut(leaving) => {
+                let another = beside.signed_in_at != cell.signed_in_at;
+                another && cell.failures > 0 && beside.signed_in_at > Some(leaving.at)
+            }
+            _ => false,
+        })
     }
 
     fn find_session(&mut self, credentials: Credentials, beside: Beside, foreign: bool, under: Under) {
@@ -206,7 +280,7 @@ impl<P: Provider> Session<P> {
         let sent = beside.refresh_sent_at.is_some();
         let same = |account: &String| same_user(account, &credentials.account().user_id);
         if let Some(cell) = &mut self.cell
-            && (!cell.takes_over || cell.account.as_ref().is_some_and(same))
+            && (!cell.takes_over() || cell.account.as_ref().is_some_and(same))
             && let Some(hold) = cell.hold.as_mut().filter(|_| !foreign)
         {
             hold.left = Some(Left::Session(Box::new((credentials.clone(), beside.clone()))));
@@ -215,26 +289,75 @@ impl<P: Provider> Session<P> {
         // Somebody has signed in since, or what we have saved is there after all, and went on perhaps.
         let issued_later = held.is_some_and(|held| credentials.issued_at() > held.issued_at());
         let goes_on = held.is_some() && self.was_tried(revision);
+        let signed_in_since = self.is_signed_in_since(&beside);
+        let rests = self.login_rests_until().is_some();
         let Some(cell) = &mut self.cell else { return };
-        if cell.takes_over && goes_on && self.standing == Standing::SignedIn {
-            cell.takes_over = false;
-            age = Age::Newer;
-        }
-        if cell.takes_over || self.standing == Standing::SignedOut {
-            let held = self.credentials.as_ref().or(cell.given_up.as_ref());
-            let known = held.is_some_and(|held| held.is_same(Need::Access, &credentials));
-            cell.differs = !known;
-            // What is held from before may be saved again, under the same mark.
-            cell.sent = sent && held.is_some_and(|held| held.refreshes_as(&credentials));
-            let other = (!known).then(|| Arc::new(credentials));
-            if let Some(hold) = &mut cell.hold {
-                (hold.found, hold.foreign) = (revision.max(cell.seen.unwrap_or(0)), foreign);
-                match self.standing {
-                    Standing::SignedIn => hold.other = other,
-                    Standing::SignedOut => self.revocations.extend(other),
-                }
+        // Somebody has signed in elsewhere while a sign-in of ours still waits, or this session was there before and our
+        // login rests: that serves as well.
+        let joins = match &cell.decided {
+            Decided::SignIn { over: Over::Session, .. } if rests && cell.account.as_ref().is_some_and(same) => true,
+            Decided::SignIn { found: Some(found), .. } => {
+                let another = beside.signed_in_at.is_some() && beside.signed_in_at != cell.signed_in_at;
+                another && revision > *found && cell.account.as_ref().is_some_and(same)
             }
-            return;
+            _ => false,
+        };
+        if signed_in_since || joins || cell.takes_over() && goes_on {
+            (cell.decided, cell.note, age) = (Decided::Nothing, Note::None, Age::Newer);
+        }
+        let floor = revision.max(cell.seen.unwrap_or(0));
+        match &mut cell.decided {
+            Decided::SignIn { over, .. } => {
+                if matches!(over, Over::SignOut { revision: before, .. } if *before < revision) {
+                    *over = Over::Session;
+                }
+                if matches!(over, Over::Session) && cell.account.as_ref().is_some_and(|ours| !same(ours)) {
+                    *over = Over::AnotherAccount;
+                }
+                let held = self.credentials.as_ref();
+                let known = held.is_some_and(|held| held.is_same(Need::Access, &credentials));
+                cell.differs = !known;
+                cell.signed_in_at = beside.signed_in_at;
+                // What is held from before may be saved again, under the same mark.
+                cell.sent = sent && held.is_some_and(|held| held.refreshes_as(&credentials));
+                if let Some(hold) = &mut cell.hold {
+                    hold.found = floor;
+                    hold.file = if foreign { FileOf::Stranger } else { FileOf::Perennial };
+                    hold.other = (!known).then(|| Arc::new(credentials));
+                }
+                return;
+            }
+            Decided::SignOut(leaving) => {
+                if leaving.login == SignOut::KeepLogin {
+                    cell.login = beside.login;
+                }
+                cell.signed_in_at = beside.signed_in_at;
+                if let Some(hold) = &mut cell.hold {
+                    let theirs = &credentials.account().user_id;
+                    let ours = leaving.account.as_deref().is_none_or(|user| user.is_empty() || same_user(user, theirs));
+                    hold.found = floor;
+                    // What was saved of this account goes, whoever wrote it.
+                    hold.file = if foreign && !ours { FileOf::Stranger } else { FileOf::Perennial };
+                    // Another program goes on with what is its own.
+                    if ours || !foreign {
+                        self.revocations.extend([credentials]);
+                    }
+                }
+                return;
+            }
+            Decided::Nothing => {}
+        }
+        if self.standing == Standing::SignedOut {
+            // Nobody but a person writes a session over a sign-out. A store that has forgotten may hold what was signed
+            // out, or begin anew.
+            let anew = beside.signed_in_at > cell.signed_out_at;
+            if age != Age::Newer && !anew {
+                if let Some(hold) = &mut cell.hold {
+                    hold.found = floor;
+                }
+                return;
+            }
+            self.standing = Standing::SignedIn;
         }
         age = match self.newest() {
             // Nothing is held that it could be the same as.
@@ -252,7 +375,7 @@ impl<P: Provider> Session<P> {
             return self.find_gone(revision, under);
         }
         if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) {
-            (hold.found, hold.foreign) = (revision, foreign);
+            (hold.found, hold.file) = (revision, if foreign { FileOf::Predecessor } else { FileOf::Perennial });
         }
         let concerns_ours = match age {
             Age::Newer => {
@@ -269,12 +392,6 @@ impl<P: Provider> Session<P> {
         if sent && concerns_ours && under == Under::Lock && granted.is_none() {
             self.doubt();
         }
-    }
-
-    /// Whether a record of this revision was written after the session that is held and was seen there.
-    fn follows_a_session(&self, revision: u64) -> bool {
-        let seen_session = self.cell.as_ref().is_some_and(|cell| cell.seen.is_some() && !cell.seen_left);
-        seen_session && self.newest().is_some() && self.age(revision) == Age::Newer
     }
 
     /// Whether what has the revision that was seen is something else, and not ours either.
@@ -312,13 +429,13 @@ impl<P: Provider> Session<P> {
 
     /// Takes up what another session saved, whole: a grant of ours that was not saved is given up for it.
     fn adopt(&mut self, credentials: Credentials, beside: Beside) {
-        let Beside { revision, login, .. } = beside;
+        let Beside { revision, login, signed_in_at, .. } = beside;
         let Some(cell) = &mut self.cell else { return };
         let first = cell.seen.is_none();
         (cell.seen, cell.seen_print) = (Some(revision.unwrap_or(0)), Some(credentials.print()));
         (cell.saved, cell.error) = (cell.changes, None);
-        (cell.seen_left, cell.tried, cell.differs) = (false, None, false);
-        cell.login.clone_from(&login);
+        (cell.tried, cell.differs) = (None, false);
+        (cell.login, cell.signed_in_at) = (login.clone(), signed_in_at);
         self.pending = None;
         self.adopt_login(login, first);
         let old = self.credentials.clone();
@@ -327,6 +444,21 @@ impl<P: Provider> Session<P> {
             credentials.term(need).is_some() && !same
         });
         self.publish(credentials.keeping(old.as_deref()), covers, None, Origin::Saved);
+    }
+
+    /// A login that stood in the store, and that a sign-out took out of it, is forgotten; one that it left there is not.
+    fn follow_login(&mut self, found: Option<Secret>) {
+        let first = self.cell.as_ref().is_none_or(|cell| cell.seen.is_none());
+        let Some(cell) = &mut self.cell else { return };
+        let before = std::mem::replace(&mut cell.login, found.clone());
+        if found.is_some() {
+            return self.adopt_login(found, first);
+        }
+        let ours = self.written_login();
+        let stood_there = matches!((&ours, &before), (Some(ours), Some(before)) if ours.expose() == before.expose());
+        if stood_there && self.policy.stored_login == StoredLogin::Kept {
+            (self.login, self.login_state) = (None, LoginState::Open);
+        }
     }
 
     /// A login that was given here stands against one that was found; one that somebody saved later does not.
@@ -340,11 +472,11 @@ impl<P: Provider> Session<P> {
             _ => false,
         };
         match found {
-            Some(found) if !same && (self.login.is_none() || !first) => {
+            Some(found) if !same && (!self.has_login() || !first) => {
                 if let Some(login) = caught(|| self.provider.read_login(found.expose())).flatten() {
                     self.login = Some(login);
                     self.login_state = LoginState::Open;
-                    self.leases.iter_mut().for_each(Lease::new_login);
+                    self.leases_have_new_login();
                 }
             }
             // A login that was refused is not kept.

@@ -20,6 +20,11 @@
 //! | saved, and nothing more to do | unlocked |
 //! | locking or marking fails | nothing is sent; callers are told; after a pause again |
 //! | a sign-in while a grant is being saved | the grant is announced at once: the token before it is spent |
+//! | a sign-out | written in place of the session, which is revoked; tried again until it is there |
+//! | read: a sign-out that is newer | signed out here, too; what was never saved is revoked |
+//! | read, while signed out: a newer session | somebody has signed in since: taken up whole |
+//! | read, before a sign-in of ours is saved: a sign-out that was not there at the first look | it came later, and counts |
+//! | read, before a sign-out of ours could be written: somebody signed in later than that | the sign-out is over |
 //! | an answer to what was given up | a late lock is given back |
 
 mod answers;
@@ -32,8 +37,8 @@ use std::time::Duration;
 
 use super::machine::{Origin, Slot, Standing};
 use super::outcome::{Failed, Granted, Pending};
-use super::{Session, StoredLogin};
-use crate::credentials::{Beside, Credentials, Deadline, Need, Now, Print, SavedError, Secret};
+use super::{Event, Output, Session, SignOut, StoredLogin};
+use crate::credentials::{Beside, Credentials, Deadline, Need, Now, Print, SavedError, Secret, Timestamp};
 use crate::exchange::{Provider, REQUEST_TIMEOUT, Spends};
 use crate::store::{OpId, STORE_TIMEOUT, StoreError, StoreErrorKind};
 
@@ -64,8 +69,6 @@ pub(super) struct Cell {
     differs: bool,
     /// From this revision on, what is there may go back to a save of ours that failed.
     tried: Option<u64>,
-    /// What was seen there was a sign-out.
-    seen_left: bool,
     /// Whether anybody has looked into it at all.
     looked: bool,
     /// Somebody may have written.
@@ -89,10 +92,49 @@ pub(super) struct Cell {
     /// Whose session it is, since a person said so.
     account: Option<String>,
     note: Note,
-    /// A person has decided here: what the store holds does not count.
-    takes_over: bool,
-    /// What was held when somebody signed out: it is being revoked already.
-    given_up: Option<Arc<Credentials>>,
+    decided: Decided,
+    /// When somebody last signed in, as far as the store tells: a sign-out of before that is over.
+    signed_in_at: Option<Timestamp>,
+    /// When somebody last signed out, likewise.
+    signed_out_at: Option<Timestamp>,
+}
+
+/// What a person has decided here and the store does not hold yet.
+#[derive(Debug, Default)]
+enum Decided {
+    /// Nothing: the store counts.
+    #[default]
+    Nothing,
+    /// To sign in, or to go on with a grant that was brought: what the store holds does not count.
+    SignIn {
+        at: Now,
+        /// The revision that the first look after it found.
+        found: Option<u64>,
+        over: Over,
+    },
+    SignOut(Leaving),
+}
+
+/// What a sign-in is put over.
+#[derive(Debug)]
+enum Over {
+    /// A session, or nothing: should the login be no good, that goes on.
+    Session,
+    /// A session of another account, which does not.
+    AnotherAccount,
+    /// A sign-out, which stands where the login is no good, and the login beside it.
+    SignOut { revision: u64, login: Option<Secret> },
+    /// The same, of which the store does not know.
+    UnwrittenSignOut(Leaving),
+}
+
+/// A sign-out that is not yet written.
+#[derive(Debug)]
+struct Leaving {
+    login: SignOut,
+    at: Timestamp,
+    /// Whose session it was, where that was known.
+    account: Option<String>,
 }
 
 /// An operation that is out.
@@ -137,8 +179,8 @@ struct Hold {
     found: u64,
     /// The one-use token that is held is marked as sent.
     marked: bool,
-    /// Another program's file is there: it is set aside before it is written over.
-    foreign: bool,
+    /// Another program's file is set aside before it is written over.
+    file: FileOf,
     /// What was found and not taken up, because a person signed in here.
     other: Option<Arc<Credentials>>,
     /// Nothing was done under it yet.
@@ -150,7 +192,10 @@ struct Hold {
 
 /// What a record holds.
 enum Left {
-    SignOut,
+    SignOut {
+        at: Option<Timestamp>,
+        beside: Beside,
+    },
     /// Nobody has signed in yet.
     Nobody(Beside),
     Session(Box<(Credentials, Beside)>),
@@ -171,6 +216,16 @@ pub(super) enum Busy {
     Unsaved,
     /// It is locked, or being locked.
     AtWork,
+}
+
+/// Whose file is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FileOf {
+    Perennial,
+    /// Another program's, which was taken up here: nobody needs it when somebody signs out.
+    Predecessor,
+    /// Another program's, which was not.
+    Stranger,
 }
 
 /// Whether what was read can change behind our back.
@@ -295,29 +350,77 @@ impl<P: Provider> Session<P> {
         }
     }
 
+    /// Whether the store is being looked into, or will be at once.
+    pub(super) fn looks_soon(&self) -> bool {
+        let now = self.now.monotonic;
+        self.cell.as_ref().is_some_and(|cell| match &cell.op {
+            Some(op) => matches!(op.what, What::Look),
+            None => cell.look && cell.look_at <= now && cell.hold.is_none(),
+        })
+    }
+
     // ---- What commands change
 
     /// A person signs in: what the store holds does not count.
-    pub(super) fn take_over_store(&mut self, displaced: Option<Arc<Credentials>>) {
+    pub(super) fn take_over_store(&mut self, displaced: Option<Arc<Credentials>>, was: Standing) {
         let account = self.login.as_ref().and_then(|login| self.provider.user_id(login)).map(str::to_owned);
         if let Some(cell) = &mut self.cell {
-            (cell.takes_over, cell.given_up, cell.login, cell.account) = (true, None, None, account);
+            cell.begin_sign_in(self.now, was);
+            let another = cell.account != account;
+            (cell.login, cell.account) = (None, account);
             (cell.tried, cell.differs, cell.note) = (None, false, Note::None);
             if let Some(hold) = &mut cell.hold {
                 hold.other = hold.other.take().or(displaced);
             }
+            if another && cell.hold.as_ref().is_some_and(|hold| hold.left.is_none()) {
+                // What was found there was looked at for another account.
+                self.unlock();
+            }
+        }
+    }
+
+    /// A person says again that he wants to sign in: only a sign-out that comes after that ends it.
+    pub(super) fn confirm_sign_in(&mut self) {
+        let now = self.now;
+        let Some(cell) = self.cell.as_deref_mut() else { return };
+        if let Decided::SignIn { at, found, .. } = &mut cell.decided {
+            (*at, *found) = (now, cell.hold.as_ref().map(|hold| hold.found));
+            (cell.look, cell.look_at) = (true, Duration::ZERO);
         }
     }
 
     /// The new login is no good: what the store holds counts again.
     pub(super) fn leave_store(&mut self) {
         if let Some(cell) = &mut self.cell
-            && std::mem::take(&mut cell.takes_over)
+            && cell.takes_over()
         {
             cell.changes += u64::from(std::mem::take(&mut cell.note) == Note::Due);
+            cell.account = None;
+            match std::mem::take(&mut cell.decided) {
+                Decided::SignIn { over: Over::SignOut { revision, login }, .. } => {
+                    // What stands beside it may tell of that login.
+                    (cell.look, cell.look_at) = (true, Duration::ZERO);
+                    self.follow_sign_out(revision, login);
+                }
+                Decided::SignIn { over: Over::UnwrittenSignOut(leaving), .. } => {
+                    // It is still to be written.
+                    cell.decided = Decided::SignOut(leaving);
+                    (cell.failures, cell.save_at) = (0, Duration::ZERO);
+                    cell.changes += u64::from(cell.changes == cell.saved);
+                    self.standing = Standing::SignedOut;
+                    self.outputs.push_back(Output::Event(Event::SignedOut));
+                }
+                _ => {}
+            }
             // What was found under this lock was not looked at.
             self.unlock();
         }
+    }
+
+    /// Whether what is held or stored may be gone on with, should a new login be no good: not over a sign-out.
+    pub(super) fn may_hold_older_session(&self) -> bool {
+        let decided = self.cell.as_deref().map(|cell| &cell.decided);
+        matches!(decided, None | Some(Decided::Nothing | Decided::SignIn { over: Over::Session, .. }))
     }
 
     /// A person has signed in here: no other lease is renewed from what was held before, which the store may know
@@ -329,16 +432,38 @@ impl<P: Provider> Session<P> {
 
     /// A person has signed in here, and that has not brought anything yet.
     fn is_taking_over(&self) -> bool {
-        let takes_over = self.cell.as_ref().is_some_and(|cell| cell.takes_over);
-        takes_over && self.leases[Need::Access.index()].login_first
+        self.cell.as_deref().is_some_and(Cell::takes_over) && self.leases[Need::Access.index()].login_first
+    }
+
+    /// When somebody last signed out, for the record.
+    fn signed_out_at(&self) -> Option<Timestamp> {
+        let cell = self.cell.as_ref()?;
+        match &cell.decided {
+            Decided::SignOut(leaving) => Some(leaving.at),
+            _ => cell.signed_out_at,
+        }
+    }
+
+    /// When somebody last signed in, for the record.
+    fn signed_in_at(&self) -> Option<Timestamp> {
+        let cell = self.cell.as_ref()?;
+        let pending = self.pending.as_ref().and_then(|pending| pending.granted());
+        let granted = pending.is_some_and(|granted| granted.covers[Need::Access.index()]);
+        match cell.decided {
+            Decided::SignIn { at, .. } if granted || !self.is_taking_over() => Some(at.wall),
+            _ => cell.signed_in_at,
+        }
     }
 
     /// Credentials come from outside. A grant replaces what the store holds; a save only fills an empty store.
     pub(super) fn replace_stored(&mut self, origin: Origin, displaced: Option<Arc<Credentials>>) {
         if let Some(cell) = &mut self.cell {
-            (cell.takes_over, cell.given_up, cell.login) = (origin == Origin::Issued, None, None);
+            cell.begin_sign_in(self.now, Standing::SignedIn);
+            if origin == Origin::Saved {
+                cell.decided = Decided::Nothing;
+            }
             (cell.tried, cell.differs, cell.note) = (None, false, Note::None);
-            cell.account = None;
+            (cell.login, cell.account, cell.signed_in_at) = (None, None, None);
             if let Some(hold) = &mut cell.hold {
                 hold.other = hold.other.take().or(displaced);
             }
@@ -350,10 +475,14 @@ impl<P: Provider> Session<P> {
     }
 
     /// Signed out: the store is cleared.
-    pub(super) fn clear_store(&mut self) {
-        let held = self.credentials.clone();
+    pub(super) fn clear_store(&mut self, login: SignOut, account: Option<String>) {
         if let Some(cell) = &mut self.cell {
-            (cell.takes_over, cell.given_up, cell.login) = (false, held, None);
+            let login = match &cell.decided {
+                // What was to be forgotten is.
+                Decided::SignOut(before) if before.login == SignOut::ForgetLogin => before.login,
+                _ => login,
+            };
+            cell.decided = Decided::SignOut(Leaving { login, at: self.now.wall, account });
             (cell.failures, cell.error, cell.save_at) = (0, None, Duration::ZERO);
             cell.note = Note::None;
             cell.changes += 1;
@@ -386,9 +515,8 @@ impl<P: Provider> Session<P> {
     /// Whether there is something to note beside what was found under the lock.
     fn has_note(&self) -> bool {
         let Some(cell) = &self.cell else { return false };
-        let left = cell.hold.as_ref().and_then(|hold| hold.left.as_ref());
-        let is_open = matches!(left, Some(Left::Nobody(_) | Left::Session(_)));
-        cell.note == Note::Due && is_open && self.is_taking_over()
+        let is_known = cell.hold.as_ref().is_some_and(|hold| hold.left.is_some());
+        cell.note == Note::Due && is_known && self.is_taking_over()
     }
 
     /// What of the store a program that ends would leave half done. Looks leave nothing behind.
@@ -403,8 +531,14 @@ impl<P: Provider> Session<P> {
 
     /// Whether a sign-out has still to be tried at the store.
     pub(super) fn is_clearing(&self) -> bool {
-        let tried = self.cell.as_ref().is_some_and(|cell| cell.failures > 0);
-        self.standing == Standing::SignedOut && self.has_unsaved() && !tried
+        let untried = |cell: &Cell| matches!(cell.decided, Decided::SignOut(_)) && cell.failures == 0;
+        self.has_unsaved() && self.cell.as_deref().is_some_and(untried)
+    }
+
+    /// Whether there is a store of which nothing is known yet.
+    #[cfg(feature = "adapter")]
+    pub(crate) fn has_unread_store(&self) -> bool {
+        self.cell.as_ref().is_some_and(|cell| !cell.looked)
     }
 
     /// Why what is held is not saved, if the last try failed.
@@ -440,8 +574,7 @@ impl<P: Provider> Session<P> {
     }
 
     fn wants_to_look(&self) -> bool {
-        self.standing == Standing::SignedIn
-            && !self.is_ending()
+        !self.is_ending()
             && matches!(self.slot, Slot::Free)
             && self.pending.is_none()
             && self.cell.as_ref().is_some_and(|cell| cell.look && cell.hold.is_none())
@@ -462,8 +595,10 @@ impl<P: Provider> Session<P> {
         if let Some(late) = cell.op.take_if(|op| op.deadline <= now.monotonic) {
             self.store_failed(late.what, &StoreErrorKind::TimedOut.into());
         }
-        if let Some(cell) = &mut self.cell {
-            cell.hold.take_if(|hold| !out && hold.until.is_some_and(|until| until.is_past(now)));
+        let is_over = |hold: &Hold| hold.until.is_some_and(|until| until.is_past(now));
+        if !out && self.cell.as_ref().and_then(|cell| cell.hold.as_ref()).is_some_and(is_over) {
+            // By a clock that jumped, perhaps: the store may have it yet.
+            self.unlock();
         }
         if self.tell_at <= now.monotonic {
             self.tell_pending();
@@ -497,9 +632,46 @@ impl<P: Provider> Session<P> {
     }
 }
 
+impl Cell {
+    /// Whether a person signs in here, or has brought a grant.
+    fn takes_over(&self) -> bool {
+        matches!(self.decided, Decided::SignIn { .. })
+    }
+
+    /// Somebody signs in. Should a sign-out of before that come late, it is known; failures of before do not count.
+    fn begin_sign_in(&mut self, at: Now, was: Standing) {
+        let over = match std::mem::take(&mut self.decided) {
+            Decided::SignOut(leaving) => {
+                self.signed_out_at = Some(leaving.at);
+                Over::UnwrittenSignOut(leaving)
+            }
+            Decided::SignIn { over, .. } if was == Standing::SignedIn => over,
+            Decided::SignIn { .. } | Decided::Nothing => match was {
+                Standing::SignedIn => Over::Session,
+                Standing::SignedOut => Over::SignOut { revision: self.seen.unwrap_or(0), login: self.login.clone() },
+            },
+        };
+        // A sign-out that comes later than what is there now ends it.
+        (self.look, self.look_at) = (true, Duration::ZERO);
+        self.decided = Decided::SignIn { at, found: self.hold.as_ref().map(|hold| hold.found), over };
+        self.failures = 0;
+    }
+}
+
+impl Decided {
+    /// What was read is known: under the lock it stays, else it was there at least until this moment.
+    fn has_found(&mut self, revision: u64, under: Under, since: Now) {
+        if let Self::SignIn { at, found, .. } = self
+            && (under == Under::Lock || at.monotonic <= since.monotonic)
+        {
+            found.get_or_insert(revision);
+        }
+    }
+}
+
 impl Hold {
     fn new(by: OpId, until: Option<Deadline>) -> Self {
-        Self { by, until, found: 0, marked: false, foreign: false, other: None, fresh: true, left: None }
+        Self { by, until, found: 0, marked: false, file: FileOf::Perennial, other: None, fresh: true, left: None }
     }
 
     fn left(&self, now: Now) -> Duration {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::leaving::Decided;
 use super::process::{Asked, Held, Plan, Running};
 use super::scenario::{Level, Sabotage, StoreKind};
 use super::store::{Record, Waiter};
@@ -27,6 +28,9 @@ impl World {
         self.count_op(process);
         let truth = self.now;
         let state = &mut self.processes[process];
+        if !matches!(op.act, StoreAct::Unlock { .. }) {
+            state.sight.asked = Some((op.id, truth));
+        }
         if matches!(op.act, StoreAct::Lock { .. }) {
             state.sight.asked_lock = Some(Asked { truth, now: state.clock.read(truth) });
         }
@@ -48,7 +52,10 @@ impl World {
         let Some(op) = keeper.queue.pop_front() else { return };
         let holds = |lock| keeper.held.is_some_and(|held| held.by == lock);
         let lost = match &op.act {
-            StoreAct::Write { lock, .. } | StoreAct::SetAside { lock } => !holds(*lock),
+            StoreAct::Write { lock, .. }
+            | StoreAct::Clear { lock, .. }
+            | StoreAct::SetAside { lock }
+            | StoreAct::Retire { lock } => !holds(*lock),
             StoreAct::Read | StoreAct::Lock { .. } | StoreAct::Unlock { .. } => false,
         };
         if matches!(op.act, StoreAct::Lock { .. })
@@ -223,7 +230,7 @@ impl World {
         let keeper = std::mem::take(&mut self.processes[process].keeper);
         self.processes[process].keeper.last_serial = keeper.last_serial;
         if let Some(Running { op, plan, result: None, .. }) = &keeper.running
-            && let StoreAct::Write { record, .. } = &op.act
+            && let StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } = &op.act
             && let (Some(_), Some(held)) = (plan.apply, keeper.held)
             && self.random.one_in(2)
         {
@@ -258,8 +265,12 @@ impl World {
                 }
                 return;
             }
-            StoreAct::Write { record, .. } => held.is_none_or(|held| self.write(process, held.fence, record)),
-            StoreAct::SetAside { .. } => held.is_none_or(|held| self.set_aside(process, held.fence)),
+            StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => {
+                held.is_none_or(|held| self.write(process, held.fence, record))
+            }
+            StoreAct::SetAside { .. } | StoreAct::Retire { .. } => {
+                held.is_none_or(|held| self.set_aside(process, held.fence))
+            }
             StoreAct::Unlock { lock } => {
                 if held.is_some_and(|held| held.by == *lock) {
                     self.processes[process].keeper.held = None;
@@ -302,10 +313,14 @@ impl World {
 
     pub(super) fn write_late(&mut self, process: usize, fence: u64, record: &Body) {
         if !self.is_fenced(fence) {
-            let seen = self.processes[process].sight.version;
-            self.processes[process].sight.version = self.store.version;
+            // It was decided on by the process that is dead.
+            let sight = &mut self.processes[process].sight;
+            let (seen, sees) = (sight.version, sight.sees);
+            let decided = std::mem::replace(&mut sight.decided, Decided::Blindly(Duration::ZERO));
+            sight.version = self.store.version;
             self.put(process, fence, record);
-            self.processes[process].sight.version = seen;
+            let sight = &mut self.processes[process].sight;
+            (sight.version, sight.sees, sight.decided) = (seen, sees, decided);
         }
     }
 
@@ -381,6 +396,9 @@ impl World {
         self.report.store_failures += u64::from(answer.is_err());
         self.note(process, || format!("the store says: {:?} {}", op.id, answer_name(&answer)));
         self.observe_answer(process, &answer, read.as_deref());
+        if let Ok(Stored::Read(_) | Stored::Locked { .. }) = &answer {
+            self.observe_sight(process, read.map(|record| record.facts), &op);
+        }
         self.tell(process, Input::Stored(op.id, answer));
         self.begin_next(process);
     }
@@ -401,7 +419,9 @@ fn act_name(act: &StoreAct) -> String {
         StoreAct::Read => "read".into(),
         StoreAct::Lock { lease } => format!("lock for {} s", lease.as_secs()),
         StoreAct::Write { lock, record } => format!("write under {lock:?} {:?}", Record::new(record.clone()).facts),
+        StoreAct::Clear { lock, record } => format!("clear under {lock:?} {:?}", Record::new(record.clone()).facts),
         StoreAct::SetAside { lock } => format!("set aside under {lock:?}"),
+        StoreAct::Retire { lock } => format!("retire under {lock:?}"),
         StoreAct::Unlock { lock } => format!("unlock {lock:?}"),
     }
 }

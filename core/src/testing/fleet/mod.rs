@@ -17,9 +17,11 @@
 //! | `network`, `service` | requests: lost, late, refused; a service that notices reuse |
 //! | `people` | callers, crashes, clocks, sign-outs, a store that forgets |
 //! | `observer` | the rules |
+//! | `leaving` | the rule of signing out |
 //! | `recovery` | all is well again: is everybody served? |
 
 mod keeper;
+mod leaving;
 mod network;
 mod observer;
 mod people;

@@ -13,7 +13,7 @@ use super::world::World;
 use crate::session::TELL_AFTER;
 use crate::store::{StoreError, Stored};
 use crate::testing::Asked;
-use crate::{Credentials, Event, Need};
+use crate::{Credentials, Event, Need, Timestamp};
 
 /// No caller waits longer: a lock, a mark, two ways of the ladder with two requests each, and another lock.
 const LONGEST_WAIT: Duration = Duration::from_secs(400);
@@ -40,6 +40,8 @@ pub(super) struct Views {
     forgotten: Option<Forgotten>,
     /// The sign-ins that were signed out, and cleared.
     cleared: BTreeSet<usize>,
+    /// The sign-outs that were ever in the cell, each known by its moment.
+    pub(super) sign_outs: BTreeSet<Option<Timestamp>>,
 }
 
 #[derive(Clone, Copy)]
@@ -188,8 +190,13 @@ impl World {
         let signs_in = matches!(self.requests[flight.first].asked, Asked::SignIn { .. });
         let state = &mut self.processes[process];
         match end {
-            End::Granted(_) => state.sight.granted_at = state.clock.read(self.now).monotonic,
-            End::Refused if signs_in => state.sight.refused = true,
+            End::Granted(serial) => {
+                (state.sight.granted, state.sight.granted_at) = (serial, state.clock.read(self.now).monotonic);
+            }
+            End::Refused if signs_in => {
+                state.sight.refused = true;
+                self.observe_refused_login(process);
+            }
             End::Refused if matches!(self.requests[flight.first].asked, Asked::Refresh { .. }) => {
                 state.sight.refused_token = self.requests[flight.first].token;
             }
@@ -204,6 +211,11 @@ impl World {
         self.views.forgotten = Some(Forgotten { at: self.now, newest: self.service.newest() });
         self.views.cleared.clear();
         self.processes.iter_mut().for_each(|process| process.sight.signed_out = None);
+    }
+
+    /// Whether the store has ever forgotten: nobody can know then what was signed out.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.views.forgotten.is_some()
     }
 
     pub(super) fn observe_lock(&mut self, process: usize, read: Option<&Record>) {
@@ -239,6 +251,7 @@ impl World {
         let unseen = sight.version != self.store.version;
         // What a person brings here counts more than what others have found meanwhile.
         let brought = sight.brings_after.is_some_and(|newest| new.access > newest);
+        self.observe_decision(process, new, old);
         if new.kind == RecordKind::Garbage {
             self.breaks(FleetRule::NoTornCell, process, "writes what nobody can read");
         }
@@ -274,13 +287,14 @@ impl World {
         let family = held.and_then(|serial| self.service.family(serial));
         // In a store that has ever forgotten it may be an old state that was signed out: whoever holds a newer one
         // puts that back.
-        self.processes[process].sight.signed_out = family.filter(|_| self.views.forgotten.is_none());
+        self.processes[process].sight.signed_out = family.filter(|_| !self.has_forgotten());
     }
 
     // ---- Sessions
 
     pub(super) fn observe_event(&mut self, process: usize, event: &Event) {
         self.note(process, || format!("says: {event}"));
+        self.observe_signed_out(process, event);
         let Event::Renewed { need, rung, generation, .. } = event else { return };
         if rung.is_none() {
             self.report.adoptions += 1;
@@ -333,6 +347,7 @@ impl World {
             }
             self.look_at_wait(process, need);
         }
+        self.look_at_standing(process);
         self.processes[process].sight.commanded = false;
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::process::Clock;
 use super::scenario::{Level, Sabotage};
 use super::service::USER;
-use super::store::Record;
+use super::store::{Record, RecordKind};
 use super::world::{Event, World};
 use crate::credentials::Beside;
 use crate::store::{OpId, Stored};
@@ -123,6 +123,7 @@ impl World {
             roll if (700..700 + people.share(3, 12)).contains(&roll) => self.forget_login(process),
             roll if (800..800 + people.share(2, 8)).contains(&roll) => self.change_password(process),
             roll if (900..900 + crashes.share(8, 40)).contains(&roll) => self.close(process),
+            roll if (950..950 + people.share(8, 30)).contains(&roll) => self.sign_in_again(process),
             _ => self.call(process),
         }
     }
@@ -171,17 +172,6 @@ impl World {
 
     // ---- People
 
-    fn sign_out(&mut self, process: usize) {
-        self.report.sign_outs += 1;
-        self.note(process, || "SIGN OUT".into());
-        self.processes[process].sight.commanded = true;
-        if let Some(flight) = self.flight_of(process) {
-            flight.orphaned = true;
-        }
-        self.observe_sign_out(process);
-        self.command(process, crate::Session::sign_out);
-    }
-
     pub(super) fn sign_in(&mut self, process: usize) {
         let right = self.is_well || !self.random.one_in(4);
         let login = if right { self.service.login() } else { self.service.wrong_login() };
@@ -190,25 +180,22 @@ impl World {
             self.processes[process].login = Some(login.clone());
         }
         let newest = self.service.newest();
+        self.decide(process, newest);
         let sight = &mut self.processes[process].sight;
-        (sight.commanded, sight.refused, sight.brings_after) = (true, false, Some(newest));
-        sight.own_login = Some(login.clone());
+        (sight.refused, sight.own_login) = (false, Some(login.clone()));
         self.command(process, |session, now| session.sign_in(login, now));
     }
 
     fn accept(&mut self, process: usize) {
         let answer = self.service.grant_to_person(self.now);
-        let Some(session) = &self.processes[process].session else { return };
-        if session.state() == crate::State::SignedOut {
-            self.processes[process].sight.own_login = None;
-        }
         self.note(process, || format!("ACCEPT {:?}", answer.access));
         let now = self.processes[process].now(self.now);
         let Ok(grant) = answer.grant(now) else { return };
         let grant = Grant { account: Some(Account { user_id: USER.into(), ..Account::default() }), ..grant };
+        self.decide(process, self.service.newest().saturating_sub(1));
+        let newest = self.service.newest();
         let sight = &mut self.processes[process].sight;
-        (sight.commanded, sight.granted_at) = (true, now.monotonic);
-        sight.brings_after = self.service.newest().checked_sub(1);
+        (sight.granted, sight.granted_at) = (newest, now.monotonic);
         self.command(process, |session, now| drop(session.accept(grant, now)));
     }
 
@@ -216,10 +203,7 @@ impl World {
         self.note(process, || "forget the login".into());
         self.processes[process].login = None;
         self.processes[process].sight.own_login = None;
-        self.command(process, |session, now| {
-            session.forget_login();
-            session.handle_input(Input::Wake, now);
-        });
+        self.command(process, crate::Session::forget_login);
     }
 
     fn change_password(&mut self, process: usize) {
@@ -323,6 +307,7 @@ impl World {
                 let text = String::from_utf8_lossy(body.as_ref()).replace("refresh_sent_at", "refresh_forgot");
                 Some(Body::from(text.into_bytes()))
             }
+            Some(Sabotage::IgnoresSignOuts) if record.as_ref()?.facts.kind == RecordKind::SignedOut => None,
             _ => Some(body),
         }
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::leaving::Decided;
 use super::service::Serial;
 use super::store::{Facts, Record};
 use crate::store::{OpId, StoreError, StoreErrorKind, StoreOp, Stored};
@@ -122,6 +123,8 @@ pub(super) struct Sight {
     pub(super) newest_served: Serial,
     pub(super) last_served: Serial,
     pub(super) waits: [Option<Wait>; 2],
+    /// What it has asked of the store last, and when.
+    pub(super) asked: Option<(OpId, Duration)>,
     /// The true time of the lock request, and its clocks then.
     pub(super) asked_lock: Option<Asked>,
     /// The service refused the login that it has.
@@ -131,6 +134,16 @@ pub(super) struct Sight {
     pub(super) own_login: Option<ToyLogin>,
     /// A person signed in when this was the newest grant; what that brought is not yet saved.
     pub(super) brings_after: Option<Serial>,
+    /// Whether a person has decided to sign in here.
+    pub(super) decided: Decided,
+    /// When somebody last signed out here.
+    pub(super) left_at: Option<Duration>,
+    /// What it was granted since a person decided to sign in.
+    pub(super) granted: Serial,
+    /// What it has seen of the cell last.
+    pub(super) sees: Option<Facts>,
+    /// The last sign-out that it has seen there.
+    pub(super) out: Option<Facts>,
     /// The sign-in that was signed out here.
     pub(super) signed_out: Option<usize>,
     /// Served with what the service takes, since all is well again.

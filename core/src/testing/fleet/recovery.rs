@@ -28,7 +28,7 @@ impl World {
             self.processes.iter_mut().for_each(|process| process.sight.well = false);
             self.sign_in(usize::try_from(person).unwrap_or(0));
             self.wait_for(|world| {
-                let lacks = |process: &usize| !world.is_signed_out(*process) && !world.processes[*process].sight.well;
+                let lacks = |process: &usize| !world.processes[*process].sight.well && !world.goes_by_clocks(*process);
                 (0..world.processes.len()).find(lacks)
             });
         }
@@ -58,7 +58,7 @@ impl World {
     /// Everybody is called, and calls the service.
     pub(super) fn check_on_all(&mut self) {
         for process in 0..self.processes.len() {
-            if !self.processes[process].is_frozen(self.now) && !self.is_signed_out(process) {
+            if !self.processes[process].is_frozen(self.now) {
                 self.use_access(process);
                 if self.random.one_in(4) {
                     self.demand(process, Need::Aws);
@@ -73,6 +73,19 @@ impl World {
         session.is_some_and(|session| session.state() == State::SignedOut)
     }
 
+    /// Whether only clocks could tell it that somebody has signed in since the sign-out that it saw: the store has
+    /// forgotten that one and counts anew. The next record tells it.
+    fn goes_by_clocks(&self, process: usize) -> bool {
+        let seen = self.processes[process].sight.out.filter(|_| self.is_signed_out(process));
+        seen.zip(self.store.facts()).is_some_and(|(seen, facts)| facts.revision <= seen.revision)
+    }
+
+    /// Whether its sign-out is not yet told to everybody.
+    fn is_leaving(&self, process: usize) -> bool {
+        let session = self.processes[process].session.as_ref();
+        session.is_some_and(|session| session.is_signing_out() || session.unsaved().is_some())
+    }
+
     /// Whether a process has all that it can have without a person.
     fn is_regained(&self, process: usize) -> bool {
         let state = &self.processes[process];
@@ -80,7 +93,7 @@ impl World {
             return false;
         }
         if self.is_signed_out(process) {
-            return !self.lingers(process);
+            return !self.lingers(process) && !self.is_leaving(process);
         }
         // A service that asked to be left alone for longer is left alone.
         if state.sight.well || state.session.as_ref().is_some_and(crate::Session::is_quiet) {

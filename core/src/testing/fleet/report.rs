@@ -28,6 +28,8 @@ pub enum FleetRule {
     ValidNeverWait,
     /// What was signed out leaves the store, and stays out.
     SignOutClears,
+    /// What one process signs out is signed out for all, until somebody signs in; then it is for all.
+    SignOutHolds,
     /// Whoever waits is served or told within a bounded time.
     WaitsEnd,
     /// Little is asked of service and store, and a wake-up lies ahead.
@@ -38,7 +40,7 @@ pub enum FleetRule {
 
 impl FleetRule {
     /// All of them.
-    pub const ALL: [FleetRule; 13] = [
+    pub const ALL: [FleetRule; 14] = [
         FleetRule::OneRenewal,
         FleetRule::NoReuse,
         FleetRule::MarkThenSend,
@@ -49,6 +51,7 @@ impl FleetRule {
         FleetRule::SaveThenTell,
         FleetRule::ValidNeverWait,
         FleetRule::SignOutClears,
+        FleetRule::SignOutHolds,
         FleetRule::WaitsEnd,
         FleetRule::BoundedWork,
         FleetRule::ProgramsEnd,
@@ -67,6 +70,7 @@ impl FleetRule {
             FleetRule::SaveThenTell => "save, then tell",
             FleetRule::ValidNeverWait => "valid never wait",
             FleetRule::SignOutClears => "sign-out clears",
+            FleetRule::SignOutHolds => "sign-out holds",
             FleetRule::WaitsEnd => "waits end",
             FleetRule::BoundedWork => "bounded work",
             FleetRule::ProgramsEnd => "a program has an end",
@@ -125,6 +129,8 @@ pub struct FleetReport {
     pub forgotten: u64,
     /// Sign-outs.
     pub sign_outs: u64,
+    /// Processes that were signed out by another one.
+    pub followed: u64,
     /// Fleets that needed a person in the end: no login was left that works.
     pub persons: u64,
     /// The longest that a caller waited.
@@ -150,7 +156,7 @@ impl FleetReport {
         self.busiest_store = self.busiest_store.max(other.busiest_store);
     }
 
-    fn figures_mut(&mut self) -> [&mut u64; 20] {
+    fn figures_mut(&mut self) -> [&mut u64; 21] {
         [
             &mut self.runs,
             &mut self.processes,
@@ -172,6 +178,7 @@ impl FleetReport {
             &mut self.halts,
             &mut self.forgotten,
             &mut self.sign_outs,
+            &mut self.followed,
         ]
     }
 
@@ -181,7 +188,7 @@ impl FleetReport {
     }
 }
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "runs",
     "processes",
     "events",
@@ -202,6 +209,7 @@ const NAMES: [&str; 20] = [
     "halts",
     "times the store forgot",
     "sign-outs",
+    "  heard of by other processes",
 ];
 
 /// A table.

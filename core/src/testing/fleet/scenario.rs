@@ -92,6 +92,8 @@ pub enum Sabotage {
     KeepsLock,
     /// A session does not clear the store when somebody signs out.
     ForgetsToClear,
+    /// A session does not see that another one has signed out.
+    IgnoresSignOuts,
     /// A session makes its callers wait while the store is busy.
     WaitsForStore,
     /// A session wants to be woken at once, again and again.
@@ -102,7 +104,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 14] = [
+    pub const ALL: [Sabotage; 15] = [
         Sabotage::LockIgnored,
         Sabotage::WritesLost,
         Sabotage::TornReads,
@@ -114,6 +116,7 @@ impl Sabotage {
         Sabotage::IgnoresMarks,
         Sabotage::KeepsLock,
         Sabotage::ForgetsToClear,
+        Sabotage::IgnoresSignOuts,
         Sabotage::WaitsForStore,
         Sabotage::Spins,
         Sabotage::EndsAtOnce,

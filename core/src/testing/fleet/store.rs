@@ -25,6 +25,8 @@ pub(in crate::testing) struct Facts {
     pub(in crate::testing) aws: Serial,
     /// The refresh token is marked as sent.
     pub(in crate::testing) marked: bool,
+    /// When somebody signed out, by some clock.
+    pub(in crate::testing) signed_out_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,11 +52,15 @@ impl Record {
                     refresh: held.refresh_token().map_or(0, |token| serial_of(token.expose())),
                     aws: held.aws().map_or(0, |aws| serial_of(aws.session_token().expose())),
                     marked: beside.refresh_sent_at.is_some(),
+                    signed_out_at: None,
                 }
             }
-            Ok(RecordOf::SignedOut { revision, .. }) => {
-                Facts { kind: RecordKind::SignedOut, revision: revision.unwrap_or(0), ..Facts::default() }
-            }
+            Ok(RecordOf::SignedOut { at, beside, .. }) => Facts {
+                kind: RecordKind::SignedOut,
+                revision: beside.revision.unwrap_or(0),
+                signed_out_at: at,
+                ..Facts::default()
+            },
             Ok(RecordOf::NeverSignedIn { beside, .. }) => {
                 Facts { kind: RecordKind::NeverSignedIn, revision: beside.revision.unwrap_or(0), ..Facts::default() }
             }

@@ -62,10 +62,15 @@ pub(super) fn record(data: &[u8]) {
                 other => panic!("a record is not read back: {other:?}"),
             }
         }
-        Ok(RecordOf::SignedOut { provider, realm, revision }) => {
-            let written = RecordOf::signed_out(provider, realm, revision.unwrap_or(1));
-            let again = RecordOf::parse(written.as_ref(), now);
-            assert!(matches!(again, Ok(RecordOf::SignedOut { .. })), "a sign-out is not read back: {again:?}");
+        Ok(RecordOf::SignedOut { provider, realm, at, beside }) => {
+            let written = RecordOf::signed_out(provider, realm, *at, beside);
+            match RecordOf::parse(written.as_ref(), now) {
+                Ok(RecordOf::SignedOut { provider, realm, at, beside }) => {
+                    let again = RecordOf::signed_out(&provider, &realm, at, &beside);
+                    assert!(written.as_ref() == again.as_ref(), "written back otherwise");
+                }
+                again => panic!("a sign-out is not read back: {again:?}"),
+            }
         }
         Ok(RecordOf::NeverSignedIn { provider, realm, beside }) => {
             let written = RecordOf::never_signed_in(provider, realm, beside);
@@ -96,13 +101,13 @@ fn find(data: &[u8], left: bool, now: crate::Now) {
                 let stored = match op.act {
                     StoreAct::Read => Stored::Read(record.clone()),
                     StoreAct::Lock { lease } => Stored::Locked { record: record.clone(), held_for: Some(lease) },
-                    StoreAct::Write { record: written, .. } => {
+                    StoreAct::Write { record: written, .. } | StoreAct::Clear { record: written, .. } => {
                         assert!(!left, "somebody else's record is written over");
                         assert!(RecordOf::parse(written.as_ref(), now).is_ok(), "nobody can read what is written");
                         record = Some(written);
                         Stored::Done
                     }
-                    StoreAct::SetAside { .. } => {
+                    StoreAct::SetAside { .. } | StoreAct::Retire { .. } => {
                         assert!(!left, "somebody else's record is set aside");
                         record = None;
                         Stored::Done

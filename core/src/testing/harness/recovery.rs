@@ -52,13 +52,16 @@ impl<S: Subject> Harness<S> {
     /// Then one method after the other breaks for good, and the others serve.
     pub fn recover(&mut self) -> Result<(), Violation> {
         self.weather = [None; 3];
+        if self.model.can_sign_in_again() {
+            self.sign_in_again()?;
+        }
         if self.model.can_sign_in() {
             self.tell(Call::Demand(Need::Access), &Told::Demand(Need::Access))?;
             let within = self.model.recovers_within();
             self.until_served(Need::Access, within, Recovery::ByItself, Rule::NobodyPoisons)?;
         }
         let login = Who::Ann.login();
-        self.login = Some(login.clone());
+        (self.login, self.user) = (Some(login.clone()), Who::Ann.user().into());
         self.tell(Call::SignIn(login.clone()), &Told::SignIn(login))?;
         self.until_served(Need::Access, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
         self.tell(Call::Demand(Need::Aws), &Told::Demand(Need::Aws))?;

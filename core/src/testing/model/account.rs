@@ -40,6 +40,12 @@ impl Account {
             let wall = Duration::try_from(now.wall.since(seen.wall)).unwrap_or_default();
             self.age += wall.max(now.monotonic.saturating_sub(seen.monotonic));
         }
+        // Whoever writes or reads it now goes by what the clock says now.
+        if let Some(until) = &mut self.maybe_quiet {
+            let [wall, monotonic] = [wall_left(*until, now).min(DAY), monotonic_left(*until, now)];
+            until.monotonic = until.monotonic.max(now.monotonic.saturating_add(wall));
+            until.wall = until.wall.max(now.wall.saturating_add(monotonic));
+        }
     }
 
     /// What the next process finds: its monotonic clock begins anew.
@@ -47,7 +53,9 @@ impl Account {
         let mut found = self.clone();
         let seen = self.seen.unwrap_or(now);
         if let Some(until) = &mut found.quiet {
-            until.monotonic = now.monotonic.saturating_add(wall_left(*until, now).min(DAY));
+            // A clock that was set back meanwhile may be in the record, or not.
+            let left = wall_left(*until, now).min(monotonic_left(*until, seen));
+            until.monotonic = now.monotonic.saturating_add(left.min(DAY));
         }
         if let Some(until) = &mut found.maybe_quiet {
             let left = wall_left(*until, now).max(monotonic_left(*until, seen));
@@ -92,6 +100,11 @@ impl Account {
         self.maybe_quiet.map_or(Duration::ZERO, left)
     }
 
+    /// It is of another account than what stands in the store.
+    pub(super) fn quiet_is_not_known(&mut self) {
+        self.quiet = None;
+    }
+
     // ---- A password that was shown
 
     /// It was answered with something odd: what is wrong with that, if it came too often.
@@ -117,6 +130,17 @@ impl Account {
     pub(super) fn password_was_taken(&mut self) {
         self.shown.clear();
         (self.maybe_shown, self.left_in_store) = (0, 0);
+        (self.refused, self.maybe_refused) = (None, None);
+    }
+
+    /// The store tells of one login: of the one that is used now.
+    pub(super) fn refusal_was_written(&mut self, refused: Option<&ToyLogin>) {
+        (self.refused, self.maybe_refused) = (refused.cloned(), None);
+    }
+
+    /// Somebody has signed in on the store, in another process.
+    pub(super) fn is_signed_in_elsewhere(&mut self) {
+        self.shown.clear();
         (self.refused, self.maybe_refused) = (None, None);
     }
 

@@ -16,6 +16,7 @@ const ROUNDING: Duration = Duration::from_millis(1);
 impl Model {
     /// Compares what the getters say with what was expected. Call it when the outputs are drained.
     pub fn check(&mut self, view: &View) {
+        self.falls_back_on_sign_out();
         self.note_who_was_told(view);
         for need in Need::ALL {
             // Who is told, or served, waits no longer.
@@ -35,6 +36,7 @@ impl Model {
         self.check_failure(view);
         self.check_owed();
         self.check_person();
+        self.check_can_come_back(view.has_login);
         self.check_store(view.held.as_deref());
         self.check_wake(view);
         if self.stray && view.ignored != self.ignored + 1 {
@@ -267,7 +269,9 @@ impl Model {
             && grew(Need::Access)
             && !self.failed_events[Need::Access.index()]
             && !self.login_failed
-            && !failure.of_account;
+            && !failure.of_account
+            // At the same moment the login may be found to rest.
+            && !self.account.may_login_rest();
         let [access, aws] = [Need::Access, Need::Aws].map(|need| view.served[need.index()].is_some());
         let unshared = failure.need == Need::Access
             && ended

@@ -25,7 +25,7 @@ impl Model {
                 // Through the access token, where there is none.
                 self.lease(Need::Access).waited |= !self.is_servable(Need::Access);
             }
-            Told::SignIn(_) => self.lease(Need::Access).waited = true,
+            Told::SignIn(_) | Told::SignInAgain { begun: true } => self.lease(Need::Access).waited = true,
             _ => {}
         }
     }

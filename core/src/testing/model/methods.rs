@@ -124,10 +124,12 @@ impl Model {
     pub(super) fn note_answer(&mut self, need: Need, rung: ToyRung, steps: u32, said: &Said) {
         let now = self.now;
         if *said == Said::Missing {
-            let last = self.is_last_left(need, rung);
+            let last = self.is_last_left(need, rung) || self.signs_in_over_a_sign_out();
             let before = self.missing[rung as usize].map_or(0, |missing| missing.times);
             let goes_on = last || self.worked[rung as usize];
-            self.missing[rung as usize] = Some(Missing { since: now.monotonic, times: before + 1, goes_on });
+            // The last way left is not left out, and that does not count.
+            let times = before + u32::from(!goes_on);
+            self.missing[rung as usize] = Some(Missing { since: now.monotonic, times, goes_on });
         } else {
             self.missing[rung as usize] = None;
         }

@@ -7,6 +7,7 @@ mod account;
 mod check;
 mod doubt;
 mod ending;
+mod leaving;
 mod methods;
 mod outputs;
 mod store;
@@ -24,7 +25,7 @@ use super::toy::{ToyLogin, ToyRung};
 use crate::credentials::{MAX_LIFETIME, same_user};
 use crate::exchange::MAX_STEPS;
 use crate::session::{MAX_BACKOFF, MIN_GAP, RefreshTokens};
-use crate::{Credentials, Deadline, Error, Generation, Need, Now, Policy, RequestId, State, Term, Wake};
+use crate::{Credentials, Deadline, Error, Generation, Need, Now, Policy, RequestId, SignOut, State, Term, Wake};
 
 /// Credentials that are refused within this of their issue are renewed at a growing pace.
 const FRESH: Duration = Duration::from_secs(60);
@@ -46,8 +47,13 @@ pub enum Told {
     Accepted(Facts),
     /// A save was taken up: these credentials.
     Restored(Arc<Credentials>),
+    /// To sign in with the login that is there.
+    SignInAgain {
+        /// Whether it was begun.
+        begun: bool,
+    },
     /// Sign out.
-    SignOut,
+    SignOut(SignOut),
     /// The login was forgotten.
     ForgetLogin,
     /// The program is about to end.
@@ -114,6 +120,8 @@ pub struct View {
     pub wake: Option<Wake>,
     /// Answers that it ignored.
     pub ignored: u64,
+    /// Whether it has a login that was not refused.
+    pub has_login: bool,
 }
 
 /// The reference model of a session at the toy provider.
@@ -126,6 +134,7 @@ pub struct Model {
     signed_out: bool,
     /// The program is about to end.
     closed: bool,
+    leaving: leaving::Leaving,
     user: Option<String>,
     login: Option<ToyLogin>,
     login_refused: bool,
@@ -161,6 +170,7 @@ pub struct Model {
     stray: bool,
     /// A command came that may change what is held.
     commanded: bool,
+    signs_in_again: bool,
     idle_reject: bool,
     outputs: u32,
     sends: u32,
@@ -253,6 +263,7 @@ impl Model {
             broken: Vec::new(),
             signed_out: false,
             closed: false,
+            leaving: leaving::Leaving::default(),
             user: login.as_ref().map(|login| login.user().to_owned()),
             login,
             login_refused: false,
@@ -277,6 +288,7 @@ impl Model {
             person: false,
             stray: false,
             commanded: false,
+            signs_in_again: false,
             idle_reject: false,
             outputs: 0,
             sends: 0,
@@ -290,7 +302,10 @@ impl Model {
     /// Of the process that goes on with the same store: what that keeps is known there.
     #[must_use]
     pub fn next_process(&self, policy: Policy, login: Option<ToyLogin>, now: Now) -> Self {
-        let account = self.account.found_by_next_process(now);
+        let mut account = self.account.found_by_next_process(now);
+        if self.is_another_account_there() {
+            account.quiet_is_not_known();
+        }
         let same = |refused: &ToyLogin| login.as_ref().is_some_and(|login| is_same(login, refused));
         let login_refused = [&account.refused, &account.maybe_refused].into_iter().flatten().any(same);
         Self { account, login_refused, ..Self::new(policy, login) }
@@ -319,6 +334,7 @@ impl Model {
         self.person = false;
         self.stray = false;
         self.commanded = false;
+        self.signs_in_again = matches!(told, Told::SignInAgain { begun: true });
         self.idle_reject = false;
         self.outputs = 0;
         self.sends = 0;
@@ -332,32 +348,31 @@ impl Model {
             }
             Told::Reject(need, generation) => self.rejected(*need, *generation),
             Told::Renew(need) => self.lease(*need).forced |= !self.signed_out,
-            Told::SignIn(login) => self.sign_in(login),
+            Told::SignIn(login) => {
+                self.login_refused = false;
+                self.account.signed_in_by_person();
+                // A new login may find what the old one did not.
+                self.missing[ToyRung::SignIn as usize] = None;
+                self.sign_in(login);
+                for lease in &mut self.leases {
+                    lease.attempted_at = [None; 3];
+                    (lease.answers, lease.falls) = Default::default();
+                    // What was refused right after its issue may be renewed at once with a new login.
+                    lease.renewed_at.take_if(|_| lease.named);
+                }
+                self.person = true;
+            }
+            Told::SignInAgain { begun } => self.signed_in_again(*begun),
             Told::Accepted(facts) => {
                 self.taken_up(facts.user.as_deref());
                 self.account.grant_was_brought();
+                self.decided(true);
                 self.expect(facts, now, &Need::ALL);
                 self.refresh = facts.refresh.then_some(facts.serial);
             }
             Told::Restored(credentials) => self.restored(credentials),
-            Told::SignOut if self.signed_out => {}
-            Told::SignOut => {
-                self.signed_out = true;
-                let access = self.leases[Need::Access.index()].held.as_ref().map(|held| held.serial);
-                self.revocations.extend(access);
-                // What the store still holds of another account goes, too.
-                let saved = self.store.as_ref().and_then(|store| store.saved);
-                self.revocations.extend(saved.filter(|saved| Some(*saved) != access));
-                for flight in [&mut self.flight, &mut self.continuing].into_iter().flatten() {
-                    flight.orphan |= flight.attempt.is_some();
-                }
-                self.forget();
-                self.leases.iter_mut().for_each(|lease| lease.asked = false);
-            }
-            Told::ForgetLogin => {
-                self.login = None;
-                self.login_refused = false;
-            }
+            Told::SignOut(login) => self.signed_out(*login),
+            Told::ForgetLogin => self.forget_login(),
             Told::Close => self.close(),
             Told::Answer(id, said) => match self.flight.take_if(|flight| flight.id == *id) {
                 Some(flight) => self.outcome(flight, said),
@@ -412,20 +427,11 @@ impl Model {
         self.signed_out = false;
         self.user = Some(login.user().to_owned());
         self.login = Some(login.clone());
-        self.login_refused = false;
         self.login_first = true;
-        self.person = true;
-        self.account.signed_in_by_person();
-        // A new login may find what the old one did not.
-        self.missing[ToyRung::SignIn as usize] = None;
-        self.refresh_refused = false;
-        self.aws_ruled_out.clear();
+        self.decided(false);
+        self.aws_ruled_out.retain(|rung| *rung != ToyRung::SignIn);
         for lease in &mut self.leases {
             lease.stopped = false;
-            lease.attempted_at = [None; 3];
-            (lease.answers, lease.falls) = Default::default();
-            // What was refused right after its issue may be renewed at once with a new login.
-            lease.renewed_at.take_if(|_| lease.named);
         }
         self.lease(Need::Access).forced = true;
     }
@@ -436,12 +442,12 @@ impl Model {
         self.forget();
         let another = match (&self.login, user) {
             (Some(login), Some(user)) => !same_user(login.user(), user),
-            _ => false,
+            (login, None) => login.is_some() && self.signed_out,
+            (None, Some(_)) => false,
         };
-        // A login of another account, or of before the sign-out, must not be used on these credentials.
-        if self.signed_out || another {
-            self.login = None;
-            self.login_refused = false;
+        // A login of another account must not be used on these credentials; nor, after a sign-out, one that may be.
+        if another {
+            self.forget_login();
         }
         self.signed_out = false;
         if self.user.as_deref().zip(user).is_some_and(|(one, other)| !same_user(one, other)) {
@@ -532,7 +538,9 @@ impl Model {
             Said::Refused => match rung {
                 ToyRung::SignIn => {
                     (self.login_refused, self.login_first) = (true, false);
-                    self.account.refused.clone_from(&self.login);
+                    if !self.is_another_account_there() {
+                        self.account.refused.clone_from(&self.login);
+                    }
                 }
                 ToyRung::Refresh => self.refresh_refused = true,
                 ToyRung::AwsRefresh => self.aws_ruled_out.push(rung),
@@ -544,6 +552,8 @@ impl Model {
             Said::Odd | Said::Failed | Said::Unheard | Said::TooLarge => self.lost(rung, true),
         }
         self.note_answer(need, rung, flight.steps, said);
+        // It was forgotten meanwhile.
+        self.login_first &= rung != ToyRung::SignIn || self.login.is_some();
         self.lease(need).failed = true;
         let asked = self.lease(need).asked;
         let of_account = rung == ToyRung::SignIn || matches!(said, Said::TooMany { .. } | Said::Down { .. });

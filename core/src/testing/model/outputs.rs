@@ -25,6 +25,12 @@ impl Model {
             Output::Send(request) => self.sent(request),
             Output::Cancel(id) => match self.flight.take_if(|flight| flight.id == *id) {
                 Some(flight) if flight.dropped => {}
+                // Somebody signs in again: it is given up for that.
+                Some(flight) if self.signs_in_again && !flight.orphan => {
+                    if flight.attempt.is_some_and(|attempt| attempt.rung == ToyRung::Refresh) {
+                        self.refresh_lost_at = Some(self.now.monotonic);
+                    }
+                }
                 Some(flight) => self.outcome(flight, &Said::Unheard),
                 None => self.breaks(Rule::OneAtATime, format!("{id:?} is cancelled and not in flight")),
             },

@@ -1,5 +1,6 @@
 //! What the model makes of a session's dealings with its store.
 
+use super::leaving::There;
 use super::{Model, is_reusable, serial};
 use crate::credentials::{Credentials, RecordOf};
 use crate::store::{OpId, StoreAct, StoreOp};
@@ -17,18 +18,27 @@ pub(super) struct StoreSide {
     pub(super) saved: Option<u64>,
     /// A grant came, and nothing was saved since.
     unsaved: bool,
+    pub(super) there: There,
 }
 
 impl StoreSide {
+    pub(super) fn is_locked(&self) -> bool {
+        self.locked.is_some()
+    }
+
     pub(super) fn is_at_work(&self) -> bool {
         self.locked.is_some() || self.unsaved
     }
 }
 
 impl Model {
+    pub(super) fn is_grant_unsaved(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.unsaved)
+    }
+
     /// There is a store, and this is in it.
     pub fn expect_store(&mut self, record: Option<&Body>) {
-        let mut store = StoreSide::default();
+        let mut store = StoreSide { there: There::of(record), ..StoreSide::default() };
         if let Some(Ok(RecordOf::Session { saved, .. })) =
             record.map(|record| RecordOf::parse(record.as_ref(), self.now))
         {
@@ -43,8 +53,12 @@ impl Model {
         let Some(store) = &mut self.store else { return };
         let Some(op) = store.out.take_if(|op| op.id == id) else { return };
         match op.act {
-            StoreAct::Lock { .. } => store.locked = Some(id),
-            StoreAct::Write { record, .. } => {
+            StoreAct::Lock { .. } => {
+                store.locked = Some(id);
+                self.has_read();
+            }
+            StoreAct::Read => self.has_read(),
+            StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => {
                 store.unsaved = false;
                 (store.saved, store.marked) = match RecordOf::parse(record.as_ref(), now) {
                     Ok(RecordOf::Session { saved, beside }) => {
@@ -58,19 +72,11 @@ impl Model {
                         return;
                     }
                 };
+                self.wrote(&record);
             }
-            StoreAct::Read | StoreAct::SetAside { .. } | StoreAct::Unlock { .. } => {}
+            StoreAct::SetAside { .. } | StoreAct::Retire { .. } => store.there.is_set_aside(),
+            StoreAct::Unlock { .. } => {}
         }
-    }
-
-    /// The session took up what it found in the store.
-    pub fn adopted(&mut self, credentials: &Credentials) {
-        if self.leases.iter().any(|lease| lease.held.is_some()) {
-            self.breaks(Rule::LockReadDecide, "takes up what is in the store in place of what is newer");
-        }
-        let user = &credentials.account().user_id;
-        self.user = Some(user.clone()).filter(|user| !user.is_empty()).or(self.user.take());
-        self.hold(credentials);
     }
 
     pub(super) fn asked_store(&mut self, op: &StoreOp) {
@@ -80,7 +86,11 @@ impl Model {
             return self.breaks(Rule::LockReadDecide, "asks for a store that there is not");
         };
         let under = match &op.act {
-            StoreAct::Write { lock, .. } | StoreAct::SetAside { lock } | StoreAct::Unlock { lock } => Some(*lock),
+            StoreAct::Write { lock, .. }
+            | StoreAct::Clear { lock, .. }
+            | StoreAct::SetAside { lock }
+            | StoreAct::Retire { lock }
+            | StoreAct::Unlock { lock } => Some(*lock),
             StoreAct::Read | StoreAct::Lock { .. } => None,
         };
         let (out, locked) = (store.out.is_some(), store.locked);
@@ -135,7 +145,7 @@ impl Model {
         let Some(store) = &self.store else { return };
         let access = held.map(|held| serial(held.access().expose()));
         let (saved, locked) = (store.saved, store.locked);
-        if self.flight.is_some() {
+        if self.flight.is_some() || store.there.is_news() {
             return;
         }
         if self.signed_out && saved.is_some() {

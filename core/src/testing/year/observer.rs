@@ -61,8 +61,6 @@ pub(super) struct Sight {
     pub(super) repeat_login: bool,
     /// A person has signed in, and that was not yet tried.
     person: bool,
-    /// When a person last signed in.
-    person_at: Option<Duration>,
     refused: Vec<String>,
     /// The AWS credentials could not be renewed with the access token that is held.
     aws_refused: bool,
@@ -108,7 +106,6 @@ impl World<'_> {
     pub(super) fn observe_person(&mut self) {
         self.sight.refused.clear();
         (self.sight.person, self.sight.commanded) = (self.year.account.has_login, true);
-        self.sight.person_at = Some(self.now);
     }
 
     pub(super) fn observe_issue(&mut self, serial: Serial, sent: Now) {
@@ -168,9 +165,7 @@ impl World<'_> {
         let before = *self.issue(token);
         if before.token != Use::Never {
             self.report.repeats += 1;
-            // Where a person's new login brings nothing, older ways are tried beside it.
-            let is_new = self.sight.person_at.is_some_and(|at| now < at + RECOVERY);
-            if has_login && !is_new {
+            if has_login {
                 self.breaks(YearRule::NoReuse, format!("sends token {token} again, and has a login"));
             } else if now < before.token_sent_at + MIN_GAP {
                 self.breaks(YearRule::NoReuse, format!("sends token {token} again at once"));

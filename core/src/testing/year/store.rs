@@ -69,7 +69,9 @@ fn name_of(act: &StoreAct) -> &'static str {
         StoreAct::Read => "read",
         StoreAct::Lock { .. } => "lock",
         StoreAct::Write { .. } => "write",
+        StoreAct::Clear { .. } => "clear",
         StoreAct::SetAside { .. } => "set aside",
+        StoreAct::Retire { .. } => "retire",
         StoreAct::Unlock { .. } => "unlock",
     }
 }

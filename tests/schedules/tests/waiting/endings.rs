@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_core::{Error, SessionError, State};
+use perennial_core::{Error, SessionError, SignOut, State};
 use perennial_schedules::{Desk, Subject, Tasks, explore};
 use shuttle::thread;
 
@@ -27,7 +27,7 @@ fn a_sign_out_wins_over_a_renewal<S: Subject>() {
         let session = session.clone();
         thread::spawn(move || session.renew())
     };
-    session.sign_out().unwrap();
+    session.sign_out(SignOut::KeepLogin).unwrap();
     assert!(session.current().is_none());
     match renews.join().unwrap() {
         Ok(grant) => assert_eq!(grant, 2),
@@ -48,7 +48,7 @@ fn a_person_who_signs_out_and_one_who_waits_are_both_told<S: Subject>() {
         let session = session.clone();
         thread::spawn(move || session.credentials())
     });
-    session.sign_out().unwrap();
+    session.sign_out(SignOut::KeepLogin).unwrap();
     for waiter in waiters {
         match waiter.join().unwrap() {
             Ok(grant) => assert_eq!(grant, 2),

@@ -1,7 +1,7 @@
 //! Mosaia: a password, a program's secret, a refresh, a bare token, a sign-out.
 
 use perennial_core::providers::mosaia::{Login, Mosaia, bare_token};
-use perennial_core::{Need, Policy, Request, Response, Session};
+use perennial_core::{Need, Policy, Request, Response, Session, SignOut};
 use perennial_tests::forgetful::Secrets;
 
 use crate::Held;
@@ -50,7 +50,7 @@ pub(crate) fn play(secrets: Secrets) -> Held {
     };
     drop(format!("{:?}", run(mosaia.refresh(&token), &refused).map(drop)));
     drop(format!("{:?}", run(mosaia.sign_in(&password), &refused).map(drop)));
-    session.sign_out(now(2));
+    session.sign_out(SignOut::ForgetLogin, now(2));
     drive(&mut session, None, &service, now(2))?;
     Ok(vec![Box::new(session), Box::new((password, program, credentials, token, bare))])
 }

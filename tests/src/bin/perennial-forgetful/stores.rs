@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::store::{Keeper, STORE_TIMEOUT, Store};
-use perennial_core::{Need, Policy, Session};
+use perennial_core::{Need, Policy, Session, SignOut};
 use perennial_file::{FileStore, Key};
 use perennial_tests::forgetful::Secrets;
 
@@ -49,7 +49,7 @@ pub(crate) fn play(secrets: Secrets) -> Held {
         other.demand(Need::Access, now(1));
         drive(&mut other, Some(&mut its_keeper), &service, now(1))?;
         let credentials = other.credentials(Need::Access, now(1)).ok_or("nothing was taken up")?.clone();
-        other.sign_out(now(2));
+        other.sign_out(SignOut::ForgetLogin, now(2));
         drive(&mut other, Some(&mut its_keeper), &service, now(2))?;
         held.as_mut().map_err(|_| "an error")?.push(Box::new((session, keeper, store, record, other, credentials)));
     }

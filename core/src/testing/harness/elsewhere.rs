@@ -1,0 +1,76 @@
+//! What another session on the same store does.
+
+use std::time::Duration;
+
+use super::{Call, Harness};
+use crate::credentials::{Beside, Credentials, Failures, RecordOf, Written};
+use crate::testing::model::Told;
+use crate::testing::rule::Violation;
+use crate::testing::step::Lives;
+use crate::testing::subject::Subject;
+use crate::testing::toy::Toy;
+use crate::wire::Body;
+use crate::{Provider, Saved, SignOut, State};
+
+impl<S: Subject> Harness<S> {
+    pub(super) fn sign_in_again(&mut self) -> Result<(), Violation> {
+        let begun = self.call(Call::SignInAgain);
+        self.observe(&Told::SignInAgain { begun })
+    }
+
+    /// What another session reads under the lock, if it gets it.
+    fn read_elsewhere(&self) -> Option<RecordOf> {
+        let cell = self.store.as_ref().filter(|cell| !cell.is_locked())?;
+        RecordOf::parse(cell.record()?.as_ref(), self.now).ok()
+    }
+
+    fn write_elsewhere(&mut self, record: &Body) -> Result<(), Violation> {
+        if let Some(cell) = &mut self.store {
+            cell.put(record.clone());
+        }
+        self.model.is_stored_elsewhere(record);
+        self.tell(Call::StoreChanged, &Told::Nothing)
+    }
+
+    pub(super) fn sign_out_elsewhere(&mut self, choice: SignOut) -> Result<(), Violation> {
+        let Some(RecordOf::Session { beside, .. } | RecordOf::SignedOut { beside, .. }) = self.read_elsewhere() else {
+            return Ok(());
+        };
+        let login = beside.login.filter(|_| choice == SignOut::KeepLogin);
+        let revision = Some(beside.revision.unwrap_or(0) + 1);
+        let beside = Beside { revision, login, failures: beside.failures, ..Beside::default() };
+        // No two at the same moment: they would be one.
+        self.sign_outs_elsewhere += 1;
+        let at = self.now.wall.saturating_add(Duration::from_millis(self.sign_outs_elsewhere));
+        self.write_elsewhere(&RecordOf::signed_out(Toy.name(), &Toy.realm(), Some(at), &beside))
+    }
+
+    /// By the login that was kept there, or the account that this session is of, when it has heard of the sign-out.
+    pub(super) fn sign_in_elsewhere(&mut self, lives: Lives) -> Result<(), Violation> {
+        if self.session.state() != State::SignedOut {
+            return Ok(());
+        }
+        let Some(RecordOf::SignedOut { beside, .. }) = self.read_elsewhere() else { return Ok(()) };
+        let kept = beside.login.as_ref().and_then(|login| Toy.read_login(login.expose()));
+        let user = kept.map_or_else(|| self.user.clone(), |login| login.user().to_owned());
+        let logins = [self.login.as_ref(), self.model.login()];
+        if logins.into_iter().flatten().any(|login| login.user() != user) {
+            return Ok(());
+        }
+        self.user.clone_from(&user);
+        let granted = self.service.grant(&user, lives, self.now).ok();
+        let Some(credentials) = granted.and_then(|granted| Credentials::from_grant(granted.grant, None)) else {
+            return Ok(());
+        };
+        let beside = Beside {
+            revision: Some(beside.revision.unwrap_or(0) + 1),
+            written: Some(Written::now(&credentials, self.now)),
+            login: beside.login,
+            // The login brought a grant; the service may want quiet all the same.
+            failures: Failures { login: None, ..beside.failures },
+            signed_in_at: Some(self.now.wall),
+            ..Beside::default()
+        };
+        self.write_elsewhere(&Saved::new(Toy.name(), Toy.realm(), credentials).write(&beside))
+    }
+}
