@@ -30,6 +30,7 @@
 
 use std::time::Duration;
 
+use super::lease::Lease;
 use super::outcome::{Granted, Pending};
 use super::schedule::MIN_TIMEOUT;
 use super::work::{Place, Task, WORK_TIMEOUT, caught};
@@ -111,6 +112,10 @@ impl<P: Provider> Session<P> {
             self.give_up(error);
         }
         self.look_at_store_clocks();
+        if self.login_rests_until().is_none() {
+            // Its rest may be over before a lease heard of it: others tell of it by their clocks.
+            self.leases.iter_mut().for_each(Lease::waits_for_no_login);
+        }
         let is_forgotten = self.leases[Need::Access.index()].login_first && self.login.is_none();
         if is_forgotten && self.pending.is_none() && !self.is_showing_login() {
             self.give_up_login(Need::Access);

@@ -10,6 +10,9 @@ use crate::{Need, State};
 /// How long it may take: what hangs comes to its end, locks run out, pauses end.
 const LIMIT: Duration = Duration::from_secs(900);
 
+/// What was sent before has ended after this.
+const IN_FLIGHT: Duration = Duration::from_secs(60);
+
 /// Callers come that often.
 const CALLS: Duration = Duration::from_secs(5);
 
@@ -25,6 +28,8 @@ impl World {
         if self.broken.is_none() && (!all || self.random.one_in(4)) {
             self.report.persons += u64::from(nobody);
             let person = self.random.below(self.processes.len() as u64);
+            // A spent token that is still on its way would end what the person brings.
+            self.run_until(self.now + IN_FLIGHT);
             self.processes.iter_mut().for_each(|process| process.sight.well = false);
             self.sign_in(usize::try_from(person).unwrap_or(0));
             self.wait_for(|world| {
