@@ -567,9 +567,11 @@ impl<P: Provider> Session<P> {
         self.leave_store();
         let lease = &mut self.leases[need.index()];
         let failed = std::mem::take(&mut lease.falling);
-        if let Some(error) = lease.error.as_deref().filter(|_| failed).cloned() {
+        let (asked, paused) = (lease.asked, lease.retry.is_some());
+        let error = lease.error.as_deref().filter(|_| failed || paused).cloned();
+        if let Some(error) = error.filter(|_| failed || asked) {
             self.tell(need, &error);
-        } else if lease.asked && self.is_valid(need) {
+        } else if asked && self.is_valid(need) {
             // It was forgotten before it was shown.
             self.tell(need, &SessionError::NoLogin.into());
         }
