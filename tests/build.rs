@@ -5,10 +5,11 @@ use std::path::Path;
 use std::{env, error, fs};
 
 /// What a test looks at when a block has run: variables of the block, by its name.
-const SHOWN: [(&str, &str); 6] = [
+const SHOWN: [(&str, &str); 7] = [
     ("service", "(headers, ticket)"),
     ("threads", "(session, again)"),
     ("file", "session"),
+    ("tool", "token"),
     ("redis", "session"),
     ("once", "grant"),
     ("plain", "(profile, client)"),

@@ -37,7 +37,7 @@ fn every_block_of_rust_is_run_here() {
     let readme = include_str!("../../README.md");
     let blocks = readme.lines().filter_map(|line| line.strip_prefix("```rust"));
     // One without a name, or with another, is neither compiled nor run by anybody.
-    assert_eq!(blocks.collect::<Vec<_>>(), [" service", " threads", " file", " redis", " once", " plain"]);
+    assert_eq!(blocks.collect::<Vec<_>>(), [" service", " threads", " file", " tool", " redis", " once", " plain"]);
 }
 
 #[test]
@@ -56,6 +56,7 @@ fn a_block_in_another_test() -> Outcome {
         "service" => tokio::runtime::Runtime::new()?.block_on(service()),
         "threads" => threads(),
         "file" => is_right(&*file()?),
+        "tool" => is_right(&*tool()?),
         "redis" => is_right(&*tokio::runtime::Runtime::new()?.block_on(over_redis())?),
         "once" => once(),
         block => panic!("{block} is no block"),
@@ -80,6 +81,10 @@ fn threads() -> Outcome {
 fn file() -> Outcome<perennial_core::adapter::Current> {
     let session = readme!("file");
     Ok(session.credentials()?)
+}
+
+fn tool() -> Outcome<perennial_core::adapter::Current> {
+    Ok(readme!("tool"))
 }
 
 async fn over_redis() -> Outcome<perennial_core::adapter::Current> {
@@ -182,6 +187,21 @@ fn a_program_with_a_file_signs_in_the_first_time_then_never() {
     assert_eq!(place.emulator.navien().sign_ins(), 1);
     let file = fs::metadata(state.join("heater-control/greenhouse.session")).unwrap();
     assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    fs::remove_dir_all(state).unwrap();
+}
+
+#[test]
+fn a_tool_leaves_its_session_for_the_next_run_and_nothing_else() {
+    let place = Place::with(Emulator::builder());
+    let state = own_directory("perennial-readme-tool");
+    for _ in 0..3 {
+        place.runs("tool", &[("XDG_STATE_HOME", state.to_str().unwrap())]);
+    }
+    assert_eq!((place.emulator.navien().sign_ins(), place.emulator.navien().refreshes()), (1, 0));
+    let files = fs::read_dir(state.join("heater-control")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = files.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["greenhouse.session", "greenhouse.session.lock"]);
     fs::remove_dir_all(state).unwrap();
 }
 
