@@ -292,6 +292,13 @@ impl<P: Provider> Session<P> {
         let signed_in_since = self.is_signed_in_since(&beside);
         let rests = self.login_rests_until().is_some();
         let Some(cell) = &mut self.cell else { return };
+        // It is of after the sign-out that a sign-in here was put over; a store that began anew counts from one again.
+        let anew = beside.signed_in_at > cell.signed_out_at;
+        if let Decided::SignIn { over, .. } = &mut cell.decided
+            && matches!(over, Over::SignOut { revision: before, .. } if *before < revision || anew)
+        {
+            *over = Over::Session;
+        }
         // Somebody has signed in elsewhere while a sign-in of ours still waits, or this session was there before and our
         // login rests: that serves as well.
         let joins = match &cell.decided {
@@ -308,9 +315,6 @@ impl<P: Provider> Session<P> {
         let floor = revision.max(cell.seen.unwrap_or(0));
         match &mut cell.decided {
             Decided::SignIn { over, .. } => {
-                if matches!(over, Over::SignOut { revision: before, .. } if *before < revision) {
-                    *over = Over::Session;
-                }
                 if matches!(over, Over::Session) && cell.account.as_ref().is_some_and(|ours| !same(ours)) {
                     *over = Over::AnotherAccount;
                 }
@@ -350,7 +354,6 @@ impl<P: Provider> Session<P> {
         if self.standing == Standing::SignedOut {
             // Nobody but a person writes a session over a sign-out. A store that has forgotten may hold what was signed
             // out, or begin anew.
-            let anew = beside.signed_in_at > cell.signed_out_at;
             if age != Age::Newer && !anew {
                 if let Some(hold) = &mut cell.hold {
                     hold.found = floor;
