@@ -20,6 +20,10 @@
 //! | saved, and nothing more to do | unlocked |
 //! | locking or marking fails | nothing is sent; callers are told; after a pause again |
 //! | a sign-in while a grant is being saved | the grant is announced at once: the token before it is spent |
+//! | a login that is no good, where somebody had signed out | the sign-out stands; one that was not yet written is |
+//! | a login that is no good, over a session | what the store holds counts again |
+//! | read, while a login rests: a session of the same account | taken up in place of the sign-in that waits |
+//! | read: no quiet any more, of which a record had told | it is over here, too; one that the service told of here is not |
 //! | a sign-out | written in place of the session, which is revoked; tried again until it is there |
 //! | read: a sign-out that is newer | signed out here, too; what was never saved is revoked |
 //! | read, while signed out: a newer session | somebody has signed in since: taken up whole |
@@ -100,7 +104,7 @@ pub(super) struct Cell {
 }
 
 /// What a person has decided here and the store does not hold yet.
-#[derive(Debug, Default)]
+#[derive(Default)]
 enum Decided {
     /// Nothing: the store counts.
     #[default]
@@ -116,7 +120,6 @@ enum Decided {
 }
 
 /// What a sign-in is put over.
-#[derive(Debug)]
 enum Over {
     /// A session, or nothing: should the login be no good, that goes on.
     Session,
@@ -129,7 +132,6 @@ enum Over {
 }
 
 /// A sign-out that is not yet written.
-#[derive(Debug)]
 struct Leaving {
     login: SignOut,
     at: Timestamp,
