@@ -2,9 +2,8 @@
 
 use http::header;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::refusal::{Asked, failure_in};
+use super::refusal::{Asked, Code, failure_in};
 use super::{DEFAULT_LIFETIME, MARGIN, Settrade};
 use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Term, check_token};
 use crate::error::ServiceError;
@@ -92,9 +91,7 @@ struct Tokens<'a> {
     #[serde(borrow)]
     refresh_token: Text<'a>,
     expires_in: Lifetime,
-    /// Looked at before. An answer that has it twice is refused here: it may have been an error.
-    #[serde(rename = "code")]
-    _code: IgnoredAny,
+    code: Code,
 }
 
 impl Tokens<'_> {
@@ -130,9 +127,7 @@ struct Dispatcher<'a> {
     hosts: Hosts<'a>,
     #[serde(borrow)]
     token: Text<'a>,
-    /// As in [`Tokens`].
-    #[serde(rename = "code")]
-    _code: IgnoredAny,
+    code: Code,
 }
 
 /// A list; null counts as an empty one.
@@ -145,13 +140,32 @@ impl<'de: 'a, 'a> Deserialize<'de> for Hosts<'a> {
     }
 }
 
+/// What a success is read as. Its code is read with it: an answer that cannot be read for what the service said may
+/// still be one that it refused with.
+trait Coded {
+    fn code(&self) -> &Code;
+}
+
+impl Coded for Tokens<'_> {
+    fn code(&self) -> &Code {
+        &self.code
+    }
+}
+
+impl Coded for Dispatcher<'_> {
+    fn code(&self) -> &Code {
+        &self.code
+    }
+}
+
 /// An error wins over any token in the same body.
-fn open<'a, T: Deserialize<'a>>(response: &'a Response, asked: Asked, now: Now) -> Result<T, ServiceError> {
+fn open<'a, T: Coded + Deserialize<'a>>(response: &'a Response, asked: Asked, now: Now) -> Result<T, ServiceError> {
     if let Some(error) = failure_in(response, asked, now) {
         return Err(error);
     }
     let error = match wire::parse_json::<Object<T>>(response.body().as_ref()) {
-        Ok(Object(Some(data))) => return Ok(data),
+        Ok(Object(Some(data))) if data.code().is_success() => return Ok(data),
+        Ok(Object(Some(_))) => ServiceError::malformed("a refusal whose words are no text"),
         Ok(Object(None)) => ServiceError::malformed("JSON of another shape"),
         Err(error) => error,
     };

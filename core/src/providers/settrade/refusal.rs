@@ -51,7 +51,7 @@ pub fn server_clock(response: &Response, now: Now) -> Option<Timestamp> {
 pub(super) fn failure_in(response: &Response, asked: Asked, now: Now) -> Option<ServiceError> {
     let status = response.status();
     let (head, seen) = Head::of(response);
-    if status.is_success() && head.is_success() {
+    if status.is_success() && head.code.is_success() {
         return None;
     }
     let error = by_status(response, &head, now)
@@ -104,9 +104,25 @@ struct Head<'a> {
     message: Text<'a>,
 }
 
+/// A failure whose message cannot be read: half of a surrogate pair is no text.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CodeAlone {
+    code: Code,
+}
+
 /// A text or a number, as a text. Wiped: it may repeat what was sent.
 #[derive(Default)]
-struct Code(Option<Zeroizing<String>>);
+pub(super) struct Code(Option<Zeroizing<String>>);
+
+impl Code {
+    /// A grant has no code. Should one ever have, it is no reason to lose a token.
+    pub(super) fn is_success(&self) -> bool {
+        let success =
+            |code: &Zeroizing<String>| ["0", "200", "ok", "success"].iter().any(|word| code.eq_ignore_ascii_case(word));
+        self.0.as_ref().is_none_or(success)
+    }
+}
 
 /// What a body looks like.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,15 +139,12 @@ impl<'a> Head<'a> {
         match wire::parse_json::<Object<Head<'_>>>(body) {
             Ok(Object(head)) => (head.unwrap_or_default(), Seen::Json),
             Err(_) if wire::looks_like_a_page(body) => (Head::default(), Seen::Page),
-            Err(_) => (Head::default(), Seen::Other),
+            // A message that is no text says nothing; the code beside it still does.
+            Err(_) => match wire::parse_json::<Object<CodeAlone>>(body) {
+                Ok(Object(Some(CodeAlone { code }))) => (Head { code, ..Head::default() }, Seen::Json),
+                Ok(Object(None)) | Err(_) => (Head::default(), Seen::Other),
+            },
         }
-    }
-
-    /// A grant has no code. Should one ever have, it is no reason to lose a token.
-    fn is_success(&self) -> bool {
-        let success =
-            |code: &Zeroizing<String>| ["0", "200", "ok", "success"].iter().any(|word| code.eq_ignore_ascii_case(word));
-        self.code.0.as_ref().is_none_or(success)
     }
 
     fn speaks_of_time(&self) -> bool {

@@ -284,6 +284,21 @@ fn an_error_code_that_is_there_twice_grants_nothing() {
     }
 }
 
+/// Half of a surrogate pair stands for no character (RFC 8259 §8.2).
+#[test]
+fn a_refusal_whose_message_is_no_text_grants_nothing() {
+    let body =
+        |code: &str| format!(r#"{{{code}"access_token":"ey.access","refresh_token":"refresh","message":"\ud800"}}"#);
+    let refused = sign_in(&text_answer(200, &body(r#""code":"E-401","#))).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ServiceErrorKind::Service, Some("E-401")));
+    let refused = sign_in(&text_answer(200, &body(r#""code":"\udc00","#))).unwrap_err();
+    assert!(matches!(refused.kind(), ServiceErrorKind::Malformed { .. }), "{refused:?}");
+    // Nothing says no here: the token that the service rotated is not lost for a message.
+    for code in ["", r#""code":0,"#] {
+        assert_eq!(refresh(&text_answer(200, &body(code))).unwrap().refresh_token.unwrap().expose(), "refresh");
+    }
+}
+
 // -- Refusals.
 
 #[test]
