@@ -8,7 +8,7 @@ use http::HeaderMap;
 use perennial_core::adapter::CLOSE_TIMEOUT;
 use perennial_core::adapter::{self, Current};
 use perennial_core::{
-    Account, Credentials, Error, Grant, Need, Provider, Saved, SignOut, State, StoreError, Unfinished,
+    Account, Credentials, Error, Grant, LeaseId, Provider, SavedSession, SignOut, State, StoreError, Unfinished,
 };
 
 use crate::park::block_on;
@@ -54,42 +54,42 @@ impl<P: Provider> Handle<P> {
     /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
     /// is held; else it waits for one, or gets the error that everybody gets.
     pub fn credentials(&self) -> Result<Current, Error> {
-        self.credentials_for(Need::Access)
+        self.credentials_for(LeaseId::Access)
     }
 
     /// As [`credentials`](Self::credentials), valid for this need.
-    pub fn credentials_for(&self, need: Need) -> Result<Current, Error> {
-        self.0.at_once(need).map_or_else(|| block_on(self.0.credentials_for(need)), Ok)
+    pub fn credentials_for(&self, lease_id: LeaseId) -> Result<Current, Error> {
+        self.0.at_once(lease_id).map_or_else(|| block_on(self.0.credentials_for(lease_id)), Ok)
     }
 
     /// As [`credentials_for`](Self::credentials_for), with at least this much life left: renewed first if need
     /// be. An error where the service's credentials never live that long.
-    pub fn credentials_with(&self, need: Need, min_remaining: Duration) -> Result<Current, Error> {
-        block_on(self.0.credentials_with(need, min_remaining))
+    pub fn credentials_with(&self, lease_id: LeaseId, min_remaining: Duration) -> Result<Current, Error> {
+        block_on(self.0.credentials_with(lease_id, min_remaining))
     }
 
     /// Valid credentials if they are held, without waiting or asking.
     #[inline]
-    pub fn current(&self, need: Need) -> Option<Current> {
-        self.0.current(need)
+    pub fn current(&self, lease_id: LeaseId) -> Option<Current> {
+        self.0.current(lease_id)
     }
 
     /// Puts valid credentials into the headers of an API call, as the service wants them.
     pub fn authorize(&self, headers: &mut HeaderMap) -> Result<Current, Error> {
-        let Some(current) = self.0.at_once(Need::Access) else { return block_on(self.0.authorize(headers)) };
+        let Some(current) = self.0.at_once(LeaseId::Access) else { return block_on(self.0.authorize(headers)) };
         self.provider().authorize(&current, headers);
         Ok(current)
     }
 
     /// The service's API refused these credentials (a 401): they are renewed once, however many callers say so.
     /// Ask for credentials again and repeat the call once.
-    pub fn rejected(&self, need: Need, credentials: &Credentials) {
-        self.0.rejected(need, credentials);
+    pub fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
+        self.0.rejected(lease_id, credentials);
     }
 
     /// Renews now, before the time, and waits for it. During a pause after a failure: that failure.
-    pub fn renew(&self, need: Need) -> Result<Current, Error> {
-        block_on(self.0.renew(need))
+    pub fn renew(&self, lease_id: LeaseId) -> Result<Current, Error> {
+        block_on(self.0.renew(lease_id))
     }
 
     /// Signs in with a login, from now on the session's own, and waits for it.
@@ -132,8 +132,8 @@ impl<P: Provider> Handle<P> {
 
     /// The issues of a lease, one after another: what is held first, if it is valid, and then each new one. An MQTT
     /// client connects with the first and connects anew with each further one.
-    pub fn changes(&self, need: Need) -> Changes<P> {
-        Changes(self.0.changes(need))
+    pub fn changes(&self, lease_id: LeaseId) -> Changes<P> {
+        Changes(self.0.changes(lease_id))
     }
 
     /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and is
@@ -169,7 +169,7 @@ impl<P: Provider> Handle<P> {
     }
 
     /// The session to save, secrets in the clear; `None` where nothing is held.
-    pub fn export(&self) -> Option<Saved> {
+    pub fn export(&self) -> Option<SavedSession> {
         self.0.export()
     }
 

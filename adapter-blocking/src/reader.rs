@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::HeaderMap;
 use perennial_core::adapter;
-use perennial_core::{Credentials, Error, Need, Provider, SessionError};
+use perennial_core::{Credentials, Error, LeaseId, Provider, SessionError};
 
 use crate::park::block_on;
 
@@ -15,7 +15,7 @@ use crate::park::block_on;
 /// ```
 /// # use http::{HeaderMap, StatusCode};
 /// # use perennial_blocking::Handle;
-/// # use perennial_core::{Error, Need, Provider};
+/// # use perennial_core::{Error, LeaseId, Provider};
 /// # fn call(_: HeaderMap) -> StatusCode { StatusCode::OK }
 /// # fn example<P: Provider>(session: &Handle<P>) -> Result<(), Error> {
 /// let mut reader = session.reader(); // one for each thread
@@ -23,7 +23,7 @@ use crate::park::block_on;
 ///     let mut headers = HeaderMap::new();
 ///     reader.authorize(&mut headers)?; // waits only where nothing valid is held
 ///     if call(headers) == StatusCode::UNAUTHORIZED {
-///         reader.rejected(Need::Access); // renewed once, whoever else says so; then call again
+///         reader.rejected(LeaseId::Access); // renewed once, whoever else says so; then call again
 ///     }
 /// }
 /// # Ok(()) }
@@ -41,20 +41,20 @@ impl<P: Provider> Reader<P> {
 
     /// Valid credentials if they are held, without waiting or asking.
     #[inline]
-    pub fn current(&mut self, need: Need) -> Option<&Credentials> {
-        self.0.current(need)
+    pub fn current(&mut self, lease_id: LeaseId) -> Option<&Credentials> {
+        self.0.current(lease_id)
     }
 
     /// The access token and what came with it, valid now. Waits as [`Handle::credentials`](crate::Handle::credentials)
     /// does, only where nothing valid is held.
     pub fn credentials(&mut self) -> Result<&Credentials, Error> {
-        self.credentials_for(Need::Access)
+        self.credentials_for(LeaseId::Access)
     }
 
     /// As [`credentials`](Self::credentials), valid for this need.
-    pub fn credentials_for(&mut self, need: Need) -> Result<&Credentials, Error> {
-        if self.0.at_once(need).is_none() {
-            return block_on(self.0.credentials_for(need));
+    pub fn credentials_for(&mut self, lease_id: LeaseId) -> Result<&Credentials, Error> {
+        if self.0.at_once(lease_id).is_none() {
+            return block_on(self.0.credentials_for(lease_id));
         }
         self.0.last().ok_or_else(|| SessionError::Closed.into())
     }
@@ -62,7 +62,7 @@ impl<P: Provider> Reader<P> {
     /// Puts valid credentials into the headers of an API call, as the service wants them: a header value that was
     /// built when they came, marked sensitive. Waits only where nothing valid is held.
     pub fn authorize(&mut self, headers: &mut HeaderMap) -> Result<&Credentials, Error> {
-        if self.0.at_once(Need::Access).is_none() {
+        if self.0.at_once(LeaseId::Access).is_none() {
             return block_on(self.0.authorize(headers));
         }
         let held = self.0.last().ok_or(SessionError::Closed)?;
@@ -77,8 +77,8 @@ impl<P: Provider> Reader<P> {
 
     /// The service's API refused what was read last (a 401): it is renewed once, however many callers say so. Read
     /// again and repeat the call once.
-    pub fn rejected(&self, need: Need) {
-        self.0.rejected(need);
+    pub fn rejected(&self, lease_id: LeaseId) {
+        self.0.rejected(lease_id);
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use perennial_core::SavedError;
+use perennial_core::ImportError;
 use perennial_core::store::{StoreError, StoreErrorKind};
 use rustix::io::Errno;
 
@@ -131,7 +131,7 @@ impl Trouble {
         match self {
             Self::System { source, .. } if refuses(source) => StoreErrorKind::Unusable,
             Self::System { .. } => StoreErrorKind::Unavailable,
-            Self::TooLarge => StoreErrorKind::Refused(SavedError::Malformed { what: "too large" }),
+            Self::TooLarge => StoreErrorKind::Refused(ImportError::Malformed { what: "too large" }),
             _ => StoreErrorKind::Unusable,
         }
     }

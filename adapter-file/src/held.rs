@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::store::{Locked, StoreError, StoreErrorKind};
+use perennial_core::store::{LockGuard, StoreError, StoreErrorKind};
 use perennial_core::wire::Body;
 
 use crate::content::Form;
@@ -30,8 +30,8 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(crate) fn take(place: Place, form: Form, within: Duration) -> Result<Self, StoreError> {
-        let Taken { lock, directory } = Lock::take(&place, &mut Patience::new(within))?;
+    pub(crate) fn take(place: Place, form: Form, timeout: Duration) -> Result<Self, StoreError> {
+        let Taken { lock, directory } = Lock::take(&place, &mut Patience::new(timeout))?;
         let directory = Arc::new(directory);
         temporary::sweep(&directory, &place);
         let spare = Some(Temporary::with_room(&directory, &place)?);
@@ -92,25 +92,25 @@ impl Held {
     }
 }
 
-impl Locked for Held {
-    fn read(&mut self, _within: Duration) -> Result<Option<Body>, StoreError> {
+impl LockGuard for Held {
+    fn read(&mut self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
         self.check()?;
         read(&self.directory, &self.place, &self.form)
     }
 
-    fn write(&mut self, record: &Body, _within: Duration) -> Result<(), StoreError> {
+    fn write(&mut self, record: &Body, _timeout: Duration) -> Result<(), StoreError> {
         self.replace(record.as_ref())
     }
 
-    fn set_aside(&mut self, _within: Duration) -> Result<(), StoreError> {
+    fn quarantine(&mut self, _timeout: Duration) -> Result<(), StoreError> {
         self.move_away(Place::aside_name)
     }
 
-    fn retire(&mut self, _within: Duration) -> Result<(), StoreError> {
+    fn retire(&mut self, _timeout: Duration) -> Result<(), StoreError> {
         self.move_away(Place::retired_name)
     }
 
-    fn clear(&mut self, record: &Body, _within: Duration) -> Result<(), StoreError> {
+    fn clear(&mut self, record: &Body, _timeout: Duration) -> Result<(), StoreError> {
         self.check()?;
         // What is written next syncs the directory. A file that cannot be removed does not stand in its way.
         let removed = self.remove_retired();

@@ -3,14 +3,14 @@
 //!
 //! ```
 //! use perennial_core::store::{STORE_TIMEOUT, Store};
-//! use perennial_core::{Now, Saved};
+//! use perennial_core::{Now, SavedSession};
 //! use perennial_file::FileStore;
 //!
 //! # fn example(now: Now) -> Result<(), Box<dyn std::error::Error>> {
 //! let store = FileStore::default_place("heater-control", "greenhouse")?; // or FileStore::new("/some/where")
 //! // A session does the rest by itself. What it saved is there to be looked at:
 //! if let Some(record) = store.read(STORE_TIMEOUT)? {
-//!     println!("{}", Saved::parse(record.as_ref(), now)?);
+//!     println!("{}", SavedSession::parse(record.as_ref(), now)?);
 //! }
 //! # Ok(())
 //! # }
@@ -32,7 +32,7 @@
 //!
 //! | name | what |
 //! | --- | --- |
-//! | `NAME` | the record, as it is: JSON that a person can read, and [`Saved::parse`] too; or encrypted |
+//! | `NAME` | the record, as it is: JSON that a person can read, and [`SavedSession::parse`] too; or encrypted |
 //! | `NAME.lock` | empty. It stays: removing a lock file would let two in |
 //! | `.NAME.PID-N.tmp` | the next record, while somebody holds the lock |
 //! | `NAME.aside-N` | what could not be understood |
@@ -58,7 +58,7 @@
 //! [`Busy`]: perennial_core::store::StoreErrorKind::Busy
 //! [`Lost`]: perennial_core::store::StoreErrorKind::Lost
 //! [`Unusable`]: perennial_core::store::StoreErrorKind::Unusable
-//! [`Saved::parse`]: perennial_core::Saved::parse
+//! [`SavedSession::parse`]: perennial_core::Saved::parse
 //! [`Store`]: perennial_core::store::Store
 
 #[cfg(not(unix))]

@@ -21,18 +21,18 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(25);
 /// How long somebody goes on trying. A kernel lock can be waited for, but not for a given time.
 pub(crate) struct Patience {
     start: Instant,
-    within: Duration,
+    timeout: Duration,
     pause: Duration,
 }
 
 impl Patience {
-    pub(crate) fn new(within: Duration) -> Self {
-        Self { start: Instant::now(), within, pause: FIRST_PAUSE }
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self { start: Instant::now(), timeout, pause: FIRST_PAUSE }
     }
 
     /// Pauses, or says that it is over.
     fn pause(&mut self) -> Result<(), StoreError> {
-        let left = self.within.saturating_sub(self.start.elapsed());
+        let left = self.timeout.saturating_sub(self.start.elapsed());
         if left.is_zero() {
             return Err(StoreErrorKind::Busy.into());
         }

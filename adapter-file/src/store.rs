@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::store::{Locked, Store, StoreError};
+use perennial_core::store::{LockGuard, Store, StoreError};
 use perennial_core::wire::Body;
 
 use crate::content::Form;
@@ -90,13 +90,13 @@ impl FileStore {
         &self.path
     }
 
-    pub(crate) fn hold(&self, within: Duration) -> Result<Held, StoreError> {
-        Held::take(Place::of(&self.path)?, self.form.clone(), within)
+    pub(crate) fn hold(&self, timeout: Duration) -> Result<Held, StoreError> {
+        Held::take(Place::of(&self.path)?, self.form.clone(), timeout)
     }
 }
 
 impl Store for FileStore {
-    fn read(&self, _within: Duration) -> Result<Option<Body>, StoreError> {
+    fn read(&self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
         let place = Place::of(&self.path)?;
         match Directory::open(&place.directory)? {
             Some(directory) => held::read(&directory, &place, &self.form),
@@ -104,7 +104,7 @@ impl Store for FileStore {
         }
     }
 
-    fn lock(&self, within: Duration, _lease: Duration) -> Result<Box<dyn Locked>, StoreError> {
-        Ok(Box::new(self.hold(within)?))
+    fn lock(&self, timeout: Duration, _ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
+        Ok(Box::new(self.hold(timeout)?))
     }
 }

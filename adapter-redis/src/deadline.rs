@@ -11,8 +11,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(86_400);
 pub(crate) struct Deadline(Instant);
 
 impl Deadline {
-    pub(crate) fn within(within: Duration) -> Self {
-        Self(Instant::now() + within.min(LONGEST))
+    pub(crate) fn after(timeout: Duration) -> Self {
+        Self(Instant::now() + timeout.min(LONGEST))
     }
 
     /// What is left; never nothing.

@@ -126,7 +126,7 @@ pub(crate) fn record(reply: Reply) -> Result<Option<Body>, Failure> {
 
 /// The end of one conversation within a longer call: a server that hangs is found out sooner.
 pub(crate) fn conversation(whole: Deadline) -> Deadline {
-    whole.min(Deadline::within(STORE_TIMEOUT))
+    whole.min(Deadline::after(STORE_TIMEOUT))
 }
 
 #[cfg(test)]
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn one_conversation_takes_no_longer_than_an_operation_may() {
-        let (short, long) = (Deadline::within(Duration::from_secs(1)), Deadline::within(Duration::from_secs(40)));
+        let (short, long) = (Deadline::after(Duration::from_secs(1)), Deadline::after(Duration::from_secs(40)));
         assert_eq!(conversation(short), short);
-        assert!(conversation(long) <= Deadline::within(STORE_TIMEOUT));
+        assert!(conversation(long) <= Deadline::after(STORE_TIMEOUT));
     }
 }

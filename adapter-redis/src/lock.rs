@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use perennial_core::store::{Locked, StoreError, StoreErrorKind};
+use perennial_core::store::{LockGuard, StoreError, StoreErrorKind};
 use perennial_core::wire::Body;
 
 use crate::deadline::Deadline;
@@ -23,23 +23,23 @@ pub(crate) struct Lock {
     owner: Owner,
     /// The number of this lock: a record that bears a higher one is not ours to replace.
     fence: i64,
-    held_for: Duration,
+    remaining: Duration,
     /// When Redis ends it, at the latest.
     until: Instant,
 }
 
 impl Lock {
-    pub(crate) fn new(link: Link, owner: Owner, fence: i64, held_for: Duration, until: Instant) -> Self {
-        Self { link, owner, fence, held_for, until }
+    pub(crate) fn new(link: Link, owner: Owner, fence: i64, remaining: Duration, until: Instant) -> Self {
+        Self { link, owner, fence, remaining, until }
     }
 
     /// Writes by this script, which changes `more` keys as well.
-    fn replace(&mut self, record: &Body, more: &[&str], by: &str, within: Duration) -> Result<(), StoreError> {
+    fn replace(&mut self, record: &Body, more: &[&str], by: &str, timeout: Duration) -> Result<(), StoreError> {
         let record = record.as_ref();
         if record.len() > MAX_RECORD {
             return Err(StoreError::new(StoreErrorKind::Unusable).with_source("the record is larger than 16 MiB"));
         }
-        let deadline = Deadline::within(within);
+        let deadline = Deadline::after(timeout);
         let keys = &self.link.shared.settings.keys;
         let fence = self.fence.to_string();
         let arguments = [self.owner.as_bytes(), fence.as_bytes(), record, keys.channel.as_bytes()];
@@ -50,8 +50,8 @@ impl Lock {
     }
 
     /// Moves the record to the next free name of this key.
-    fn move_to(&mut self, key: &str, within: Duration) -> Result<(), StoreError> {
-        let deadline = Deadline::within(within);
+    fn move_to(&mut self, key: &str, timeout: Duration) -> Result<(), StoreError> {
+        let deadline = Deadline::after(timeout);
         let keys = &self.link.shared.settings.keys;
         let arguments = [self.owner.as_bytes(), keys.channel.as_bytes()];
         let command = script(SET_ASIDE, &[&keys.lock, &keys.record, key], &arguments);
@@ -81,15 +81,15 @@ impl Lock {
     }
 }
 
-impl Locked for Lock {
-    fn held_for(&self) -> Option<Duration> {
-        Some(self.held_for)
+impl LockGuard for Lock {
+    fn remaining(&self) -> Option<Duration> {
+        Some(self.remaining)
     }
 
-    fn read(&mut self, within: Duration) -> Result<Option<Body>, StoreError> {
+    fn read(&mut self, timeout: Duration) -> Result<Option<Body>, StoreError> {
         let keys = &self.link.shared.settings.keys;
         let command = script(READ, &[&keys.lock, &keys.record], &[self.owner.as_bytes()]);
-        let reply = self.link.ask(&command, Deadline::within(within)).map_err(Failure::of_reading)?;
+        let reply = self.link.ask(&command, Deadline::after(timeout)).map_err(Failure::of_reading)?;
         let Reply::List(answer) = reply else { return Err(unexpected().of_reading()) };
         let mut answer = answer.into_iter();
         match (answer.next(), answer.next()) {
@@ -99,23 +99,23 @@ impl Locked for Lock {
         }
     }
 
-    fn write(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
-        self.replace(record, &[], WRITE, within)
+    fn write(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError> {
+        self.replace(record, &[], WRITE, timeout)
     }
 
-    fn clear(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
+    fn clear(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError> {
         let retired = self.link.shared.settings.keys.retired.clone();
-        self.replace(record, &[&retired], CLEAR, within)
+        self.replace(record, &[&retired], CLEAR, timeout)
     }
 
-    fn set_aside(&mut self, within: Duration) -> Result<(), StoreError> {
+    fn quarantine(&mut self, timeout: Duration) -> Result<(), StoreError> {
         let aside = self.link.shared.settings.keys.aside.clone();
-        self.move_to(&aside, within)
+        self.move_to(&aside, timeout)
     }
 
-    fn retire(&mut self, within: Duration) -> Result<(), StoreError> {
+    fn retire(&mut self, timeout: Duration) -> Result<(), StoreError> {
         let retired = self.link.shared.settings.keys.retired.clone();
-        self.move_to(&retired, within)
+        self.move_to(&retired, timeout)
     }
 }
 
@@ -130,7 +130,7 @@ fn done(reply: Result<Reply, Failure>) -> Result<(), StoreError> {
 impl Drop for Lock {
     fn drop(&mut self) {
         let command = self.link.shared.release(&self.owner);
-        if self.link.ask(&command, Deadline::within(RELEASE_TIMEOUT)).is_err() {
+        if self.link.ask(&command, Deadline::after(RELEASE_TIMEOUT)).is_err() {
             self.link.shared.owe(self.owner.clone(), self.until);
         }
     }

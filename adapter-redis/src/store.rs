@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perennial_core::store::{Changed, Locked, Store, StoreError, StoreErrorKind, Watch};
+use perennial_core::store::{ChangeCallback, LockGuard, Store, StoreError, StoreErrorKind, WatchGuard};
 use perennial_core::wire::Body;
 
 use crate::deadline::{Deadline, LONGEST, late};
@@ -43,31 +43,31 @@ impl RedisStore {
 }
 
 impl Store for RedisStore {
-    fn read(&self, within: Duration) -> Result<Option<Body>, StoreError> {
+    fn read(&self, timeout: Duration) -> Result<Option<Body>, StoreError> {
         let command = Command::new("HGET", &[self.0.settings.keys.record.as_bytes(), b"data"]);
         let mut link = Link::new(Arc::clone(&self.0));
-        let reply = link.ask(&command, Deadline::within(within)).map_err(Failure::of_reading)?;
+        let reply = link.ask(&command, Deadline::after(timeout)).map_err(Failure::of_reading)?;
         record(reply).map_err(Failure::of_reading)
     }
 
-    fn lock(&self, within: Duration, lease: Duration) -> Result<Box<dyn Locked>, StoreError> {
+    fn lock(&self, timeout: Duration, ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
         let called = Instant::now();
-        let deadline = Deadline::within(within);
-        let lease = Duration::from_millis(whole_millis(lease));
+        let deadline = Deadline::after(timeout);
+        let ttl = Duration::from_millis(whole_millis(ttl));
         let no_owner = |error| StoreError::new(StoreErrorKind::Unavailable).with_source(error);
         let owner = Owner::random().map_err(no_owner)?;
         let mut link = Link::new(Arc::clone(&self.0));
         let mut pauses = Pauses::new(Duration::from_millis(10), Duration::from_millis(250));
         let mut heard: Option<Instant> = None;
         loop {
-            let taken = take(&mut link, &owner, lease, conversation(deadline)).map_err(|failure| {
+            let taken = take(&mut link, &owner, ttl, conversation(deadline)).map_err(|failure| {
                 let just_now = heard.is_some_and(|heard| heard.elapsed() < OUTAGE);
                 if just_now && deadline.left().is_err() { StoreErrorKind::Busy.into() } else { failure.of_reading() }
             });
             match taken? {
                 Taken::Ours { fence, asked } => {
-                    let held_for = (asked - called) + firm(lease);
-                    return Ok(Box::new(Lock::new(link, owner, fence, held_for, Instant::now() + lease)));
+                    let remaining = (asked - called) + firm(ttl);
+                    return Ok(Box::new(Lock::new(link, owner, fence, remaining, Instant::now() + ttl)));
                 }
                 Taken::Others { free_in, took } => {
                     heard = Some(Instant::now());
@@ -85,7 +85,7 @@ impl Store for RedisStore {
         }
     }
 
-    fn watch(&self, changed: Changed) -> Option<Watch> {
+    fn watch(&self, changed: ChangeCallback) -> Option<WatchGuard> {
         watch::begin(Arc::clone(&self.0), changed, Pace::default())
     }
 }
@@ -101,24 +101,24 @@ enum Taken {
 
 /// Tries to take the lock. Where the answer was lost it asks again at once, as the same owner; where that does not
 /// help either, the lock is given back with the next connection.
-fn take(link: &mut Link, owner: &Owner, lease: Duration, deadline: Deadline) -> Result<Taken, Failure> {
-    let first = take_once(link, owner, lease, deadline);
+fn take(link: &mut Link, owner: &Owner, ttl: Duration, deadline: Deadline) -> Result<Taken, Failure> {
+    let first = take_once(link, owner, ttl, deadline);
     let Err(Failure::Cut(_)) = first else { return first };
     let again = match deadline.left() {
-        Ok(_) => take_once(link, owner, lease, deadline),
+        Ok(_) => take_once(link, owner, ttl, deadline),
         Err(_) => first,
     };
     if again.is_err() {
-        link.shared.owe(owner.clone(), Instant::now() + lease);
+        link.shared.owe(owner.clone(), Instant::now() + ttl);
     }
     again
 }
 
-fn take_once(link: &mut Link, owner: &Owner, lease: Duration, deadline: Deadline) -> Result<Taken, Failure> {
+fn take_once(link: &mut Link, owner: &Owner, ttl: Duration, deadline: Deadline) -> Result<Taken, Failure> {
     let until = link.connected(deadline)?.in_redis_time(deadline).to_string();
     let keys = &link.shared.settings.keys;
-    let lease = lease.as_millis().to_string();
-    let arguments = [owner.as_bytes(), lease.as_bytes(), until.as_bytes()];
+    let ttl = ttl.as_millis().to_string();
+    let arguments = [owner.as_bytes(), ttl.as_bytes(), until.as_bytes()];
     let command = script(LOCK, &[&keys.lock, &keys.fence, &keys.record], &arguments);
     // Redis counts from when it gets this, which is later.
     let asked = Instant::now();
@@ -135,14 +135,14 @@ fn take_once(link: &mut Link, owner: &Owner, lease: Duration, deadline: Deadline
 }
 
 /// Redis counts whole milliseconds, at least one.
-fn whole_millis(lease: Duration) -> u64 {
-    u64::try_from(lease.min(LONGEST).as_millis()).unwrap_or(u64::MAX).max(1)
+fn whole_millis(ttl: Duration) -> u64 {
+    u64::try_from(ttl.min(LONGEST).as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 /// What of a lease is surely ours, however the clocks of two machines differ in pace: a fiftieth is far more than
 /// quartzes do, and Redis looks at its clock now and then.
-fn firm(lease: Duration) -> Duration {
-    lease.saturating_sub(lease / 50 + Duration::from_millis(10))
+fn firm(ttl: Duration) -> Duration {
+    ttl.saturating_sub(ttl / 50 + Duration::from_millis(10))
 }
 
 impl fmt::Debug for RedisStore {

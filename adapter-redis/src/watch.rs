@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perennial_core::store::{Changed, STORE_TIMEOUT, Watch};
+use perennial_core::store::{ChangeCallback, STORE_TIMEOUT, WatchGuard};
 
 use crate::connection::{Connection, dial};
 use crate::deadline::Deadline;
@@ -38,7 +38,7 @@ impl Default for Pace {
 }
 
 /// Begins to listen. `None` if there is no thread to be had.
-pub(crate) fn begin(shared: Arc<Shared>, changed: Changed, pace: Pace) -> Option<Watch> {
+pub(crate) fn begin(shared: Arc<Shared>, changed: ChangeCallback, pace: Pace) -> Option<WatchGuard> {
     let end = Arc::new(End::default());
     let listener = Listener { shared, changed, pace, end: Arc::clone(&end) };
     thread::Builder::new().name("perennial-redis-watch".into()).spawn(move || listener.run()).ok()?;
@@ -103,7 +103,7 @@ impl End {
 
 struct Listener {
     shared: Arc<Shared>,
-    changed: Changed,
+    changed: ChangeCallback,
     pace: Pace,
     end: Arc<End>,
 }
@@ -126,7 +126,7 @@ impl Listener {
     /// Listens until the connection ends.
     fn listen(&self) -> Result<(), Failure> {
         let settings = &self.shared.settings;
-        let deadline = Deadline::within(self.pace.patience);
+        let deadline = Deadline::after(self.pace.patience);
         let socket = dial(settings, deadline).map_err(Failure::NotSent)?;
         self.end.shuts_down(&socket).map_err(Failure::NotSent)?;
         let mut connection = Connection::greet(socket, settings, deadline)?;
@@ -137,9 +137,9 @@ impl Listener {
         let mut asked = false;
         while !self.end.has_come() {
             let wait = if asked { self.pace.patience } else { self.pace.quiet };
-            if connection.has_news(Deadline::within(wait)).map_err(Failure::Cut)? {
+            if connection.has_news(Deadline::after(wait)).map_err(Failure::Cut)? {
                 asked = false;
-                match connection.reply(Deadline::within(self.pace.patience))? {
+                match connection.reply(Deadline::after(self.pace.patience))? {
                     Reply::List(parts) if is(&parts, b"message") => self.tell(),
                     Reply::List(parts) if is(&parts, b"pong") => {}
                     _ => return Err(unexpected()),
@@ -147,7 +147,7 @@ impl Listener {
             } else if asked {
                 return Err(Failure::Cut(crate::deadline::late()));
             } else {
-                connection.tell(&Command::new("PING", &[]), Deadline::within(self.pace.patience))?;
+                connection.tell(&Command::new("PING", &[]), Deadline::after(self.pace.patience))?;
                 asked = true;
             }
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::{Input, Need, Now, Output, Policy, Session, Timestamp, TransportSecurity};
+use perennial_core::{Input, LeaseId, Now, Output, Policy, Session, Timestamp, TransportSecurity};
 use perennial_emulator::{Emulator, NavienSettings};
 use rustls::{ClientConfig, RootCertStore};
 
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let security = TransportSecurity::new(); // the rules of sending, which stand in front of any transport
 
     let mut session = Session::new(provider, login, Policy::default(), 1);
-    session.demand(Need::Access, now());
+    session.demand(LeaseId::Access, now());
     let wake = loop {
         match session.poll_output() {
             Output::Send(request) => {
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Output::Sleep(wake) => break wake,
         }
     };
-    let credentials = session.credentials(Need::Access, now()).ok_or("the service granted nothing")?;
+    let credentials = session.credentials(LeaseId::Access, now()).ok_or("the service granted nothing")?;
     println!("signed in as {}; asleep until {wake:?}", credentials.account().full_name());
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use zeroize::Zeroizing;
 
-use crate::credentials::{Need, SavedError, Timestamp};
+use crate::credentials::{ImportError, LeaseId, Timestamp};
 use crate::store::StoreError;
 
 /// Any failure to get credentials.
@@ -34,7 +34,7 @@ impl Error {
         match self {
             // A session asks a missing endpoint again, too, where there is no other way.
             Error::Service(error) => {
-                error.retry_at.is_some() || !matches!(error.verdict(), Verdict::Refused | Verdict::Unsupported)
+                error.retry_at.is_some() || !matches!(error.outcome(), Outcome::Rejected | Outcome::Unsupported)
             }
             Error::Transport(_) => true,
             Error::Store(error) => error.is_retryable(),
@@ -74,15 +74,15 @@ impl Error {
     }
 
     /// What this failure means for the ladder.
-    pub fn verdict(&self) -> Verdict {
+    pub fn outcome(&self) -> Outcome {
         match self {
-            Error::Service(error) => error.verdict(),
+            Error::Service(error) => error.outcome(),
             Error::Transport(error) => match error.kind {
-                TransportErrorKind::NotSent => Verdict::Unprocessed,
-                _ => Verdict::Unknown,
+                TransportErrorKind::NotSent => Outcome::NotProcessed,
+                _ => Outcome::Indeterminate,
             },
-            Error::Store(_) => Verdict::Unprocessed,
-            Error::Session(_) => Verdict::Refused,
+            Error::Store(_) => Outcome::NotProcessed,
+            Error::Session(_) => Outcome::Rejected,
         }
     }
 
@@ -114,16 +114,16 @@ impl Error {
 
 /// What a failed exchange means for the renewal ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Outcome {
     /// The service said no: the next rung; on a rung that spends the login, that login is not used again.
-    Refused,
+    Rejected,
     /// The service has no such endpoint: this rung is left out for good.
     Unsupported,
     /// Certainly nothing happened: the same rung, later.
-    Unprocessed,
+    NotProcessed,
     /// Everything else, the request may have been carried out: the same rung, later, but a one-use token is
     /// not blindly repeated.
-    Unknown,
+    Indeterminate,
 }
 
 /// The service answered, and it was no grant.
@@ -292,21 +292,21 @@ impl ServiceError {
         }
     }
 
-    fn verdict(&self) -> Verdict {
+    fn outcome(&self) -> Outcome {
         match self.kind {
             ServiceErrorKind::InvalidCredentials
             | ServiceErrorKind::AccountLocked
             | ServiceErrorKind::UserNotFound
             | ServiceErrorKind::InteractionRequired
             | ServiceErrorKind::NotGranted
-            | ServiceErrorKind::RefreshRefused => Verdict::Refused,
-            ServiceErrorKind::Unsupported => Verdict::Unsupported,
+            | ServiceErrorKind::RefreshRefused => Outcome::Rejected,
+            ServiceErrorKind::Unsupported => Outcome::Unsupported,
             ServiceErrorKind::RateLimited { .. }
             | ServiceErrorKind::Unavailable { .. }
-            | ServiceErrorKind::Panicked { phase: ExchangePhase::Request } => Verdict::Unprocessed,
+            | ServiceErrorKind::Panicked { phase: ExchangePhase::Request } => Outcome::NotProcessed,
             ServiceErrorKind::Malformed { .. }
             | ServiceErrorKind::Service
-            | ServiceErrorKind::Panicked { phase: ExchangePhase::Answer } => Verdict::Unknown,
+            | ServiceErrorKind::Panicked { phase: ExchangePhase::Answer } => Outcome::Indeterminate,
         }
     }
 }
@@ -546,10 +546,10 @@ pub enum SessionError {
     #[error("the session is signed out")]
     SignedOut,
     /// The service has no such credentials. Ask for something else.
-    #[error("this service gives no {need}")]
+    #[error("this service gives no {lease_id}")]
     NotOffered {
         /// What was asked for.
-        need: Need,
+        lease_id: LeaseId,
     },
     /// Credentials of this service never live so long. Ask for less.
     #[error("the service's credentials never live that long")]
@@ -559,7 +559,7 @@ pub enum SessionError {
     Closed,
     /// A saved session could not be taken up.
     #[error("the saved session cannot be used")]
-    Saved(#[from] SavedError),
+    SavedSession(#[from] ImportError),
 }
 
 #[cfg(test)]

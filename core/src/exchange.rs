@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use crate::credentials::{Credentials, Grant, Need, Now, Saved, SavedError, Secret};
+use crate::credentials::{Credentials, Grant, ImportError, LeaseId, Now, SavedSession, Secret};
 use crate::error::Error;
 use crate::wire::Body;
 
@@ -24,13 +24,13 @@ pub const BODY_CAP: usize = 256 * 1024;
 ///
 /// Its [exchanges](Exchange) do the work: they may take their time. The methods here are called in the middle of a
 /// session's steps, by an adapter under the session's lock ([`authorize`](Self::authorize) apart): they are to be quick and
-/// to block on nothing. A panic in `begin`, `sign_out`, `write_login`, `read_login` or `read_saved` is a failure like others.
+/// to block on nothing. A panic in `begin`, `sign_out`, `write_login`, `read_login` or `read_saved_session` is a failure like others.
 /// One in the rest, which do little more than name constants, is told to whoever called, or to all who wait.
 pub trait Provider: Clone + Send + Sync + 'static {
     /// What signs in.
     type Login: Clone + fmt::Debug + Send + Sync + 'static;
     /// Its ways to renew: a plain enum.
-    type Rung: Copy + PartialEq + fmt::Debug + Send + Sync + 'static;
+    type Method: Copy + PartialEq + fmt::Debug + Send + Sync + 'static;
     /// Its conversations.
     type Exchange: Exchange<Output = Grant>;
 
@@ -38,7 +38,7 @@ pub trait Provider: Clone + Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// What a saved session is bound to beside the account: the service's address, the client's id.
-    fn realm(&self) -> String;
+    fn namespace(&self) -> String;
 
     /// Which account a login is for, as [`Account::user_id`](crate::Account::user_id) would say; `None` where a login does not tell.
     fn user_id<'a>(&self, login: &'a Self::Login) -> Option<&'a str>;
@@ -50,24 +50,24 @@ pub trait Provider: Clone + Send + Sync + 'static {
     }
 
     /// The ways to renew a lease, cheapest first. Empty where the service has no such credentials.
-    fn ladder(&self, need: Need) -> &'static [Self::Rung];
+    fn methods(&self, lease_id: LeaseId) -> &'static [Self::Method];
 
     /// What an attempt on this rung uses up.
-    fn spends(&self, rung: Self::Rung) -> Spends;
+    fn consumes(&self, method: Self::Method) -> Consumes;
 
     /// The lease that must be live for this rung to make sense: it is renewed first.
-    fn builds_on(&self, rung: Self::Rung) -> Option<Need> {
-        let _ = rung;
+    fn requires(&self, method: Self::Method) -> Option<LeaseId> {
+        let _ = method;
         None
     }
 
     /// The rung's name in events and logs.
-    fn describe(&self, rung: Self::Rung) -> &'static str;
+    fn method_name(&self, method: Self::Method) -> &'static str;
 
     /// Begins an exchange; `None` where what it takes is not there.
     fn begin(
         &self,
-        rung: Self::Rung,
+        method: Self::Method,
         login: Option<&Self::Login>,
         have: Option<&Credentials>,
     ) -> Option<Self::Exchange>;
@@ -96,8 +96,8 @@ pub trait Provider: Clone + Send + Sync + 'static {
     }
 
     /// Reads a saved session: Perennial's own form, and what else a service's users have on their disks.
-    fn read_saved(&self, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
-        Saved::parse(saved, now)
+    fn read_saved_session(&self, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
+        SavedSession::parse(saved, now)
     }
 }
 
@@ -120,13 +120,13 @@ pub struct InvalidEnv {
 
 /// What an attempt uses up, whether or not its answer arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spends {
+pub enum Consumes {
     /// Nothing: it can be repeated.
     Nothing,
     /// A token that works once, because the service rotates it.
-    OneUse,
+    RefreshToken,
     /// A try of the login: services lock accounts after some wrong ones.
-    Login,
+    LoginAttempt,
 }
 
 /// Whose a login is.
@@ -155,7 +155,7 @@ pub trait Exchange: Send + 'static {
 
     /// Whether a request that carries the login has been handed out since the [start](Exchange::start): what fails
     /// before it says nothing about the login. Only asked of an exchange on a rung that spends
-    /// [`Login`](Spends::Login).
+    /// [`Login`](Consumes::LoginAttempt).
     fn has_shown_login(&self) -> bool {
         true
     }

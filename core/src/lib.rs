@@ -7,7 +7,7 @@
 //! # #[cfg(feature = "navien")] {
 //! # use std::time::Duration;
 //! # use perennial_core::providers::navien::{Login, Navien};
-//! # use perennial_core::{Input, Need, Now, Output, Policy, Request, RequestId, Response, Session, TransportError};
+//! # use perennial_core::{Input, LeaseId, Now, Output, Policy, Request, RequestId, Response, Session, TransportError};
 //! # use perennial_core::TransportSecurity;
 //! # struct Transport;
 //! # impl Transport {
@@ -23,7 +23,7 @@
 //! # let login = Login::new("grower@example.com", "correct horse").unwrap();
 //! let security = TransportSecurity::new(); // where a request may go: in front of whatever your transport does
 //! let mut session = Session::new(Navien::default(), login, Policy::default(), seed);
-//! session.demand(Need::Access, clock.now()); // somebody wants credentials
+//! session.demand(LeaseId::Access, clock.now()); // somebody wants credentials
 //! let wake = loop {
 //!     match session.poll_output() {
 //!         Output::Send(request) => {
@@ -40,8 +40,8 @@
 //!     }
 //! };
 //! # let wake = wake.unwrap();
-//! let credentials = session.credentials(Need::Access, clock.now()).expect("the service granted them");
-//! # assert_eq!(wake.why, perennial_core::session::Timer::Renewal(Need::Access));
+//! let credentials = session.credentials(LeaseId::Access, clock.now()).expect("the service granted them");
+//! # assert_eq!(wake.why, perennial_core::session::Timer::Renewal(LeaseId::Access));
 //! # assert!((Duration::from_secs(3200)..=Duration::from_secs(3300)).contains(&wake.at));
 //! # assert_eq!(credentials.access().expose(), "ey.J");
 //! # }
@@ -82,14 +82,14 @@ pub mod testing;
 pub mod wire;
 
 pub use self::credentials::{
-    AccessToken, Account, AwsCredentials, Credentials, Deadline, Generation, Grant, Need, Now, Saved, SavedError,
-    Secret, Term, Timestamp,
+    AccessToken, Account, AwsCredentials, Credentials, Deadline, Generation, Grant, ImportError, LeaseId, Now,
+    SavedSession, Secret, Timestamp, Validity,
 };
 pub use self::error::{
-    Error, ExchangePhase, ServiceError, ServiceErrorKind, SessionError, TransportError, TransportErrorKind, Verdict,
+    Error, ExchangePhase, Outcome, ServiceError, ServiceErrorKind, SessionError, TransportError, TransportErrorKind,
 };
 pub use self::exchange::{
-    Exchange, FromEnv, InvalidEnv, LoginOwner, Provider, Request, RequestId, Response, Spends, Step,
+    Consumes, Exchange, FromEnv, InvalidEnv, LoginOwner, Provider, Request, RequestId, Response, Step,
 };
 pub use self::session::{Event, Input, Output, Policy, Session, SignOut, State, Unfinished, Wake};
 pub use self::store::{StoreError, StoreErrorKind};

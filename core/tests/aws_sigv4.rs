@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use perennial_core::aws::Mqtt;
-use perennial_core::{AwsCredentials, Now, Term, Timestamp};
+use perennial_core::{AwsCredentials, Now, Timestamp, Validity};
 use sha2::{Digest, Sha256};
 
 const CASES: &str = include_str!("data/aws_sigv4.tsv");
@@ -19,7 +19,7 @@ fn addresses_are_those_of_botocore() {
             panic!("{} fields: {line}", fields.len());
         };
         let broker = Mqtt::new(endpoint, region).unwrap().with_validity(Duration::from_secs(validity.parse().unwrap()));
-        let credentials = AwsCredentials::new(key_id, secret, token, Term::unknown(Now::default())).unwrap();
+        let credentials = AwsCredentials::new(key_id, secret, token, Validity::unknown(Now::default())).unwrap();
         let moment = Timestamp::from_unix_seconds(moment.parse().unwrap());
 
         let url = broker.presign(&credentials, moment);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use perennial_core::oauth::Profile;
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::{
-    AccessToken, Account, Credentials, Error, Exchange, FromEnv, Grant, Need, Now, Provider, Response, Step, Term,
-    Timestamp,
+    AccessToken, Account, Credentials, Error, Exchange, FromEnv, Grant, LeaseId, Now, Provider, Response, Step,
+    Timestamp, Validity,
 };
 
 fn now() -> Now {
@@ -22,7 +22,7 @@ fn answer(status: u16, body: &str) -> Response {
 }
 
 fn access() -> AccessToken {
-    AccessToken::new("Bearer", "ey.hunter2", Term::lasting(now(), Duration::from_secs(3600))).unwrap()
+    AccessToken::new("Bearer", "ey.hunter2", Validity::with_lifetime(now(), Duration::from_secs(3600))).unwrap()
 }
 
 fn held(user_id: &str) -> Credentials {
@@ -74,16 +74,16 @@ fn a_check_at_mosaia_tells_whom_a_token_speaks_for() {
 fn naviens_aws_rungs_name_the_account_and_repeat_no_token() {
     let navien = navien::Navien::default();
     let login = navien::Login::new("login@example.com", "pass").unwrap();
-    for (rung, path) in [(0, "/api/v2.1/auth/session/refresh"), (1, "/api/v2.1/user/secured-sign-in")] {
+    for (method, path) in [(0, "/api/v2.1/auth/session/refresh"), (1, "/api/v2.1/user/secured-sign-in")] {
         for (user_id, named) in [("grower@example.com", "grower@example.com"), ("", "login@example.com")] {
-            let rung = navien.ladder(Need::Aws)[rung];
-            let mut exchange = navien.begin(rung, Some(&login), Some(&held(user_id))).unwrap();
+            let method = navien.methods(LeaseId::Aws)[method];
+            let mut exchange = navien.begin(method, Some(&login), Some(&held(user_id))).unwrap();
             let request = exchange.start(now());
             assert_eq!(request.http.uri().path(), path);
             assert!(String::from_utf8_lossy(request.http.body().as_ref()).contains(named));
             let failed = exchange.receive(answer(500, r#"{"code":500,"msg":"no ey.hunter2"}"#), now()).unwrap_err();
             assert!(matches!(failed, Error::Service(_)) && !format!("{failed} {failed:?}").contains("hunter2"));
-            assert!(navien.begin(rung, None, Some(&held(""))).is_none(), "nobody knows whose token it is");
+            assert!(navien.begin(method, None, Some(&held(""))).is_none(), "nobody knows whose token it is");
         }
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use http::StatusCode;
 use perennial_core::oauth::{GrantType, Wanted, parse_token};
 use perennial_core::providers::mosaia::{
-    BegunBy, Checked, ENTROPY, Login, Mosaia, parse_refresh, parse_self, parse_sign_in, parse_sign_out,
+    SignInMethod, Checked, ENTROPY, Login, Mosaia, parse_refresh, parse_self, parse_sign_in, parse_sign_out,
 };
 use perennial_core::{
-    Credentials, Error, Exchange, Grant, Now, Response, Secret, ServiceError, ServiceErrorKind, Step, Timestamp,
-    Verdict,
+    Credentials, Error, Exchange, Grant, Now, Outcome, Response, Secret, ServiceError, ServiceErrorKind, Step,
+    Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ fn oauth_refresh(response: &Response) -> Result<Grant, ServiceError> {
 }
 
 fn lifetime(grant: Grant) -> Option<Duration> {
-    grant.access.unwrap().term().lifetime()
+    grant.access.unwrap().validity().lifetime()
 }
 
 fn is_malformed(error: &ServiceError) -> bool {
@@ -80,13 +80,13 @@ fn a_sign_in_grants_tokens_and_says_how_it_was_begun() {
     assert_eq!(have.refresh_token().unwrap().expose(), "r-1");
     assert_eq!(have.expires_at(), Some(now(3600).wall));
     assert_eq!(have.account().user_id, "grower@example.com");
-    assert_eq!((have.begun_by(), BegunBy::of(&have)), (Some("password"), Some(BegunBy::Password)));
+    assert_eq!((have.grant_type(), SignInMethod::of(&have)), (Some("password"), Some(SignInMethod::Password)));
     assert_eq!((have.extra("sub"), have.extra("iat")), (Some("user-7".into()), Some("1754078400".into())));
     assert!(!have.renewal_due(now(3299)) && have.renewal_due(now(3300)));
 
     let robot = Login::client("robot", "s").unwrap();
     let grant = parse_sign_in(&answer, &robot, now(0), now(1)).unwrap();
-    assert_eq!((grant.begun_by, grant.account.unwrap().user_id), (Some("client"), "robot".to_owned()));
+    assert_eq!((grant.grant_type, grant.account.unwrap().user_id), (Some("client"), "robot".to_owned()));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_refresh_changes_neither_how_the_session_was_begun_nor_whose_it_is() {
     let bare = json!({"access_token": "ey.2", "refresh_token": null, "sub": "user-7", "exp": 1_754_082_000});
     let have = Credentials::from_grant(refresh(&answer(200, nested(&bare))).unwrap(), Some(&old)).unwrap();
     assert_eq!((have.access().expose(), have.refresh_token().unwrap().expose()), ("ey.2", "r-1"));
-    assert_eq!((have.begun_by(), &*have.account().user_id), (Some("password"), "grower@example.com"));
+    assert_eq!((have.grant_type(), &*have.account().user_id), (Some("password"), "grower@example.com"));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn refusals_are_typed_in_both_shapes() {
     ] {
         let error = sign_in(&answer(status, json!({"message": message}))).unwrap_err();
         assert_eq!((error.kind(), error.message()), (kind, Some(message)), "{status} {message}");
-        assert_eq!(Error::from(error).verdict(), Verdict::Refused);
+        assert_eq!(Error::from(error).outcome(), Outcome::Rejected);
     }
     for (message, kind) in [
         ("Invalid credentials", ServiceErrorKind::InvalidCredentials),
@@ -222,7 +222,10 @@ fn what_passes_by_itself_refuses_nobody() {
     ] {
         for error in [sign_in(&answer(status, &body)), refresh(&answer(status, &body))] {
             let error = Error::from(error.unwrap_err());
-            assert!(matches!(error.verdict(), Verdict::Unknown | Verdict::Unprocessed), "{status} {body}: {error}");
+            assert!(
+                matches!(error.outcome(), Outcome::Indeterminate | Outcome::NotProcessed),
+                "{status} {body}: {error}"
+            );
             assert!(!error.to_string().contains('<'), "{error}");
         }
     }
@@ -235,12 +238,13 @@ fn what_passes_by_itself_refuses_nobody() {
 
 #[test]
 fn retry_after_is_obeyed_whatever_it_comes_with() {
-    for (status, verdict) in [(429, Verdict::Unprocessed), (503, Verdict::Unprocessed), (403, Verdict::Unknown)] {
+    for (status, outcome) in [(429, Outcome::NotProcessed), (503, Outcome::NotProcessed), (403, Outcome::Indeterminate)]
+    {
         let mut busy = answer(status, json!({"message": "slow down"}));
         busy.headers_mut().insert("retry-after", http::HeaderValue::from_static("7"));
         for error in [sign_in(&busy), refresh(&busy)] {
             let error = Error::from(error.unwrap_err());
-            assert_eq!((error.retry_after(), error.verdict()), (Some(Duration::from_secs(7)), verdict), "{status}");
+            assert_eq!((error.retry_after(), error.outcome()), (Some(Duration::from_secs(7)), outcome), "{status}");
         }
     }
 }
@@ -345,15 +349,15 @@ fn a_refresh_asks_the_other_place_where_the_first_is_missing() {
         assert_eq!(send(exchange.receive(answer(missing, body), now(1))), "/auth/token");
         let granted = dated(answer(200, tokens(&json!(NOON + 3601))), "Fri, 01 Aug 2025 20:00:01 GMT");
         let grant = done(exchange.receive(granted, now(2)));
-        assert_eq!(grant.begun_by, Some("oauth"));
+        assert_eq!(grant.grant_type, Some("oauth"));
         // From the request that was answered.
-        assert_eq!(grant.access.unwrap().term().deadline().unwrap().wall, now(3601).wall);
+        assert_eq!(grant.access.unwrap().validity().deadline().unwrap().wall, now(3601).wall);
     }
     let mut exchange = mosaia().refresh_oauth(&Secret::from("r"));
     exchange.start(now(0));
     send(exchange.receive(answer(404, "{}"), now(1)));
     let Err(error) = exchange.receive(answer(404, "{}"), now(2)) else { panic!("granted") };
-    assert_eq!(error.verdict(), Verdict::Unsupported);
+    assert_eq!(error.outcome(), Outcome::Unsupported);
 }
 
 #[test]
@@ -385,7 +389,7 @@ fn bug_a_code_exchange_raised_after_the_service_had_used_the_code() {
     exchange.start(now(0));
     let grant = done(exchange.receive(dated(answer(200, tokens(&json!("1754082000"))), DATE), now(1)));
     let have = Credentials::from_grant(grant, None).unwrap();
-    assert_eq!(BegunBy::of(&have), Some(BegunBy::OAuth));
+    assert_eq!(SignInMethod::of(&have), Some(SignInMethod::OAuth));
     assert_eq!((have.account().user_id.as_str(), have.expires_at()), ("user-7", Some(now(3600).wall)));
 }
 

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use http::Method;
-use perennial_core::credentials::Term;
+use perennial_core::credentials::Validity;
 use perennial_core::oauth::Wanted;
 use perennial_core::providers::mosaia::{CannotBegin, ENTROPY, Login, Mosaia, bare_token};
 use perennial_core::wire::form_decode;
-use perennial_core::{AccessToken, Credentials, Exchange, Need, Now, Provider, Request, Secret};
+use perennial_core::{AccessToken, Credentials, Exchange, LeaseId, Now, Provider, Request, Secret};
 use serde_json::{Value, json};
 
 fn mosaia() -> Mosaia {
@@ -26,7 +26,7 @@ fn form(request: &Request) -> Vec<(String, String)> {
 }
 
 fn access() -> AccessToken {
-    AccessToken::new("Bearer", "ey.access", Term::unknown(Now::default())).unwrap()
+    AccessToken::new("Bearer", "ey.access", Validity::unknown(Now::default())).unwrap()
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {
@@ -101,7 +101,7 @@ fn another_address_and_version_are_used_everywhere() {
     assert_eq!(to(there.profile().unwrap().refresh_request(&token, now)), "http://127.0.0.1:9/x/v2/auth/token");
     let unversioned = there.unversioned_profile().unwrap();
     assert_eq!(to(unversioned.refresh_request(&token, now)), "http://127.0.0.1:9/x/auth/token");
-    assert_eq!(there.realm(), "http://127.0.0.1:9/x/v2 a");
+    assert_eq!(there.namespace(), "http://127.0.0.1:9/x/v2 a");
 }
 
 #[test]
@@ -149,7 +149,8 @@ fn bug_a_stale_authorization_went_out_with_sign_ins_and_refreshes() {
     let have = Credentials::from_grant(bare_token("stale", Now::default()).unwrap(), None).unwrap();
     let token = Secret::from("r");
     let login = Login::password("a@b.example", "x").unwrap();
-    let begun = mosaia.begin(mosaia.ladder(Need::Access)[2], Some(&login), Some(&have)).unwrap().start(Now::default());
+    let begun =
+        mosaia.begin(mosaia.methods(LeaseId::Access)[2], Some(&login), Some(&have)).unwrap().start(Now::default());
     for request in [
         begun,
         mosaia.sign_in_request(&login),
@@ -177,7 +178,7 @@ fn no_secret_shows_in_debug() {
     let mosaia = mosaia();
     let login = Login::password("grower@example.com", "canary-password").unwrap();
     let secret = Secret::from("canary-refresh");
-    let bearing = AccessToken::new("Bearer", "canary-access", Term::unknown(Now::default())).unwrap();
+    let bearing = AccessToken::new("Bearer", "canary-access", Validity::unknown(Now::default())).unwrap();
     let mut said = format!("{:?} {:?}", login, Login::client("a", "canary-secret").unwrap());
     for mut exchange in [
         mosaia.sign_in(&login),

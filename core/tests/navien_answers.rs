@@ -8,7 +8,7 @@ use perennial_core::providers::navien::{
     DEFAULT_LIFETIME, Login, Navien, parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in,
 };
 use perennial_core::{
-    Credentials, Error, Exchange, Grant, Need, Now, Provider, Response, Saved, ServiceErrorKind, Timestamp,
+    Credentials, Error, Exchange, Grant, LeaseId, Now, Provider, Response, SavedSession, ServiceErrorKind, Timestamp,
 };
 
 const SIGN_IN: &str = include_str!("data/navien_sign_in.json");
@@ -39,7 +39,7 @@ fn refreshed(seconds: u64) -> Grant {
 fn written(body: &str) -> Option<String> {
     let grant = parse_sign_in(&answer(body), EMAIL, now(0), now(1)).ok()?;
     let credentials = Credentials::from_grant(grant, None)?;
-    Some(Saved::new("navien", "here", credentials).to_json().expose().to_owned())
+    Some(SavedSession::new("navien", "here", credentials).to_json().expose().to_owned())
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn what_an_account_leaves_out_has_defaults() {
 #[test]
 fn a_secured_sign_in_brings_aws_credentials_and_the_account() {
     let grant = parse_secured_sign_in(&answer(SECURED_SIGN_IN), EMAIL, now(5), now(6)).unwrap();
-    assert!(grant.covers(Need::Aws) && !grant.covers(Need::Access));
-    assert_eq!(grant.aws.unwrap().term().issued_at(), now(5).wall);
+    assert!(grant.covers(LeaseId::Aws) && !grant.covers(LeaseId::Access));
+    assert_eq!(grant.aws.unwrap().validity().issued_at(), now(5).wall);
     assert_eq!(grant.account.unwrap().first_name, "Rosa");
 }
 
@@ -144,22 +144,22 @@ fn bug_the_aws_deadline_moved_3400_s_late_by_refresh_save_and_load() {
     let have = Credentials::from_grant(refreshed(3400), Some(&signed_in())).unwrap();
     assert_eq!(have.aws_expires_at(), Some(now(3500).wall));
 
-    let saved = Saved::new(navien.name(), navien.realm(), have).to_json();
+    let saved = SavedSession::new(navien.name(), navien.namespace(), have).to_json();
     let later = now(3450);
-    let have = navien.read_saved(saved.expose().as_bytes(), later).unwrap().into_credentials();
+    let have = navien.read_saved_session(saved.expose().as_bytes(), later).unwrap().into_credentials();
     assert_eq!(have.aws_expires_at(), Some(now(3500).wall));
     assert_eq!(have.expires_at(), Some(now(7000).wall));
-    assert!(!have.term(Need::Aws).unwrap().is_doubtful());
+    assert!(!have.validity(LeaseId::Aws).unwrap().is_uncertain());
 }
 
 #[test]
 fn bug_a_missing_aws_deadline_was_treated_as_valid_for_ever() {
     let body = SESSION_REFRESH.replace("\"authorizationExpiresIn\": 3500", "\"authorizationExpiresIn\": 0");
     let grant = parse_session_refresh(&answer(&body), now(0), now(1)).unwrap();
-    let term = *grant.aws.unwrap().term();
+    let validity = *grant.aws.unwrap().validity();
     // Usable, and said to be unknown: no deadline is made up.
-    assert_eq!((term.deadline(), term.lifetime()), (None, None));
-    assert!(!term.is_expired(now(1_000_000)));
+    assert_eq!((validity.deadline(), validity.lifetime()), (None, None));
+    assert!(!validity.is_expired(now(1_000_000)));
 }
 
 #[test]
@@ -201,5 +201,5 @@ fn bug_a_307_carried_the_password_to_another_host() {
 fn a_refresh_without_a_lifetime_lives_an_hour() {
     let bare = answer(r#"{"data":{"accessToken":"ey.1"}}"#);
     let grant = parse_refresh(&bare, now(0), now(1)).unwrap();
-    assert_eq!(grant.access.unwrap().term().lifetime(), Some(DEFAULT_LIFETIME));
+    assert_eq!(grant.access.unwrap().validity().lifetime(), Some(DEFAULT_LIFETIME));
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use perennial_core::providers::navien::{BASE_URL, Navien, write_python, write_python_local};
 use perennial_core::{
-    AccessToken, Account, AwsCredentials, Credentials, Grant, Need, Now, Provider, Saved, SavedError, Term, Timestamp,
+    AccessToken, Account, AwsCredentials, Credentials, Grant, ImportError, LeaseId, Now, Provider, SavedSession,
+    Timestamp, Validity,
 };
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ fn now(seconds: i64) -> Now {
 }
 
 fn read(saved: &str, now: Now) -> Credentials {
-    Navien::default().read_saved(saved.as_bytes(), now).unwrap().into_credentials()
+    Navien::default().read_saved_session(saved.as_bytes(), now).unwrap().into_credentials()
 }
 
 fn edited(saved: &str, edit: impl FnOnce(&mut serde_json::Map<String, Value>)) -> String {
@@ -33,8 +34,8 @@ fn edited(saved: &str, edit: impl FnOnce(&mut serde_json::Map<String, Value>)) -
 
 #[test]
 fn a_file_of_version_6_is_taken_up() {
-    let saved = Navien::default().read_saved(OLD.as_bytes(), now(600)).unwrap();
-    assert_eq!((saved.provider(), saved.realm()), ("navien", BASE_URL));
+    let saved = Navien::default().read_saved_session(OLD.as_bytes(), now(600)).unwrap();
+    assert_eq!((saved.provider(), saved.namespace()), ("navien", BASE_URL));
     let have = saved.into_credentials();
     assert_eq!(have.access().expose(), "eyJ.access-1.sig");
     assert_eq!(have.refresh_token().unwrap().expose(), "refresh-1");
@@ -51,9 +52,9 @@ fn a_file_of_version_6_is_taken_up() {
 fn a_file_of_version_9_keeps_both_deadlines() {
     let have = read(NEW, now(3000));
     assert_eq!(have.expires_at(), Some(now(2940 + 3600).wall));
-    let aws = have.term(Need::Aws).unwrap();
+    let aws = have.validity(LeaseId::Aws).unwrap();
     assert_eq!(have.aws_expires_at(), Some(Timestamp::from_unix_millis(1_763_545_760_250)));
-    assert!(!aws.is_doubtful());
+    assert!(!aws.is_uncertain());
     assert!(!have.renewal_due(now(3000)) && !have.aws_renewal_due(now(3000)));
 }
 
@@ -99,7 +100,7 @@ fn an_issue_that_is_missing_unreadable_or_in_the_future_is_renewed_at_once() {
         assert!(have.renewal_due(now(0)) && have.aws_renewal_due(now(0)), "{issued_at}");
         // Usable until then, and by the monotonic clock never longer than its lifetime.
         assert!(have.are_valid(now(0)), "{issued_at}");
-        let deadline = have.term(Need::Access).unwrap().deadline().unwrap();
+        let deadline = have.validity(LeaseId::Access).unwrap().deadline().unwrap();
         assert!(deadline.monotonic <= Duration::from_secs(5000 + 3600), "{issued_at}");
     }
     let saved = edited(OLD, |form| drop(form.remove("issued_at")));
@@ -154,31 +155,32 @@ fn what_is_no_session_is_refused() {
         (r#"{"access_token":"a\nb"}"#, "a token that is too long or has odd characters"),
         (r#"{"access_token":"a","access_token":"b"}"#, "a field is of another type, or there twice"),
     ] {
-        let error = Navien::default().read_saved(saved.as_bytes(), now(0)).unwrap_err();
-        assert_eq!(error, SavedError::Malformed { what }, "{saved}");
+        let error = Navien::default().read_saved_session(saved.as_bytes(), now(0)).unwrap_err();
+        assert_eq!(error, ImportError::Malformed { what }, "{saved}");
     }
 }
 
 #[test]
 fn perennials_own_form_is_read_as_such() {
     let navien = Navien::new("https://a.example/api").unwrap();
-    let own = Saved::new("navien", "https://a.example/api", read(NEW, now(3000))).to_json();
-    let saved = navien.read_saved(own.expose().as_bytes(), now(3000)).unwrap();
-    assert_eq!(saved.realm(), "https://a.example/api");
+    let own = SavedSession::new("navien", "https://a.example/api", read(NEW, now(3000))).to_json();
+    let saved = navien.read_saved_session(own.expose().as_bytes(), now(3000)).unwrap();
+    assert_eq!(saved.namespace(), "https://a.example/api");
     assert_eq!(saved.credentials().account().user_id, "grower@example.com");
 
-    let newer = Navien::default().read_saved(br#"{"perennial":99,"access_token":"a"}"#, now(0));
-    assert_eq!(newer.unwrap_err(), SavedError::Newer { version: 99 });
+    let newer = Navien::default().read_saved_session(br#"{"perennial":99,"access_token":"a"}"#, now(0));
+    assert_eq!(newer.unwrap_err(), ImportError::Newer { version: 99 });
 }
 
 // -- Written for the Python client.
 
 /// Signed in so long before now(0), for so long: the access token, and the AWS credentials.
 fn issued(access: [i64; 2], aws: Option<[i64; 2]>) -> Credentials {
-    let term = |[ago, seconds]: [i64; 2]| Term::lasting(now(-ago), Duration::from_secs(seconds.unsigned_abs()));
+    let validity =
+        |[ago, seconds]: [i64; 2]| Validity::with_lifetime(now(-ago), Duration::from_secs(seconds.unsigned_abs()));
     let grant = Grant {
-        access: Some(AccessToken::new("Bearer", "eyJ.access-1.sig", term(access)).unwrap()),
-        aws: aws.map(|aws| AwsCredentials::new("AKIA", "key/+", "session==", term(aws)).unwrap()),
+        access: Some(AccessToken::new("Bearer", "eyJ.access-1.sig", validity(access)).unwrap()),
+        aws: aws.map(|aws| AwsCredentials::new("AKIA", "key/+", "session==", validity(aws)).unwrap()),
         account: Some(Account { user_id: "grower@example.com".into(), ..Account::default() }),
         ..Grant::default()
     };
@@ -232,14 +234,14 @@ fn what_is_written_reads_back_the_same() {
 
 /// To the second, and never later.
 fn same_deadlines(again: &Credentials, have: &Credentials) {
-    for need in Need::ALL {
-        let end = |of: &Credentials| Some(of.term(need)?.deadline()?.wall);
+    for lease_id in LeaseId::ALL {
+        let end = |of: &Credentials| Some(of.validity(lease_id)?.deadline()?.wall);
         match (end(again), end(have)) {
             (Some(again), Some(have)) => {
                 let early = have.since(again);
-                assert!((0..1000).contains(&early.whole_milliseconds()), "{need}: {early} early");
+                assert!((0..1000).contains(&early.whole_milliseconds()), "{lease_id}: {early} early");
             }
-            (again, have) => assert_eq!(again, have, "{need}"),
+            (again, have) => assert_eq!(again, have, "{lease_id}"),
         }
     }
 }
@@ -282,7 +284,7 @@ fn an_unknown_deadline_is_written_as_such_and_an_unknown_lifetime_of_the_token_a
     assert!(again.aws().is_some() && again.aws_expires_at().is_none());
     assert!(!again.aws_renewal_due(now(3000)));
 
-    let access = AccessToken::new("Bearer", "ey.1", Term::unknown(now(0))).unwrap();
+    let access = AccessToken::new("Bearer", "ey.1", Validity::unknown(now(0))).unwrap();
     let have = Credentials::from_grant(Grant { access: Some(access), ..Grant::default() }, None).unwrap();
     assert_eq!(form(&have)["authentication_expires_in"], 3600);
 }
@@ -302,7 +304,7 @@ fn a_file_for_local_clocks_has_local_moments_without_a_zone() {
         let file = write_python_local(&have, hours * 3600);
         let read = read(file.expose(), now(0));
         assert!(read.renewal_due(now(0)), "{hours}");
-        assert!(read.term(Need::Access).unwrap().deadline().unwrap().remaining(now(0)) <= Duration::from_secs(3600));
+        assert!(read.validity(LeaseId::Access).unwrap().deadline().unwrap().remaining(now(0)) <= Duration::from_secs(3600));
     }
 }
 
@@ -310,8 +312,8 @@ fn a_file_for_local_clocks_has_local_moments_without_a_zone() {
 fn an_issue_beyond_the_calendar_is_written_as_a_date_that_python_has() {
     for millis in [i64::MIN, -62_135_596_800_001, 253_402_300_800_000, i64::MAX] {
         let issued = Now::new(Timestamp::from_unix_millis(millis), Duration::ZERO);
-        let term = Term::lasting(issued, Duration::from_secs(3600));
-        let access = AccessToken::new("Bearer", "ey.1", term).unwrap();
+        let validity = Validity::with_lifetime(issued, Duration::from_secs(3600));
+        let access = AccessToken::new("Bearer", "ey.1", validity).unwrap();
         let have = Credentials::from_grant(Grant { access: Some(access), ..Grant::default() }, None).unwrap();
         for file in [write_python(&have), write_python_local(&have, 14 * 3600), write_python_local(&have, -12 * 3600)] {
             let moment = serde_json::from_str::<Value>(file.expose()).unwrap()["issued_at"].clone();

@@ -8,26 +8,26 @@ use http::StatusCode;
 use perennial_core::mqtt::Ticket;
 use perennial_core::wire::{Body, BodyBuffer, Number, Object, Text};
 use perennial_core::{
-    AccessToken, Account, AwsCredentials, Credentials, Error, Generation, Grant, Need, Now, Saved, SavedError,
-    ServiceError, ServiceErrorKind, SessionError, StoreError, StoreErrorKind, Term, Timestamp, TransportError,
-    TransportErrorKind, Verdict,
+    AccessToken, Account, AwsCredentials, Credentials, Error, Generation, Grant, ImportError, LeaseId, Now, Outcome,
+    SavedSession, ServiceError, ServiceErrorKind, SessionError, StoreError, StoreErrorKind, Timestamp, TransportError,
+    TransportErrorKind, Validity,
 };
 
 fn now(seconds: i64) -> Now {
     Now::new(Timestamp::from_unix_seconds(1_700_000_000 + seconds), Duration::from_secs(seconds.unsigned_abs()))
 }
 
-fn lasting(seconds: u64) -> Term {
-    Term::lasting(now(0), Duration::from_secs(seconds))
+fn lasting(seconds: u64) -> Validity {
+    Validity::with_lifetime(now(0), Duration::from_secs(seconds))
 }
 
-fn granted(access: Term, aws: Option<Term>) -> Credentials {
+fn granted(access: Validity, aws: Option<Validity>) -> Credentials {
     let grant = Grant {
         access: Some(AccessToken::new("Bearer", "hunter-access", access).unwrap()),
         refresh_token: Some("hunter-refresh".into()),
-        aws: aws.map(|term| AwsCredentials::new("AKIA", "hunter-key", "hunter-session", term).unwrap()),
+        aws: aws.map(|validity| AwsCredentials::new("AKIA", "hunter-key", "hunter-session", validity).unwrap()),
         account: Some(Account { user_id: "grower@example.com".into(), sequence: Some(7), ..Account::default() }),
-        begun_by: Some("password"),
+        grant_type: Some("password"),
         ..Grant::default()
     };
     Credentials::from_grant(grant, None).unwrap()
@@ -35,7 +35,7 @@ fn granted(access: Term, aws: Option<Term>) -> Credentials {
 
 #[test]
 fn needs_and_generations_are_told_in_words() {
-    assert_eq!(Need::ALL.map(|need| need.to_string()), ["access token", "AWS credentials"]);
+    assert_eq!(LeaseId::ALL.map(|lease_id| lease_id.to_string()), ["access token", "AWS credentials"]);
     assert_eq!((Generation::default().to_string(), Generation::default().get()), ("#0".into(), 0));
 }
 
@@ -55,18 +55,18 @@ fn credentials_show_deadlines_and_no_secret() {
     let have = granted(lasting(100), Some(lasting(50)));
     let shown = format!("{have:?} {:?} {:?}", have.access(), have.account());
     assert!(!shown.contains("hunter") && !shown.contains("grower"), "{shown}");
-    assert!(shown.starts_with("Credentials { access: AccessToken { term: Term {"), "{shown}");
+    assert!(shown.starts_with("Credentials { access: AccessToken { validity: Validity {"), "{shown}");
     assert!(shown.ends_with("Account { user_id: g***@example.com, sequence: Some(7), .. }"), "{shown}");
-    assert!(format!("{:?}", have.access()).starts_with("AccessToken { term: Term {"));
+    assert!(format!("{:?}", have.access()).starts_with("AccessToken { validity: Validity {"));
 }
 
 #[test]
 fn a_saved_session_tells_where_it_is_and_how_long_it_lasts_and_keeps_how_it_was_begun() {
-    let saved = |term| Saved::new("toy", "here", granted(term, None));
+    let saved = |validity| SavedSession::new("toy", "here", granted(validity, None));
     assert_eq!(saved(lasting(100)).to_string(), "a session at toy until 2023-11-14T22:15:00Z");
-    assert_eq!(saved(Term::unknown(now(0))).to_string(), "a session at toy of unknown length");
-    let read = Saved::parse(saved(lasting(100)).to_json().expose().as_bytes(), now(0)).unwrap();
-    assert_eq!(read.credentials().begun_by(), Some("password"));
+    assert_eq!(saved(Validity::unknown(now(0))).to_string(), "a session at toy of unknown length");
+    let read = SavedSession::parse(saved(lasting(100)).to_json().expose().as_bytes(), now(0)).unwrap();
+    assert_eq!(read.credentials().grant_type(), Some("password"));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn moments_add_subtract_and_come_from_the_calendar() {
 fn an_issue_in_the_future_is_in_doubt_beyond_what_clocks_differ() {
     let restored = |ahead: i64| {
         let issued_at = Timestamp::from_unix_millis(now(0).wall.unix_millis() + ahead);
-        Term::restored(issued_at, Some(Duration::from_secs(100)), now(0)).is_doubtful()
+        Validity::restored(issued_at, Some(Duration::from_secs(100)), now(0)).is_uncertain()
     };
     assert!(!restored(60_000), "within the tolerance");
     assert!(restored(60_001));
@@ -98,32 +98,32 @@ fn a_store_failure_says_what_happened_why_and_whether_it_passes() {
         (StoreErrorKind::MaybeWritten, "the store of the session failed, perhaps after it had saved", true),
         (StoreErrorKind::TimedOut, "the store of the session did not answer in time", true),
         (StoreErrorKind::Unusable, "the store of the session cannot be used as it is", false),
-        (StoreErrorKind::Refused(SavedError::OtherAccount), "the saved session cannot be used here", false),
+        (StoreErrorKind::Refused(ImportError::OtherAccount), "the saved session cannot be used here", false),
     ] {
         let error = StoreError::new(kind);
         assert_eq!(error.to_string(), words);
         let error = Error::from(error);
-        assert_eq!((error.is_retryable(), error.verdict()), (passes, Verdict::Unprocessed), "{words}");
+        assert_eq!((error.is_retryable(), error.outcome()), (passes, Outcome::NotProcessed), "{words}");
     }
     let why = |error: &StoreError| error.source().map(ToString::to_string);
     assert_eq!(why(&StoreErrorKind::Busy.into()), None);
     assert_eq!(why(&StoreError::new(StoreErrorKind::Busy).with_source("no reason")), Some("no reason".into()));
-    let refused = StoreError::new(StoreErrorKind::Refused(SavedError::OtherAccount));
-    assert_eq!(why(&refused), Some(SavedError::OtherAccount.to_string()));
+    let refused = StoreError::new(StoreErrorKind::Refused(ImportError::OtherAccount));
+    assert_eq!(why(&refused), Some(ImportError::OtherAccount.to_string()));
 }
 
 #[test]
 fn a_transport_failure_says_how_far_the_request_got() {
-    for (error, kind, verdict) in [
-        (TransportError::not_sent("no such host"), TransportErrorKind::NotSent, Verdict::Unprocessed),
-        (TransportError::maybe_sent("reset"), TransportErrorKind::MaybeSent, Verdict::Unknown),
-        (TransportError::new(TransportErrorKind::TimedOut), TransportErrorKind::TimedOut, Verdict::Unknown),
-        (TransportError::new(TransportErrorKind::TooLarge), TransportErrorKind::TooLarge, Verdict::Unknown),
+    for (error, kind, outcome) in [
+        (TransportError::not_sent("no such host"), TransportErrorKind::NotSent, Outcome::NotProcessed),
+        (TransportError::maybe_sent("reset"), TransportErrorKind::MaybeSent, Outcome::Indeterminate),
+        (TransportError::new(TransportErrorKind::TimedOut), TransportErrorKind::TimedOut, Outcome::Indeterminate),
+        (TransportError::new(TransportErrorKind::TooLarge), TransportErrorKind::TooLarge, Outcome::Indeterminate),
     ] {
         assert_eq!(error.kind(), kind);
         let error = Error::from(error);
         assert!(error.is_retryable());
-        assert_eq!(error.verdict(), verdict);
+        assert_eq!(error.outcome(), outcome);
     }
     let source = TransportError::not_sent("no such host");
     assert_eq!(source.source().unwrap().to_string(), "no such host");
@@ -133,32 +133,36 @@ fn a_transport_failure_says_how_far_the_request_got() {
 fn what_stands_in_the_sessions_way_does_not_pass_by_itself() {
     let error = Error::from(SessionError::SignedOut);
     assert!(!error.is_retryable());
-    assert_eq!(error.verdict(), Verdict::Refused);
+    assert_eq!(error.outcome(), Outcome::Rejected);
     assert_eq!(error.retry_at(), None);
 }
 
 #[test]
 fn a_service_failure_has_one_verdict_and_its_own_words() {
     let some = Some(Duration::from_secs(1));
-    for (kind, verdict, words) in [
-        (ServiceErrorKind::InvalidCredentials, Verdict::Refused, "the service refused the login"),
-        (ServiceErrorKind::AccountLocked, Verdict::Refused, "the account is locked"),
-        (ServiceErrorKind::UserNotFound, Verdict::Refused, "the service knows no such account"),
-        (ServiceErrorKind::RefreshRefused, Verdict::Refused, "the service refused to renew"),
-        (ServiceErrorKind::NotGranted, Verdict::Refused, "the service did not grant what was asked for"),
-        (ServiceErrorKind::Unsupported, Verdict::Unsupported, "the service has no such endpoint"),
+    for (kind, outcome, words) in [
+        (ServiceErrorKind::InvalidCredentials, Outcome::Rejected, "the service refused the login"),
+        (ServiceErrorKind::AccountLocked, Outcome::Rejected, "the account is locked"),
+        (ServiceErrorKind::UserNotFound, Outcome::Rejected, "the service knows no such account"),
+        (ServiceErrorKind::RefreshRefused, Outcome::Rejected, "the service refused to renew"),
+        (ServiceErrorKind::NotGranted, Outcome::Rejected, "the service did not grant what was asked for"),
+        (ServiceErrorKind::Unsupported, Outcome::Unsupported, "the service has no such endpoint"),
         (
             ServiceErrorKind::RateLimited { retry_after: some },
-            Verdict::Unprocessed,
+            Outcome::NotProcessed,
             "the service asks for fewer requests",
         ),
         (
             ServiceErrorKind::Unavailable { retry_after: Duration::from_secs(1) },
-            Verdict::Unprocessed,
+            Outcome::NotProcessed,
             "the service is down for a while",
         ),
-        (ServiceErrorKind::Malformed { what: "odd" }, Verdict::Unknown, "the service's answer was not understood: odd"),
-        (ServiceErrorKind::Service, Verdict::Unknown, "the service failed"),
+        (
+            ServiceErrorKind::Malformed { what: "odd" },
+            Outcome::Indeterminate,
+            "the service's answer was not understood: odd",
+        ),
+        (ServiceErrorKind::Service, Outcome::Indeterminate, "the service failed"),
     ] {
         let error = ServiceError::new(kind);
         assert_eq!(error.to_string(), words);
@@ -166,9 +170,9 @@ fn a_service_failure_has_one_verdict_and_its_own_words() {
         assert_eq!(told.to_string(), format!("{words} (HTTP 418) [E7]: no tea"));
         let shown = format!("{told:?}");
         assert!(shown.starts_with("ServiceError { kind: ") && shown.contains("status: Some(418)"), "{shown}");
-        let passes = !matches!(verdict, Verdict::Refused | Verdict::Unsupported);
+        let passes = !matches!(outcome, Outcome::Rejected | Outcome::Unsupported);
         let error = Error::from(told);
-        assert_eq!((error.verdict(), error.is_retryable()), (verdict, passes), "{words}");
+        assert_eq!((error.outcome(), error.is_retryable()), (outcome, passes), "{words}");
     }
 }
 

@@ -5,11 +5,13 @@ mod desk;
 
 use std::time::Duration;
 
-use perennial_core::session::{MAX_BACKOFF_ASKED, MIN_QUIET};
-use perennial_core::store::{StoreAct, StoreOp, Stored};
+use perennial_core::session::{MAX_BACKOFF_FOREGROUND, MIN_QUIET};
+use perennial_core::store::{StoreCommand, StoreReply, StoreRequest};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
-use perennial_core::{Error, Input, Need, Policy, Response, Session, SessionError, State, Timestamp, TransportError};
+use perennial_core::{
+    Error, Input, LeaseId, Policy, Response, Session, SessionError, State, Timestamp, TransportError,
+};
 
 use self::desk::{Desk, signed_in, text};
 
@@ -33,10 +35,10 @@ fn says(status: u16) -> Says {
 }
 
 /// One caller asks each second for so long; each request is answered by its path.
-fn ask(desk: &mut Desk, need: Need, span: Duration, answer: impl Fn(&str) -> Says) {
+fn ask(desk: &mut Desk, lease_id: LeaseId, span: Duration, answer: impl Fn(&str) -> Says) {
     let end = desk.now.monotonic + span;
     while desk.now.monotonic < end {
-        desk.demand(need);
+        desk.demand(lease_id);
         serve(desk, &answer);
         desk.pass(SECOND);
         serve(desk, &answer);
@@ -65,13 +67,13 @@ fn sent(desk: &Desk, path: &str) -> usize {
     desk.paths().iter().filter(|sent| *sent == path).count()
 }
 
-fn obstacle(desk: &Desk, need: Need) -> Option<Error> {
-    desk.session.obstacle(need)
+fn obstacle(desk: &Desk, lease_id: LeaseId) -> Option<Error> {
+    desk.session.obstacle(lease_id)
 }
 
 /// How long until callers may expect something, by what they hear.
-fn hears(desk: &Desk, need: Need) -> Duration {
-    let at: Timestamp = obstacle(desk, need).and_then(|error| error.retry_at()).expect("a moment to come back");
+fn hears(desk: &Desk, lease_id: LeaseId) -> Duration {
+    let at: Timestamp = obstacle(desk, lease_id).and_then(|error| error.retry_at()).expect("a moment to come back");
     Duration::try_from(at.since(desk.now.wall)).unwrap()
 }
 
@@ -81,18 +83,18 @@ fn hears(desk: &Desk, need: Need) -> Duration {
 fn a_password_that_is_answered_oddly_is_shown_three_times_in_an_hour_and_eight_times_in_a_day() {
     for status in [200, 302, 400, 412, 429, 500, 502] {
         let mut desk = Desk::new(Policy::default());
-        ask(&mut desk, Need::Access, HOUR, |_| says(status));
+        ask(&mut desk, LeaseId::Access, HOUR, |_| says(status));
         assert_eq!(sent(&desk, "/sign-in"), 3, "{status}");
         assert_eq!(desk.session.state(), State::SignInRequired, "{status}");
-        let error = obstacle(&desk, Need::Access).unwrap();
+        let error = obstacle(&desk, LeaseId::Access).unwrap();
         let Error::Session(SessionError::SignInRequired { source: Some(_), retry_at: Some(_) }) = error else {
             panic!("{status}: {error:?}");
         };
         assert!(error.is_retryable(), "it is tried again by itself");
-        ask(&mut desk, Need::Access, DAY - HOUR, |_| says(status));
+        ask(&mut desk, LeaseId::Access, DAY - HOUR, |_| says(status));
         assert_eq!(sent(&desk, "/sign-in"), 8, "{status}");
         // The odd day is over: nobody had to do anything.
-        ask(&mut desk, Need::Access, HOUR, |_| Says::Answers(200, &[], GRANTS));
+        ask(&mut desk, LeaseId::Access, HOUR, |_| Says::Answers(200, &[], GRANTS));
         assert_eq!(desk.session.state(), State::Live, "{status}");
     }
 }
@@ -100,7 +102,7 @@ fn a_password_that_is_answered_oddly_is_shown_three_times_in_an_hour_and_eight_t
 #[test]
 fn a_password_of_which_nothing_is_heard_is_tried_for_whoever_waits() {
     let mut desk = Desk::new(Policy::default());
-    ask(&mut desk, Need::Access, 10 * MINUTE, |_| Says::Nothing);
+    ask(&mut desk, LeaseId::Access, 10 * MINUTE, |_| Says::Nothing);
     assert!(sent(&desk, "/sign-in") > 100, "{}", sent(&desk, "/sign-in"));
     assert_eq!(desk.session.state(), State::Waiting);
 }
@@ -108,7 +110,7 @@ fn a_password_of_which_nothing_is_heard_is_tried_for_whoever_waits() {
 #[test]
 fn a_person_who_signs_in_again_is_tried_at_once() {
     let mut desk = Desk::new(Policy::default());
-    ask(&mut desk, Need::Access, HOUR, |_| says(412));
+    ask(&mut desk, LeaseId::Access, HOUR, |_| says(412));
     desk.session.sign_in(ToyLogin::new("ann@toy.example", "other"), desk.now);
     desk.drain();
     assert_eq!(sent(&desk, "/sign-in"), 4);
@@ -120,10 +122,10 @@ fn a_person_who_signs_in_again_is_tried_at_once() {
 fn a_refresh_token_goes_on_at_its_own_pace_while_the_login_rests() {
     let mut desk = signed_in(Policy::default());
     desk.pass(HOUR);
-    ask(&mut desk, Need::Access, HOUR, |path| if path == "/refresh" { says(503) } else { says(412) });
+    ask(&mut desk, LeaseId::Access, HOUR, |path| if path == "/refresh" { says(503) } else { says(412) });
     assert!(sent(&desk, "/refresh") > 10);
     assert_eq!(sent(&desk, "/sign-in"), 1 + 3, "the first one, and three for the failures");
-    ask(&mut desk, Need::Access, 2 * MINUTE, |path| match path {
+    ask(&mut desk, LeaseId::Access, 2 * MINUTE, |path| match path {
         "/refresh" => Says::Answers(200, &[], GRANTS),
         _ => says(412),
     });
@@ -135,17 +137,17 @@ fn a_refresh_token_goes_on_at_its_own_pace_while_the_login_rests() {
 /// Carries out what a session asks of a store that holds this.
 fn keep(desk: &mut Desk, shelf: &mut Option<Body>) {
     while !desk.ops.is_empty() {
-        for StoreOp { id, act, .. } in std::mem::take(&mut desk.ops) {
-            let stored = match act {
-                StoreAct::Read => Stored::Read(shelf.clone()),
-                StoreAct::Lock { .. } => Stored::Locked { record: shelf.clone(), held_for: None },
-                StoreAct::Write { record, .. } => {
+        for StoreRequest { id, command, .. } in std::mem::take(&mut desk.ops) {
+            let stored = match command {
+                StoreCommand::Read => StoreReply::Read(shelf.clone()),
+                StoreCommand::Lock { .. } => StoreReply::Locked { record: shelf.clone(), remaining: None },
+                StoreCommand::Write { record, .. } => {
                     *shelf = Some(record);
-                    Stored::Done
+                    StoreReply::Done
                 }
-                _ => Stored::Done,
+                _ => StoreReply::Done,
             };
-            desk.input(Input::Stored(id, Ok(stored)));
+            desk.input(Input::Store(id, Ok(stored)));
         }
     }
 }
@@ -153,7 +155,7 @@ fn keep(desk: &mut Desk, shelf: &mut Option<Body>) {
 fn ask_with(desk: &mut Desk, shelf: &mut Option<Body>, span: Duration, answer: impl Fn(&str) -> Says) {
     let end = desk.now.monotonic + span;
     while desk.now.monotonic < end {
-        desk.demand(Need::Access);
+        desk.demand(LeaseId::Access);
         keep(desk, shelf);
         serve(desk, &answer);
         keep(desk, shelf);
@@ -180,7 +182,7 @@ fn a_refused_login_is_sent_once_by_all_processes_on_a_store_and_not_again_after_
         ask_with(&mut desk, &mut shelf, 20 * SECOND, |_| says(401));
         sign_ins += sent(&desk, "/sign-in");
         assert_eq!(desk.session.state(), State::SignInRequired);
-        let error = obstacle(&desk, Need::Access).unwrap();
+        let error = obstacle(&desk, LeaseId::Access).unwrap();
         assert!(error.to_string().contains("refused the login"), "{error}");
     }
     assert_eq!(sign_ins, 1);
@@ -201,7 +203,7 @@ fn a_password_that_is_answered_oddly_is_counted_over_restarts_and_processes() {
         let mut desk = process("pass", minute, MINUTE * minute as u32);
         ask_with(&mut desk, &mut shelf, 50 * SECOND, |_| says(412));
         sign_ins += sent(&desk, "/sign-in");
-        assert!(obstacle(&desk, Need::Access).is_some());
+        assert!(obstacle(&desk, LeaseId::Access).is_some());
     }
     assert_eq!(sign_ins, 3);
 }
@@ -209,25 +211,25 @@ fn a_password_that_is_answered_oddly_is_counted_over_restarts_and_processes() {
 #[test]
 fn whoever_hears_of_a_refused_login_may_end_at_once_the_store_knows_of_it() {
     let mut desk = process("wrong", 1, SECOND);
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
     desk.locked(None);
-    let told = desk.session.failures(Need::Access).0;
+    let told = desk.session.failures(LeaseId::Access).0;
     desk.answer(401, "");
-    assert_eq!(desk.session.failures(Need::Access).0, told, "not before it is saved");
-    assert!(obstacle(&desk, Need::Access).is_none(), "callers wait so long");
+    assert_eq!(desk.session.failures(LeaseId::Access).0, told, "not before it is saved");
+    assert!(obstacle(&desk, LeaseId::Access).is_none(), "callers wait so long");
     let record = text(&desk.written());
     assert!(record.contains("invalid_credentials"), "{record}");
-    desk.store(Ok(Stored::Done));
-    assert!(desk.session.failures(Need::Access).0 > told);
+    desk.store(Ok(StoreReply::Done));
+    assert!(desk.session.failures(LeaseId::Access).0 > told);
     // Where the store cannot be written, nobody waits for ever.
     let mut stuck = process("wrong", 1, SECOND);
-    stuck.demand(Need::Access);
-    stuck.store(Ok(Stored::Read(None)));
+    stuck.demand(LeaseId::Access);
+    stuck.store(Ok(StoreReply::Read(None)));
     stuck.locked(None);
     stuck.answer(401, "");
     stuck.pass(MINUTE);
-    assert!(obstacle(&stuck, Need::Access).is_some());
+    assert!(obstacle(&stuck, LeaseId::Access).is_some());
 }
 
 #[test]
@@ -241,7 +243,7 @@ fn a_service_that_asks_for_rest_is_left_alone_by_every_process_on_the_store() {
         let mut desk = process("pass", seed, 30 * SECOND * seed as u32);
         ask_with(&mut desk, &mut shelf, 20 * SECOND, busy);
         assert_eq!(desk.requests.len(), 0);
-        let left = hears(&desk, Need::Access);
+        let left = hears(&desk, LeaseId::Access);
         assert!(left < 10 * MINUTE && left > 4 * MINUTE, "{left:?}");
     }
     let mut later = process("pass", 20, 10 * MINUTE);
@@ -262,8 +264,8 @@ fn the_quiet_that_another_session_told_of_ends_when_a_person_has_signed_in_there
     assert!(!text(shelf.as_ref().unwrap()).contains("not_before"));
     here.input(Input::StoreChanged);
     ask_with(&mut here, &mut shelf, 2 * SECOND, busy);
-    assert!(here.session.state() == State::Live && obstacle(&here, Need::Aws).is_none());
-    here.session.renew(Need::Access, here.now);
+    assert!(here.session.state() == State::Live && obstacle(&here, LeaseId::Aws).is_none());
+    here.session.renew(LeaseId::Access, here.now);
     ask_with(&mut here, &mut shelf, 2 * SECOND, |_| Says::Answers(200, &[], GRANTS));
     assert_eq!(here.requests.len(), 1);
 }
@@ -275,10 +277,10 @@ fn an_answered_no_is_paced_to_minutes_whoever_asks() {
     for (status, body) in [(400, ""), (412, ""), (200, "<html>"), (200, "{"), (307, "")] {
         let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7));
         restore_expired(&mut desk);
-        ask(&mut desk, Need::Access, HOUR, |_| Says::Answers(status, &[], body));
+        ask(&mut desk, LeaseId::Access, HOUR, |_| Says::Answers(status, &[], body));
         let asked = desk.requests.len();
         assert!((10..=60).contains(&asked), "{status} {body}: {asked}");
-        ask(&mut desk, Need::Access, 6 * MINUTE, |_| Says::Answers(200, &[], GRANTS));
+        ask(&mut desk, LeaseId::Access, 6 * MINUTE, |_| Says::Answers(200, &[], GRANTS));
         assert_eq!(desk.session.state(), State::Live, "{status} {body}");
     }
 }
@@ -287,7 +289,7 @@ fn an_answered_no_is_paced_to_minutes_whoever_asks() {
 fn restore_expired(desk: &mut Desk) {
     let saved = signed_in(Policy::default()).session.export().unwrap();
     desk.now = perennial_core::Now::new(desk.now.wall.saturating_add(3 * HOUR), desk.now.monotonic);
-    let saved = perennial_core::Saved::parse(saved.to_json().expose().as_bytes(), desk.now).unwrap();
+    let saved = perennial_core::SavedSession::parse(saved.to_json().expose().as_bytes(), desk.now).unwrap();
     desk.session.restore(saved, desk.now).unwrap();
     desk.drain();
 }
@@ -296,9 +298,9 @@ fn restore_expired(desk: &mut Desk) {
 fn a_failing_service_is_asked_every_five_seconds_while_somebody_waits() {
     let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7));
     restore_expired(&mut desk);
-    ask(&mut desk, Need::Access, 10 * MINUTE, |_| says(503));
+    ask(&mut desk, LeaseId::Access, 10 * MINUTE, |_| says(503));
     assert!(desk.requests.len() > 100, "{}", desk.requests.len());
-    assert!(hears(&desk, Need::Access) <= MAX_BACKOFF_ASKED);
+    assert!(hears(&desk, LeaseId::Access) <= MAX_BACKOFF_FOREGROUND);
 }
 
 // ---- Quiet
@@ -308,9 +310,9 @@ fn a_429_without_a_time_asks_for_a_minute_and_a_named_time_is_obeyed_up_to_a_day
     let quiet = |headers| {
         let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7));
         restore_expired(&mut desk);
-        ask(&mut desk, Need::Access, SECOND, |_| Says::Answers(429, headers, ""));
+        ask(&mut desk, LeaseId::Access, SECOND, |_| Says::Answers(429, headers, ""));
         assert_eq!(desk.requests.len(), 1);
-        hears(&desk, Need::Access) + SECOND
+        hears(&desk, LeaseId::Access) + SECOND
     };
     assert_eq!(quiet(&[]), MIN_QUIET);
     assert_eq!(quiet(&[("retry-after", "7200")]), 2 * HOUR);
@@ -320,15 +322,15 @@ fn a_429_without_a_time_asks_for_a_minute_and_a_named_time_is_obeyed_up_to_a_day
 #[test]
 fn a_quiet_that_one_lease_was_told_of_holds_for_the_other() {
     let mut desk = signed_in(Policy::default());
-    desk.session.renew(Need::Access, desk.now);
+    desk.session.renew(LeaseId::Access, desk.now);
     desk.pass(SECOND);
     serve(&mut desk, &|_| Says::Answers(429, &[("retry-after", "600")], ""));
     let asked = desk.requests.len();
-    desk.session.renew(Need::Aws, desk.now);
+    desk.session.renew(LeaseId::Aws, desk.now);
     desk.pass(599 * SECOND);
     assert_eq!(desk.requests.len(), asked);
     assert_eq!(
-        desk.session.pause(Need::Aws).and_then(|error| error.retry_at()),
+        desk.session.pause(LeaseId::Aws).and_then(|error| error.retry_at()),
         Some(desk.now.wall.saturating_add(SECOND))
     );
     desk.pass(SECOND);
@@ -342,9 +344,9 @@ fn a_missing_endpoint_is_no_end_where_there_is_no_other_way() {
     for status in [404, 405, 501] {
         let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7));
         restore_expired(&mut desk);
-        ask(&mut desk, Need::Access, 10 * MINUTE, |_| says(status));
+        ask(&mut desk, LeaseId::Access, 10 * MINUTE, |_| says(status));
         assert_ne!(desk.session.state(), State::SignInRequired, "{status}");
-        ask(&mut desk, Need::Access, 6 * MINUTE, |_| Says::Answers(200, &[], GRANTS));
+        ask(&mut desk, LeaseId::Access, 6 * MINUTE, |_| Says::Answers(200, &[], GRANTS));
         assert_eq!(desk.session.state(), State::Live, "{status}");
     }
 }
@@ -359,7 +361,7 @@ fn an_endpoint_that_was_missing_is_looked_for_again_after_minutes() {
     };
     for (pause, refreshes) in [(MINUTE, 1), (MINUTE, 1), (5 * MINUTE, 2), (5 * MINUTE, 2), (6 * MINUTE, 3)] {
         desk.pass(pause);
-        desk.session.renew(Need::Access, desk.now);
+        desk.session.renew(LeaseId::Access, desk.now);
         desk.drain();
         serve(&mut desk, &refresh_is_missing);
         assert_eq!(sent(&desk, "/refresh"), refreshes, "{:?}", desk.paths());
@@ -371,7 +373,7 @@ fn an_endpoint_that_has_worked_is_not_taken_for_missing() {
     let mut desk = signed_in(Policy::default());
     let renew = |desk: &mut Desk, status, body: &'static str| {
         desk.pass(10 * MINUTE);
-        desk.session.renew(Need::Aws, desk.now);
+        desk.session.renew(LeaseId::Aws, desk.now);
         desk.drain();
         serve(desk, &move |path: &str| {
             if path == "/aws-refresh" { Says::Answers(status, &[], body) } else { Says::Answers(200, &[], GRANTS) }
@@ -404,8 +406,8 @@ fn a_method_that_fails_in_any_way_gives_way_to_the_next_one() {
         let start = desk.now.monotonic;
         let mut without = Duration::ZERO;
         while desk.now.monotonic < start + 6 * HOUR {
-            ask(&mut desk, Need::Aws, SECOND, answer);
-            if desk.session.credentials(Need::Aws, desk.now).is_none() {
+            ask(&mut desk, LeaseId::Aws, SECOND, answer);
+            if desk.session.credentials(LeaseId::Aws, desk.now).is_none() {
                 without += SECOND;
             }
         }
@@ -417,8 +419,8 @@ fn a_method_that_fails_in_any_way_gives_way_to_the_next_one() {
 fn a_password_is_not_shown_for_a_failing_method_while_valid_credentials_are_held() {
     let mut desk = signed_in(Policy::default());
     let answer = |path: &str| if path == "/aws-refresh" { says(502) } else { Says::Answers(200, &[], GRANTS) };
-    desk.session.renew(Need::Aws, desk.now);
-    ask(&mut desk, Need::Aws, 10 * MINUTE, answer);
+    desk.session.renew(LeaseId::Aws, desk.now);
+    ask(&mut desk, LeaseId::Aws, 10 * MINUTE, answer);
     assert_eq!(sent(&desk, "/sign-in"), 1, "{:?}", desk.paths());
 }
 
@@ -430,27 +432,27 @@ fn a_generation_that_was_refused_is_handed_to_nobody() {
     let mut number = 1;
     for _ in 0..200 {
         let held = desk.session.held().unwrap().clone();
-        let generation = held.generation(Need::Access);
-        desk.session.reject(Need::Access, generation, desk.now);
+        let generation = held.generation(LeaseId::Access);
+        desk.session.reject(LeaseId::Access, generation, desk.now);
         desk.drain();
-        assert!(desk.session.credentials(Need::Access, desk.now).is_none());
+        assert!(desk.session.credentials(LeaseId::Access, desk.now).is_none());
         for _ in 0..3000 {
-            desk.demand(Need::Access);
+            desk.demand(LeaseId::Access);
             if let Some(perennial_core::session::Timer::RequestDeadline) = desk.session.next_wake().map(|wake| wake.why)
             {
                 number += 1;
                 desk.grant(number);
             }
-            if let Some(served) = desk.session.credentials(Need::Access, desk.now) {
-                assert_ne!(served.generation(Need::Access), generation);
+            if let Some(served) = desk.session.credentials(LeaseId::Access, desk.now) {
+                assert_ne!(served.generation(LeaseId::Access), generation);
                 break;
             }
-            if obstacle(&desk, Need::Access).is_some() {
+            if obstacle(&desk, LeaseId::Access).is_some() {
                 break;
             }
             desk.pass(SECOND / 10);
         }
-        if let Some(error) = obstacle(&desk, Need::Access) {
+        if let Some(error) = obstacle(&desk, LeaseId::Access) {
             assert!(
                 matches!(error, Error::Session(SessionError::CredentialsRejected { retry_at: Some(_) })),
                 "{error:?}"
@@ -466,11 +468,11 @@ fn a_token_refused_within_its_minute_is_waited_for_where_that_is_short() {
     let mut desk = signed_in(Policy::default());
     desk.pass(20 * SECOND);
     for number in 2..4 {
-        let generation = desk.session.held().unwrap().generation(Need::Access);
-        desk.session.reject(Need::Access, generation, desk.now);
+        let generation = desk.session.held().unwrap().generation(LeaseId::Access);
+        desk.session.reject(LeaseId::Access, generation, desk.now);
         desk.drain();
-        desk.demand(Need::Access);
-        assert!(obstacle(&desk, Need::Access).is_none(), "callers wait: a new one is due at once, or in a second");
+        desk.demand(LeaseId::Access);
+        assert!(obstacle(&desk, LeaseId::Access).is_none(), "callers wait: a new one is due at once, or in a second");
         desk.pass(2 * SECOND);
         desk.grant(number);
         assert!(desk.token().is_some());
@@ -481,8 +483,8 @@ fn a_token_refused_within_its_minute_is_waited_for_where_that_is_short() {
 fn a_generation_that_lived_its_minute_ends_the_count_of_refusals() {
     let mut desk = signed_in(Policy::default());
     let refuse = |desk: &mut Desk| {
-        let generation = desk.session.held().unwrap().generation(Need::Access);
-        desk.session.reject(Need::Access, generation, desk.now);
+        let generation = desk.session.held().unwrap().generation(LeaseId::Access);
+        desk.session.reject(LeaseId::Access, generation, desk.now);
         desk.drain();
     };
     for number in 2..6 {
@@ -507,12 +509,12 @@ fn whoever_asks_in_an_outage_of_everything_hears_of_it_at_once() {
         let mut desk = signed_in(Policy::default());
         desk.pass(3 * HOUR);
         for second in 0..600 {
-            let told = desk.session.failures(Need::Access).0;
-            ask(&mut desk, Need::Access, SECOND, |_| says(status));
-            let heard = obstacle(&desk, Need::Access).is_some() || desk.session.failures(Need::Access).0 != told;
+            let told = desk.session.failures(LeaseId::Access).0;
+            ask(&mut desk, LeaseId::Access, SECOND, |_| says(status));
+            let heard = obstacle(&desk, LeaseId::Access).is_some() || desk.session.failures(LeaseId::Access).0 != told;
             assert!(heard, "{status}: after {second} s: {:?} {:?}", desk.session, desk.events);
         }
-        ask(&mut desk, Need::Access, 6 * MINUTE, |_| Says::Answers(200, &[], GRANTS));
+        ask(&mut desk, LeaseId::Access, 6 * MINUTE, |_| Says::Answers(200, &[], GRANTS));
         assert_eq!(desk.session.state(), State::Live, "{status}");
     }
 }

@@ -8,8 +8,8 @@ use http::HeaderMap;
 use perennial_core::oauth::Profile;
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::{
-    AccessToken, Account, AwsCredentials, Credentials, Exchange, Grant, LoginOwner, Need, Now, Provider, Term,
-    Timestamp,
+    AccessToken, Account, AwsCredentials, Credentials, Exchange, Grant, LeaseId, LoginOwner, Now, Provider, Timestamp,
+    Validity,
 };
 
 const USER: &str = "grower@example.com";
@@ -21,14 +21,14 @@ fn now() -> Now {
     Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(5))
 }
 
-fn granted(begun_by: Option<&'static str>) -> Credentials {
-    let term = Term::lasting(now(), Duration::from_secs(3600));
+fn granted(grant_type: Option<&'static str>) -> Credentials {
+    let validity = Validity::with_lifetime(now(), Duration::from_secs(3600));
     let grant = Grant {
-        access: Some(AccessToken::new("Bearer", "ey.access", term).unwrap()),
+        access: Some(AccessToken::new("Bearer", "ey.access", validity).unwrap()),
         refresh_token: Some("refresh-1".into()),
-        aws: Some(AwsCredentials::new("AKIA", "key", "ey.session", term).unwrap()),
+        aws: Some(AwsCredentials::new("AKIA", "key", "ey.session", validity).unwrap()),
         account: Some(Account { user_id: USER.into(), ..Account::default() }),
-        begun_by,
+        grant_type,
         ..Grant::default()
     };
     Credentials::from_grant(grant, None).unwrap()
@@ -51,39 +51,39 @@ fn settrade() -> settrade::Settrade {
 }
 
 /// Name, realm, the account of a login, and the rungs of a ladder by name.
-fn card<P: Provider>(provider: &P, login: &P::Login, need: Need) -> String {
-    let rungs: Vec<_> = provider.ladder(need).iter().map(|rung| provider.describe(*rung)).collect();
+fn card<P: Provider>(provider: &P, login: &P::Login, lease_id: LeaseId) -> String {
+    let methods: Vec<_> = provider.methods(lease_id).iter().map(|method| provider.method_name(*method)).collect();
     let user = provider.user_id(login).unwrap_or("nobody");
-    format!("{} at {} for {user}: {}", provider.name(), provider.realm(), rungs.join(", "))
+    format!("{} at {} for {user}: {}", provider.name(), provider.namespace(), methods.join(", "))
 }
 
 #[test]
 fn each_says_who_and_where_it_is_and_how_it_renews() {
     let login = auth0::Login::new(USER, "hunter2").unwrap();
-    assert_eq!(card(&auth0(), &login, Need::Access), "auth0 at https://tv.example for grower@example.com: sign-in");
+    assert_eq!(card(&auth0(), &login, LeaseId::Access), "auth0 at https://tv.example for grower@example.com: sign-in");
     let login = mosaia::Login::password(USER, "hunter2").unwrap();
     assert_eq!(
-        card(&mosaia(), &login, Need::Access),
+        card(&mosaia(), &login, LeaseId::Access),
         "mosaia at https://api.mosaia.ai/v1 my-app for grower@example.com: refresh, OAuth refresh, sign-in"
     );
     let login = navien::Login::new(USER, "hunter2").unwrap();
     assert_eq!(
-        card(&navien::Navien::default(), &login, Need::Access),
+        card(&navien::Navien::default(), &login, LeaseId::Access),
         "navien at https://nlus.naviensmartcontrol.com/api/v2.1 for grower@example.com: refresh, sign-in"
     );
     assert_eq!(
-        card(&navien::Navien::default(), &login, Need::Aws),
+        card(&navien::Navien::default(), &login, LeaseId::Aws),
         "navien at https://nlus.naviensmartcontrol.com/api/v2.1 for grower@example.com: \
          session refresh, secured sign-in, sign-in"
     );
     let login = oauth2::Login::legacy_password(USER, "hunter2").unwrap();
     assert_eq!(
-        card(&oauth2(), &login, Need::Access),
+        card(&oauth2(), &login, LeaseId::Access),
         "oauth2 at https://auth.example/token app for grower@example.com: refresh, sign-in"
     );
     let login = settrade::Login::new("app-1", APP_SECRET).unwrap();
     assert_eq!(
-        card(&settrade(), &login, Need::Access),
+        card(&settrade(), &login, LeaseId::Access),
         "settrade at https://open-api.settrade.com/098/ALGO for app-1: refresh, sign-in"
     );
     assert_eq!(settrade().app_code(), "ALGO");
@@ -104,11 +104,11 @@ fn a_password_is_a_persons_and_a_secret_or_a_key_is_a_programs() {
 #[test]
 fn only_naviens_aws_rungs_show_the_access_token() {
     let navien = navien::Navien::default();
-    let bases: Vec<_> = navien.ladder(Need::Aws).iter().map(|rung| navien.builds_on(*rung)).collect();
-    assert_eq!(bases, [Some(Need::Access), Some(Need::Access), None]);
-    assert!(navien.ladder(Need::Access).iter().all(|rung| navien.builds_on(*rung).is_none()));
+    let bases: Vec<_> = navien.methods(LeaseId::Aws).iter().map(|method| navien.requires(*method)).collect();
+    assert_eq!(bases, [Some(LeaseId::Access), Some(LeaseId::Access), None]);
+    assert!(navien.methods(LeaseId::Access).iter().all(|method| navien.requires(*method).is_none()));
     let mosaia = mosaia();
-    assert!(mosaia.ladder(Need::Access).iter().all(|rung| mosaia.builds_on(*rung).is_none()));
+    assert!(mosaia.methods(LeaseId::Access).iter().all(|method| mosaia.requires(*method).is_none()));
 }
 
 fn is_kept<P: Provider>(provider: &P, login: &P::Login) {
@@ -157,26 +157,26 @@ fn each_puts_the_token_where_its_service_looks_for_it() {
 }
 
 /// Where a rung of Mosaia's sends its request; nothing where it does not begin.
-fn mosaias(rung: mosaia::Rung, have: Option<&Credentials>) -> Option<String> {
+fn mosaias(method: mosaia::Method, have: Option<&Credentials>) -> Option<String> {
     let login = mosaia::Login::password(USER, "hunter2").unwrap();
-    let exchange = mosaia().begin(rung, Some(&login), have);
+    let exchange = mosaia().begin(method, Some(&login), have);
     exchange.map(|mut exchange| exchange.start(now()).http.uri().path().to_owned())
 }
 
 #[test]
 fn mosaias_refresh_token_goes_back_to_the_endpoint_that_gave_it() {
-    use mosaia::Rung;
-    let by_password = granted(Some(mosaia::BegunBy::Password.name()));
-    let by_oauth = granted(Some(mosaia::BegunBy::OAuth.name()));
-    assert_eq!(mosaias(Rung::Refresh, Some(&by_password)).unwrap(), "/v1/auth/signin");
-    assert_eq!(mosaias(Rung::Refresh, Some(&granted(None))).unwrap(), "/v1/auth/signin");
-    assert_eq!(mosaias(Rung::Refresh, Some(&by_oauth)), None);
-    assert_eq!(mosaias(Rung::OAuthRefresh, Some(&by_oauth)).unwrap(), "/v1/auth/token");
+    use mosaia::Method;
+    let by_password = granted(Some(mosaia::SignInMethod::Password.name()));
+    let by_oauth = granted(Some(mosaia::SignInMethod::OAuth.name()));
+    assert_eq!(mosaias(Method::Refresh, Some(&by_password)).unwrap(), "/v1/auth/signin");
+    assert_eq!(mosaias(Method::Refresh, Some(&granted(None))).unwrap(), "/v1/auth/signin");
+    assert_eq!(mosaias(Method::Refresh, Some(&by_oauth)), None);
+    assert_eq!(mosaias(Method::OAuthRefresh, Some(&by_oauth)).unwrap(), "/v1/auth/token");
     let by_the_standard = granted(Some(perennial_core::oauth::GrantType::AuthorizationCode.as_str()));
-    assert_eq!(mosaias(Rung::OAuthRefresh, Some(&by_the_standard)).unwrap(), "/v1/auth/token");
-    assert_eq!(mosaias(Rung::OAuthRefresh, Some(&by_password)), None);
-    assert_eq!(mosaias(Rung::OAuthRefresh, None), None);
-    assert_eq!(mosaias(Rung::SignIn, None).unwrap(), "/v1/auth/signin");
+    assert_eq!(mosaias(Method::OAuthRefresh, Some(&by_the_standard)).unwrap(), "/v1/auth/token");
+    assert_eq!(mosaias(Method::OAuthRefresh, Some(&by_password)), None);
+    assert_eq!(mosaias(Method::OAuthRefresh, None), None);
+    assert_eq!(mosaias(Method::SignIn, None).unwrap(), "/v1/auth/signin");
 }
 
 #[test]

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use perennial_core::oauth::Profile;
 use perennial_core::providers::{mosaia, navien, oauth2, settrade};
-use perennial_core::store::{StoreAct, Stored};
+use perennial_core::store::{StoreCommand, StoreReply};
 use perennial_core::wire::{Body, form_decode};
 use perennial_core::{
-    AccessToken, Account, AwsCredentials, Credentials, Error, Event, Exchange, Grant, Input, Need, Now, Output, Policy,
-    Provider, Request, Response, Saved, Secret, ServiceErrorKind, Session, SessionError, SignOut, State, Step, Term,
-    Timestamp,
+    AccessToken, Account, AwsCredentials, Credentials, Error, Event, Exchange, Grant, Input, LeaseId, Now, Output,
+    Policy, Provider, Request, Response, SavedSession, Secret, ServiceErrorKind, Session, SessionError, SignOut, State,
+    Step, Timestamp, Validity,
 };
 use serde_json::{Value, json};
 
@@ -59,14 +59,14 @@ impl<P: Provider> Desk<P> {
     }
 
     /// Signed in with the tokens number 1, for an hour.
-    fn signed_in(provider: P, login: Option<P::Login>, begun_by: Option<&'static str>) -> Self {
+    fn signed_in(provider: P, login: Option<P::Login>, grant_type: Option<&'static str>) -> Self {
         let mut desk = Self::new(provider, login);
-        let term = Term::lasting(desk.now, Duration::from_secs(3600));
+        let validity = Validity::with_lifetime(desk.now, Duration::from_secs(3600));
         let grant = Grant {
-            access: Some(AccessToken::new("Bearer", "at-1", term).unwrap()),
+            access: Some(AccessToken::new("Bearer", "at-1", validity).unwrap()),
             refresh_token: Some("rt-1".into()),
             account: Some(Account { user_id: USER.into(), ..Account::default() }),
-            begun_by,
+            grant_type,
             ..Grant::default()
         };
         desk.session.accept(grant, desk.now).unwrap();
@@ -87,17 +87,21 @@ impl<P: Provider> Desk<P> {
                 Output::Send(request) => return Some(request),
                 Output::Sleep(_) => return None,
                 Output::Store(op) => {
-                    let stored = match op.act {
-                        StoreAct::Read => Stored::Read(self.record.clone()),
-                        StoreAct::Lock { .. } => Stored::Locked { record: self.record.clone(), held_for: None },
-                        StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => {
-                            self.record = Some(record);
-                            Stored::Done
+                    let stored = match op.command {
+                        StoreCommand::Read => StoreReply::Read(self.record.clone()),
+                        StoreCommand::Lock { .. } => {
+                            StoreReply::Locked { record: self.record.clone(), remaining: None }
                         }
-                        StoreAct::SetAside { .. } | StoreAct::Retire { .. } => panic!("the record cannot be read"),
-                        StoreAct::Unlock { .. } => Stored::Done,
+                        StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. } => {
+                            self.record = Some(record);
+                            StoreReply::Done
+                        }
+                        StoreCommand::Quarantine { .. } | StoreCommand::Retire { .. } => {
+                            panic!("the record cannot be read")
+                        }
+                        StoreCommand::Unlock { .. } => StoreReply::Done,
                     };
-                    self.session.handle_input(Input::Stored(op.id, Ok(stored)), self.now);
+                    self.session.handle_input(Input::Store(op.id, Ok(stored)), self.now);
                 }
                 Output::Event(Event::Failed { error, .. } | Event::Fallback { error, .. }) => self.errors.push(error),
                 Output::Event(_) | Output::Cancel(_) => {}
@@ -136,8 +140,8 @@ impl<P: Provider> Desk<P> {
 
 /// At its margin a session refreshes, and is answered with a new refresh token beside an access token that cannot be
 /// used; the next refresh is answered well.
-fn is_kept<P: Provider>(provider: &P, begun_by: Option<&'static str>, unusable: &Value, good: &Value) {
-    let mut desk = Desk::signed_in(provider.clone(), None, begun_by);
+fn is_kept<P: Provider>(provider: &P, grant_type: Option<&'static str>, unusable: &Value, good: &Value) {
+    let mut desk = Desk::signed_in(provider.clone(), None, grant_type);
     desk.pass(3400);
     desk.refreshes("rt-1", unusable);
     assert!(desk.request().is_none(), "not at once");
@@ -146,31 +150,31 @@ fn is_kept<P: Provider>(provider: &P, begun_by: Option<&'static str>, unusable: 
     let Error::Service(error) = desk.last_error() else { panic!("{:?}", desk.errors) };
     assert!(matches!(error.kind(), ServiceErrorKind::Malformed { .. }), "{error}");
     assert_eq!(error.status(), Some(http::StatusCode::OK));
-    assert!(desk.session.credentials(Need::Access, desk.now).is_some(), "what is valid serves on");
+    assert!(desk.session.credentials(LeaseId::Access, desk.now).is_some(), "what is valid serves on");
 
     // Another process finds it in the store, and goes on with it.
     let record = desk.record.clone().expect("it is saved");
     let mut other = Desk { record: Some(record), ..Desk::new(provider.clone(), None) };
     other.now = desk.now;
-    other.session.demand(Need::Access, other.now);
+    other.session.demand(LeaseId::Access, other.now);
     other.refreshes("rt-2", good);
 
     desk.pass(100);
     desk.refreshes("rt-2", good);
     assert!(desk.request().is_none());
     assert_eq!((desk.held().access().expose(), desk.refresh_token()), ("at-3", "rt-3"));
-    assert_eq!(desk.held().begun_by(), begun_by);
+    assert_eq!(desk.held().grant_type(), grant_type);
 }
 
-fn is_kept_by_oauth2(provider: &impl Provider, begun_by: Option<&'static str>) {
+fn is_kept_by_oauth2(provider: &impl Provider, grant_type: Option<&'static str>) {
     let good = json!({"access_token": "at-3", "refresh_token": "rt-3", "expires_in": 3600});
     for token in UNUSABLE {
         let unusable: Value = serde_json::from_str(token).unwrap();
-        is_kept(provider, begun_by, &json!({"access_token": unusable, "refresh_token": "rt-2"}), &good);
+        is_kept(provider, grant_type, &json!({"access_token": unusable, "refresh_token": "rt-2"}), &good);
     }
-    is_kept(provider, begun_by, &json!({"refresh_token": "rt-2"}), &good);
+    is_kept(provider, grant_type, &json!({"refresh_token": "rt-2"}), &good);
     let mac = json!({"access_token": "at-2", "token_type": "mac", "refresh_token": "rt-2"});
-    is_kept(provider, begun_by, &mac, &good);
+    is_kept(provider, grant_type, &mac, &good);
 }
 
 #[test]
@@ -227,17 +231,17 @@ fn settrade_keeps_what_was_rotated_beside_an_access_token_that_cannot_be_used() 
 fn a_session_without_a_login_goes_on_with_what_was_rotated_when_nothing_is_valid_any_more() {
     let mut desk = Desk::signed_in(oauth2(), None, None);
     desk.pass(4000);
-    desk.session.demand(Need::Access, desk.now);
+    desk.session.demand(LeaseId::Access, desk.now);
     for turn in 1..6 {
         desk.refreshes(&format!("rt-{turn}"), json!({"refresh_token": format!("rt-{}", turn + 1)}));
         assert!(desk.request().is_none(), "{:?}", desk.errors);
         assert_eq!(desk.session.state(), State::Waiting);
         desk.pass(600);
-        desk.session.demand(Need::Access, desk.now);
+        desk.session.demand(LeaseId::Access, desk.now);
     }
     desk.refreshes("rt-6", json!({"access_token": "at-7"}));
     assert!(desk.request().is_none());
-    assert_eq!(desk.session.credentials(Need::Access, desk.now).unwrap().access().expose(), "at-7");
+    assert_eq!(desk.session.credentials(LeaseId::Access, desk.now).unwrap().access().expose(), "at-7");
 }
 
 #[test]
@@ -261,7 +265,7 @@ fn a_password_that_brings_no_access_token_is_not_shown_again_and_again() {
     let mut desk = Desk::new(oauth2(), Some(login));
     let mut shown = 0;
     for _ in 0..360 {
-        desk.session.demand(Need::Access, desk.now);
+        desk.session.demand(LeaseId::Access, desk.now);
         if let Some(request) = desk.request() {
             shown += 1;
             desk.answer(&request, 200, json!({"access_token": "", "refresh_token": "rt-1"}));
@@ -270,7 +274,7 @@ fn a_password_that_brings_no_access_token_is_not_shown_again_and_again() {
         desk.pass(10);
     }
     assert_eq!(shown, 3, "in an hour");
-    let obstacle = desk.session.obstacle(Need::Access);
+    let obstacle = desk.session.obstacle(LeaseId::Access);
     assert!(matches!(obstacle, Some(Error::Session(SessionError::SignInRequired { .. }))), "{obstacle:?}");
 }
 
@@ -297,11 +301,11 @@ fn what_was_rotated_is_revoked_where_somebody_signed_out_meanwhile() {
 
 fn with_aws(user: &str) -> Desk<navien::Navien> {
     let mut desk = Desk::new(navien::Navien::default(), None);
-    let term = |seconds| Term::lasting(desk.now, Duration::from_secs(seconds));
+    let validity = |seconds| Validity::with_lifetime(desk.now, Duration::from_secs(seconds));
     let grant = Grant {
-        access: Some(AccessToken::new("Bearer", "at-1", term(36_000)).unwrap()),
+        access: Some(AccessToken::new("Bearer", "at-1", validity(36_000)).unwrap()),
         refresh_token: Some("rt-1".into()),
-        aws: Some(AwsCredentials::new("AKIA", "key", "st-1", term(3600)).unwrap()),
+        aws: Some(AwsCredentials::new("AKIA", "key", "st-1", validity(3600)).unwrap()),
         account: Some(Account { user_id: user.into(), ..Account::default() }),
         ..Grant::default()
     };
@@ -356,7 +360,7 @@ fn navien_takes_over_tokens_that_come_with_aws_credentials() {
         assert_eq!((held.access().expose(), desk.refresh_token(), session_token(held)), ("at-2", "rt-2", "st-2"));
         assert_eq!(held.time_until_expiry(desk.now), Some(time::Duration::seconds(7200)));
         assert!(desk.errors.len() <= usize::from(secured), "{:?}", desk.errors);
-        desk.session.renew(Need::Access, desk.now);
+        desk.session.renew(LeaseId::Access, desk.now);
         desk.pass(1);
         desk.refreshes("rt-2", flat(&json!({"accessToken": "at-3"})));
     }
@@ -377,7 +381,7 @@ fn navien_keeps_aws_credentials_and_a_rotated_token_whatever_the_access_token_be
         let mut desk = with_aws(USER);
         aws_renewal(&mut desk, false, &aws("st-2"));
         desk.request();
-        desk.session.renew(Need::Access, desk.now);
+        desk.session.renew(LeaseId::Access, desk.now);
         desk.pass(1);
         desk.refreshes("rt-1", flat(&beside(aws("st-3"), &jwts)));
         assert!(desk.request().is_none());
@@ -408,7 +412,7 @@ fn an_access_token_that_naviens_answer_only_repeats_does_not_live_longer() {
     aws_renewal(&mut desk, false, &beside(aws("st-2"), &jwts));
     assert!(desk.request().is_none());
     assert_eq!((desk.held().expires_at(), session_token(desk.held())), (before, "st-2"));
-    assert_eq!(desk.held().generation(Need::Access).get(), 1);
+    assert_eq!(desk.held().generation(LeaseId::Access).get(), 1);
 }
 
 // ---- Without a session.
@@ -428,7 +432,7 @@ fn who_runs_a_refresh_without_a_session_gets_the_token_that_was_rotated() {
     // There is nothing to begin a session with, and it says why.
     let mut session = Session::new(oauth2(), None, Policy::default(), 7);
     assert_eq!(session.accept(grant, now).unwrap_err().to_string(), flaw.to_string());
-    let saved: Option<Saved> = session.export();
+    let saved: Option<SavedSession> = session.export();
     assert!(saved.is_none());
 }
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use http::{StatusCode, header};
 use perennial_core::session::{Stats, Timer};
-use perennial_core::store::{StoreAct, StoreOp, Stored};
+use perennial_core::store::{StoreCommand, StoreReply, StoreRequest};
 use perennial_core::testing::{
-    Harness, Lives, Often, Outcome, Rule, Span, Step, Subject, Toy, ToyLogin, ToyRung, Who, steps,
+    Harness, Lives, Often, Rule, ScriptedReply, Span, Step, Subject, Toy, ToyLogin, ToyMethod, Who, steps,
 };
 use perennial_core::{
-    AwsCredentials, Credentials, Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, Request, RequestId,
-    Saved, SavedError, Session, SignOut, State, Term, Timestamp, TransportError, TransportErrorKind, Wake,
+    AwsCredentials, Credentials, Error, Event, Generation, Grant, ImportError, Input, LeaseId, Now, Output, Policy,
+    Request, RequestId, SavedSession, Session, SignOut, State, Timestamp, TransportError, TransportErrorKind, Validity,
+    Wake,
 };
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -96,12 +97,12 @@ impl Wrong {
     /// Credentials with another AWS set.
     fn rebuilt(&self, held: &Arc<Credentials>) -> Arc<Credentials> {
         let Some(aws) = held.aws() else { return Arc::clone(held) };
-        let (session_token, term) = match self.fault {
-            Rule::WholeSets => ("CANARY-session-0", *aws.term()),
-            _ => (aws.session_token().expose(), Term::lasting(self.now, Duration::from_secs(7))),
+        let (session_token, validity) = match self.fault {
+            Rule::WholeSets => ("CANARY-session-0", *aws.validity()),
+            _ => (aws.session_token().expose(), Validity::with_lifetime(self.now, Duration::from_secs(7))),
         };
         let (key, secret) = (aws.access_key_id().expose(), aws.secret_access_key().expose());
-        let grant = Grant { aws: AwsCredentials::new(key, secret, session_token, term).ok(), ..Grant::default() };
+        let grant = Grant { aws: AwsCredentials::new(key, secret, session_token, validity).ok(), ..Grant::default() };
         Credentials::from_grant(grant, Some(held)).map_or_else(|| Arc::clone(held), Arc::new)
     }
 }
@@ -117,20 +118,20 @@ impl fmt::Debug for Wrong {
 }
 
 impl Subject for Wrong {
-    fn demand(&mut self, need: Need, now: Now) {
+    fn demand(&mut self, lease_id: LeaseId, now: Now) {
         self.now = now;
-        self.inner.demand(need, now);
+        self.inner.demand(lease_id, now);
     }
 
-    fn reject(&mut self, need: Need, generation: Generation, now: Now) {
-        let current = self.inner.held().map(|held| held.generation(need));
+    fn reject(&mut self, lease_id: LeaseId, generation: Generation, now: Now) {
+        let current = self.inner.held().map(|held| held.generation(lease_id));
         let generation = current.filter(|_| self.is(Rule::NameWhatWasRefused)).unwrap_or(generation);
-        self.inner.reject(need, generation, now);
+        self.inner.reject(lease_id, generation, now);
     }
 
-    fn renew(&mut self, need: Need, now: Now) {
+    fn renew(&mut self, lease_id: LeaseId, now: Now) {
         self.now = now;
-        self.inner.renew(need, now);
+        self.inner.renew(lease_id, now);
     }
 
     fn sign_in(&mut self, login: ToyLogin, now: Now) {
@@ -149,7 +150,7 @@ impl Subject for Wrong {
         self.inner.accept(grant, now)
     }
 
-    fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError> {
+    fn restore(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError> {
         self.now = now;
         self.inner.restore(saved, now)
     }
@@ -195,13 +196,17 @@ impl Subject for Wrong {
                 Output::Send(request)
             }
             // It never asks, and is told what it wants to hear.
-            Output::Store(StoreOp { id, act: StoreAct::Write { .. }, .. }) if self.is(Rule::SaveThenTell) => {
-                self.inner.handle_input(Input::Stored(id, Ok(Stored::Done)), self.now);
+            Output::Store(StoreRequest { id, command: StoreCommand::Write { .. }, .. })
+                if self.is(Rule::SaveThenTell) =>
+            {
+                self.inner.handle_input(Input::Store(id, Ok(StoreReply::Done)), self.now);
                 self.poll_output()
             }
-            Output::Store(StoreOp { id, act: StoreAct::Lock { .. }, .. }) if self.is(Rule::LockReadDecide) => {
-                let locked = Stored::Locked { record: None, held_for: None };
-                self.inner.handle_input(Input::Stored(id, Ok(locked)), self.now);
+            Output::Store(StoreRequest { id, command: StoreCommand::Lock { .. }, .. })
+                if self.is(Rule::LockReadDecide) =>
+            {
+                let locked = StoreReply::Locked { record: None, remaining: None };
+                self.inner.handle_input(Input::Store(id, Ok(locked)), self.now);
                 self.poll_output()
             }
             Output::Sleep(_) => Output::Sleep(self.next_wake()),
@@ -216,19 +221,19 @@ impl Subject for Wrong {
         Self { inner: self.inner.with_store(), ..self }
     }
 
-    fn credentials(&self, need: Need, now: Now) -> Option<Arc<Credentials>> {
+    fn credentials(&self, lease_id: LeaseId, now: Now) -> Option<Arc<Credentials>> {
         let now = match self.fault {
             Rule::ClocksMisbehave => Now::new(Timestamp::from_unix_seconds(0), now.monotonic),
             _ => now,
         };
-        let held = self.inner.credentials(need, now).cloned();
+        let held = self.inner.credentials(lease_id, now).cloned();
         match self.fault {
             Rule::NoWaitingOnValid => held.filter(|_| self.inner.state() != State::Renewing),
             Rule::FailureNeverDisplaces => held.filter(|_| !self.failed),
             Rule::RejectedStaysAway => held.or_else(|| self.inner.held().filter(|held| !held.is_expired(now)).cloned()),
             Rule::DoubtIsLookedInto => held.or_else(|| {
-                let doubtful = |term: &Term| term.is_doubtful() && !term.is_expired(now);
-                self.inner.held().filter(|held| held.term(need).is_some_and(doubtful)).cloned()
+                let doubtful = |validity: &Validity| validity.is_uncertain() && !validity.is_expired(now);
+                self.inner.held().filter(|held| held.validity(lease_id).is_some_and(doubtful)).cloned()
             }),
             Rule::SignOutWins if self.inner.state() == State::SignedOut => self.kept.clone(),
             _ => held,
@@ -244,23 +249,23 @@ impl Subject for Wrong {
         }
     }
 
-    fn obstacle(&self, need: Need) -> Option<Error> {
-        self.inner.obstacle(need)
+    fn obstacle(&self, lease_id: LeaseId) -> Option<Error> {
+        self.inner.obstacle(lease_id)
     }
 
-    fn renews_first(&self, need: Need) -> bool {
-        self.inner.renews_first(need)
+    fn renews_first(&self, lease_id: LeaseId) -> bool {
+        self.inner.renews_first(lease_id)
     }
 
     fn is_finished(&self) -> bool {
         self.is(Rule::ProgramsEnd) || self.inner.is_finished()
     }
 
-    fn told(&self, need: Need) -> u64 {
+    fn told(&self, lease_id: LeaseId) -> u64 {
         match self.fault {
             Rule::FailuresAreShared => 0,
-            Rule::LeasesFailApart => Need::ALL.map(|need| self.inner.failures(need).0).iter().sum(),
-            _ => self.inner.failures(need).0,
+            Rule::LeasesFailApart => LeaseId::ALL.map(|lease_id| self.inner.failures(lease_id).0).iter().sum(),
+            _ => self.inner.failures(lease_id).0,
         }
     }
 
@@ -279,7 +284,7 @@ impl Subject for Wrong {
         self.inner.has_login()
     }
 
-    fn export(&self) -> Option<Saved> {
+    fn export(&self) -> Option<SavedSession> {
         self.inner.export()
     }
 
@@ -291,14 +296,14 @@ impl Subject for Wrong {
 /// Two histories that chance rarely brings: a refresh that is answered no again and again while somebody asks each
 /// second, and one whose answer is lost although there is a login.
 fn is_named_in_a_rare_history(rule: Rule) -> bool {
-    let signs_in = [Step::Demand(Need::Access), Step::Answer(Outcome::Works(Lives::HOUR))];
+    let signs_in = [Step::Demand(LeaseId::Access), Step::Answer(ScriptedReply::Works(Lives::HOUR))];
     let insists = [
         Step::ForgetLogin,
-        Step::Weather(ToyRung::Refresh, Some(Outcome::BadRequest)),
+        Step::Weather(ToyMethod::Refresh, Some(ScriptedReply::BadRequest)),
         Step::Pass(Span::Seconds(3700)),
-        Step::Insist(Need::Access, Often::EachSecond(200)),
+        Step::Insist(LeaseId::Access, Often::EachSecond(200)),
     ];
-    let loses = [Step::Pass(Span::Seconds(3700)), Step::Answer(Outcome::LostBefore), Step::NextWake];
+    let loses = [Step::Pass(Span::Seconds(3700)), Step::Answer(ScriptedReply::LostBefore), Step::NextWake];
     [&insists[..], &loses].into_iter().any(|steps| {
         let make = move |policy, login, seed| Wrong::new(rule, policy, login, seed);
         let mut harness = Harness::of(1, make).with(Policy::default(), Some(Who::Ann)).only(rule);

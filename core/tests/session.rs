@@ -2,43 +2,43 @@
 
 use std::time::Duration;
 
-use perennial_core::session::{MAX_BACKOFF_ASKED, MIN_GAP};
+use perennial_core::session::{MAX_BACKOFF_FOREGROUND, MIN_RETRY_INTERVAL};
 use perennial_core::testing::{
-    After, Asked, Harness, Life, Lives, Outcome, Span, Step, Stray, ToyRung, Violation, Which, Who,
+    After, Asked, Harness, Life, Lives, ScriptedReply, Span, Step, Stray, ToyMethod, Violation, Which, Who,
 };
-use perennial_core::{Error, Event, Need, Policy, ServiceErrorKind, SessionError, SignOut, State};
+use perennial_core::{Error, Event, LeaseId, Policy, ServiceErrorKind, SessionError, SignOut, State};
 
 type Told = Result<(), Violation>;
 
-const HOUR: Outcome = Outcome::Works(Lives::HOUR);
+const HOUR: ScriptedReply = ScriptedReply::Works(Lives::HOUR);
 
 /// A session of Ann's, a minute after its sign-in. Its access token ends before its AWS credentials.
 fn signed_in(policy: Policy) -> Result<Harness, Violation> {
     let mut harness = Harness::new(1).with(policy, Some(Who::Ann));
     let lives = Lives { access: Life::Hour, aws: Some(Life::Seconds(7200)) };
     harness.run_steps(&[
-        Step::Demand(Need::Access),
-        Step::Answer(Outcome::Works(lives)),
+        Step::Demand(LeaseId::Access),
+        Step::Answer(ScriptedReply::Works(lives)),
         Step::Pass(Span::Seconds(60)),
     ])?;
     assert_eq!(harness.session().state(), State::Live);
     Ok(harness)
 }
 
-fn is_served(harness: &Harness, need: Need) -> bool {
-    harness.session().credentials(need, harness.now()).is_some()
+fn is_served(harness: &Harness, lease_id: LeaseId) -> bool {
+    harness.session().credentials(lease_id, harness.now()).is_some()
 }
 
 fn token(harness: &Harness) -> String {
-    let credentials = harness.session().credentials(Need::Access, harness.now());
+    let credentials = harness.session().credentials(LeaseId::Access, harness.now());
     credentials.map(|held| held.access().expose().to_owned()).unwrap_or_default()
 }
 
 fn kinds(harness: &Harness) -> Vec<&'static str> {
     let kind = |asked: &Asked| match asked {
-        Asked::Refresh { .. } => ToyRung::Refresh.name(),
-        Asked::AwsRefresh { .. } => ToyRung::AwsRefresh.name(),
-        Asked::SignIn { .. } => ToyRung::SignIn.name(),
+        Asked::Refresh { .. } => ToyMethod::Refresh.name(),
+        Asked::AwsRefresh { .. } => ToyMethod::AwsRefresh.name(),
+        Asked::SignIn { .. } => ToyMethod::SignIn.name(),
         Asked::Ticket { .. } => "ticket",
         Asked::SignOut { .. } => "sign-out",
     };
@@ -54,22 +54,22 @@ fn kind(error: Option<Error>) -> Option<ServiceErrorKind> {
 
 #[test]
 fn a_thousand_demands_at_expiry_are_one_request() -> Told {
-    let mut harness = signed_in(Policy::default().lazy())?;
+    let mut harness = signed_in(Policy::default().on_demand())?;
     harness.run_step(Step::Pass(Span::Hours(2)))?;
-    assert!(!is_served(&harness, Need::Access));
+    assert!(!is_served(&harness, LeaseId::Access));
     for _ in 0..1000 {
-        harness.run_step(Step::Demand(Need::Access))?;
+        harness.run_step(Step::Demand(LeaseId::Access))?;
     }
     assert_eq!(kinds(&harness), ["sign-in", "refresh"]);
     harness.run_step(Step::Answer(HOUR))?;
-    assert!(is_served(&harness, Need::Access));
+    assert!(is_served(&harness, LeaseId::Access));
     Ok(())
 }
 
 #[test]
 fn a_refused_refresh_signs_in_when_there_is_a_login() -> Told {
     let mut harness = signed_in(Policy::default())?;
-    harness.run_steps(&[Step::Renew(Need::Access), Step::Answer(Outcome::Refuses), Step::Answer(HOUR)])?;
+    harness.run_steps(&[Step::Renew(LeaseId::Access), Step::Answer(ScriptedReply::Refuses), Step::Answer(HOUR)])?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh", "sign-in"]);
     assert_eq!(harness.session().state(), State::Live);
     Ok(())
@@ -78,23 +78,23 @@ fn a_refused_refresh_signs_in_when_there_is_a_login() -> Told {
 #[test]
 fn a_refresh_token_that_comes_beside_a_dead_access_token_is_tried_though_the_one_before_was_refused() -> Told {
     let mut harness = signed_in(Policy::default())?;
-    let dead = Outcome::Works(Lives { access: Life::Millis(0), aws: Some(Life::Hour) });
-    harness.run_steps(&[Step::Renew(Need::Access), Step::Answer(Outcome::Refuses), Step::Answer(dead)])?;
+    let dead = ScriptedReply::Works(Lives { access: Life::Millis(0), aws: Some(Life::Hour) });
+    harness.run_steps(&[Step::Renew(LeaseId::Access), Step::Answer(ScriptedReply::Refuses), Step::Answer(dead)])?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh", "sign-in"]);
     harness.run_steps(&[Step::NextWake, Step::Answer(HOUR)])?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh", "sign-in", "refresh"]);
-    assert!(is_served(&harness, Need::Access));
+    assert!(is_served(&harness, LeaseId::Access));
     Ok(())
 }
 
 #[test]
 fn a_refused_refresh_without_a_login_serves_to_the_end_and_then_wants_one() -> Told {
     let mut harness = signed_in(Policy::default())?;
-    harness.run_steps(&[Step::ForgetLogin, Step::Renew(Need::Access), Step::Answer(Outcome::Refuses)])?;
-    assert!(is_served(&harness, Need::Access), "a refusal displaces nothing");
+    harness.run_steps(&[Step::ForgetLogin, Step::Renew(LeaseId::Access), Step::Answer(ScriptedReply::Refuses)])?;
+    assert!(is_served(&harness, LeaseId::Access), "a refusal displaces nothing");
     harness.run_step(Step::Pass(Span::Hours(1)))?;
     assert_eq!(harness.session().state(), State::SignInRequired);
-    let obstacle = harness.session().obstacle(Need::Access);
+    let obstacle = harness.session().obstacle(LeaseId::Access);
     assert!(matches!(obstacle, Some(Error::Session(SessionError::SignInRequired { source: Some(_), retry_at: None }))));
     Ok(())
 }
@@ -102,11 +102,11 @@ fn a_refused_refresh_without_a_login_serves_to_the_end_and_then_wants_one() -> T
 #[test]
 fn a_wrong_password_stops_and_a_new_sign_in_resumes() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::AnnMistyped));
-    harness.run_steps(&[Step::Demand(Need::Access), Step::Answer(HOUR)])?;
+    harness.run_steps(&[Step::Demand(LeaseId::Access), Step::Answer(HOUR)])?;
     assert_eq!(harness.session().state(), State::SignInRequired);
-    assert_eq!(kind(harness.session().obstacle(Need::Access)), Some(ServiceErrorKind::InvalidCredentials));
+    assert_eq!(kind(harness.session().obstacle(LeaseId::Access)), Some(ServiceErrorKind::InvalidCredentials));
     for _ in 0..100 {
-        harness.run_steps(&[Step::Demand(Need::Access), Step::Demand(Need::Aws), Step::Pass(Span::Hours(1))])?;
+        harness.run_steps(&[Step::Demand(LeaseId::Access), Step::Demand(LeaseId::Aws), Step::Pass(Span::Hours(1))])?;
     }
     assert_eq!(harness.service().wrong_sign_ins(), 1, "accounts get locked");
     harness.run_steps(&[Step::SignIn(Who::Ann), Step::Answer(HOUR)])?;
@@ -119,13 +119,13 @@ fn a_hundred_refusals_of_one_token_cause_one_renewal() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_step(Step::Pass(Span::Seconds(600)))?;
     for _ in 0..100 {
-        harness.run_step(Step::Reject(Need::Access, Which::Current))?;
+        harness.run_step(Step::Reject(LeaseId::Access, Which::Current))?;
     }
-    assert!(!is_served(&harness, Need::Access));
+    assert!(!is_served(&harness, LeaseId::Access));
     harness.run_step(Step::Answer(HOUR))?;
     let renewed = token(&harness);
     for _ in 0..100 {
-        harness.run_step(Step::Reject(Need::Access, Which::Old))?;
+        harness.run_step(Step::Reject(LeaseId::Access, Which::Old))?;
     }
     assert_eq!(token(&harness), renewed);
     assert_eq!(kinds(&harness), ["sign-in", "refresh"]);
@@ -137,13 +137,13 @@ fn tokens_that_are_refused_right_after_their_issue_are_renewed_ever_slower() -> 
     let mut harness = signed_in(Policy::default())?;
     let start = harness.now().monotonic;
     for _ in 0..8 {
-        harness.run_steps(&[Step::Reject(Need::Access, Which::Current), Step::NextWake, Step::Answer(HOUR)])?;
-        while harness.in_flight().is_none() && !is_served(&harness, Need::Access) {
+        harness.run_steps(&[Step::Reject(LeaseId::Access, Which::Current), Step::NextWake, Step::Answer(HOUR)])?;
+        while harness.in_flight().is_none() && !is_served(&harness, LeaseId::Access) {
             harness.run_steps(&[Step::NextWake, Step::Answer(HOUR)])?;
         }
     }
     assert!(harness.now().monotonic - start > Duration::from_secs(60));
-    assert!(is_served(&harness, Need::Access), "the token is not at fault");
+    assert!(is_served(&harness, LeaseId::Access), "the token is not at fault");
     Ok(())
 }
 
@@ -152,11 +152,11 @@ fn a_token_as_short_as_the_margin_is_used_before_it_is_renewed() -> Told {
     let policy = Policy::default().margin(Duration::from_secs(300));
     let mut harness = Harness::new(1).with(policy, Some(Who::Ann));
     harness.run_steps(&[
-        Step::Demand(Need::Access),
-        Step::Answer(Outcome::Works(Lives::seconds(300))),
+        Step::Demand(LeaseId::Access),
+        Step::Answer(ScriptedReply::Works(Lives::seconds(300))),
         Step::Pass(Span::Seconds(200)),
     ])?;
-    assert!(is_served(&harness, Need::Access));
+    assert!(is_served(&harness, LeaseId::Access));
     assert_eq!(kinds(&harness), ["sign-in"]);
     harness.run_step(Step::Pass(Span::Seconds(30)))?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh"]);
@@ -166,7 +166,7 @@ fn a_token_as_short_as_the_margin_is_used_before_it_is_renewed() -> Told {
 #[test]
 fn a_lost_answer_to_a_rotating_refresh_is_made_good_by_a_sign_in() -> Told {
     let mut harness = signed_in(Policy::default())?;
-    harness.run_steps(&[Step::Renew(Need::Access), Step::Answer(Outcome::LostAfter), Step::Answer(HOUR)])?;
+    harness.run_steps(&[Step::Renew(LeaseId::Access), Step::Answer(ScriptedReply::LostAfter), Step::Answer(HOUR)])?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh", "sign-in"]);
     assert_eq!(harness.service().reuses(), 0);
     Ok(())
@@ -178,15 +178,15 @@ fn a_lost_answer_without_a_login_is_asked_for_once_more_after_a_pause() -> Told 
     harness.run_steps(&[
         Step::ForgetLogin,
         Step::Pass(Span::Hours(1)),
-        Step::Demand(Need::Access),
-        Step::Answer(Outcome::LostBefore),
+        Step::Demand(LeaseId::Access),
+        Step::Answer(ScriptedReply::LostBefore),
     ])?;
-    let obstacle = harness.session().obstacle(Need::Access);
+    let obstacle = harness.session().obstacle(LeaseId::Access);
     let again = obstacle.and_then(|error| error.retry_at());
-    assert!(again.is_some_and(|at| at.since(harness.now().wall) >= MIN_GAP));
+    assert!(again.is_some_and(|at| at.since(harness.now().wall) >= MIN_RETRY_INTERVAL));
     harness.run_steps(&[Step::NextWake, Step::Answer(HOUR)])?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh", "refresh"]);
-    assert!(is_served(&harness, Need::Access), "the first one never arrived");
+    assert!(is_served(&harness, LeaseId::Access), "the first one never arrived");
     Ok(())
 }
 
@@ -194,9 +194,9 @@ fn a_lost_answer_without_a_login_is_asked_for_once_more_after_a_pause() -> Told 
 fn a_torn_exchange_is_a_lost_answer_even_if_its_second_request_was_not_sent() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_steps(&[
-        Step::Renew(Need::Access),
-        Step::Answer(Outcome::Continues),
-        Step::Answer(Outcome::NotSent),
+        Step::Renew(LeaseId::Access),
+        Step::Answer(ScriptedReply::Continues),
+        Step::Answer(ScriptedReply::NotSent),
     ])?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh", "ticket", "sign-in"]);
     Ok(())
@@ -205,23 +205,23 @@ fn a_torn_exchange_is_a_lost_answer_even_if_its_second_request_was_not_sent() ->
 #[test]
 fn an_exchange_of_several_requests_ends_in_one_grant() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
-    harness.run_steps(&[Step::Demand(Need::Access), Step::Answer(Outcome::Continues)])?;
-    assert!(!is_served(&harness, Need::Access));
+    harness.run_steps(&[Step::Demand(LeaseId::Access), Step::Answer(ScriptedReply::Continues)])?;
+    assert!(!is_served(&harness, LeaseId::Access));
     harness.run_step(Step::Answer(HOUR))?;
-    assert!(is_served(&harness, Need::Access) && is_served(&harness, Need::Aws));
+    assert!(is_served(&harness, LeaseId::Access) && is_served(&harness, LeaseId::Aws));
     Ok(())
 }
 
 #[test]
 fn a_sign_out_during_a_refresh_wins() -> Told {
     let mut harness = signed_in(Policy::default())?;
-    harness.run_steps(&[Step::Renew(Need::Access), Step::SignOut(SignOut::KeepLogin)])?;
+    harness.run_steps(&[Step::Renew(LeaseId::Access), Step::SignOut(SignOut::KeepLogin)])?;
     assert_eq!(harness.session().state(), State::SignedOut);
     assert!(harness.session().held().is_none());
     harness.run_steps(&[Step::Answer(HOUR), Step::Answer(HOUR), Step::Answer(HOUR)])?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh", "sign-out", "sign-out"]);
     assert_eq!(harness.service().signed_out().len(), 2, "the late grant is revoked, too");
-    harness.run_steps(&[Step::Demand(Need::Access), Step::Pass(Span::Hours(9))])?;
+    harness.run_steps(&[Step::Demand(LeaseId::Access), Step::Pass(Span::Hours(9))])?;
     assert_eq!(harness.session().state(), State::SignedOut);
     assert!(!harness.session().is_signing_out());
     Ok(())
@@ -234,8 +234,8 @@ fn a_login_of_before_the_sign_out_is_not_used_on_what_comes_later() -> Told {
         Step::SignOut(SignOut::KeepLogin),
         Step::Answer(HOUR),
         Step::Accept(Who::Bob, Lives::HOUR),
-        Step::Renew(Need::Access),
-        Step::Answer(Outcome::Refuses),
+        Step::Renew(LeaseId::Access),
+        Step::Answer(ScriptedReply::Refuses),
     ])?;
     assert_eq!(kinds(&harness), ["sign-in", "sign-out", "refresh"]);
     assert!(!harness.session().has_login());
@@ -246,13 +246,13 @@ fn a_login_of_before_the_sign_out_is_not_used_on_what_comes_later() -> Told {
 fn aws_credentials_have_a_ladder_of_their_own() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
     let lives = Lives { access: Life::Hour, aws: Some(Life::Seconds(600)) };
-    harness.run_steps(&[Step::Demand(Need::Aws), Step::Answer(Outcome::Works(lives)), Step::NextWake])?;
+    harness.run_steps(&[Step::Demand(LeaseId::Aws), Step::Answer(ScriptedReply::Works(lives)), Step::NextWake])?;
     assert_eq!(kinds(&harness), ["sign-in", "aws-refresh"]);
     let before = token(&harness);
-    harness.run_step(Step::Answer(Outcome::ServerError))?;
-    assert!(is_served(&harness, Need::Aws) && is_served(&harness, Need::Access));
-    assert_eq!(harness.session().failures(Need::Access).0, 0, "leases fail apart");
-    harness.run_steps(&[Step::NextWake, Step::Answer(Outcome::Works(lives))])?;
+    harness.run_step(Step::Answer(ScriptedReply::ServerError))?;
+    assert!(is_served(&harness, LeaseId::Aws) && is_served(&harness, LeaseId::Access));
+    assert_eq!(harness.session().failures(LeaseId::Access).0, 0, "leases fail apart");
+    harness.run_steps(&[Step::NextWake, Step::Answer(ScriptedReply::Works(lives))])?;
     assert_eq!(token(&harness), before);
     Ok(())
 }
@@ -260,12 +260,12 @@ fn aws_credentials_have_a_ladder_of_their_own() -> Told {
 #[test]
 fn an_account_without_aws_credentials_is_told_so_and_keeps_its_access_token() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
-    let none = Outcome::Works(Lives { access: Life::Hour, aws: None });
-    harness.run_step(Step::Demand(Need::Aws))?;
+    let none = ScriptedReply::Works(Lives { access: Life::Hour, aws: None });
+    harness.run_step(Step::Demand(LeaseId::Aws))?;
     for _ in 0..10 {
         harness.run_steps(&[Step::Answer(none), Step::Pass(Span::Seconds(2))])?;
     }
-    assert_eq!(kind(harness.session().obstacle(Need::Aws)), Some(ServiceErrorKind::NotGranted));
+    assert_eq!(kind(harness.session().obstacle(LeaseId::Aws)), Some(ServiceErrorKind::NotGranted));
     assert_eq!(harness.session().state(), State::Live);
     assert!(harness.sent().len() <= 4, "{:?}", kinds(&harness));
     Ok(())
@@ -274,8 +274,8 @@ fn an_account_without_aws_credentials_is_told_so_and_keeps_its_access_token() ->
 #[test]
 fn a_missing_endpoint_is_remembered() -> Told {
     let mut harness = signed_in(Policy::default())?;
-    harness.run_steps(&[Step::Renew(Need::Access), Step::Answer(Outcome::Missing), Step::Answer(HOUR)])?;
-    harness.run_steps(&[Step::Pass(Span::Seconds(60)), Step::Renew(Need::Access), Step::Answer(HOUR)])?;
+    harness.run_steps(&[Step::Renew(LeaseId::Access), Step::Answer(ScriptedReply::Missing), Step::Answer(HOUR)])?;
+    harness.run_steps(&[Step::Pass(Span::Seconds(60)), Step::Renew(LeaseId::Access), Step::Answer(HOUR)])?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh", "sign-in", "sign-in"]);
     Ok(())
 }
@@ -283,7 +283,7 @@ fn a_missing_endpoint_is_remembered() -> Told {
 #[test]
 fn a_sign_in_endpoint_that_was_missing_once_is_tried_for_a_new_login() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
-    harness.run_steps(&[Step::Demand(Need::Access), Step::Answer(Outcome::Missing)])?;
+    harness.run_steps(&[Step::Demand(LeaseId::Access), Step::Answer(ScriptedReply::Missing)])?;
     assert_eq!(harness.session().state(), State::Waiting);
     harness.run_steps(&[Step::SignIn(Who::Ann), Step::Answer(HOUR)])?;
     assert_eq!(harness.session().state(), State::Live);
@@ -293,9 +293,10 @@ fn a_sign_in_endpoint_that_was_missing_once_is_tried_for_a_new_login() -> Told {
 #[test]
 fn retry_after_is_obeyed_however_many_ask() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
-    harness.run_steps(&[Step::Demand(Need::Access), Step::Answer(Outcome::RateLimited(After::Seconds(60)))])?;
+    harness
+        .run_steps(&[Step::Demand(LeaseId::Access), Step::Answer(ScriptedReply::RateLimited(After::Seconds(60)))])?;
     for _ in 0..50 {
-        harness.run_steps(&[Step::Demand(Need::Access), Step::Pass(Span::Seconds(1))])?;
+        harness.run_steps(&[Step::Demand(LeaseId::Access), Step::Pass(Span::Seconds(1))])?;
     }
     assert_eq!(kinds(&harness), ["sign-in"]);
     harness.run_steps(&[Step::Pass(Span::Seconds(10)), Step::Answer(HOUR)])?;
@@ -308,10 +309,16 @@ fn an_outage_is_not_noticed_while_credentials_are_valid() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_step(Step::NextWake)?;
     let before = token(&harness);
-    for outcome in [Outcome::ServerError, Outcome::NotSent, Outcome::WebPage, Outcome::TimedOut, Outcome::Torn] {
-        harness.run_steps(&[Step::Answer(outcome), Step::Demand(Need::Access), Step::Demand(Need::Aws)])?;
+    for outcome in [
+        ScriptedReply::ServerError,
+        ScriptedReply::NotSent,
+        ScriptedReply::WebPage,
+        ScriptedReply::TimedOut,
+        ScriptedReply::Torn,
+    ] {
+        harness.run_steps(&[Step::Answer(outcome), Step::Demand(LeaseId::Access), Step::Demand(LeaseId::Aws)])?;
         assert_eq!(token(&harness), before, "{outcome:?}");
-        assert!(harness.session().obstacle(Need::Access).is_none(), "{outcome:?}");
+        assert!(harness.session().obstacle(LeaseId::Access).is_none(), "{outcome:?}");
         harness.run_step(Step::NextWake)?;
     }
     Ok(())
@@ -321,12 +328,12 @@ fn an_outage_is_not_noticed_while_credentials_are_valid() -> Told {
 fn whoever_asks_in_an_outage_learns_it_at_once_and_when_to_come_back() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
     for told in 1..20 {
-        harness.run_steps(&[Step::Demand(Need::Access), Step::Answer(Outcome::LostBefore)])?;
-        assert_eq!(harness.session().failures(Need::Access).0, told);
-        let error = harness.session().obstacle(Need::Access).expect("nothing valid");
+        harness.run_steps(&[Step::Demand(LeaseId::Access), Step::Answer(ScriptedReply::LostBefore)])?;
+        assert_eq!(harness.session().failures(LeaseId::Access).0, told);
+        let error = harness.session().obstacle(LeaseId::Access).expect("nothing valid");
         let pause = error.retry_at().expect("a pause").since(harness.now().wall);
-        assert!(pause >= MIN_GAP && pause <= MAX_BACKOFF_ASKED, "{pause}");
-        harness.run_steps(&[Step::Demand(Need::Access), Step::NextWake])?;
+        assert!(pause >= MIN_RETRY_INTERVAL && pause <= MAX_BACKOFF_FOREGROUND, "{pause}");
+        harness.run_steps(&[Step::Demand(LeaseId::Access), Step::NextWake])?;
     }
     Ok(())
 }
@@ -335,31 +342,31 @@ fn whoever_asks_in_an_outage_learns_it_at_once_and_when_to_come_back() -> Told {
 fn a_suspend_past_the_deadline_is_one_renewal() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_step(Step::Suspend(Span::Hours(30)))?;
-    assert!(!is_served(&harness, Need::Access));
+    assert!(!is_served(&harness, LeaseId::Access));
     harness.run_steps(&[Step::Wake, Step::Wake, Step::Answer(HOUR), Step::Answer(HOUR), Step::Wake])?;
-    assert!(is_served(&harness, Need::Access) && is_served(&harness, Need::Aws));
+    assert!(is_served(&harness, LeaseId::Access) && is_served(&harness, LeaseId::Aws));
     assert_eq!(kinds(&harness), ["sign-in", "refresh", "aws-refresh"]);
     Ok(())
 }
 
 #[test]
 fn a_wall_clock_that_is_set_back_lengthens_no_life() -> Told {
-    let mut harness = signed_in(Policy::default().lazy())?;
+    let mut harness = signed_in(Policy::default().on_demand())?;
     harness.run_steps(&[Step::WallBack(Span::Years(1)), Step::Pass(Span::Seconds(3539))])?;
-    assert!(is_served(&harness, Need::Access));
+    assert!(is_served(&harness, LeaseId::Access));
     harness.run_step(Step::Pass(Span::Seconds(1)))?;
-    assert!(!is_served(&harness, Need::Access));
+    assert!(!is_served(&harness, LeaseId::Access));
     Ok(())
 }
 
 #[test]
 fn a_lazy_session_renews_only_when_asked() -> Told {
-    let mut harness = signed_in(Policy::default().lazy())?;
+    let mut harness = signed_in(Policy::default().on_demand())?;
     harness.run_step(Step::Pass(Span::Seconds(3500)))?;
     assert_eq!(kinds(&harness), ["sign-in"]);
-    harness.run_step(Step::Demand(Need::Access))?;
+    harness.run_step(Step::Demand(LeaseId::Access))?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh"]);
-    assert!(is_served(&harness, Need::Access), "it is served while it is renewed");
+    assert!(is_served(&harness, LeaseId::Access), "it is served while it is renewed");
     Ok(())
 }
 
@@ -379,7 +386,7 @@ fn a_session_goes_on_from_its_save() -> Told {
 fn late_and_foreign_answers_are_counted_and_ignored() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_steps(&[
-        Step::Renew(Need::Access),
+        Step::Renew(LeaseId::Access),
         Step::SignIn(Who::Bob),
         Step::Stray(Stray::Late),
         Step::Stray(Stray::Foreign),
@@ -397,7 +404,8 @@ fn late_and_foreign_answers_are_counted_and_ignored() -> Told {
 fn a_grant_that_is_over_when_it_comes_displaces_nothing() -> Told {
     let mut harness = signed_in(Policy::default())?;
     let before = token(&harness);
-    harness.run_steps(&[Step::Renew(Need::Access), Step::Answer(Outcome::Works(Lives::both(Life::Millis(0))))])?;
+    harness
+        .run_steps(&[Step::Renew(LeaseId::Access), Step::Answer(ScriptedReply::Works(Lives::both(Life::Millis(0))))])?;
     assert_eq!(token(&harness), before);
     Ok(())
 }
@@ -408,7 +416,7 @@ fn a_month_of_renewals_asks_no_more_than_it_must() -> Told {
     let end = harness.now().monotonic + Duration::from_secs(30 * 86_400);
     while harness.now().monotonic < end {
         harness.run_steps(&[Step::NextWake, Step::Answer(HOUR)])?;
-        assert!(is_served(&harness, Need::Access) && is_served(&harness, Need::Aws));
+        assert!(is_served(&harness, LeaseId::Access) && is_served(&harness, LeaseId::Aws));
     }
     let renewals = harness.events().iter().filter(|event| matches!(event, Event::Renewed { .. })).count();
     assert!((1440..1640).contains(&renewals), "{renewals}");

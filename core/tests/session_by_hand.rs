@@ -6,12 +6,12 @@ mod desk;
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::session::{MIN_GAP, TELL_AFTER};
-use perennial_core::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, Stored};
+use perennial_core::session::{MIN_RETRY_INTERVAL, SAVE_GRACE};
+use perennial_core::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreCommand, StoreReply};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Credentials, Error, Event, Exchange, Generation, Grant, Input, Need, Now, Output, Policy, Provider, Request,
+    Credentials, Error, Event, Exchange, Generation, Grant, Input, LeaseId, Now, Output, Policy, Provider, Request,
     Response, ServiceErrorKind, Session, SessionError, SignOut, State, Step, StoreError, StoreErrorKind, Timestamp,
 };
 
@@ -23,17 +23,17 @@ use self::desk::{Desk, START, signed_in, text};
 fn the_state_says_what_a_session_does() {
     let mut desk = Desk::new(Policy::default());
     assert_eq!(desk.session.state(), State::Idle);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     assert_eq!(desk.session.state(), State::SigningIn);
     desk.answer(500, "");
     assert_eq!(desk.session.state(), State::Waiting);
     desk.pass(Duration::from_secs(10));
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     assert_eq!(desk.session.state(), State::SigningIn);
     desk.grant(1);
     assert_eq!(desk.session.state(), State::Live);
-    desk.session.renew(Need::Access, desk.now);
-    desk.pass(MIN_GAP);
+    desk.session.renew(LeaseId::Access, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
     assert_eq!(desk.session.state(), State::Renewing);
     desk.answer(401, "");
     desk.answer(401, "");
@@ -47,8 +47,8 @@ fn the_state_says_what_a_session_does() {
 fn a_session_that_waits_for_its_store_signs_in() {
     let mut desk = Desk::stored(Policy::default());
     assert_eq!(desk.session.state(), State::Idle);
-    desk.demand(Need::Access);
-    assert!(matches!(desk.last_act(), StoreAct::Read));
+    desk.demand(LeaseId::Access);
+    assert!(matches!(desk.last_act(), StoreCommand::Read));
     assert_eq!(desk.session.state(), State::SigningIn);
 }
 
@@ -56,7 +56,7 @@ fn a_session_that_waits_for_its_store_signs_in() {
 fn an_expired_token_is_being_asked_for_while_another_lease_has_its_turn() {
     let policy = Policy::default().request_timeout(Duration::from_secs(1000));
     let mut desk = Desk::new(policy);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     desk.answer(
         200,
         r#"{"access":"at-1","access_ms":600000,"refresh":"rt-1","aws":["k","s","a"],"aws_ms":640000,
@@ -91,31 +91,31 @@ fn every_state_and_event_has_its_words() {
     for (state, words) in states {
         assert_eq!(state.to_string(), words);
     }
-    let (need, rung, generation) = (Need::Access, "refresh", Generation::default());
+    let (lease_id, method, generation) = (LeaseId::Access, "refresh", Generation::default());
     let error = || Error::from(SessionError::SignedOut);
     let at = Some(Timestamp::from_unix_seconds(1_700_000_000));
     let busy = StoreError::from(StoreErrorKind::Busy);
     for (event, words) in [
-        (Event::Attempt { need, rung }, "access token: asking for new ones (refresh)".to_owned()),
+        (Event::RenewalStarted { lease_id, method }, "access token: asking for new ones (refresh)".to_owned()),
         (
-            Event::Renewed { need, rung: Some(rung), generation, expires_at: at },
+            Event::Renewed { lease_id, method: Some(method), generation, expires_at: at },
             "access token: #0 by refresh, until 2023-11-14T22:13:20Z".into(),
         ),
         (
-            Event::Renewed { need: Need::Aws, rung: None, generation, expires_at: None },
+            Event::Renewed { lease_id: LeaseId::Aws, method: None, generation, expires_at: None },
             "AWS credentials: #0 taken up, of unknown length".into(),
         ),
         (
-            Event::Fallback { need, rung, error: error() },
+            Event::Fallback { lease_id, method, error: error() },
             format!("access token: refresh does not work, next way ({})", error()),
         ),
-        (Event::Failed { need, rung, error: error() }, format!("access token: refresh failed ({})", error())),
-        (Event::Stopped { need, error: error() }, format!("access token: no way to renew is left ({})", error())),
-        (Event::Rejected { need, generation }, "access token: #0 was refused by the service".into()),
-        (Event::Expired { need }, "access token: expired".into()),
+        (Event::Failed { lease_id, method, error: error() }, format!("access token: refresh failed ({})", error())),
+        (Event::Exhausted { lease_id, error: error() }, format!("access token: no way to renew is left ({})", error())),
+        (Event::Rejected { lease_id, generation }, "access token: #0 was refused by the service".into()),
+        (Event::Expired { lease_id }, "access token: expired".into()),
         (Event::Saved, "saved".into()),
         (Event::NotSaved { error: busy.clone() }, format!("not saved ({busy})")),
-        (Event::StoreWentBack, "the store has gone back to an older state".into()),
+        (Event::StoreRegressed, "the store has gone back to an older state".into()),
         (Event::SignedOut, "signed out".into()),
         (Event::Revoked { error: None }, "revoked at the service".into()),
         (Event::Revoked { error: Some(error()) }, format!("not revoked at the service ({})", error())),
@@ -134,22 +134,22 @@ fn a_session_shows_what_it_does_and_no_secret() {
 
 #[test]
 fn a_session_tells_its_provider_and_policy_and_authorizes_as_the_provider_does() {
-    let policy = Policy::default().margin(Duration::from_secs(77)).lazy();
+    let policy = Policy::default().margin(Duration::from_secs(77)).on_demand();
     let desk = signed_in(policy);
     assert_eq!(desk.session.policy(), &policy);
     assert_eq!(desk.session.provider().name(), "toy");
     let mut headers = HeaderMap::new();
     desk.session.authorize(desk.session.held().unwrap(), &mut headers);
     assert_eq!(headers[http::header::AUTHORIZATION], "Bearer at-1");
-    assert_eq!(desk.session.held().unwrap().generation(Need::Access).get(), 1);
+    assert_eq!(desk.session.held().unwrap().generation(LeaseId::Access).get(), 1);
 }
 
 // ---- Callers
 
 #[test]
 fn a_lazy_session_forgets_who_asked_for_what_it_had() {
-    let mut desk = signed_in(Policy::default().lazy());
-    desk.demand(Need::Access);
+    let mut desk = signed_in(Policy::default().on_demand());
+    desk.demand(LeaseId::Access);
     desk.pass(Duration::from_secs(3550));
     assert_eq!(desk.paths(), ["/sign-in"], "nobody has asked since");
 }
@@ -157,7 +157,7 @@ fn a_lazy_session_forgets_who_asked_for_what_it_had() {
 #[test]
 fn a_refusal_of_what_is_not_held_is_no_news() {
     let mut desk = Desk::new(Policy::default());
-    desk.session.reject(Need::Access, Generation::default(), desk.now);
+    desk.session.reject(LeaseId::Access, Generation::default(), desk.now);
     desk.drain();
     assert!(desk.events.is_empty() && desk.requests.is_empty());
     assert_eq!(desk.session.state(), State::Idle);
@@ -166,26 +166,26 @@ fn a_refusal_of_what_is_not_held_is_no_news() {
 #[test]
 fn whoever_waits_for_the_access_token_shares_its_pause() {
     let mut desk = Desk::new(Policy::default());
-    desk.demand(Need::Aws);
-    assert!(desk.session.obstacle(Need::Aws).is_none(), "it is on its way");
+    desk.demand(LeaseId::Aws);
+    assert!(desk.session.obstacle(LeaseId::Aws).is_none(), "it is on its way");
     desk.answer(500, "");
-    let told = desk.session.obstacle(Need::Aws).unwrap();
+    let told = desk.session.obstacle(LeaseId::Aws).unwrap();
     assert!(told.retry_at().is_some());
-    assert_eq!(told.retry_at(), desk.session.obstacle(Need::Access).unwrap().retry_at());
+    assert_eq!(told.retry_at(), desk.session.obstacle(LeaseId::Access).unwrap().retry_at());
 }
 
 #[test]
 fn a_pause_is_over_at_the_moment_that_it_names() {
-    let mut desk = Desk::new(Policy::default().lazy());
-    desk.demand(Need::Access);
+    let mut desk = Desk::new(Policy::default().on_demand());
+    desk.demand(LeaseId::Access);
     desk.answer(500, "");
-    let again = desk.session.pause(Need::Access).unwrap().retry_at().unwrap();
+    let again = desk.session.pause(LeaseId::Access).unwrap().retry_at().unwrap();
     let left = Duration::from_millis(u64::try_from(again.unix_millis() - desk.now.wall.unix_millis()).unwrap());
     desk.pass(left - Duration::from_millis(1));
-    assert!(desk.session.pause(Need::Access).is_some());
+    assert!(desk.session.pause(LeaseId::Access).is_some());
     desk.pass(Duration::from_millis(1));
-    assert!(desk.session.pause(Need::Access).is_none());
-    assert!(desk.session.obstacle(Need::Access).is_none(), "who asks now is not sent away");
+    assert!(desk.session.pause(LeaseId::Access).is_none());
+    assert!(desk.session.obstacle(LeaseId::Access).is_none(), "who asks now is not sent away");
     assert_eq!(desk.paths().len(), 1, "nobody has asked");
 }
 
@@ -199,7 +199,7 @@ fn a_grant_without_an_access_token_is_not_accepted() {
 #[test]
 fn a_save_that_does_not_tell_whose_it_is_may_be_anybodys() {
     let mut donor = Desk::new(Policy::default());
-    donor.demand(Need::Access);
+    donor.demand(LeaseId::Access);
     donor.answer(200, r#"{"access":"at-1","access_ms":3600000,"refresh":"rt-1"}"#);
     let saved = donor.session.export().unwrap();
     let mut desk = Desk::new(Policy::default());
@@ -212,33 +212,33 @@ fn a_save_that_does_not_tell_whose_it_is_may_be_anybodys() {
 #[test]
 fn an_exchange_without_an_end_is_cut_off() {
     let mut desk = Desk::new(Policy::default());
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     for asked in 1..=32 {
         assert_eq!(desk.requests.len(), asked);
         desk.answer(200, r#"{"ticket":"again"}"#);
     }
     assert_eq!(desk.requests.len(), 32);
-    let failed = desk.session.failures(Need::Access).1.unwrap();
+    let failed = desk.session.failures(LeaseId::Access).1.unwrap();
     assert!(failed.to_string().contains("one request after another, without an end"), "{failed}");
 }
 
 #[test]
 fn aws_credentials_without_any_access_token_are_a_failure_that_is_told() {
     let mut desk = Desk::new(Policy::default());
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     let aws_alone = r#"{"aws":["k","s","a"],"aws_ms":600000}"#;
     desk.answer(200, aws_alone);
     assert_eq!(desk.session.state(), State::SignInRequired);
     // The access token is given up. The other lease has a sign-in of its own to try.
-    desk.pass(MIN_GAP);
-    desk.demand(Need::Aws);
+    desk.pass(MIN_RETRY_INTERVAL);
+    desk.demand(LeaseId::Aws);
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in"]);
-    let told = desk.session.failures(Need::Aws).0;
+    let told = desk.session.failures(LeaseId::Aws).0;
     desk.answer(200, aws_alone);
     assert!(desk.session.held().is_none());
-    assert!(desk.session.failures(Need::Aws).0 > told, "who waits is told");
+    assert!(desk.session.failures(LeaseId::Aws).0 > told, "who waits is told");
     for _ in 0..60 {
-        desk.pass(MIN_GAP);
+        desk.pass(MIN_RETRY_INTERVAL);
     }
     assert_eq!(desk.paths().len(), 2, "and nobody hammers the service");
 }
@@ -264,15 +264,15 @@ fn a_session_signs_out_until_its_store_has_been_cleared() {
     desk.drain();
     desk.answer(200, "{}");
     assert!(desk.session.is_signing_out(), "the store still has it");
-    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
-    let record = desk.ops.iter().find_map(|op| match &op.act {
-        StoreAct::Write { record, .. } => Some(record.clone()),
+    assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }));
+    let record = desk.ops.iter().find_map(|op| match &op.command {
+        StoreCommand::Write { record, .. } => Some(record.clone()),
         _ => None,
     });
     desk.locked(record);
     let cleared = text(&desk.written());
     assert!(cleared.contains(r#""signed_out":true"#) && !cleared.contains("at-1"), "{cleared}");
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     assert!(!desk.session.is_signing_out());
 }
 
@@ -290,10 +290,10 @@ fn a_store_that_fails_does_not_hold_up_a_sign_out() {
 #[test]
 fn what_a_new_login_displaced_is_revoked_with_the_rest() {
     let (mut desk, record) = Desk::settled();
-    desk.session.renew(Need::Access, desk.now);
-    desk.pass(MIN_GAP);
+    desk.session.renew(LeaseId::Access, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
     desk.locked(Some(record));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
     desk.session.sign_in(ToyLogin::new("bob@toy.example", "pass"), desk.now);
     desk.drain();
@@ -311,31 +311,31 @@ fn what_a_new_login_displaced_is_revoked_with_the_rest() {
 fn a_one_use_token_that_is_out_or_not_yet_saved_is_a_bad_moment_to_stop() {
     let (mut desk, record) = Desk::settled();
     assert!(!desk.session.is_spending());
-    desk.session.renew(Need::Access, desk.now);
-    desk.pass(MIN_GAP);
+    desk.session.renew(LeaseId::Access, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
     desk.locked(Some(record));
     assert!(text(&desk.written()).contains("refresh_sent_at"), "it is marked before it goes out");
     assert!(!desk.session.is_spending());
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     assert!(desk.session.is_spending());
     desk.grant(2);
     assert!(desk.session.is_spending());
     assert!(text(&desk.written()).contains("at-2"));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     assert!(!desk.session.is_spending());
 }
 
 #[test]
 fn nothing_is_spent_by_a_sign_in_nor_without_a_store() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
     desk.locked(None);
     assert_eq!(desk.paths(), ["/sign-in"]);
     assert!(!desk.session.is_spending());
     let mut alone = signed_in(Policy::default());
-    alone.session.renew(Need::Access, alone.now);
-    alone.pass(MIN_GAP);
+    alone.session.renew(LeaseId::Access, alone.now);
+    alone.pass(MIN_RETRY_INTERVAL);
     assert_eq!(alone.paths(), ["/sign-in", "/refresh"]);
     assert!(!alone.session.is_spending());
 }
@@ -343,18 +343,18 @@ fn nothing_is_spent_by_a_sign_in_nor_without_a_store() {
 #[test]
 fn what_cannot_be_saved_is_announced_after_two_seconds_and_said() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
     desk.locked(None);
     desk.grant(1);
     assert!(desk.session.unsaved().is_none(), "it is only on its way");
     desk.store(Err(StoreErrorKind::Unavailable.into()));
     assert_eq!(desk.session.unsaved().map(StoreError::kind), Some(StoreErrorKind::Unavailable));
     assert!(desk.token().is_none());
-    desk.pass(TELL_AFTER);
+    desk.pass(SAVE_GRACE);
     assert_eq!(desk.token(), Some("at-1"));
     assert!(text(&desk.written()).contains("at-1"), "saving goes on");
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     assert!(desk.session.unsaved().is_none());
     assert!(desk.events.iter().any(|event| matches!(event, Event::Saved)));
 }
@@ -362,9 +362,9 @@ fn what_cannot_be_saved_is_announced_after_two_seconds_and_said() {
 #[test]
 fn a_store_that_answers_something_else_has_failed() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Done));
-    let told = desk.session.obstacle(Need::Access).unwrap();
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Done));
+    let told = desk.session.obstacle(LeaseId::Access).unwrap();
     assert!(matches!(&told, Error::Store(error) if error.kind() == StoreErrorKind::Unavailable), "{told:?}");
     let why = std::error::Error::source(&told).map(ToString::to_string);
     assert!(why.is_some_and(|why| why == "the answer to something else"));
@@ -373,10 +373,10 @@ fn a_store_that_answers_something_else_has_failed() {
 #[test]
 fn a_store_whose_carrier_is_gone_has_perhaps_written() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
     desk.input(Input::StoreGone);
-    let told = desk.session.obstacle(Need::Access).unwrap();
+    let told = desk.session.obstacle(LeaseId::Access).unwrap();
     assert!(matches!(&told, Error::Store(error) if error.kind() == StoreErrorKind::MaybeWritten), "{told:?}");
     // With nothing out it is no news.
     let (mut quiet, _) = Desk::settled();
@@ -388,24 +388,24 @@ fn a_store_whose_carrier_is_gone_has_perhaps_written() {
 #[test]
 fn a_lock_that_ends_before_a_renewal_could_be_saved_is_of_no_use() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
-    let StoreAct::Lock { lease } = *desk.last_act() else { panic!("not locked") };
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
+    let StoreCommand::Lock { ttl: lease } = *desk.last_act() else { panic!("not locked") };
     assert_eq!(lease, Duration::from_secs(30) + 3 * STORE_TIMEOUT);
     assert_eq!(desk.ops.last().unwrap().timeout, LOCK_TIMEOUT + STORE_TIMEOUT);
-    desk.store(Ok(Stored::Locked { record: None, held_for: Some(Duration::from_secs(34)) }));
+    desk.store(Ok(StoreReply::Locked { record: None, remaining: Some(Duration::from_secs(34)) }));
     assert!(desk.requests.is_empty());
-    let told = desk.session.obstacle(Need::Access).unwrap();
+    let told = desk.session.obstacle(LeaseId::Access).unwrap();
     assert!(matches!(&told, Error::Store(error) if error.kind() == StoreErrorKind::Unusable), "{told:?}");
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+    assert!(matches!(desk.last_act(), StoreCommand::Unlock { .. }));
 }
 
 #[test]
 fn a_lock_that_lasts_just_long_enough_is_used() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
-    desk.store(Ok(Stored::Locked { record: None, held_for: Some(Duration::from_secs(35)) }));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
+    desk.store(Ok(StoreReply::Locked { record: None, remaining: Some(Duration::from_secs(35)) }));
     assert_eq!(desk.paths(), ["/sign-in"]);
     assert_eq!(desk.requests[0].timeout, Duration::from_secs(30));
 }
@@ -413,16 +413,16 @@ fn a_lock_that_lasts_just_long_enough_is_used() {
 #[test]
 fn a_late_lock_is_given_back() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
     let late = desk.ops.last().unwrap().id;
     desk.pass(LOCK_TIMEOUT + STORE_TIMEOUT + Duration::from_secs(1));
-    let told = desk.session.obstacle(Need::Access);
+    let told = desk.session.obstacle(LeaseId::Access);
     assert!(matches!(&told, Some(Error::Store(error)) if error.kind() == StoreErrorKind::TimedOut), "{told:?}");
-    desk.input(Input::Stored(late, Ok(Stored::Locked { record: None, held_for: None })));
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { lock } if *lock == late));
+    desk.input(Input::Store(late, Ok(StoreReply::Locked { record: None, remaining: None })));
+    assert!(matches!(desk.last_act(), StoreCommand::Unlock { lock } if *lock == late));
     let asked = desk.ops.len();
-    desk.input(Input::Stored(OpId(999), Ok(Stored::Done)));
+    desk.input(Input::Store(OpId(999), Ok(StoreReply::Done)));
     assert_eq!(desk.ops.len(), asked, "an answer to nothing asks for nothing");
 }
 
@@ -432,13 +432,13 @@ fn what_somebody_else_saved_is_taken_up_whole_and_a_sign_out_there_is_one_here()
     let newer = text(&record).replace("at-1", "at-9").replace("\"revision\":1", "\"revision\":2");
     desk.input(Input::StoreChanged);
     desk.pass(Duration::from_secs(1));
-    assert!(matches!(desk.last_act(), StoreAct::Read));
-    desk.store(Ok(Stored::Read(Some(newer.into_bytes().into()))));
+    assert!(matches!(desk.last_act(), StoreCommand::Read));
+    desk.store(Ok(StoreReply::Read(Some(newer.into_bytes().into()))));
     assert_eq!(desk.token(), Some("at-9"));
-    let left = r#"{"perennial":1,"provider":"toy","realm":"https://toy.example","revision":3,"signed_out":true}"#;
+    let left = r#"{"perennial":1,"provider":"toy","namespace":"https://toy.example","revision":3,"signed_out":true}"#;
     desk.input(Input::StoreChanged);
     desk.pass(Duration::from_secs(1));
-    desk.store(Ok(Stored::Read(Some(left.as_bytes().to_vec().into()))));
+    desk.store(Ok(StoreReply::Read(Some(left.as_bytes().to_vec().into()))));
     assert_eq!(desk.token(), None);
     assert_eq!(desk.session.state(), State::SignedOut);
     assert!(matches!(desk.events.last(), Some(Event::SignedOut)));
@@ -449,13 +449,13 @@ fn a_record_of_another_provider_or_place_is_left_as_it_is() {
     for (there, other) in [("\"toy\"", "\"toys\""), ("https://toy.example", "https://toys.example")] {
         let (mut desk, record) = Desk::settled();
         let signed_out =
-            r#"{"perennial":1,"provider":"toy","realm":"https://toy.example","revision":9,"signed_out":true}"#;
+            r#"{"perennial":1,"provider":"toy","namespace":"https://toy.example","revision":9,"signed_out":true}"#;
         for foreign in [text(&record).replace(there, other), signed_out.replace(there, other)] {
             desk.input(Input::StoreChanged);
             desk.pass(Duration::from_secs(1));
-            desk.store(Ok(Stored::Read(Some(foreign.into_bytes().into()))));
+            desk.store(Ok(StoreReply::Read(Some(foreign.into_bytes().into()))));
             assert_eq!(desk.token(), Some("at-1"));
-            assert!(!matches!(desk.last_act(), StoreAct::Write { .. }));
+            assert!(!matches!(desk.last_act(), StoreCommand::Write { .. }));
         }
     }
 }
@@ -468,7 +468,7 @@ fn two_branches_of_one_history_are_decided_alike_by_whoever_asks() {
         let (mut desk, _) = Desk::settled();
         desk.input(Input::StoreChanged);
         desk.pass(Duration::from_secs(1));
-        desk.store(Ok(Stored::Read(Some(branch(other).into_bytes().into()))));
+        desk.store(Ok(StoreReply::Read(Some(branch(other).into_bytes().into()))));
         assert_eq!(desk.token(), Some(stands), "{other} was there");
     }
 }
@@ -481,9 +481,9 @@ fn what_is_the_same_in_another_record_keeps_its_generation_and_its_deadline() {
         let newer = text(&record).replace(there, other).replace("\"revision\":1", "\"revision\":2");
         desk.input(Input::StoreChanged);
         desk.pass(Duration::from_secs(1));
-        desk.store(Ok(Stored::Read(Some(newer.into_bytes().into()))));
+        desk.store(Ok(StoreReply::Read(Some(newer.into_bytes().into()))));
         let held = desk.session.held().unwrap();
-        assert_eq!(Need::ALL.map(|need| held.generation(need).get()), generations, "{other}");
+        assert_eq!(LeaseId::ALL.map(|lease_id| held.generation(lease_id).get()), generations, "{other}");
         assert_eq!(held.aws_expires_at(), before);
     }
 }
@@ -491,30 +491,30 @@ fn what_is_the_same_in_another_record_keeps_its_generation_and_its_deadline() {
 #[test]
 fn what_nobody_can_read_is_set_aside_before_it_is_written_over() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(Some(b"\xff".to_vec().into()))));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(Some(b"\xff".to_vec().into()))));
     desk.locked(Some(b"\xff".to_vec().into()));
-    assert!(matches!(desk.last_act(), StoreAct::SetAside { .. }));
+    assert!(matches!(desk.last_act(), StoreCommand::Quarantine { .. }));
     assert!(desk.requests.is_empty());
-    desk.store(Ok(Stored::Done));
-    assert!(desk.events.iter().any(|event| matches!(event, Event::SetAside { .. })));
+    desk.store(Ok(StoreReply::Done));
+    assert!(desk.events.iter().any(|event| matches!(event, Event::Quarantined { .. })));
     assert_eq!(desk.paths(), ["/sign-in"]);
 }
 
 #[test]
 fn a_sign_out_elsewhere_of_what_a_failed_save_left_there_counts() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
     desk.locked(None);
     desk.grant(1);
     desk.store(Err(StoreErrorKind::MaybeWritten.into()));
-    desk.pass(TELL_AFTER);
+    desk.pass(SAVE_GRACE);
     assert_eq!(desk.token(), Some("at-1"));
     desk.input(Input::StoreGone);
     desk.pass(Duration::from_secs(10));
-    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
-    let left = r#"{"perennial":1,"provider":"toy","realm":"https://toy.example","revision":2,"signed_out":true}"#;
+    assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }));
+    let left = r#"{"perennial":1,"provider":"toy","namespace":"https://toy.example","revision":2,"signed_out":true}"#;
     desk.locked(Some(left.as_bytes().to_vec().into()));
     assert_eq!(desk.token(), None, "it was there after all, and somebody signed out");
 }
@@ -525,30 +525,30 @@ fn a_save_that_was_brought_does_not_stand_against_a_sign_out() {
     let mut desk = Desk::stored(Policy::default());
     desk.session.restore(donor.session.export().unwrap(), desk.now).unwrap();
     desk.drain();
-    let left = r#"{"perennial":1,"provider":"toy","realm":"https://toy.example","revision":4,"signed_out":true}"#;
+    let left = r#"{"perennial":1,"provider":"toy","namespace":"https://toy.example","revision":4,"signed_out":true}"#;
     desk.locked(Some(left.as_bytes().to_vec().into()));
     assert_eq!((desk.token(), desk.session.state()), (None, State::SignedOut));
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }), "nothing is written");
+    assert!(matches!(desk.last_act(), StoreCommand::Unlock { .. }), "nothing is written");
     assert!(desk.requests.is_empty(), "and nothing is revoked: whoever brought it may use it elsewhere");
 }
 
 #[test]
 fn a_refused_lease_that_had_stopped_goes_on_with_a_new_login() {
-    for policy in [Policy::default(), Policy::default().lazy()] {
+    for policy in [Policy::default(), Policy::default().on_demand()] {
         let mut desk = signed_in(policy);
-        let generation = desk.session.held().unwrap().generation(Need::Aws);
+        let generation = desk.session.held().unwrap().generation(LeaseId::Aws);
         desk.pass(Duration::from_secs(100));
-        desk.session.reject(Need::Aws, generation, desk.now);
-        desk.pass(MIN_GAP);
+        desk.session.reject(LeaseId::Aws, generation, desk.now);
+        desk.pass(MIN_RETRY_INTERVAL);
         desk.answer(401, "");
         desk.answer(401, "");
         assert_eq!(desk.paths(), ["/sign-in", "/aws-refresh", "/sign-in"]);
-        assert!(desk.session.obstacle(Need::Aws).is_some());
+        assert!(desk.session.obstacle(LeaseId::Aws).is_some());
         desk.session.sign_in(ToyLogin::new("ann@toy.example", "right"), desk.now);
         desk.drain();
         assert_eq!(desk.paths().last().unwrap(), "/sign-in", "{policy:?}");
         desk.grant(2);
-        assert!(desk.session.credentials(Need::Aws, desk.now).is_some(), "{policy:?}");
+        assert!(desk.session.credentials(LeaseId::Aws, desk.now).is_some(), "{policy:?}");
     }
 }
 
@@ -560,35 +560,35 @@ struct Waits(<Toy as Provider>::Exchange);
 
 impl Provider for Patient {
     type Login = ToyLogin;
-    type Rung = <Toy as Provider>::Rung;
+    type Method = <Toy as Provider>::Method;
     type Exchange = Waits;
 
     fn name(&self) -> &'static str {
         "patient"
     }
 
-    fn realm(&self) -> String {
-        Toy.realm()
+    fn namespace(&self) -> String {
+        Toy.namespace()
     }
 
     fn user_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
         Toy.user_id(login)
     }
 
-    fn ladder(&self, need: Need) -> &'static [Self::Rung] {
-        Toy.ladder(need)
+    fn methods(&self, lease_id: LeaseId) -> &'static [Self::Method] {
+        Toy.methods(lease_id)
     }
 
-    fn spends(&self, rung: Self::Rung) -> perennial_core::Spends {
-        Toy.spends(rung)
+    fn consumes(&self, method: Self::Method) -> perennial_core::Consumes {
+        Toy.consumes(method)
     }
 
-    fn describe(&self, rung: Self::Rung) -> &'static str {
-        Toy.describe(rung)
+    fn method_name(&self, method: Self::Method) -> &'static str {
+        Toy.method_name(method)
     }
 
-    fn begin(&self, rung: Self::Rung, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<Waits> {
-        Toy.begin(rung, login, have).map(Waits)
+    fn begin(&self, method: Self::Method, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<Waits> {
+        Toy.begin(method, login, have).map(Waits)
     }
 
     fn sign_out(&self, have: &Credentials) -> Option<Waits> {
@@ -615,7 +615,7 @@ impl Exchange for Waits {
 #[test]
 fn no_session_waits_for_a_person() {
     let mut session = Session::new(Patient, ToyLogin::new("ann@toy.example", "pass"), Policy::default(), 7);
-    session.demand(Need::Access, START);
+    session.demand(LeaseId::Access, START);
     let id = loop {
         match session.poll_output() {
             Output::Send(request) => break request.id,
@@ -624,12 +624,12 @@ fn no_session_waits_for_a_person() {
         }
     };
     session.handle_input(Input::Response(id, Response::default()), START);
-    let (told, error) = session.failures(Need::Access);
+    let (told, error) = session.failures(LeaseId::Access);
     assert_eq!(told, 1);
     assert!(error.unwrap().to_string().ends_with("an exchange that waits for a person"));
     // A provider need not keep logins, nor read any.
     assert!(Patient.write_login(&ToyLogin::new("ann", "pass")).is_none() && Patient.read_login("{}").is_none());
-    assert!(Patient.ladder(Need::Aws).iter().all(|rung| Patient.builds_on(*rung).is_none()));
+    assert!(Patient.methods(LeaseId::Aws).iter().all(|method| Patient.requires(*method).is_none()));
 }
 
 #[cfg(feature = "navien")]
@@ -654,17 +654,17 @@ fn another_programs_file_is_taken_up_and_retired_before_it_is_written_over() {
         }
     };
     let record = || Some(Body::from(file.as_bytes().to_vec()));
-    session.demand(Need::Access, at(0));
+    session.demand(LeaseId::Access, at(0));
     let look = ops(&mut session).pop().unwrap();
-    session.handle_input(Input::Stored(look.id, Ok(Stored::Read(record()))), at(0));
-    assert!(session.credentials(Need::Access, at(0)).is_some(), "it was taken up");
+    session.handle_input(Input::Store(look.id, Ok(StoreReply::Read(record()))), at(0));
+    assert!(session.credentials(LeaseId::Access, at(0)).is_some(), "it was taken up");
     ops(&mut session);
-    session.renew(Need::Access, at(10));
+    session.renew(LeaseId::Access, at(10));
     let lock = ops(&mut session).pop().unwrap();
-    session.handle_input(Input::Stored(lock.id, Ok(Stored::Locked { record: record(), held_for: None })), at(10));
+    session.handle_input(Input::Store(lock.id, Ok(StoreReply::Locked { record: record(), remaining: None })), at(10));
     let aside = ops(&mut session).pop().unwrap();
-    assert!(matches!(aside.act, StoreAct::Retire { .. }), "{aside:?}");
-    session.handle_input(Input::Stored(aside.id, Ok(Stored::Done)), at(10));
+    assert!(matches!(aside.command, StoreCommand::Retire { .. }), "{aside:?}");
+    session.handle_input(Input::Store(aside.id, Ok(StoreReply::Done)), at(10));
     let mark = ops(&mut session).pop().unwrap();
-    assert!(matches!(mark.act, StoreAct::Write { .. }), "{mark:?}");
+    assert!(matches!(mark.command, StoreCommand::Write { .. }), "{mark:?}");
 }

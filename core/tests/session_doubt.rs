@@ -5,11 +5,11 @@ mod desk;
 
 use std::time::Duration;
 
-use perennial_core::session::MIN_GAP;
-use perennial_core::store::{StoreAct, Stored};
+use perennial_core::session::MIN_RETRY_INTERVAL;
+use perennial_core::store::{StoreCommand, StoreReply};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::{
-    Error, Need, Now, Policy, Saved, Session, SessionError, State, StoreErrorKind, TransportErrorKind,
+    Error, LeaseId, Now, Policy, SavedSession, Session, SessionError, State, StoreErrorKind, TransportErrorKind,
 };
 
 use self::desk::{Desk, START};
@@ -17,7 +17,7 @@ use self::desk::{Desk, START};
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn policies() -> [Policy; 3] {
-    [Policy::default(), Policy::default().lazy(), Policy::default().one_shot()]
+    [Policy::default(), Policy::default().on_demand(), Policy::default().one_shot()]
 }
 
 /// As a program saved it whose clock was a day ahead.
@@ -34,7 +34,7 @@ fn access_alone_saved_ahead() -> String {
 fn saved_ahead_of(grant: impl FnOnce(&mut Desk)) -> String {
     let mut desk = Desk::new(Policy::default());
     desk.now = Now::new(START.wall.saturating_add(DAY), START.monotonic);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     grant(&mut desk);
     desk.session.export().unwrap().to_json().expose().to_owned()
 }
@@ -46,7 +46,7 @@ fn restored(policy: Policy, login: Option<ToyLogin>) -> Desk {
 
 fn restored_from(saved: &str, policy: Policy, login: Option<ToyLogin>) -> Desk {
     let mut desk = Desk::of(Session::new(Toy, login, policy, 7));
-    let saved = Saved::parse(saved.as_bytes(), desk.now).unwrap();
+    let saved = SavedSession::parse(saved.as_bytes(), desk.now).unwrap();
     desk.session.restore(saved, desk.now).unwrap();
     desk.drain();
     desk
@@ -56,8 +56,8 @@ fn ann() -> Option<ToyLogin> {
     Some(ToyLogin::new("ann@toy.example", "pass"))
 }
 
-fn is_served(desk: &Desk, need: Need) -> bool {
-    desk.session.credentials(need, desk.now).is_some()
+fn is_served(desk: &Desk, lease_id: LeaseId) -> bool {
+    desk.session.credentials(lease_id, desk.now).is_some()
 }
 
 #[test]
@@ -65,14 +65,14 @@ fn they_are_renewed_first_and_nobody_gets_them_meanwhile() {
     for policy in policies() {
         let mut desk = restored(policy, None);
         assert!(desk.session.held().is_some());
-        assert!(!is_served(&desk, Need::Access) && !is_served(&desk, Need::Aws), "{policy:?}");
-        desk.demand(Need::Access);
+        assert!(!is_served(&desk, LeaseId::Access) && !is_served(&desk, LeaseId::Aws), "{policy:?}");
+        desk.demand(LeaseId::Access);
         assert_eq!(desk.paths(), ["/refresh"], "{policy:?}");
-        assert!(!is_served(&desk, Need::Access) && desk.session.obstacle(Need::Access).is_none());
+        assert!(!is_served(&desk, LeaseId::Access) && desk.session.obstacle(LeaseId::Access).is_none());
         assert_eq!(desk.session.state(), State::SigningIn);
         desk.grant(2);
         assert_eq!(desk.token(), Some("at-2"));
-        assert!(is_served(&desk, Need::Aws));
+        assert!(is_served(&desk, LeaseId::Aws));
         assert_eq!(desk.paths(), ["/refresh"], "{policy:?}");
     }
 }
@@ -81,7 +81,7 @@ fn they_are_renewed_first_and_nobody_gets_them_meanwhile() {
 fn a_program_that_renews_ahead_looks_into_them_before_anybody_asks() {
     let desk = restored(Policy::default(), None);
     assert_eq!(desk.paths(), ["/refresh"]);
-    for policy in [Policy::default().lazy(), Policy::default().one_shot()] {
+    for policy in [Policy::default().on_demand(), Policy::default().one_shot()] {
         assert_eq!(restored(policy, None).paths(), [""; 0]);
     }
 }
@@ -90,17 +90,17 @@ fn a_program_that_renews_ahead_looks_into_them_before_anybody_asks() {
 fn they_are_served_where_that_fails_for_now_and_renewed_later() {
     for policy in policies() {
         let mut desk = restored_from(&access_alone_saved_ahead(), policy, None);
-        desk.demand(Need::Access);
-        let told = desk.session.failures(Need::Access).0;
+        desk.demand(LeaseId::Access);
+        let told = desk.session.failures(LeaseId::Access).0;
         desk.input_failure(TransportErrorKind::TimedOut);
         assert_eq!(desk.token(), Some("at-1"), "{policy:?}");
-        assert!(desk.session.obstacle(Need::Access).is_none() && !desk.session.renews_first(Need::Access));
-        assert_eq!(desk.session.failures(Need::Access).0, told + 1);
+        assert!(desk.session.obstacle(LeaseId::Access).is_none() && !desk.session.renews_first(LeaseId::Access));
+        assert_eq!(desk.session.failures(LeaseId::Access).0, told + 1);
         // Once for each restore: they stay as good as any, and are renewed at the next occasion.
-        desk.demand(Need::Access);
+        desk.demand(LeaseId::Access);
         assert_eq!(desk.token(), Some("at-1"), "{policy:?}");
         desk.pass(Duration::from_secs(10));
-        desk.demand(Need::Access);
+        desk.demand(LeaseId::Access);
         assert_eq!(desk.paths(), ["/refresh", "/refresh"], "{policy:?}");
         assert_eq!(desk.token(), Some("at-1"), "{policy:?}");
         desk.grant(2);
@@ -112,11 +112,11 @@ fn they_are_served_where_that_fails_for_now_and_renewed_later() {
 fn they_are_not_served_where_the_service_says_no() {
     for policy in policies() {
         let mut desk = restored(policy, None);
-        desk.demand(Need::Access);
+        desk.demand(LeaseId::Access);
         desk.answer(401, "");
-        assert!(!is_served(&desk, Need::Access), "{policy:?}");
+        assert!(!is_served(&desk, LeaseId::Access), "{policy:?}");
         assert_eq!(desk.session.state(), State::SignInRequired);
-        let error = desk.session.obstacle(Need::Access).unwrap();
+        let error = desk.session.obstacle(LeaseId::Access).unwrap();
         assert!(matches!(error, Error::Session(SessionError::SignInRequired { .. })), "{error:?}");
     }
 }
@@ -126,7 +126,7 @@ fn every_way_is_tried_before_they_are_served() {
     let mut desk = restored(Policy::default(), ann());
     desk.answer(401, "");
     assert_eq!(desk.paths(), ["/refresh", "/sign-in"]);
-    assert!(!is_served(&desk, Need::Access));
+    assert!(!is_served(&desk, LeaseId::Access));
     desk.input_failure(TransportErrorKind::NotSent);
     assert_eq!(desk.token(), Some("at-1"));
 }
@@ -136,20 +136,20 @@ fn without_any_way_to_look_into_them_they_are_all_there_is() {
     let saved = access_alone_saved_ahead().replace("\"refresh_token\":\"rt-1\",", "");
     assert!(!saved.contains("rt-1"), "{saved}");
     let mut desk = restored_from(&saved, Policy::default(), None);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     assert_eq!((desk.paths().len(), desk.token()), (0, Some("at-1")));
 }
 
 #[test]
 fn a_failure_of_the_access_token_speaks_for_what_waits_for_it() {
-    let mut desk = restored(Policy::default().lazy(), None);
-    desk.demand(Need::Aws);
+    let mut desk = restored(Policy::default().on_demand(), None);
+    desk.demand(LeaseId::Aws);
     desk.input_failure(TransportErrorKind::NotSent);
     assert_eq!(desk.token(), Some("at-1"));
     assert_eq!(desk.paths(), ["/refresh", "/aws-refresh"], "with what is as good as any now");
-    assert!(!is_served(&desk, Need::Aws));
+    assert!(!is_served(&desk, LeaseId::Aws));
     desk.input_failure(TransportErrorKind::NotSent);
-    assert!(is_served(&desk, Need::Aws));
+    assert!(is_served(&desk, LeaseId::Aws));
 }
 
 #[test]
@@ -157,14 +157,17 @@ fn what_is_taken_up_from_a_store_is_looked_into_too() {
     for policy in policies() {
         let record = perennial_core::wire::Body::from(saved_ahead().into_bytes());
         let mut desk = Desk::of(Session::new(Toy, None, policy, 7).with_store());
-        desk.demand(Need::Access);
-        desk.store(Ok(Stored::Read(Some(record.clone()))));
-        assert!(!is_served(&desk, Need::Access) && matches!(desk.last_act(), StoreAct::Lock { .. }), "{policy:?}");
+        desk.demand(LeaseId::Access);
+        desk.store(Ok(StoreReply::Read(Some(record.clone()))));
+        assert!(
+            !is_served(&desk, LeaseId::Access) && matches!(desk.last_act(), StoreCommand::Lock { .. }),
+            "{policy:?}"
+        );
         desk.locked(Some(record));
-        desk.store(Ok(Stored::Done));
+        desk.store(Ok(StoreReply::Done));
         assert_eq!(desk.paths(), ["/refresh"]);
         desk.grant(2);
-        desk.store(Ok(Stored::Done));
+        desk.store(Ok(StoreReply::Done));
         assert_eq!(desk.token(), Some("at-2"));
     }
 }
@@ -174,8 +177,8 @@ fn a_store_that_cannot_be_locked_keeps_nobody_from_them() {
     for policy in policies() {
         let record = perennial_core::wire::Body::from(saved_ahead().into_bytes());
         let mut desk = Desk::of(Session::new(Toy, None, policy, 7).with_store());
-        desk.demand(Need::Access);
-        desk.store(Ok(Stored::Read(Some(record))));
+        desk.demand(LeaseId::Access);
+        desk.store(Ok(StoreReply::Read(Some(record))));
         desk.store(Err(StoreErrorKind::Busy.into()));
         assert_eq!(desk.token(), Some("at-1"), "{policy:?}");
     }
@@ -185,12 +188,12 @@ fn a_store_that_cannot_be_locked_keeps_nobody_from_them() {
 fn an_issue_within_what_clocks_differ_is_served_at_once() {
     let mut desk = Desk::new(Policy::default());
     desk.now = Now::new(START.wall.saturating_add(Duration::from_secs(50)), START.monotonic);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     desk.grant(1);
     let saved = desk.session.export().unwrap().to_json();
     let mut next = Desk::of(Session::new(Toy, None, Policy::default(), 7));
-    next.session.restore(Saved::parse(saved.expose().as_bytes(), next.now).unwrap(), next.now).unwrap();
+    next.session.restore(SavedSession::parse(saved.expose().as_bytes(), next.now).unwrap(), next.now).unwrap();
     next.drain();
-    next.pass(MIN_GAP);
+    next.pass(MIN_RETRY_INTERVAL);
     assert_eq!((next.token(), next.paths().len()), (Some("at-1"), 0));
 }

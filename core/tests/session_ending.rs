@@ -5,12 +5,12 @@ mod desk;
 
 use std::time::Duration;
 
-use perennial_core::session::{FRESH, MIN_GAP, TELL_AFTER};
-use perennial_core::store::{StoreAct, Stored};
+use perennial_core::session::{REJECTION_GRACE, MIN_RETRY_INTERVAL, SAVE_GRACE};
+use perennial_core::store::{StoreCommand, StoreReply};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::{
-    AccessToken, Error, Grant, Need, Policy, SavedError, Session, SessionError, SignOut, StoreError, StoreErrorKind,
-    Term, Unfinished,
+    AccessToken, Error, Grant, ImportError, LeaseId, Policy, Session, SessionError, SignOut, StoreError,
+    StoreErrorKind, Unfinished, Validity,
 };
 
 use self::desk::{Desk, signed_in, text};
@@ -27,8 +27,8 @@ impl Desk {
     /// A renewal with a one-use token: the store has locked, and the token is being marked.
     fn marking() -> Self {
         let (mut desk, record) = Desk::settled();
-        desk.session.renew(Need::Access, desk.now);
-        desk.pass(MIN_GAP);
+        desk.session.renew(LeaseId::Access, desk.now);
+        desk.pass(MIN_RETRY_INTERVAL);
         desk.locked(Some(record));
         assert!(text(&desk.written()).contains("refresh_sent_at"));
         desk
@@ -37,13 +37,13 @@ impl Desk {
     /// The same, and the token is out.
     fn spending() -> Self {
         let mut desk = Self::marking();
-        desk.store(Ok(Stored::Done));
+        desk.store(Ok(StoreReply::Done));
         assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
         desk
     }
 
     fn is_unlocked(&self) -> bool {
-        matches!(self.last_act(), StoreAct::Unlock { .. })
+        matches!(self.last_act(), StoreCommand::Unlock { .. })
     }
 }
 
@@ -54,18 +54,18 @@ fn is_closed(error: Option<Error>) -> bool {
 
 #[test]
 fn nothing_begins_after_the_end_whoever_asks() {
-    for policy in [Policy::default(), Policy::default().lazy()] {
+    for policy in [Policy::default(), Policy::default().on_demand()] {
         let mut desk = signed_in(policy);
         assert!(!desk.session.is_finished(), "nobody said so");
         desk.close();
         assert!(desk.session.is_finished() && desk.session.unfinished().is_none());
-        assert!(desk.token().is_some() && desk.session.obstacle(Need::Access).is_none(), "what is valid is valid");
-        desk.pass(EXPIRY - FRESH);
-        desk.session.renew(Need::Access, desk.now);
+        assert!(desk.token().is_some() && desk.session.obstacle(LeaseId::Access).is_none(), "what is valid is valid");
+        desk.pass(EXPIRY - REJECTION_GRACE);
+        desk.session.renew(LeaseId::Access, desk.now);
         desk.pass(2 * EXPIRY);
-        for need in Need::ALL {
-            desk.demand(need);
-            assert!(is_closed(desk.session.obstacle(need)), "{need}");
+        for lease_id in LeaseId::ALL {
+            desk.demand(lease_id);
+            assert!(is_closed(desk.session.obstacle(lease_id)), "{lease_id}");
         }
         desk.session.sign_in(ToyLogin::new("bob@toy.example", "pass"), desk.now);
         desk.pass(EXPIRY);
@@ -84,7 +84,7 @@ fn a_one_use_token_that_is_out_is_heard_of_saved_and_the_lock_given_back() {
     let record = text(&desk.written());
     assert!(record.contains("rt-2") && !record.contains("refresh_sent_at"), "{record}");
     assert!(!desk.session.is_finished());
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     assert!(desk.is_unlocked() && desk.session.is_finished());
     assert_eq!(desk.token(), Some("at-2"));
 }
@@ -100,8 +100,8 @@ fn a_one_use_token_that_is_out_is_given_up_at_its_deadline() {
 #[test]
 fn without_a_store_a_one_use_token_that_is_out_is_heard_of_too() {
     let mut desk = signed_in(Policy::default());
-    desk.session.renew(Need::Access, desk.now);
-    desk.pass(MIN_GAP);
+    desk.session.renew(LeaseId::Access, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
     desk.close();
     assert!(matches!(desk.session.unfinished(), Some(Unfinished::Unanswered)));
     assert!(!desk.session.is_finished());
@@ -115,7 +115,7 @@ fn without_a_store_a_one_use_token_that_is_out_is_heard_of_too() {
 #[test]
 fn a_request_that_spends_nothing_is_given_up() {
     let mut alone = Desk::new(Policy::default());
-    alone.demand(Need::Access);
+    alone.demand(LeaseId::Access);
     assert_eq!(alone.paths(), ["/sign-in"]);
     alone.close();
     assert!(alone.session.is_finished());
@@ -123,8 +123,8 @@ fn a_request_that_spends_nothing_is_given_up() {
     assert!(alone.token().is_none(), "nobody waits for it any more");
 
     let mut stored = Desk::stored(Policy::default());
-    stored.demand(Need::Access);
-    stored.store(Ok(Stored::Read(None)));
+    stored.demand(LeaseId::Access);
+    stored.store(Ok(StoreReply::Read(None)));
     stored.locked(None);
     assert_eq!(stored.paths(), ["/sign-in"]);
     stored.close();
@@ -134,15 +134,15 @@ fn a_request_that_spends_nothing_is_given_up() {
 #[test]
 fn a_lock_that_is_being_asked_for_is_waited_for_and_given_back_and_a_look_is_not() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    assert!(matches!(desk.last_act(), StoreAct::Read));
+    desk.demand(LeaseId::Access);
+    assert!(matches!(desk.last_act(), StoreCommand::Read));
     desk.close();
     assert!(desk.session.is_finished());
 
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
-    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
+    assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }));
     desk.close();
     assert!(matches!(desk.session.unfinished(), Some(Unfinished::StoreAtWork)) && !desk.session.is_finished());
     desk.locked(None);
@@ -155,10 +155,10 @@ fn a_token_that_was_marked_and_will_not_be_sent_loses_its_mark() {
     let mut desk = Desk::marking();
     desk.close();
     assert!(!desk.session.is_finished());
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     let record = text(&desk.written());
     assert!(record.contains("rt-1") && !record.contains("refresh_sent_at"), "{record}");
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     assert!(desk.is_unlocked() && desk.session.is_finished());
     assert_eq!(desk.paths(), ["/sign-in"]);
 }
@@ -167,7 +167,7 @@ fn a_token_that_was_marked_and_will_not_be_sent_loses_its_mark() {
 fn a_token_that_was_sent_and_not_answered_keeps_its_mark() {
     let mut desk = Desk::spending();
     desk.close();
-    let writes = |desk: &Desk| desk.ops.iter().filter(|op| matches!(op.act, StoreAct::Write { .. })).count();
+    let writes = |desk: &Desk| desk.ops.iter().filter(|op| matches!(op.command, StoreCommand::Write { .. })).count();
     let before = writes(&desk);
     desk.pass(Duration::from_secs(60));
     assert!(desk.session.is_finished());
@@ -175,7 +175,7 @@ fn a_token_that_was_sent_and_not_answered_keeps_its_mark() {
 }
 
 fn grant(desk: &Desk) -> Grant {
-    let access = AccessToken::new("Bearer", "at-9", Term::lasting(desk.now, EXPIRY)).unwrap();
+    let access = AccessToken::new("Bearer", "at-9", Validity::with_lifetime(desk.now, EXPIRY)).unwrap();
     Grant { access: Some(access), refresh_token: Some("rt-9".into()), ..Grant::default() }
 }
 
@@ -187,7 +187,7 @@ fn what_a_person_brought_is_saved_before_the_end() {
     assert!(matches!(desk.session.unfinished(), Some(Unfinished::Unsaved(None))));
     desk.locked(None);
     assert!(text(&desk.written()).contains("rt-9"));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     assert!(desk.is_unlocked() && desk.session.is_finished());
 }
 
@@ -198,7 +198,7 @@ fn what_cannot_be_saved_is_tried_again_unless_that_cannot_help() {
         (StoreErrorKind::Unavailable, true),
         (StoreErrorKind::TimedOut, true),
         (StoreErrorKind::Unusable, false),
-        (StoreErrorKind::Refused(SavedError::OtherProvider), false),
+        (StoreErrorKind::Refused(ImportError::OtherProvider), false),
     ] {
         let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7).with_store());
         desk.session.accept(grant(&desk), desk.now).unwrap();
@@ -209,11 +209,11 @@ fn what_cannot_be_saved_is_tried_again_unless_that_cannot_help() {
             other => panic!("{other:?}"),
         };
         assert_eq!((said, desk.session.is_finished()), (Some(kind), !passes));
-        desk.pass(TELL_AFTER);
+        desk.pass(SAVE_GRACE);
         desk.pass(Duration::from_secs(10));
-        assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+        assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }));
         desk.locked(None);
-        desk.store(Ok(Stored::Done));
+        desk.store(Ok(StoreReply::Done));
         assert!(desk.is_unlocked() && desk.session.is_finished(), "it is mended");
     }
 }
@@ -238,10 +238,10 @@ fn a_sign_out_is_brought_to_its_end_in_the_store() {
     desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.close();
     assert!(matches!(desk.session.unfinished(), Some(Unfinished::Unsaved(None))));
-    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }));
     desk.locked(Some(record));
     assert!(!text(&desk.written()).contains("rt-1"));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     assert!(desk.is_unlocked() && desk.session.is_finished());
 }
 

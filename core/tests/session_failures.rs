@@ -6,11 +6,11 @@ mod desk;
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::session::MIN_GAP;
-use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyRung};
+use perennial_core::session::MIN_RETRY_INTERVAL;
+use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 use perennial_core::{
-    AccessToken, Credentials, Error, Event, Grant, Need, Output, Policy, Provider, Session, SessionError, Spends,
-    State, Term,
+    AccessToken, Consumes, Credentials, Error, Event, Grant, LeaseId, Output, Policy, Provider, Session, SessionError,
+    State, Validity,
 };
 
 use self::desk::{Desk, START, signed_in};
@@ -23,13 +23,13 @@ fn ann(password: &str) -> ToyLogin {
 
 /// An access token, and no refresh token.
 fn access_alone() -> Grant {
-    let access = AccessToken::new("Bearer", "at-5", Term::lasting(START, HOUR)).unwrap();
+    let access = AccessToken::new("Bearer", "at-5", Validity::with_lifetime(START, HOUR)).unwrap();
     Grant { access: Some(access), ..Grant::default() }
 }
 
-fn renew(desk: &mut Desk, need: Need) {
-    desk.session.renew(need, desk.now);
-    desk.pass(MIN_GAP);
+fn renew(desk: &mut Desk, lease_id: LeaseId) {
+    desk.session.renew(lease_id, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
 }
 
 fn sign_in(desk: &mut Desk, login: ToyLogin) {
@@ -41,7 +41,7 @@ fn sign_in(desk: &mut Desk, login: ToyLogin) {
 
 #[test]
 fn an_end_is_told_when_it_comes_and_once() {
-    let mut desk = signed_in(Policy::default().lazy());
+    let mut desk = signed_in(Policy::default().on_demand());
     let told = |desk: &Desk| desk.events.iter().filter(|event| matches!(event, Event::Expired { .. })).count();
     desk.pass(Duration::from_secs(10));
     assert_eq!(told(&desk), 0);
@@ -53,7 +53,7 @@ fn an_end_is_told_when_it_comes_and_once() {
 #[test]
 fn every_request_is_counted() {
     let mut desk = signed_in(Policy::default());
-    renew(&mut desk, Need::Access);
+    renew(&mut desk, LeaseId::Access);
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
     assert_eq!(desk.session.stats().requests, 2);
 }
@@ -61,13 +61,13 @@ fn every_request_is_counted() {
 #[test]
 fn a_failure_is_told_to_those_who_asked_and_to_nobody_else() {
     let mut desk = Desk::new(Policy::default());
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     desk.answer(500, "");
-    assert_eq!(Need::ALL.map(|need| desk.session.failures(need).0), [1, 0]);
+    assert_eq!(LeaseId::ALL.map(|lease_id| desk.session.failures(lease_id).0), [1, 0]);
     let mut both = Desk::new(Policy::default());
-    both.demand(Need::Aws);
+    both.demand(LeaseId::Aws);
     both.answer(500, "");
-    assert_eq!(Need::ALL.map(|need| both.session.failures(need).0), [1, 1], "one waits for the other");
+    assert_eq!(LeaseId::ALL.map(|lease_id| both.session.failures(lease_id).0), [1, 1], "one waits for the other");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn in_an_outage_that_nobody_notices_the_pauses_grow_to_minutes() {
     let mut desk = signed_in(Policy::default());
     let end = desk.now.monotonic + 5 * HOUR;
     while desk.now.monotonic < end {
-        desk.pass(MIN_GAP);
+        desk.pass(MIN_RETRY_INTERVAL);
         if desk.session.next_wake().is_some_and(|wake| wake.why == perennial_core::session::Timer::RequestDeadline) {
             desk.answer(500, "");
         }
@@ -88,43 +88,43 @@ fn in_an_outage_that_nobody_notices_the_pauses_grow_to_minutes() {
 #[test]
 fn a_failure_of_the_service_goes_on_with_a_login_where_a_token_is_lost_and_waits_where_rest_is_asked_for() {
     let mut failed = signed_in(Policy::default());
-    renew(&mut failed, Need::Access);
+    renew(&mut failed, LeaseId::Access);
     failed.answer(500, "");
     assert_eq!(failed.paths(), ["/sign-in", "/refresh", "/sign-in"]);
 
     // The first of two requests was carried out: the token is spent, and the service asks for rest.
     let mut busy = signed_in(Policy::default());
-    renew(&mut busy, Need::Access);
+    renew(&mut busy, LeaseId::Access);
     busy.answer(200, r#"{"ticket":"more"}"#);
     busy.answer(429, "");
     let asked = busy.paths().len();
-    assert_eq!(busy.session.failures(Need::Access).0, 1);
+    assert_eq!(busy.session.failures(LeaseId::Access).0, 1);
     busy.pass(Duration::from_secs(120));
-    renew(&mut busy, Need::Access);
+    renew(&mut busy, LeaseId::Access);
     assert_eq!(busy.paths()[asked..], ["/sign-in"], "the token that was spent comes last");
 
     // Nothing was carried out: the same again.
     let mut unheard = signed_in(Policy::default());
-    renew(&mut unheard, Need::Access);
+    renew(&mut unheard, LeaseId::Access);
     unheard.answer(429, "");
     unheard.pass(Duration::from_secs(120));
-    renew(&mut unheard, Need::Access);
+    renew(&mut unheard, LeaseId::Access);
     assert_eq!(unheard.paths(), ["/sign-in", "/refresh", "/refresh"]);
 }
 
 #[test]
 fn a_cheap_way_that_a_new_login_broke_off_is_not_a_lost_one() {
     let mut desk = signed_in(Policy::default());
-    renew(&mut desk, Need::Aws);
+    renew(&mut desk, LeaseId::Aws);
     sign_in(&mut desk, ann("pass"));
     desk.answer(200, r#"{"access":"at-2","access_ms":3600000,"refresh":"rt-2","user":"ann@toy.example"}"#);
-    renew(&mut desk, Need::Aws);
+    renew(&mut desk, LeaseId::Aws);
     assert_eq!(desk.paths(), ["/sign-in", "/aws-refresh", "/sign-in", "/aws-refresh"]);
 }
 
 #[test]
 fn a_new_login_that_is_no_good_leaves_a_lazy_session_as_it_was() {
-    let mut desk = signed_in(Policy::default().lazy());
+    let mut desk = signed_in(Policy::default().on_demand());
     sign_in(&mut desk, ann("wrong"));
     desk.answer(401, "");
     desk.pass(HOUR - Duration::from_secs(10));
@@ -134,11 +134,11 @@ fn a_new_login_that_is_no_good_leaves_a_lazy_session_as_it_was() {
 
 #[test]
 fn where_nothing_valid_is_held_a_new_login_that_is_no_good_leaves_the_other_ways() {
-    let mut desk = signed_in(Policy::default().lazy());
+    let mut desk = signed_in(Policy::default().on_demand());
     desk.pass(HOUR);
     sign_in(&mut desk, ann("wrong"));
     desk.answer(401, "");
-    desk.pass(MIN_GAP);
+    desk.pass(MIN_RETRY_INTERVAL);
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in", "/refresh"]);
 }
 
@@ -147,14 +147,14 @@ fn where_nothing_valid_is_held_a_new_login_that_is_no_good_leaves_the_other_ways
 #[test]
 fn a_session_without_a_login_says_whether_it_ever_had_anything() {
     let mut empty = Desk::of(Session::new(Toy, None, Policy::default(), 7));
-    empty.demand(Need::Access);
-    assert!(matches!(empty.session.obstacle(Need::Access), Some(Error::Session(SessionError::NoLogin))));
+    empty.demand(LeaseId::Access);
+    assert!(matches!(empty.session.obstacle(LeaseId::Access), Some(Error::Session(SessionError::NoLogin))));
 
     let mut spent = Desk::of(Session::new(Toy, None, Policy::default(), 7));
     spent.session.accept(access_alone(), spent.now).unwrap();
     spent.pass(HOUR);
     assert_eq!(spent.session.state(), State::SignInRequired);
-    let told = spent.session.obstacle(Need::Access);
+    let told = spent.session.obstacle(LeaseId::Access);
     assert!(
         matches!(told, Some(Error::Session(SessionError::SignInRequired { source: None, retry_at: None }))),
         "{told:?}"
@@ -163,42 +163,42 @@ fn a_session_without_a_login_says_whether_it_ever_had_anything() {
 
 /// The toy, with these ways to AWS credentials, which need no access token.
 #[derive(Clone)]
-struct Apart(&'static [ToyRung]);
+struct Apart(&'static [ToyMethod]);
 
 impl Provider for Apart {
     type Login = ToyLogin;
-    type Rung = ToyRung;
+    type Method = ToyMethod;
     type Exchange = ToyExchange;
 
     fn name(&self) -> &'static str {
         "apart"
     }
 
-    fn realm(&self) -> String {
-        Toy.realm()
+    fn namespace(&self) -> String {
+        Toy.namespace()
     }
 
     fn user_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
         Toy.user_id(login)
     }
 
-    fn ladder(&self, need: Need) -> &'static [ToyRung] {
-        match need {
-            Need::Access => Toy.ladder(need),
-            Need::Aws => self.0,
+    fn methods(&self, lease_id: LeaseId) -> &'static [ToyMethod] {
+        match lease_id {
+            LeaseId::Access => Toy.methods(lease_id),
+            LeaseId::Aws => self.0,
         }
     }
 
-    fn spends(&self, rung: ToyRung) -> Spends {
-        Toy.spends(rung)
+    fn consumes(&self, method: ToyMethod) -> Consumes {
+        Toy.consumes(method)
     }
 
-    fn describe(&self, rung: ToyRung) -> &'static str {
-        Toy.describe(rung)
+    fn method_name(&self, method: ToyMethod) -> &'static str {
+        Toy.method_name(method)
     }
 
-    fn begin(&self, rung: ToyRung, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<ToyExchange> {
-        Toy.begin(rung, login, have)
+    fn begin(&self, method: ToyMethod, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<ToyExchange> {
+        Toy.begin(method, login, have)
     }
 
     fn sign_out(&self, have: &Credentials) -> Option<ToyExchange> {
@@ -211,9 +211,9 @@ impl Provider for Apart {
 }
 
 /// What this provider's session tells when somebody asks for AWS credentials.
-fn events_of_a_wish_for_aws(ladder: &'static [ToyRung]) -> Vec<Event> {
-    let mut session = Session::new(Apart(ladder), ann("pass"), Policy::default(), 7);
-    session.demand(Need::Aws, START);
+fn events_of_a_wish_for_aws(methods: &'static [ToyMethod]) -> Vec<Event> {
+    let mut session = Session::new(Apart(methods), ann("pass"), Policy::default(), 7);
+    session.demand(LeaseId::Aws, START);
     let mut events = Vec::new();
     loop {
         match session.poll_output() {
@@ -226,13 +226,13 @@ fn events_of_a_wish_for_aws(ladder: &'static [ToyRung]) -> Vec<Event> {
 
 #[test]
 fn a_lease_that_builds_on_nothing_does_not_wait_for_the_access_token() {
-    let events = events_of_a_wish_for_aws(&[ToyRung::SignIn]);
-    assert!(matches!(events[..], [Event::Attempt { need: Need::Aws, rung: "sign-in" }]), "{events:?}");
+    let events = events_of_a_wish_for_aws(&[ToyMethod::SignIn]);
+    assert!(matches!(events[..], [Event::RenewalStarted { lease_id: LeaseId::Aws, method: "sign-in" }]), "{events:?}");
 }
 
 #[test]
 fn what_a_provider_does_not_offer_is_said_so() {
     let events = events_of_a_wish_for_aws(&[]);
-    let [Event::Stopped { need: Need::Aws, error }] = &events[..] else { panic!("{events:?}") };
-    assert!(matches!(error, Error::Session(SessionError::NotOffered { need: Need::Aws })), "{error:?}");
+    let [Event::Exhausted { lease_id: LeaseId::Aws, error }] = &events[..] else { panic!("{events:?}") };
+    assert!(matches!(error, Error::Session(SessionError::NotOffered { lease_id: LeaseId::Aws })), "{error:?}");
 }

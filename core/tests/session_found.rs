@@ -5,20 +5,20 @@ mod desk;
 
 use std::time::Duration;
 
-use perennial_core::session::{MIN_GAP, Timer};
-use perennial_core::store::{StoreAct, Stored};
+use perennial_core::session::{MIN_RETRY_INTERVAL, Timer};
+use perennial_core::store::{StoreCommand, StoreReply};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
-use perennial_core::{Event, Input, Need, Policy, Session, SignOut};
+use perennial_core::{Event, Input, LeaseId, Policy, Session, SignOut};
 
 use self::desk::{Desk, text};
 
 /// The session looks, and finds this.
 fn finds(desk: &mut Desk, record: Option<Body>) {
     desk.input(Input::StoreChanged);
-    desk.pass(MIN_GAP);
-    assert!(matches!(desk.last_act(), StoreAct::Read));
-    desk.store(Ok(Stored::Read(record)));
+    desk.pass(MIN_RETRY_INTERVAL);
+    assert!(matches!(desk.last_act(), StoreCommand::Read));
+    desk.store(Ok(StoreReply::Read(record)));
 }
 
 fn with(record: &Body, there: &str, other: &str) -> Body {
@@ -32,40 +32,40 @@ fn newer(record: &Body) -> Body {
 }
 
 fn signed_out(revision: u64) -> Body {
-    let head = r#"{"perennial":1,"provider":"toy","realm":"https://toy.example""#;
+    let head = r#"{"perennial":1,"provider":"toy","namespace":"https://toy.example""#;
     format!(r#"{head},"revision":{revision},"signed_out":true}}"#).into_bytes().into()
 }
 
 fn went_back(desk: &Desk) -> bool {
-    desk.events.iter().any(|event| matches!(event, Event::StoreWentBack))
+    desk.events.iter().any(|event| matches!(event, Event::StoreRegressed))
 }
 
 /// Signed in and saved, and saved once more. Both records are given.
 fn settled_twice() -> (Desk, [Body; 2]) {
     let (mut desk, first) = Desk::settled();
-    desk.session.renew(Need::Aws, desk.now);
-    desk.pass(MIN_GAP);
+    desk.session.renew(LeaseId::Aws, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
     desk.locked(Some(first.clone()));
     desk.answer(200, r#"{"aws":["k","s","as-2"],"aws_ms":7200000}"#);
     let second = desk.written();
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     (desk, [first, second])
 }
 
 /// With its login in the store.
 fn keeping(login: Option<ToyLogin>) -> Desk {
-    Desk::of(Session::new(Toy, login, Policy::default().keep_login(), 7).with_store())
+    Desk::of(Session::new(Toy, login, Policy::default().persist_login(), 7).with_store())
 }
 
 /// What a session of this password has saved, its login with it.
 fn kept(password: &str) -> (Desk, Body) {
     let mut desk = keeping(Some(ToyLogin::new("ann@toy.example", password)));
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
     desk.locked(None);
     desk.grant(1);
     let record = desk.written();
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     (desk, record)
 }
 
@@ -76,13 +76,13 @@ fn what_a_store_has_forgotten_is_put_back_as_it_was_and_its_token_is_in_doubt() 
     let (mut desk, _) = Desk::settled();
     finds(&mut desk, None);
     assert!(!went_back(&desk), "it is decided under the lock");
-    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }));
     desk.locked(None);
     assert!(went_back(&desk));
     let record = text(&desk.written());
     assert!(record.contains("\"revision\":1") && record.contains("refresh_sent_at"), "{record}");
-    desk.store(Ok(Stored::Done));
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+    desk.store(Ok(StoreReply::Done));
+    assert!(matches!(desk.last_act(), StoreCommand::Unlock { .. }));
 }
 
 #[test]
@@ -102,20 +102,20 @@ fn an_older_sign_out_counts_no_more_and_what_is_held_is_put_back() {
     let (mut desk, _) = settled_twice();
     finds(&mut desk, Some(signed_out(1)));
     assert_eq!(desk.token(), Some("at-1"));
-    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }));
 }
 
 #[test]
 fn an_older_record_is_replaced_unless_it_was_granted_later() {
     let (mut desk, [first, _]) = settled_twice();
     finds(&mut desk, Some(first));
-    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }));
 
     let (mut desk, _) = settled_twice();
     let mut anew = Desk::stored(Policy::default());
     anew.pass(Duration::from_secs(600));
-    anew.demand(Need::Access);
-    anew.store(Ok(Stored::Read(None)));
+    anew.demand(LeaseId::Access);
+    anew.store(Ok(StoreReply::Read(None)));
     anew.locked(None);
     anew.grant(9);
     desk.pass(Duration::from_secs(601));
@@ -139,14 +139,14 @@ fn a_record_of_another_account_is_not_taken_up() {
 fn a_new_one_use_token_makes_good_that_the_old_one_was_refused() {
     let (mut desk, record) = Desk::settled();
     desk.session.forget_login(desk.now);
-    desk.session.renew(Need::Access, desk.now);
-    desk.pass(MIN_GAP);
+    desk.session.renew(LeaseId::Access, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
     desk.locked(Some(record.clone()));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     desk.answer(401, "");
-    assert!(desk.session.pause(Need::Access).is_some());
+    assert!(desk.session.pause(LeaseId::Access).is_some());
     finds(&mut desk, Some(with(&with(&record, "rt-1", "rt-9"), "\"revision\":1", "\"revision\":5")));
-    assert!(desk.session.pause(Need::Access).is_none());
+    assert!(desk.session.pause(LeaseId::Access).is_none());
 }
 
 #[test]
@@ -156,12 +156,12 @@ fn a_session_that_is_signed_out_looks_whether_somebody_has_signed_in() {
     desk.drain();
     desk.answer(200, "{}");
     desk.locked(None);
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     let asked = desk.ops.len();
     desk.pass(Duration::from_secs(3600));
     assert_eq!(desk.ops.len(), asked, "not by itself");
     desk.input(Input::StoreChanged);
-    desk.pass(MIN_GAP);
+    desk.pass(MIN_RETRY_INTERVAL);
     assert_eq!(desk.ops.len(), asked + 1);
 }
 
@@ -170,10 +170,10 @@ fn a_session_that_is_signed_out_looks_whether_somebody_has_signed_in() {
 #[test]
 fn a_login_that_is_kept_there_is_taken_up_where_that_is_wanted_and_none_is_given() {
     let (_, record) = kept("pass");
-    for (policy, has_login) in [(Policy::default().keep_login(), true), (Policy::default(), false)] {
+    for (policy, has_login) in [(Policy::default().persist_login(), true), (Policy::default(), false)] {
         let mut desk = Desk::of(Session::new(Toy, None, policy, 7).with_store());
-        desk.demand(Need::Access);
-        desk.store(Ok(Stored::Read(Some(record.clone()))));
+        desk.demand(LeaseId::Access);
+        desk.store(Ok(StoreReply::Read(Some(record.clone()))));
         assert_eq!(desk.token(), Some("at-1"));
         assert_eq!(desk.session.has_login(), has_login);
     }
@@ -181,10 +181,10 @@ fn a_login_that_is_kept_there_is_taken_up_where_that_is_wanted_and_none_is_given
 
 /// The login that signs in when the refresh token is refused.
 fn signs_in_with(desk: &mut Desk, record: &Body) -> String {
-    desk.session.renew(Need::Access, desk.now);
-    desk.pass(MIN_GAP);
+    desk.session.renew(LeaseId::Access, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
     desk.locked(Some(record.clone()));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     desk.answer(401, "");
     assert_eq!(desk.paths().last().unwrap(), "/sign-in");
     String::from_utf8_lossy(desk.requests.last().unwrap().http.body().as_ref()).into_owned()
@@ -194,8 +194,8 @@ fn signs_in_with(desk: &mut Desk, record: &Body) -> String {
 fn a_login_that_was_given_stands_against_one_that_is_found_first() {
     let (_, record) = kept("theirs");
     let mut desk = keeping(Some(ToyLogin::new("ann@toy.example", "ours")));
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(Some(record.clone()))));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(Some(record.clone()))));
     assert!(signs_in_with(&mut desk, &record).contains("ours"));
 }
 
@@ -212,8 +212,8 @@ fn a_login_that_is_missing_there_is_kept_again() {
     let (mut desk, _) = kept("pass");
     let bare = newer(&Desk::settled().1);
     finds(&mut desk, Some(bare.clone()));
-    desk.pass(MIN_GAP);
-    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    desk.pass(MIN_RETRY_INTERVAL);
+    assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }));
     desk.locked(Some(bare));
     assert!(text(&desk.written()).contains("toy-password"));
 }
@@ -222,10 +222,10 @@ fn a_login_that_is_missing_there_is_kept_again() {
 fn a_login_that_somebody_else_kept_is_forgotten_with_ours() {
     let (_, record) = kept("pass");
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(Some(record.clone()))));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(Some(record.clone()))));
     desk.session.forget_login(desk.now);
-    desk.pass(MIN_GAP);
+    desk.pass(MIN_RETRY_INTERVAL);
     desk.locked(Some(record));
     assert!(!text(&desk.written()).contains("toy-password"));
 }
@@ -245,15 +245,15 @@ fn numbers(json: &serde_json::Value, at: &str, found: &mut Vec<String>) {
 
 /// Goes on from what was read: renews, saves, and passes the time.
 fn goes_on(desk: &mut Desk, record: &Body) {
-    for need in Need::ALL {
-        desk.session.renew(need, desk.now);
-        desk.pass(MIN_GAP);
-        if matches!(desk.last_act(), StoreAct::Lock { .. }) {
+    for lease_id in LeaseId::ALL {
+        desk.session.renew(lease_id, desk.now);
+        desk.pass(MIN_RETRY_INTERVAL);
+        if matches!(desk.last_act(), StoreCommand::Lock { .. }) {
             desk.locked(Some(record.clone()));
         }
         for serial in 5..8 {
             match desk.last_act() {
-                StoreAct::Write { .. } => desk.store(Ok(Stored::Done)),
+                StoreCommand::Write { .. } => desk.store(Ok(StoreReply::Done)),
                 _ if desk.session.next_wake().is_some_and(|wake| wake.why == Timer::RequestDeadline) => {
                     desk.grant(serial);
                 }
@@ -273,7 +273,7 @@ fn a_number_at_its_end_in_a_record_harms_nobody() {
     let json: serde_json::Value = serde_json::from_str(&text(&record)).unwrap();
     let mut places = Vec::new();
     numbers(&json, "", &mut places);
-    for place in ["/revision", "/written/at", "/access/term/issued_at", "/access/term/expires_at"] {
+    for place in ["/revision", "/written/at", "/access/validity/issued_at", "/access/validity/expires_at"] {
         assert!(places.iter().any(|known| known == place), "{place}: {places:?}");
     }
     for place in ["/refresh_sent_at", "/failures/not_before"] {
@@ -291,8 +291,8 @@ fn a_number_at_its_end_in_a_record_harms_nobody() {
             }
             let changed = Body::from(serde_json::to_vec(&changed).unwrap());
             let mut fresh = keeping(None);
-            fresh.demand(Need::Access);
-            fresh.store(Ok(Stored::Read(Some(changed.clone()))));
+            fresh.demand(LeaseId::Access);
+            fresh.store(Ok(StoreReply::Read(Some(changed.clone()))));
             goes_on(&mut fresh, &changed);
             let (mut settled, _) = kept("pass");
             finds(&mut settled, Some(changed.clone()));
@@ -306,14 +306,14 @@ fn a_revision_that_cannot_grow_is_written_again_and_the_later_grant_stands() {
     let last = |record: &Body| with(record, "\"revision\":1", "\"revision\":18446744073709551615");
     let (mut desk, first) = Desk::settled();
     finds(&mut desk, Some(last(&first)));
-    desk.session.renew(Need::Access, desk.now);
-    desk.pass(MIN_GAP);
+    desk.session.renew(LeaseId::Access, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
     desk.locked(Some(last(&first)));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     desk.grant(2);
     let second = desk.written();
     assert!(text(&second).contains("\"revision\":18446744073709551615") && text(&second).contains("at-2"));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     let (mut other, _) = Desk::settled();
     finds(&mut other, Some(last(&first)));
     finds(&mut other, Some(second));

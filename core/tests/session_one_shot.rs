@@ -5,12 +5,12 @@ mod desk;
 
 use std::time::Duration;
 
-use perennial_core::session::{MAX_BACKOFF_ASKED, MIN_GAP};
-use perennial_core::store::{StoreAct, Stored};
+use perennial_core::session::{MAX_BACKOFF_FOREGROUND, MIN_RETRY_INTERVAL};
+use perennial_core::store::{StoreCommand, StoreReply};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Error, Event, Generation, Need, Policy, Session, SessionError, State, StoreErrorKind, TransportErrorKind,
+    Error, Event, Generation, LeaseId, Policy, Session, SessionError, State, StoreErrorKind, TransportErrorKind,
 };
 
 use self::desk::{Desk, signed_in, text};
@@ -31,9 +31,9 @@ fn ann() -> ToyLogin {
 fn later(record: &Body, login: Option<ToyLogin>, by: Duration) -> Desk {
     let mut desk = Desk::of(Session::new(Toy, login, one_shot(), 8).with_store());
     desk.pass(by);
-    desk.demand(Need::Access);
-    assert!(matches!(desk.last_act(), StoreAct::Read));
-    desk.store(Ok(Stored::Read(Some(record.clone()))));
+    desk.demand(LeaseId::Access);
+    assert!(matches!(desk.last_act(), StoreCommand::Read));
+    desk.store(Ok(StoreReply::Read(Some(record.clone()))));
     desk
 }
 
@@ -55,8 +55,8 @@ fn nothing_is_renewed_by_itself_near_the_end_or_past_it() {
 fn what_is_valid_and_not_near_its_end_is_served_at_once() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR / 2);
-    desk.demand(Need::Access);
-    assert!(!desk.session.renews_first(Need::Access) && desk.token() == Some("at-1"));
+    desk.demand(LeaseId::Access);
+    assert!(!desk.session.renews_first(LeaseId::Access) && desk.token() == Some("at-1"));
     desk.pass(NEAR / 2);
     assert_eq!(desk.paths(), ["/sign-in"], "whoever was served has asked for nothing");
 }
@@ -65,13 +65,16 @@ fn what_is_valid_and_not_near_its_end_is_served_at_once() {
 fn whoever_asks_near_the_end_waits_for_the_renewal() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR);
-    assert!(!desk.session.renews_first(Need::Access), "nobody has asked");
-    desk.demand(Need::Access);
+    assert!(!desk.session.renews_first(LeaseId::Access), "nobody has asked");
+    desk.demand(LeaseId::Access);
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
-    assert!(desk.session.renews_first(Need::Access));
-    assert!(desk.token() == Some("at-1") && desk.session.obstacle(Need::Access).is_none(), "it is valid all the same");
+    assert!(desk.session.renews_first(LeaseId::Access));
+    assert!(
+        desk.token() == Some("at-1") && desk.session.obstacle(LeaseId::Access).is_none(),
+        "it is valid all the same"
+    );
     desk.grant(2);
-    assert!(!desk.session.renews_first(Need::Access) && desk.token() == Some("at-2"));
+    assert!(!desk.session.renews_first(LeaseId::Access) && desk.token() == Some("at-2"));
     assert!(is_at_rest(&desk));
 }
 
@@ -79,18 +82,18 @@ fn whoever_asks_near_the_end_waits_for_the_renewal() {
 fn whoever_asks_near_the_end_gets_what_is_valid_where_the_renewal_fails() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR);
-    desk.demand(Need::Access);
-    let told = desk.session.failures(Need::Access).0;
+    desk.demand(LeaseId::Access);
+    let told = desk.session.failures(LeaseId::Access).0;
     desk.answer(500, "");
     // The token may be spent: the way besides it is taken while they wait.
     assert_eq!(desk.paths(), ["/sign-in", "/refresh", "/sign-in"]);
-    assert!(desk.session.renews_first(Need::Access));
+    assert!(desk.session.renews_first(LeaseId::Access));
     desk.answer(500, "");
-    assert!(!desk.session.renews_first(Need::Access) && desk.token() == Some("at-1"));
-    assert!(desk.session.failures(Need::Access).0 > told && desk.session.pause(Need::Access).is_some());
+    assert!(!desk.session.renews_first(LeaseId::Access) && desk.token() == Some("at-1"));
+    assert!(desk.session.failures(LeaseId::Access).0 > told && desk.session.pause(LeaseId::Access).is_some());
     // In the pause they are served at once, and nothing comes of it later.
-    desk.demand(Need::Access);
-    assert!(!desk.session.renews_first(Need::Access));
+    desk.demand(LeaseId::Access);
+    assert!(!desk.session.renews_first(LeaseId::Access));
     assert!(is_at_rest(&desk));
     desk.pass(LEFT - Duration::from_secs(1));
     assert_eq!(desk.paths().len(), 3);
@@ -100,16 +103,16 @@ fn whoever_asks_near_the_end_gets_what_is_valid_where_the_renewal_fails() {
 fn past_the_end_nothing_begins_after_a_pause_unless_somebody_asks_again() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR + LEFT);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
     desk.answer(429, "");
-    let error = desk.session.obstacle(Need::Access).unwrap();
+    let error = desk.session.obstacle(LeaseId::Access).unwrap();
     let pause = Duration::try_from(error.retry_at().unwrap().since(desk.now.wall)).unwrap();
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     assert!(is_at_rest(&desk), "{:?}", desk.session.next_wake());
     desk.pass(2 * pause);
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     assert_eq!(desk.paths(), ["/sign-in", "/refresh", "/refresh"]);
 }
 
@@ -117,9 +120,9 @@ fn past_the_end_nothing_begins_after_a_pause_unless_somebody_asks_again() {
 fn a_pause_in_an_outage_is_short_for_whoever_asks() {
     let mut desk = Desk::new(one_shot());
     for _ in 0..6 {
-        desk.demand(Need::Access);
+        desk.demand(LeaseId::Access);
         desk.input_failure(TransportErrorKind::NotSent);
-        desk.pass(MAX_BACKOFF_ASKED);
+        desk.pass(MAX_BACKOFF_FOREGROUND);
     }
     assert_eq!(desk.paths().len(), 6);
 }
@@ -128,13 +131,13 @@ fn a_pause_in_an_outage_is_short_for_whoever_asks() {
 fn a_refusal_by_the_api_is_acted_on_when_somebody_asks() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR / 2);
-    let generation = desk.session.held().unwrap().generation(Need::Access);
+    let generation = desk.session.held().unwrap().generation(LeaseId::Access);
     assert_ne!(generation, Generation::default());
-    desk.session.reject(Need::Access, generation, desk.now);
+    desk.session.reject(LeaseId::Access, generation, desk.now);
     desk.drain();
     assert!(is_at_rest(&desk) && desk.token().is_none());
     assert_eq!(desk.paths(), ["/sign-in"]);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
     desk.grant(2);
     assert_eq!(desk.token(), Some("at-2"));
@@ -144,12 +147,12 @@ fn a_refusal_by_the_api_is_acted_on_when_somebody_asks() {
 fn a_renewal_that_is_asked_for_begins_now_or_not_at_all() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR / 2);
-    desk.session.renew(Need::Access, desk.now);
+    desk.session.renew(LeaseId::Access, desk.now);
     desk.drain();
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
     desk.answer(429, "");
-    assert!(desk.session.pause(Need::Access).is_some());
-    desk.session.renew(Need::Access, desk.now);
+    assert!(desk.session.pause(LeaseId::Access).is_some());
+    desk.session.renew(LeaseId::Access, desk.now);
     desk.pass(NEAR / 4);
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
 }
@@ -163,7 +166,7 @@ fn a_login_is_tried_once_for_whoever_gave_it() {
     desk.input_failure(TransportErrorKind::NotSent);
     desk.pass(Duration::from_secs(3600));
     assert_eq!(desk.paths(), ["/sign-in"]);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in"]);
     desk.grant(1);
     assert_eq!(desk.token(), Some("at-1"));
@@ -176,9 +179,9 @@ fn a_login_that_is_no_good_leaves_what_was_held_before_to_whoever_asks_next() {
     desk.session.sign_in(ToyLogin::new("ann@toy.example", "wrong"), desk.now);
     desk.drain();
     desk.answer(401, "");
-    desk.pass(MIN_GAP);
+    desk.pass(MIN_RETRY_INTERVAL);
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in"]);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in", "/refresh"]);
 }
 
@@ -186,14 +189,14 @@ fn a_login_that_is_no_good_leaves_what_was_held_before_to_whoever_asks_next() {
 fn aws_credentials_that_wait_for_the_access_token_end_with_it() {
     let mut desk = signed_in(one_shot());
     desk.pass(Duration::from_secs(7200));
-    desk.demand(Need::Aws);
+    desk.demand(LeaseId::Aws);
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
     desk.answer(429, "");
-    for need in Need::ALL {
-        assert!(desk.session.obstacle(need).is_some(), "{need}");
-        assert_eq!(desk.session.failures(need).0, 1, "{need}");
+    for lease_id in LeaseId::ALL {
+        assert!(desk.session.obstacle(lease_id).is_some(), "{lease_id}");
+        assert_eq!(desk.session.failures(lease_id).0, 1, "{lease_id}");
     }
-    desk.demand(Need::Aws);
+    desk.demand(LeaseId::Aws);
     desk.pass(Duration::from_secs(7200));
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
 }
@@ -202,11 +205,11 @@ fn aws_credentials_that_wait_for_the_access_token_end_with_it() {
 fn in_the_quiet_that_a_service_asks_for_what_is_valid_is_served_at_once() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     desk.answer(429, "");
-    assert!(!desk.session.renews_first(Need::Access) && desk.token() == Some("at-1"));
-    desk.demand(Need::Access);
-    assert!(!desk.session.renews_first(Need::Access) && is_at_rest(&desk));
+    assert!(!desk.session.renews_first(LeaseId::Access) && desk.token() == Some("at-1"));
+    desk.demand(LeaseId::Access);
+    assert!(!desk.session.renews_first(LeaseId::Access) && is_at_rest(&desk));
 }
 
 // ---- With a store
@@ -217,19 +220,19 @@ fn one_process_after_another_renews_near_the_end_and_saves_before_it_answers() {
     assert_eq!(first.paths(), ["/sign-in"]);
 
     let second = later(&record, None, NEAR / 2);
-    assert!(second.token() == Some("at-1") && !second.session.renews_first(Need::Access));
+    assert!(second.token() == Some("at-1") && !second.session.renews_first(LeaseId::Access));
     assert!(is_at_rest(&second) && second.ops.len() == 1, "it looked, and that was all");
 
     let mut third = later(&record, None, NEAR);
-    assert!(third.session.renews_first(Need::Access), "it is locking");
+    assert!(third.session.renews_first(LeaseId::Access), "it is locking");
     third.locked(Some(record));
     assert!(text(&third.written()).contains("refresh_sent_at"));
-    third.store(Ok(Stored::Done));
+    third.store(Ok(StoreReply::Done));
     assert_eq!(third.paths(), ["/refresh"]);
     third.grant(2);
-    assert!(third.session.renews_first(Need::Access), "it is being saved");
-    third.store(Ok(Stored::Done));
-    assert!(!third.session.renews_first(Need::Access) && third.token() == Some("at-2"));
+    assert!(third.session.renews_first(LeaseId::Access), "it is being saved");
+    third.store(Ok(StoreReply::Done));
+    assert!(!third.session.renews_first(LeaseId::Access) && third.token() == Some("at-2"));
 }
 
 #[test]
@@ -237,11 +240,11 @@ fn a_store_that_fails_keeps_nobody_from_what_is_valid() {
     let (_, record) = Desk::settled();
     let mut desk = later(&record, None, NEAR);
     desk.store(Err(StoreErrorKind::Unavailable.into()));
-    assert!(!desk.session.renews_first(Need::Access) && desk.token() == Some("at-1"));
+    assert!(!desk.session.renews_first(LeaseId::Access) && desk.token() == Some("at-1"));
     desk.pass(Duration::from_secs(60));
     assert_eq!(desk.paths(), [""; 0]);
     assert!(
-        matches!(desk.events.last(), Some(Event::Failed { need: Need::Access, rung: "store", .. })),
+        matches!(desk.events.last(), Some(Event::Failed { lease_id: LeaseId::Access, method: "store", .. })),
         "{:?}",
         desk.events
     );
@@ -253,13 +256,13 @@ fn what_another_process_renewed_meanwhile_is_taken_up_without_asking_the_service
     let new = {
         let mut other = later(&old, None, NEAR);
         other.locked(Some(old.clone()));
-        other.store(Ok(Stored::Done));
+        other.store(Ok(StoreReply::Done));
         other.grant(2);
         other.written()
     };
     let mut desk = later(&old, None, NEAR);
     desk.locked(Some(new));
-    assert!(!desk.session.renews_first(Need::Access) && desk.token() == Some("at-2"));
+    assert!(!desk.session.renews_first(LeaseId::Access) && desk.token() == Some("at-2"));
     assert_eq!(desk.paths(), [""; 0]);
 }
 
@@ -268,13 +271,13 @@ fn without_a_way_to_renew_what_is_valid_is_served_to_its_end() {
     let mut desk = signed_in(one_shot());
     desk.session.forget_login(desk.now);
     desk.pass(NEAR);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     desk.answer(401, "");
-    assert!(!desk.session.renews_first(Need::Access) && desk.token() == Some("at-1"));
+    assert!(!desk.session.renews_first(LeaseId::Access) && desk.token() == Some("at-1"));
     desk.pass(LEFT);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     assert_eq!(desk.session.state(), State::SignInRequired);
-    let error = desk.session.obstacle(Need::Access).unwrap();
+    let error = desk.session.obstacle(LeaseId::Access).unwrap();
     assert!(matches!(error, Error::Session(SessionError::SignInRequired { .. })), "{error:?}");
 }
 
@@ -283,13 +286,13 @@ fn with_nothing_left_to_try_whoever_asks_has_the_store_looked_into() {
     let (_, record) = Desk::settled();
     let mut desk = later(&record, None, NEAR + LEFT);
     desk.locked(Some(record.clone()));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     desk.answer(401, "");
-    while !matches!(desk.last_act(), StoreAct::Unlock { .. }) {
-        desk.store(Ok(Stored::Done));
+    while !matches!(desk.last_act(), StoreCommand::Unlock { .. }) {
+        desk.store(Ok(StoreReply::Done));
     }
     assert_eq!(desk.session.state(), State::SignInRequired);
-    desk.pass(MIN_GAP);
-    desk.demand(Need::Access);
-    assert!(matches!(desk.last_act(), StoreAct::Read), "somebody may have signed in");
+    desk.pass(MIN_RETRY_INTERVAL);
+    desk.demand(LeaseId::Access);
+    assert!(matches!(desk.last_act(), StoreCommand::Read), "somebody may have signed in");
 }

@@ -5,13 +5,13 @@ mod desk;
 
 use std::time::Duration;
 
-use perennial_core::session::{MIN_GAP, TELL_AFTER};
-use perennial_core::store::{StoreAct, StoreErrorKind, Stored};
+use perennial_core::session::{MIN_RETRY_INTERVAL, SAVE_GRACE};
+use perennial_core::store::{StoreCommand, StoreErrorKind, StoreReply};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
-    AccessToken, Account, Error, Event, Grant, Input, Need, Now, Policy, Secret, ServiceErrorKind, Session,
-    SessionError, SignOut, State, Term, Timestamp,
+    AccessToken, Account, Error, Event, Grant, Input, LeaseId, Now, Policy, Secret, ServiceErrorKind, Session,
+    SessionError, SignOut, State, Timestamp, Validity,
 };
 
 use self::desk::{Desk, START, signed_in, text};
@@ -40,37 +40,37 @@ impl Desk {
     }
 
     /// The same, and whatever is like this fails.
-    fn serve_until(&mut self, shelf: &mut Option<Body>, fails: impl Fn(&StoreAct) -> bool) {
+    fn serve_until(&mut self, shelf: &mut Option<Body>, fails: impl Fn(&StoreCommand) -> bool) {
         while !self.ops.is_empty() {
             let op = self.ops.remove(0);
-            let result = match op.act {
-                act if fails(&act) => Err(StoreErrorKind::Unavailable.into()),
-                StoreAct::Read => Ok(Stored::Read(shelf.clone())),
-                StoreAct::Lock { .. } => Ok(Stored::Locked { record: shelf.clone(), held_for: None }),
-                StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => {
+            let result = match op.command {
+                command if fails(&command) => Err(StoreErrorKind::Unavailable.into()),
+                StoreCommand::Read => Ok(StoreReply::Read(shelf.clone())),
+                StoreCommand::Lock { .. } => Ok(StoreReply::Locked { record: shelf.clone(), remaining: None }),
+                StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. } => {
                     *shelf = Some(record);
-                    Ok(Stored::Done)
+                    Ok(StoreReply::Done)
                 }
-                StoreAct::SetAside { .. } | StoreAct::Retire { .. } => {
+                StoreCommand::Quarantine { .. } | StoreCommand::Retire { .. } => {
                     *shelf = None;
-                    Ok(Stored::Done)
+                    Ok(StoreReply::Done)
                 }
-                StoreAct::Unlock { .. } => Ok(Stored::Done),
+                StoreCommand::Unlock { .. } => Ok(StoreReply::Done),
             };
-            self.input(Input::Stored(op.id, result));
+            self.input(Input::Store(op.id, result));
         }
     }
 
     /// Another session has written: this one looks.
     fn look(&mut self, shelf: &mut Option<Body>) {
         self.input(Input::StoreChanged);
-        self.pass(MIN_GAP);
+        self.pass(MIN_RETRY_INTERVAL);
         self.serve(shelf);
     }
 
     /// Signs in, and what that brings is saved.
     fn sign_in_first(&mut self, shelf: &mut Option<Body>, serial: u32) {
-        self.demand(Need::Access);
+        self.demand(LeaseId::Access);
         self.serve(shelf);
         self.grant(serial);
         self.serve(shelf);
@@ -92,7 +92,7 @@ fn sharing<const N: usize>(policy: Policy) -> ([Desk; N], Option<Body>) {
     let mut desks: [Desk; N] = std::array::from_fn(|_| Desk::stored(policy));
     desks[0].sign_in_first(&mut shelf, 1);
     for desk in &mut desks[1..] {
-        desk.demand(Need::Access);
+        desk.demand(LeaseId::Access);
         desk.serve(&mut shelf);
         assert_eq!(desk.token(), Some("at-1"));
     }
@@ -108,7 +108,7 @@ fn kept(shelf: &Option<Body>) -> bool {
 }
 
 fn brought(serial: u32, user: &str, now: Now) -> Grant {
-    let access = AccessToken::new("Bearer", &format!("at-{serial}"), Term::lasting(now, HOUR)).unwrap();
+    let access = AccessToken::new("Bearer", &format!("at-{serial}"), Validity::with_lifetime(now, HOUR)).unwrap();
     Grant {
         access: Some(access),
         refresh_token: Some(Secret::from(format!("rt-{serial}"))),
@@ -159,7 +159,7 @@ fn a_login_that_was_forgotten_does_not_sign_in_again() {
 #[test]
 fn a_login_that_was_refused_does_not_sign_in_again() {
     let mut desk = Desk::new(Policy::default());
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     desk.answer(401, "");
     assert!(!desk.session.has_login());
     let refused = desk.sign_in_again().unwrap_err();
@@ -195,7 +195,7 @@ fn signing_in_again_twice_is_one_sign_in_and_its_pauses_stand() {
         }
     }
     assert!(desk.sent_to("/sign-in") <= 5, "a password is not shown again and again: {:?}", desk.paths());
-    let pause = desk.session.pause(Need::Access).unwrap();
+    let pause = desk.session.pause(LeaseId::Access).unwrap();
     assert!(pause.retry_at().is_some());
 }
 
@@ -236,7 +236,7 @@ fn a_service_that_could_not_be_told_is_said_and_not_told_again() {
 fn a_sign_out_that_cannot_be_written_is_said_and_tried_until_it_is_there() {
     let ([mut desk], mut shelf) = sharing(Policy::default());
     desk.sign_out(SignOut::KeepLogin);
-    let fails = |act: &StoreAct| !matches!(act, StoreAct::Unlock { .. });
+    let fails = |command: &StoreCommand| !matches!(command, StoreCommand::Unlock { .. });
     desk.serve_until(&mut shelf, fails);
     desk.answer(200, "{}");
     assert!(!desk.session.is_signing_out(), "it was tried");
@@ -256,15 +256,15 @@ fn a_sign_out_that_cannot_be_written_is_said_and_tried_until_it_is_there() {
 fn each_credential_is_revoked_once_however_often_the_store_shows_it() {
     let ([mut desk, mut other], mut shelf) = sharing(Policy::default());
     // The other one has gone on, and this one has not seen that.
-    other.session.renew(Need::Access, other.now);
-    other.pass(MIN_GAP);
+    other.session.renew(LeaseId::Access, other.now);
+    other.pass(MIN_RETRY_INTERVAL);
     other.serve(&mut shelf);
     other.grant(2);
     other.serve(&mut shelf);
     // It can be read, and cannot be written.
     desk.sign_out(SignOut::KeepLogin);
     for _ in 0..700 {
-        desk.serve_until(&mut shelf, |act| matches!(act, StoreAct::Clear { .. }));
+        desk.serve_until(&mut shelf, |command| matches!(command, StoreCommand::Clear { .. }));
         if desk.session.is_signing_out() {
             desk.answer(200, "{}");
         }
@@ -287,12 +287,12 @@ fn a_sign_out_holds_for_every_session_on_the_store_until_somebody_signs_in() {
         desk.look(&mut shelf);
         assert_eq!((desk.token(), desk.session.state()), (None, State::SignedOut));
         assert!(matches!(desk.events.last(), Some(Event::SignedOut)));
-        assert!(matches!(desk.session.obstacle(Need::Access), Some(Error::Session(SessionError::SignedOut))));
+        assert!(matches!(desk.session.obstacle(LeaseId::Access), Some(Error::Session(SessionError::SignedOut))));
     }
     // Whoever asks hears that, and nothing is asked of the service.
     for _ in 0..100 {
-        other.demand(Need::Access);
-        other.pass(MIN_GAP);
+        other.demand(LeaseId::Access);
+        other.pass(MIN_RETRY_INTERVAL);
         other.serve(&mut shelf);
     }
     assert!(other.requests.is_empty() && other.session.has_login());
@@ -314,7 +314,7 @@ fn a_session_that_starts_on_a_store_that_was_signed_out_stays_signed_out() {
     one.sign_out(SignOut::KeepLogin);
     one.serve(&mut shelf);
     let mut next = Desk::stored(Policy::default());
-    next.demand(Need::Access);
+    next.demand(LeaseId::Access);
     next.serve(&mut shelf);
     assert_eq!(next.session.state(), State::SignedOut);
     assert!(next.requests.is_empty() && next.session.has_login());
@@ -333,7 +333,7 @@ fn who_asks_while_signed_out_makes_the_session_look_once_a_second_at_most() {
     one.answer(200, "{}");
     let mut looks = 0;
     for _ in 0..1000 {
-        one.demand(Need::Access);
+        one.demand(LeaseId::Access);
         looks += one.ops.len();
         one.serve(&mut shelf);
         one.pass(Duration::from_millis(10));
@@ -344,8 +344,8 @@ fn who_asks_while_signed_out_makes_the_session_look_once_a_second_at_most() {
 #[test]
 fn a_sign_out_during_the_renewal_of_another_one_is_found_by_it() {
     let ([mut renews, mut leaves], mut shelf) = sharing(Policy::default());
-    renews.session.renew(Need::Access, renews.now);
-    renews.pass(MIN_GAP);
+    renews.session.renew(LeaseId::Access, renews.now);
+    renews.pass(MIN_RETRY_INTERVAL);
     renews.serve(&mut shelf);
     assert_eq!(renews.sent_to("/refresh"), 1);
     // The lock is not to be had: the sign-out waits for it.
@@ -365,14 +365,14 @@ fn a_sign_out_during_the_renewal_of_another_one_is_found_by_it() {
 #[test]
 fn a_grant_that_was_never_saved_is_revoked_by_who_holds_it_when_somebody_signs_out_elsewhere() {
     let ([mut renews, mut leaves], mut shelf) = sharing(Policy::default());
-    renews.session.renew(Need::Access, renews.now);
-    renews.pass(MIN_GAP);
+    renews.session.renew(LeaseId::Access, renews.now);
+    renews.pass(MIN_RETRY_INTERVAL);
     renews.serve(&mut shelf);
     renews.grant(2);
     // The store does not take it, and the lock is lost.
     let lost = renews.ops.remove(0);
-    renews.input(Input::Stored(lost.id, Err(StoreErrorKind::Lost.into())));
-    renews.pass(TELL_AFTER);
+    renews.input(Input::Store(lost.id, Err(StoreErrorKind::Lost.into())));
+    renews.pass(SAVE_GRACE);
     renews.ops.clear();
     assert_eq!(renews.token(), Some("at-2"));
     leaves.sign_out(SignOut::KeepLogin);
@@ -433,10 +433,10 @@ fn a_sign_in_of_another_account_does_not_bring_this_one_back() {
 fn the_store_keeps_or_forgets_the_login_as_was_said() {
     for (choice, keeps) in [(SignOut::KeepLogin, true), (SignOut::ForgetLogin, false)] {
         // By a session that keeps it there, and by one that only found it there.
-        let ([mut keeper, mut other], mut shelf) = sharing(Policy::default().keep_login());
+        let ([mut keeper, mut other], mut shelf) = sharing(Policy::default().persist_login());
         other.look(&mut shelf);
         let mut guest = Desk::stored(Policy::default());
-        guest.demand(Need::Access);
+        guest.demand(LeaseId::Access);
         guest.serve(&mut shelf);
         let mut copy = shelf.clone();
         for (desk, shelf) in [(&mut keeper, &mut shelf), (&mut guest, &mut copy)] {
@@ -448,8 +448,8 @@ fn the_store_keeps_or_forgets_the_login_as_was_said() {
             assert!(!text(shelf.as_ref().unwrap()).contains("at-1"));
         }
         // A session that is given none finds it there, or does not.
-        let mut next = Desk::of(Session::new(Toy, None, Policy::default().keep_login(), 7).with_store());
-        next.demand(Need::Access);
+        let mut next = Desk::of(Session::new(Toy, None, Policy::default().persist_login(), 7).with_store());
+        next.demand(LeaseId::Access);
         next.serve(&mut shelf);
         assert_eq!((next.session.state(), next.session.has_login()), (State::SignedOut, keeps));
         assert_eq!(next.sign_in_again().is_ok(), keeps);
@@ -461,13 +461,13 @@ fn the_store_keeps_or_forgets_the_login_as_was_said() {
 
 #[test]
 fn a_login_that_was_kept_in_the_store_can_be_forgotten_later() {
-    let ([mut one, mut other], mut shelf) = sharing(Policy::default().keep_login());
+    let ([mut one, mut other], mut shelf) = sharing(Policy::default().persist_login());
     one.sign_out(SignOut::KeepLogin);
     one.serve(&mut shelf);
     one.answer(200, "{}");
     other.look(&mut shelf);
     other.session.forget_login(other.now);
-    other.pass(MIN_GAP);
+    other.pass(MIN_RETRY_INTERVAL);
     other.serve(&mut shelf);
     assert!(is_signed_out(&shelf) && !kept(&shelf));
     one.look(&mut shelf);
@@ -491,12 +491,12 @@ fn what_the_service_said_of_a_login_is_told_beside_a_sign_out() {
     one.serve(&mut shelf);
     one.answer(401, "");
     one.serve(&mut shelf);
-    one.pass(MIN_GAP);
+    one.pass(MIN_RETRY_INTERVAL);
     one.serve(&mut shelf);
     assert!(is_signed_out(&shelf), "a sign-in that came to nothing ends no sign-out");
     assert_eq!(one.session.state(), State::SignedOut);
     let mut next = Desk::of(Session::new(Toy, login("wrong"), Policy::default(), 7).with_store());
-    next.demand(Need::Access);
+    next.demand(LeaseId::Access);
     next.serve(&mut shelf);
     assert!(!next.session.has_login(), "it is known to be refused: {}", text(shelf.as_ref().unwrap()));
     assert!(next.sign_in_again().is_err());

@@ -5,11 +5,11 @@ mod desk;
 
 use std::time::Duration;
 
-use perennial_core::session::{MIN_GAP, TELL_AFTER, Timer};
-use perennial_core::store::{STORE_TIMEOUT, StoreAct, Stored};
+use perennial_core::session::{MIN_RETRY_INTERVAL, SAVE_GRACE, Timer};
+use perennial_core::store::{STORE_TIMEOUT, StoreCommand, StoreReply};
 use perennial_core::testing::ToyLogin;
 use perennial_core::wire::Body;
-use perennial_core::{AccessToken, Grant, Input, Need, Policy, StoreErrorKind, Term, Wake};
+use perennial_core::{AccessToken, Grant, Input, LeaseId, Policy, StoreErrorKind, Validity, Wake};
 
 use self::desk::{Desk, START, text};
 
@@ -29,19 +29,19 @@ fn newer(record: &Body) -> Body {
 }
 
 /// The session wants this renewed, and has the lock on `record`.
-fn renews(desk: &mut Desk, need: Need, record: &Body) {
-    desk.session.renew(need, desk.now);
-    desk.pass(MIN_GAP);
+fn renews(desk: &mut Desk, lease_id: LeaseId, record: &Body) {
+    desk.session.renew(lease_id, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
     desk.locked(Some(record.clone()));
 }
 
 /// AWS credentials are renewed and saved. What the store then holds is given.
 fn renew_aws(desk: &mut Desk, record: &Body, serial: u32) -> Body {
-    renews(desk, Need::Aws, record);
+    renews(desk, LeaseId::Aws, record);
     assert_eq!(desk.paths().last().unwrap(), "/aws-refresh");
     desk.answer(200, &format!(r#"{{"aws":["k","s","as-{serial}"],"aws_ms":7200000}}"#));
     let record = desk.written();
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     record
 }
 
@@ -49,8 +49,8 @@ fn renew_aws(desk: &mut Desk, record: &Body, serial: u32) -> Body {
 fn is_noted(desk: &mut Desk, what: &str) {
     let record = text(&desk.written());
     assert!(record.contains("failures") && record.contains(what), "{record}");
-    desk.store(Ok(Stored::Done));
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+    desk.store(Ok(StoreReply::Done));
+    assert!(matches!(desk.last_act(), StoreCommand::Unlock { .. }));
 }
 
 // ---- Marks
@@ -58,20 +58,20 @@ fn is_noted(desk: &mut Desk, what: &str) {
 #[test]
 fn a_mark_is_taken_back_where_the_service_did_not_look_at_the_token() {
     let (mut desk, record) = Desk::settled();
-    renews(&mut desk, Need::Access, &record);
+    renews(&mut desk, LeaseId::Access, &record);
     assert!(text(&desk.written()).contains(MARK));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     desk.answer(429, "");
     assert!(!text(&desk.written()).contains(MARK));
-    desk.store(Ok(Stored::Done));
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+    desk.store(Ok(StoreReply::Done));
+    assert!(matches!(desk.last_act(), StoreCommand::Unlock { .. }));
 }
 
 #[test]
 fn the_mark_on_a_token_that_was_refused_stays() {
     let (mut desk, record) = Desk::settled();
-    renews(&mut desk, Need::Access, &record);
-    desk.store(Ok(Stored::Done));
+    renews(&mut desk, LeaseId::Access, &record);
+    desk.store(Ok(StoreReply::Done));
     desk.answer(401, "");
     desk.answer(429, "");
     assert_eq!(desk.paths(), ["/sign-in", "/refresh", "/sign-in"]);
@@ -81,8 +81,8 @@ fn the_mark_on_a_token_that_was_refused_stays() {
 #[test]
 fn the_mark_on_a_token_that_was_spent_stays_however_the_second_request_fails() {
     let (mut desk, record) = Desk::settled();
-    renews(&mut desk, Need::Access, &record);
-    desk.store(Ok(Stored::Done));
+    renews(&mut desk, LeaseId::Access, &record);
+    desk.store(Ok(StoreReply::Done));
     desk.answer(200, r#"{"ticket":"more"}"#);
     desk.answer(429, "");
     is_noted(&mut desk, MARK);
@@ -100,20 +100,20 @@ fn renewals_that_spend_nothing_mark_nothing() {
 #[test]
 fn a_mark_that_was_found_ends_with_the_token_that_it_was_on() {
     let (mut other, record) = Desk::settled();
-    renews(&mut other, Need::Access, &record);
+    renews(&mut other, LeaseId::Access, &record);
     let marked = other.written();
     assert!(text(&marked).contains(MARK));
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(Some(marked.clone()))));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(Some(marked.clone()))));
     assert_eq!(desk.token(), Some("at-1"));
     // Under the lock the mark means that the answer was lost: it is made good by a sign-in.
-    renews(&mut desk, Need::Access, &marked);
+    renews(&mut desk, LeaseId::Access, &marked);
     assert_eq!(desk.paths(), ["/sign-in"]);
     desk.grant(2);
     let record = desk.written();
     assert!(!text(&record).contains(MARK));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     let record = renew_aws(&mut desk, &record, 3);
     assert!(!text(&record).contains(MARK), "the token is another one");
 }
@@ -129,8 +129,8 @@ fn what_a_new_login_that_is_no_good_took_over_counts_again() {
     desk.answer(401, "");
     is_noted(&mut desk, "invalid_credentials");
     desk.input(Input::StoreChanged);
-    desk.pass(MIN_GAP);
-    desk.store(Ok(Stored::Read(Some(newer(&record)))));
+    desk.pass(MIN_RETRY_INTERVAL);
+    desk.store(Ok(StoreReply::Read(Some(newer(&record)))));
     assert_eq!(desk.token(), Some("at-9"));
 }
 
@@ -142,21 +142,21 @@ fn while_a_person_signs_in_nothing_else_is_renewed_from_what_the_store_knows_bet
     desk.locked(Some(newer(&record)));
     desk.answer(500, "");
     is_noted(&mut desk, "at-9");
-    desk.session.renew(Need::Aws, desk.now);
+    desk.session.renew(LeaseId::Aws, desk.now);
     desk.drain();
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }), "it waits");
+    assert!(matches!(desk.last_act(), StoreCommand::Unlock { .. }), "it waits");
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in"]);
 }
 
 #[test]
 fn while_a_person_signs_in_what_was_held_before_is_not_saved() {
     let mut desk = Desk::stored(Policy::default());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
     desk.locked(None);
     desk.grant(1);
     desk.store(Err(StoreErrorKind::Lost.into()));
-    desk.pass(TELL_AFTER);
+    desk.pass(SAVE_GRACE);
     desk.session.sign_in(ann("pass"), desk.now);
     desk.drain();
     desk.locked(None);
@@ -169,14 +169,14 @@ fn while_a_person_signs_in_what_was_held_before_is_not_saved() {
 #[test]
 fn what_was_brought_and_could_not_be_saved_is_saved_later() {
     let mut desk = Desk::stored(Policy::default());
-    let access = AccessToken::new("Bearer", "at-5", Term::lasting(START, Duration::from_secs(3600))).unwrap();
+    let access = AccessToken::new("Bearer", "at-5", Validity::with_lifetime(START, Duration::from_secs(3600))).unwrap();
     desk.session.accept(Grant { access: Some(access), ..Grant::default() }, desk.now).unwrap();
     desk.drain();
     desk.locked(None);
     assert!(text(&desk.written()).contains("at-5"));
     desk.store(Err(StoreErrorKind::Unavailable.into()));
     assert_eq!(desk.session.next_wake().map(|wake| wake.why), Some(Timer::Store));
-    desk.pass(TELL_AFTER);
+    desk.pass(SAVE_GRACE);
     assert_eq!(desk.token(), Some("at-5"));
     assert!(text(&desk.written()).contains("at-5"));
     desk.store(Err(StoreErrorKind::Unavailable.into()));
@@ -186,17 +186,17 @@ fn what_was_brought_and_could_not_be_saved_is_saved_later() {
 
 #[test]
 fn a_login_that_is_forgotten_leaves_the_store() {
-    let mut desk = Desk::stored(Policy::default().keep_login());
-    desk.demand(Need::Access);
-    desk.store(Ok(Stored::Read(None)));
+    let mut desk = Desk::stored(Policy::default().persist_login());
+    desk.demand(LeaseId::Access);
+    desk.store(Ok(StoreReply::Read(None)));
     desk.locked(None);
     desk.grant(1);
     let kept = desk.written();
     assert!(text(&kept).contains("toy-password"));
-    desk.store(Ok(Stored::Done));
+    desk.store(Ok(StoreReply::Done));
     desk.session.forget_login(desk.now);
-    desk.pass(MIN_GAP);
-    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }));
+    desk.pass(MIN_RETRY_INTERVAL);
+    assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }));
     desk.locked(Some(kept));
     let left = text(&desk.written());
     assert!(left.contains("at-1") && !left.contains("toy-password"), "{left}");
@@ -204,9 +204,9 @@ fn a_login_that_is_forgotten_leaves_the_store() {
 
 #[test]
 fn a_session_that_holds_nothing_has_nothing_to_save() {
-    let mut desk = Desk::stored(Policy::default().keep_login());
+    let mut desk = Desk::stored(Policy::default().persist_login());
     desk.session.forget_login(desk.now);
-    desk.pass(MIN_GAP);
+    desk.pass(MIN_RETRY_INTERVAL);
     assert!(desk.ops.is_empty());
 }
 
@@ -219,11 +219,11 @@ fn a_session_wakes_for_its_store_only_where_something_is_to_be_done() {
     assert_eq!(store(&desk), None);
     // News on the heels of a look wait for a moment.
     desk.input(Input::StoreChanged);
-    assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+    assert!(matches!(desk.last_act(), StoreCommand::Unlock { .. }));
     let at = store(&desk).unwrap().at;
-    assert!(at > desk.now.monotonic && at < desk.now.monotonic + MIN_GAP);
+    assert!(at > desk.now.monotonic && at < desk.now.monotonic + MIN_RETRY_INTERVAL);
     desk.pass(at - desk.now.monotonic);
-    assert!(matches!(desk.last_act(), StoreAct::Read));
+    assert!(matches!(desk.last_act(), StoreCommand::Read));
     let grace = Duration::from_secs(1);
     assert_eq!(store(&desk), Some(Wake { at: desk.now.monotonic + STORE_TIMEOUT + grace, why: Timer::Store }));
 }
@@ -232,21 +232,21 @@ fn a_session_wakes_for_its_store_only_where_something_is_to_be_done() {
 fn a_look_that_fails_has_only_missed_news() {
     let (mut desk, _) = Desk::settled();
     desk.input(Input::StoreChanged);
-    desk.pass(MIN_GAP);
-    assert!(matches!(desk.last_act(), StoreAct::Read));
-    desk.session.renew(Need::Access, desk.now);
+    desk.pass(MIN_RETRY_INTERVAL);
+    assert!(matches!(desk.last_act(), StoreCommand::Read));
+    desk.session.renew(LeaseId::Access, desk.now);
     desk.drain();
     desk.store(Err(StoreErrorKind::Unavailable.into()));
-    assert_eq!(desk.session.failures(Need::Access).0, 0);
-    assert!(matches!(desk.last_act(), StoreAct::Lock { .. }), "what is needed is decided under the lock");
+    assert_eq!(desk.session.failures(LeaseId::Access).0, 0);
+    assert!(matches!(desk.last_act(), StoreCommand::Lock { .. }), "what is needed is decided under the lock");
 }
 
 #[test]
 fn a_sign_out_elsewhere_in_what_the_store_had_forgotten_counts() {
     let (mut desk, _) = Desk::settled();
-    let left = r#"{"perennial":1,"provider":"toy","realm":"https://toy.example","revision":1,"signed_out":true}"#;
+    let left = r#"{"perennial":1,"provider":"toy","namespace":"https://toy.example","revision":1,"signed_out":true}"#;
     desk.input(Input::StoreChanged);
-    desk.pass(MIN_GAP);
-    desk.store(Ok(Stored::Read(Some(body(left.into())))));
+    desk.pass(MIN_RETRY_INTERVAL);
+    desk.store(Ok(StoreReply::Read(Some(body(left.into())))));
     assert_eq!(desk.token(), None);
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use perennial_core::session::{Done, MAX_BACKOFF, WORK_TIMEOUT, Work};
-use perennial_core::store::{StoreAct, StoreOp, Stored};
-use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyRung};
+use perennial_core::store::{StoreCommand, StoreReply, StoreRequest};
+use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Credentials, Error, Event, Exchange, ExchangePhase, Grant, Input, Need, Now, Output, Policy, Provider, Request,
-    Response, Saved, SavedError, Secret, ServiceErrorKind, Session, SignOut, Spends, State, Step, Timestamp,
-    TransportError, TransportErrorKind,
+    Consumes, Credentials, Error, Event, Exchange, ExchangePhase, Grant, ImportError, Input, LeaseId, Now, Output,
+    Policy, Provider, Request, Response, SavedSession, Secret, ServiceErrorKind, Session, SignOut, State, Step,
+    Timestamp, TransportError, TransportErrorKind,
 };
 
 const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
@@ -65,40 +65,40 @@ impl Frail {
 
 impl Provider for Frail {
     type Login = ToyLogin;
-    type Rung = ToyRung;
+    type Method = ToyMethod;
     type Exchange = FrailExchange;
 
     fn name(&self) -> &'static str {
         Toy.name()
     }
 
-    fn realm(&self) -> String {
-        Toy.realm()
+    fn namespace(&self) -> String {
+        Toy.namespace()
     }
 
     fn user_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
         Toy.user_id(login)
     }
 
-    fn ladder(&self, need: Need) -> &'static [ToyRung] {
-        Toy.ladder(need)
+    fn methods(&self, lease_id: LeaseId) -> &'static [ToyMethod] {
+        Toy.methods(lease_id)
     }
 
-    fn spends(&self, rung: ToyRung) -> Spends {
-        Toy.spends(rung)
+    fn consumes(&self, method: ToyMethod) -> Consumes {
+        Toy.consumes(method)
     }
 
-    fn builds_on(&self, rung: ToyRung) -> Option<Need> {
-        Toy.builds_on(rung)
+    fn requires(&self, method: ToyMethod) -> Option<LeaseId> {
+        Toy.requires(method)
     }
 
-    fn describe(&self, rung: ToyRung) -> &'static str {
-        Toy.describe(rung)
+    fn method_name(&self, method: ToyMethod) -> &'static str {
+        Toy.method_name(method)
     }
 
-    fn begin(&self, rung: ToyRung, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<FrailExchange> {
+    fn begin(&self, method: ToyMethod, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<FrailExchange> {
         self.reaches(At::Begin);
-        Some(self.exchange(Toy.begin(rung, login, have)?))
+        Some(self.exchange(Toy.begin(method, login, have)?))
     }
 
     fn sign_out(&self, have: &Credentials) -> Option<FrailExchange> {
@@ -120,9 +120,9 @@ impl Provider for Frail {
         Toy.read_login(text)
     }
 
-    fn read_saved(&self, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
+    fn read_saved_session(&self, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
         self.reaches(At::ReadSaved);
-        Toy.read_saved(saved, now)
+        Toy.read_saved_session(saved, now)
     }
 }
 
@@ -146,7 +146,7 @@ struct Desk {
     frail: Frail,
     now: Now,
     requests: Vec<Request>,
-    ops: Vec<StoreOp>,
+    ops: Vec<StoreRequest>,
     events: Vec<Event>,
 }
 
@@ -198,7 +198,7 @@ impl Desk {
     }
 
     fn demand(&mut self) {
-        self.session.demand(Need::Access, self.now);
+        self.session.demand(LeaseId::Access, self.now);
         self.drain();
     }
 
@@ -218,9 +218,9 @@ impl Desk {
         self.input(Input::Response(id, response));
     }
 
-    fn store(&mut self, stored: Stored) {
+    fn store(&mut self, stored: StoreReply) {
         let id = self.ops.last().unwrap().id;
-        self.input(Input::Stored(id, Ok(stored)));
+        self.input(Input::Store(id, Ok(stored)));
     }
 
     fn work(&mut self) -> Work<FrailExchange> {
@@ -252,11 +252,11 @@ impl Desk {
     }
 
     fn error(&self) -> Option<&Error> {
-        self.session.failures(Need::Access).1
+        self.session.failures(LeaseId::Access).1
     }
 
     fn told(&self) -> u64 {
-        self.session.failures(Need::Access).0
+        self.session.failures(LeaseId::Access).0
     }
 }
 
@@ -288,9 +288,9 @@ fn what_is_handed_out_is_run_once_and_goes_on_where_it_was() {
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in"]);
     assert_ne!(desk.requests[0].id, desk.requests[1].id);
     desk.answered(granted(1));
-    assert!(desk.session.credentials(Need::Access, desk.now).is_none(), "it is not read yet");
+    assert!(desk.session.credentials(LeaseId::Access, desk.now).is_none(), "it is not read yet");
     desk.run();
-    assert!(desk.session.credentials(Need::Access, desk.now).is_some());
+    assert!(desk.session.credentials(LeaseId::Access, desk.now).is_some());
     assert_eq!(desk.session.stats().requests, 2);
 }
 
@@ -298,10 +298,10 @@ fn what_is_handed_out_is_run_once_and_goes_on_where_it_was() {
 fn a_sign_out_while_a_request_is_made_sends_nothing_but_the_revocation() {
     let mut desk = Desk::handing_out(At::Nothing);
     desk.sign_in();
-    desk.session.renew(Need::Access, desk.now);
+    desk.session.renew(LeaseId::Access, desk.now);
     desk.pass(SECOND);
     let late = desk.work();
-    assert!(desk.session.credentials(Need::Access, desk.now).is_some(), "the old ones serve meanwhile");
+    assert!(desk.session.credentials(LeaseId::Access, desk.now).is_some(), "the old ones serve meanwhile");
     desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
     assert_eq!(desk.session.state(), State::SignedOut);
@@ -422,13 +422,13 @@ fn a_token_that_works_once_is_not_spent_where_its_request_was_not_made() {
     let mut desk = Desk::handing_out(At::Nothing);
     desk.sign_in();
     desk.frail.0.store(At::Start as u8, Ordering::Relaxed);
-    desk.session.renew(Need::Access, desk.now);
+    desk.session.renew(LeaseId::Access, desk.now);
     desk.pass(SECOND);
     desk.run();
     assert_eq!(desk.error().and_then(panicked_at), Some(ExchangePhase::Request));
     desk.frail.is_mended();
     desk.pass(MAX_BACKOFF);
-    desk.session.renew(Need::Access, desk.now);
+    desk.session.renew(LeaseId::Access, desk.now);
     desk.run();
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"], "the same token again, and no password");
 }
@@ -437,8 +437,8 @@ fn a_token_that_works_once_is_not_spent_where_its_request_was_not_made() {
 fn under_a_lock_that_is_nearly_over_a_late_request_is_not_sent() {
     let mut desk = Desk::with(At::Nothing, |session| session.with_store().with_work_handed_out());
     desk.demand();
-    desk.store(Stored::Read(None));
-    desk.store(Stored::Locked { record: None, held_for: Some(Duration::from_secs(36)) });
+    desk.store(StoreReply::Read(None));
+    desk.store(StoreReply::Locked { record: None, remaining: Some(Duration::from_secs(36)) });
     let work = desk.work();
     desk.pass(Duration::from_secs(29));
     desk.pass(Duration::from_millis(900));
@@ -448,8 +448,8 @@ fn under_a_lock_that_is_nearly_over_a_late_request_is_not_sent() {
 
     let mut desk = Desk::with(At::Nothing, |session| session.with_store().with_work_handed_out());
     desk.demand();
-    desk.store(Stored::Read(None));
-    desk.store(Stored::Locked { record: None, held_for: Some(Duration::from_secs(35)) });
+    desk.store(StoreReply::Read(None));
+    desk.store(StoreReply::Locked { record: None, remaining: Some(Duration::from_secs(35)) });
     let work = desk.work();
     desk.pass(Duration::from_secs(29));
     desk.pass(Duration::from_millis(900));
@@ -488,7 +488,7 @@ fn a_panic_before_there_is_a_request_is_told_paced_and_passes() {
             assert!(error.is_retryable() && error.retry_at().is_some(), "{at:?}");
             assert!(!format!("{error} {error:?}").contains("as told"), "what a panic says is not repeated");
             assert!(desk.session.next_wake().is_some_and(|wake| wake.at > desk.now.monotonic), "{at:?}: no busy loop");
-            assert!(desk.session.obstacle(Need::Access).is_some());
+            assert!(desk.session.obstacle(LeaseId::Access).is_some());
             if !handed_out {
                 let (told, sent) = an_hour(&mut desk);
                 assert_eq!(sent, 0, "{at:?}");
@@ -521,7 +521,7 @@ fn a_panic_at_the_answer_to_a_token_that_works_once_goes_on_with_the_login() {
     let mut desk = Desk::new(At::Nothing);
     desk.demand();
     desk.answered(granted(1));
-    desk.session.renew(Need::Access, desk.now);
+    desk.session.renew(LeaseId::Access, desk.now);
     desk.pass(SECOND);
     assert_eq!(desk.paths(), ["/sign-in", "/refresh"]);
     desk.frail.0.store(At::Receive as u8, Ordering::Relaxed);
@@ -549,10 +549,10 @@ fn a_panic_at_a_revocation_signs_out_all_the_same() {
 fn a_panic_at_what_a_store_holds_is_a_record_that_cannot_be_read() {
     let mut desk = Desk::with(At::ReadSaved, Session::with_store);
     desk.demand();
-    desk.store(Stored::Read(None));
-    desk.store(Stored::Locked { record: Some(Body::from(b"another program's".to_vec())), held_for: None });
-    assert!(matches!(desk.ops.last().unwrap().act, StoreAct::SetAside { .. }), "{:?}", desk.ops);
-    desk.store(Stored::Done);
+    desk.store(StoreReply::Read(None));
+    desk.store(StoreReply::Locked { record: Some(Body::from(b"another program's".to_vec())), remaining: None });
+    assert!(matches!(desk.ops.last().unwrap().command, StoreCommand::Quarantine { .. }), "{:?}", desk.ops);
+    desk.store(StoreReply::Done);
     assert_eq!(desk.paths(), ["/sign-in"]);
 }
 
@@ -560,22 +560,24 @@ fn a_panic_at_what_a_store_holds_is_a_record_that_cannot_be_read() {
 fn a_panic_at_a_kept_login_leaves_it_where_it_is() {
     for at in [At::WriteLogin, At::ReadLogin] {
         let frail = Frail::at(at);
-        let session = Session::new(frail.clone(), ann(), Policy::default().keep_login(), 7).with_store();
+        let session = Session::new(frail.clone(), ann(), Policy::default().persist_login(), 7).with_store();
         let mut desk = Desk { session, ..Desk::new(at) };
         desk.demand();
-        desk.store(Stored::Read(None));
-        desk.store(Stored::Locked { record: None, held_for: None });
+        desk.store(StoreReply::Read(None));
+        desk.store(StoreReply::Locked { record: None, remaining: None });
         desk.answered(granted(1));
-        let StoreAct::Write { record, .. } = desk.ops.last().unwrap().act.clone() else { panic!("{:?}", desk.ops) };
+        let StoreCommand::Write { record, .. } = desk.ops.last().unwrap().command.clone() else {
+            panic!("{:?}", desk.ops)
+        };
         let kept = String::from_utf8_lossy(record.as_ref()).contains("\"login\"");
         assert_eq!(kept, at == At::ReadLogin);
-        desk.store(Stored::Done);
+        desk.store(StoreReply::Done);
         assert_eq!(desk.session.state(), State::Live);
 
-        let another = Session::new(frail, None, Policy::default().keep_login(), 7).with_store();
+        let another = Session::new(frail, None, Policy::default().persist_login(), 7).with_store();
         let mut desk = Desk { session: another, ..Desk::new(at) };
         desk.demand();
-        desk.store(Stored::Read(Some(record)));
+        desk.store(StoreReply::Read(Some(record)));
         assert_eq!(desk.session.state(), State::Live, "{at:?}");
         assert!(!desk.session.has_login());
     }

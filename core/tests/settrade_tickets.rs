@@ -7,18 +7,20 @@ use std::time::Duration;
 use perennial_core::mqtt::Ticket;
 use perennial_core::providers::navien::{MQTT_ENDPOINT, Navien};
 use perennial_core::providers::settrade::Settrade;
-use perennial_core::{AccessToken, AwsCredentials, Credentials, Exchange, Grant, Now, Response, Step, Term, Timestamp};
+use perennial_core::{
+    AccessToken, AwsCredentials, Credentials, Exchange, Grant, Now, Response, Step, Timestamp, Validity,
+};
 
 fn now() -> Now {
     Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(5))
 }
 
-fn term(seconds: u64) -> Term {
-    Term::lasting(now(), Duration::from_secs(seconds))
+fn validity(seconds: u64) -> Validity {
+    Validity::with_lifetime(now(), Duration::from_secs(seconds))
 }
 
 fn credentials(aws: Option<AwsCredentials>) -> Credentials {
-    let access = AccessToken::new("Bearer", "ey.access", term(3600)).unwrap();
+    let access = AccessToken::new("Bearer", "ey.access", validity(3600)).unwrap();
     Credentials::from_grant(Grant { access: Some(access), aws, ..Grant::default() }, None).unwrap()
 }
 
@@ -32,7 +34,7 @@ fn open(ticket: Ticket) -> (String, usize, bool) {
 
 #[test]
 fn naviens_ticket_is_made_of_the_aws_credentials_alone() {
-    let aws = AwsCredentials::new("AKIA", "key", "ey.session", term(900)).unwrap();
+    let aws = AwsCredentials::new("AKIA", "key", "ey.session", validity(900)).unwrap();
     let have = credentials(Some(aws.clone()));
     let ticket = Navien::default().ticket(&have, now().wall).unwrap();
     assert_eq!((ticket.host(), ticket.deadline()), (MQTT_ENDPOINT, have.aws_expires_at()));
@@ -44,7 +46,7 @@ fn naviens_ticket_is_made_of_the_aws_credentials_alone() {
 #[test]
 fn without_aws_credentials_there_is_no_ticket() {
     assert!(Navien::default().ticket(&credentials(None), now().wall).is_none());
-    let unknown = AwsCredentials::new("AKIA", "key", "session", Term::unknown(now())).unwrap();
+    let unknown = AwsCredentials::new("AKIA", "key", "session", Validity::unknown(now())).unwrap();
     let ticket = Navien::default().ticket(&credentials(Some(unknown)), now().wall).unwrap();
     assert_eq!(ticket.deadline(), None);
 }

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use perennial_core::session::TELL_AFTER;
-use perennial_core::store::{StoreAct, StoreOp, Stored};
+use perennial_core::session::SAVE_GRACE;
+use perennial_core::store::{StoreCommand, StoreReply, StoreRequest};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
-    AccessToken, Account, Grant, Input, Need, Now, Output, Policy, Request, Response, Secret, Session, SignOut, State,
-    StoreError, StoreErrorKind, Term, Timestamp,
+    AccessToken, Account, Grant, Input, LeaseId, Now, Output, Policy, Request, Response, Secret, Session, SignOut,
+    State, StoreError, StoreErrorKind, Timestamp, Validity,
 };
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ const LEASE: Duration = Duration::from_secs(45);
 struct Desk {
     session: Session<Toy>,
     now: Now,
-    ops: VecDeque<StoreOp>,
+    ops: VecDeque<StoreRequest>,
     requests: VecDeque<Request>,
     events: Vec<String>,
 }
@@ -46,8 +46,8 @@ impl Desk {
         self.tell(Input::Wake);
     }
 
-    fn command<T>(&mut self, act: impl FnOnce(&mut Session<Toy>, Now) -> T) -> T {
-        let result = act(&mut self.session, self.now);
+    fn command<T>(&mut self, command: impl FnOnce(&mut Session<Toy>, Now) -> T) -> T {
+        let result = command(&mut self.session, self.now);
         for _ in 0..100 {
             match self.session.poll_output() {
                 Output::Send(request) => self.requests.push_back(request),
@@ -67,19 +67,21 @@ impl Desk {
     /// Carries out the next operation, which has to be of this kind.
     fn store(&mut self, shelf: &mut Shelf, kind: &str) {
         let op = self.take_op(kind);
-        let result = match op.act {
-            StoreAct::Read => Stored::Read(shelf.0.clone()),
-            StoreAct::Lock { .. } => Stored::Locked { record: shelf.0.clone(), held_for: Some(LEASE) },
-            StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => {
+        let result = match op.command {
+            StoreCommand::Read => StoreReply::Read(shelf.0.clone()),
+            StoreCommand::Lock { .. } => StoreReply::Locked { record: shelf.0.clone(), remaining: Some(LEASE) },
+            StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. } => {
                 shelf.0 = Some(record);
-                Stored::Done
+                StoreReply::Done
             }
-            StoreAct::SetAside { .. } | StoreAct::Retire { .. } | StoreAct::Unlock { .. } => Stored::Done,
+            StoreCommand::Quarantine { .. } | StoreCommand::Retire { .. } | StoreCommand::Unlock { .. } => {
+                StoreReply::Done
+            }
         };
-        self.tell(Input::Stored(op.id, Ok(result)));
+        self.tell(Input::Store(op.id, Ok(result)));
     }
 
-    fn take_op(&mut self, kind: &str) -> StoreOp {
+    fn take_op(&mut self, kind: &str) -> StoreRequest {
         let op = self.ops.pop_front().unwrap_or_else(|| panic!("{kind} is not asked for: {:?}", self.events));
         assert_eq!(name(&op), kind, "{:?}", self.events);
         op
@@ -98,7 +100,7 @@ impl Desk {
 
     /// A first sign-in, saved.
     fn sign_in(&mut self, shelf: &mut Shelf, number: u32) {
-        self.command(|session, now| session.demand(Need::Access, now));
+        self.command(|session, now| session.demand(LeaseId::Access, now));
         self.all(shelf);
         self.answer("/sign-in", Some(granted(number)));
         self.all(shelf);
@@ -113,7 +115,7 @@ impl Desk {
     }
 
     fn token(&self) -> Option<&str> {
-        Some(self.session.credentials(Need::Access, self.now)?.access().expose())
+        Some(self.session.credentials(LeaseId::Access, self.now)?.access().expose())
     }
 }
 
@@ -123,15 +125,15 @@ impl Shelf {
     }
 }
 
-fn name(op: &StoreOp) -> &'static str {
-    match op.act {
-        StoreAct::Read => "read",
-        StoreAct::Lock { .. } => "lock",
-        StoreAct::Write { .. } => "write",
-        StoreAct::Clear { .. } => "clear",
-        StoreAct::SetAside { .. } => "set aside",
-        StoreAct::Retire { .. } => "retire",
-        StoreAct::Unlock { .. } => "unlock",
+fn name(op: &StoreRequest) -> &'static str {
+    match op.command {
+        StoreCommand::Read => "read",
+        StoreCommand::Lock { .. } => "lock",
+        StoreCommand::Write { .. } => "write",
+        StoreCommand::Clear { .. } => "clear",
+        StoreCommand::Quarantine { .. } => "set aside",
+        StoreCommand::Retire { .. } => "retire",
+        StoreCommand::Unlock { .. } => "unlock",
     }
 }
 
@@ -141,7 +143,7 @@ fn granted(number: u32) -> Value {
 }
 
 fn brought(number: u32, now: Now) -> Grant {
-    let access = AccessToken::new("Bearer", &format!("access-{number}"), Term::lasting(now, HOUR));
+    let access = AccessToken::new("Bearer", &format!("access-{number}"), Validity::with_lifetime(now, HOUR));
     Grant {
         access: Some(access.expect("a token")),
         refresh_token: Some(Secret::from(format!("refresh-{number}"))),
@@ -161,7 +163,7 @@ fn machines_whose_clocks_are_hours_apart_do_not_renew_in_turns() {
         one.sign_in(&mut shelf, 1);
 
         // The other one cannot know how old that is: it renews once.
-        other.command(|session, now| session.demand(Need::Access, now));
+        other.command(|session, now| session.demand(LeaseId::Access, now));
         other.all(&mut shelf);
         other.answer("/refresh", Some(granted(2)));
         other.all(&mut shelf);
@@ -177,7 +179,7 @@ fn machines_whose_clocks_are_hours_apart_do_not_renew_in_turns() {
             one.pass(Duration::from_secs(600));
             other.pass(Duration::from_secs(600));
             assert!(one.requests.is_empty() && other.requests.is_empty());
-            other.command(|session, now| session.renew(Need::Access, now));
+            other.command(|session, now| session.renew(LeaseId::Access, now));
             other.all(&mut shelf);
             other.answer("/refresh", Some(granted(number)));
             other.all(&mut shelf);
@@ -189,30 +191,30 @@ fn machines_whose_clocks_are_hours_apart_do_not_renew_in_turns() {
 #[test]
 fn credentials_of_another_clock_end_no_later_than_an_hour_after_the_last_look() {
     let mut shelf = Shelf::default();
-    let (mut one, mut other) = (Desk::new(Policy::default().lazy()), Desk::new(Policy::default().lazy()));
+    let (mut one, mut other) = (Desk::new(Policy::default().on_demand()), Desk::new(Policy::default().on_demand()));
     other.now.wall = other.now.wall.saturating_add(2 * HOUR);
     one.sign_in(&mut shelf, 1);
     let looked_at = one.now.monotonic;
     one.pass(Duration::from_secs(1800));
     other.pass(Duration::from_secs(1800));
-    other.command(|session, now| session.demand(Need::Access, now));
+    other.command(|session, now| session.demand(LeaseId::Access, now));
     other.all(&mut shelf);
     other.answer("/refresh", Some(granted(2)));
     other.all(&mut shelf);
     one.tell(Input::StoreChanged);
     one.all(&mut shelf);
     assert_eq!(one.token(), Some("access-2"));
-    let left = one.session.held().and_then(|held| held.access().term().deadline()).expect("a deadline");
+    let left = one.session.held().and_then(|held| held.access().validity().deadline()).expect("a deadline");
     assert_eq!(left.monotonic, looked_at + HOUR);
 }
 
 /// A session whose refresh is out, under a lock that seems over by its clock.
 fn with_a_jump_in_the_middle() -> (Desk, Shelf) {
     let mut shelf = Shelf::default();
-    let mut desk = Desk::new(Policy::default().keep_login());
+    let mut desk = Desk::new(Policy::default().persist_login());
     desk.sign_in(&mut shelf, 1);
     desk.pass(Duration::from_secs(10));
-    desk.command(|session, now| session.renew(Need::Access, now));
+    desk.command(|session, now| session.renew(LeaseId::Access, now));
     desk.store(&mut shelf, "lock");
     desk.store(&mut shelf, "write");
     assert_eq!(desk.requests.len(), 1);
@@ -253,14 +255,14 @@ fn a_mark_is_of_the_token_that_it_was_made_for() {
     let mut desk = Desk::new(Policy::default());
     desk.sign_in(&mut shelf, 1);
     desk.pass(Duration::from_secs(10));
-    desk.command(|session, now| session.renew(Need::Access, now));
+    desk.command(|session, now| session.renew(LeaseId::Access, now));
     desk.store(&mut shelf, "lock");
     // While the mark is being written, a person brings another session.
     let marked = desk.take_op("write");
     desk.command(|session, now| session.accept(brought(2, now), now)).expect("a grant");
-    desk.pass(TELL_AFTER);
-    desk.command(|session, now| session.renew(Need::Access, now));
-    desk.tell(Input::Stored(marked.id, Ok(Stored::Done)));
+    desk.pass(SAVE_GRACE);
+    desk.command(|session, now| session.renew(LeaseId::Access, now));
+    desk.tell(Input::Store(marked.id, Ok(StoreReply::Done)));
     for _ in 0..10 {
         desk.all(&mut shelf);
         if desk.requests.is_empty() {
@@ -275,22 +277,22 @@ fn a_mark_is_of_the_token_that_it_was_made_for() {
 
 #[test]
 fn what_was_granted_before_a_sign_in_goes_on_if_the_new_login_is_no_good() {
-    for stored in [Ok(Stored::Done), Err(StoreError::from(StoreErrorKind::Unavailable))] {
+    for stored in [Ok(StoreReply::Done), Err(StoreError::from(StoreErrorKind::Unavailable))] {
         let mut shelf = Shelf::default();
         let mut desk = Desk::new(Policy::default());
         desk.sign_in(&mut shelf, 1);
         desk.pass(Duration::from_secs(10));
-        desk.command(|session, now| session.renew(Need::Access, now));
+        desk.command(|session, now| session.renew(LeaseId::Access, now));
         desk.all(&mut shelf);
         desk.answer("/refresh", Some(granted(2)));
         // While it is being saved, somebody signs in.
         let saving = desk.take_op("write");
         desk.command(|session, now| session.sign_in(ToyLogin::new("ann", "wrong"), now));
         assert_eq!(desk.token(), Some("access-2"), "the token before it is spent");
-        if let (StoreAct::Write { record, .. }, Ok(_)) = (saving.act, &stored) {
+        if let (StoreCommand::Write { record, .. }, Ok(_)) = (saving.command, &stored) {
             shelf.0 = Some(record);
         }
-        desk.tell(Input::Stored(saving.id, stored));
+        desk.tell(Input::Store(saving.id, stored));
         desk.all(&mut shelf);
         desk.answer("/sign-in", None);
         desk.pass(Duration::from_secs(10));
@@ -308,14 +310,14 @@ fn a_grant_that_could_not_be_saved_does_not_displace_what_another_one_was_grante
     let old = shelf.0.clone();
     // The store forgets, and cannot be written by this one; another one signs in and writes the same revision.
     desk.pass(Duration::from_secs(10));
-    desk.command(|session, now| session.renew(Need::Access, now));
+    desk.command(|session, now| session.renew(LeaseId::Access, now));
     desk.store(&mut shelf, "lock");
     desk.store(&mut shelf, "write");
     desk.answer("/refresh", Some(granted(2)));
     for _ in 0..60 {
         while let Some(op) = desk.ops.pop_front() {
             let down = StoreErrorKind::Unavailable.into();
-            desk.tell(Input::Stored(op.id, Err(down)));
+            desk.tell(Input::Store(op.id, Err(down)));
         }
         desk.pass(Duration::from_secs(1));
     }

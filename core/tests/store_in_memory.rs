@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use perennial_core::store::{
-    Changed, Keeper, Locked, MemoryStore, OpId, STORE_TIMEOUT, Store, StoreAct, StoreError, StoreErrorKind, StoreOp,
-    Stored,
+    ChangeCallback, LockGuard, MemoryStore, OpId, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreError,
+    StoreErrorKind, StoreReply, StoreRequest,
 };
 use perennial_core::wire::Body;
 
@@ -28,7 +28,7 @@ fn kind<T>(result: Result<T, StoreError>) -> Option<StoreErrorKind> {
 }
 
 /// Counts what it is told.
-fn counter() -> (Arc<AtomicU32>, Changed) {
+fn counter() -> (Arc<AtomicU32>, ChangeCallback) {
     let count = Arc::new(AtomicU32::new(0));
     let counts = Arc::clone(&count);
     let changed = move || {
@@ -43,7 +43,7 @@ fn clones_share_one_cell_and_only_one_holds_its_lock() {
     let other = store.clone();
     assert_eq!(text(store.read(STORE_TIMEOUT)), None);
     let mut lock = store.lock(Duration::ZERO, LEASE).unwrap();
-    assert!(lock.held_for().is_none(), "it is held until it is given back");
+    assert!(lock.remaining().is_none(), "it is held until it is given back");
     assert_eq!(kind(other.lock(Duration::ZERO, LEASE)), Some(StoreErrorKind::Busy));
     assert_eq!(text(lock.read(STORE_TIMEOUT)), None);
     lock.write(&body("one"), STORE_TIMEOUT).unwrap();
@@ -67,11 +67,11 @@ fn who_waits_for_the_lock_gets_it_when_it_is_given_back() {
 fn what_is_set_aside_is_kept_and_no_longer_read() {
     let store = MemoryStore::new();
     let mut lock = store.lock(Duration::ZERO, LEASE).unwrap();
-    lock.set_aside(STORE_TIMEOUT).unwrap();
+    lock.quarantine(STORE_TIMEOUT).unwrap();
     assert_eq!(store.aside().len(), 0, "there was nothing");
     for record in ["first", "second"] {
         lock.write(&body(record), STORE_TIMEOUT).unwrap();
-        lock.set_aside(STORE_TIMEOUT).unwrap();
+        lock.quarantine(STORE_TIMEOUT).unwrap();
         assert_eq!(text(lock.read(STORE_TIMEOUT)), None);
     }
     let aside: Vec<_> = store.aside().iter().map(|record| record.as_ref().to_vec()).collect();
@@ -102,12 +102,12 @@ impl Store for Bare {
         Ok(Some(body("bare")))
     }
 
-    fn lock(&self, _: Duration, _: Duration) -> Result<Box<dyn Locked>, StoreError> {
+    fn lock(&self, _: Duration, _: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
         Ok(Box::new(BareLock))
     }
 }
 
-impl Locked for BareLock {
+impl LockGuard for BareLock {
     fn read(&mut self, _: Duration) -> Result<Option<Body>, StoreError> {
         Ok(None)
     }
@@ -116,7 +116,7 @@ impl Locked for BareLock {
         Ok(())
     }
 
-    fn set_aside(&mut self, _: Duration) -> Result<(), StoreError> {
+    fn quarantine(&mut self, _: Duration) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -126,53 +126,53 @@ fn a_store_need_not_tell_of_changes_nor_end_its_locks() {
     let store = Arc::new(Bare);
     assert!(store.watch(counter().1).is_none());
     assert_eq!(text(store.read(STORE_TIMEOUT)).unwrap(), "bare");
-    assert!(store.lock(Duration::ZERO, LEASE).unwrap().held_for().is_none());
+    assert!(store.lock(Duration::ZERO, LEASE).unwrap().remaining().is_none());
 }
 
-fn op(id: u64, act: StoreAct) -> StoreOp {
-    StoreOp { id: OpId(id), act, timeout: Duration::ZERO }
+fn op(id: u64, command: StoreCommand) -> StoreRequest {
+    StoreRequest { id: OpId(id), command, timeout: Duration::ZERO }
 }
 
 #[test]
 fn a_keeper_works_under_the_lock_that_is_named_and_no_other() {
     let store = MemoryStore::new();
-    let mut keeper = Keeper::new(store.clone());
-    let write = |lock| op(9, StoreAct::Write { lock: OpId(lock), record: body("mine") });
-    assert_eq!(kind(keeper.perform(write(1))), Some(StoreErrorKind::Lost));
-    let locked = keeper.perform(op(1, StoreAct::Lock { lease: LEASE }));
-    assert!(matches!(locked, Ok(Stored::Locked { record: None, held_for: None })));
+    let mut keeper = StoreDriver::new(store.clone());
+    let write = |lock| op(9, StoreCommand::Write { lock: OpId(lock), record: body("mine") });
+    assert_eq!(kind(keeper.execute(write(1))), Some(StoreErrorKind::Lost));
+    let locked = keeper.execute(op(1, StoreCommand::Lock { ttl: LEASE }));
+    assert!(matches!(locked, Ok(StoreReply::Locked { record: None, remaining: None })));
     assert_eq!(format!("{keeper:?}"), "Keeper { held: Some(OpId(1)), .. }");
-    assert_eq!(kind(keeper.perform(write(2))), Some(StoreErrorKind::Lost));
-    assert!(matches!(keeper.perform(write(1)), Ok(Stored::Done)));
+    assert_eq!(kind(keeper.execute(write(2))), Some(StoreErrorKind::Lost));
+    assert!(matches!(keeper.execute(write(1)), Ok(StoreReply::Done)));
     // The name of another lock gives nothing back.
-    assert!(keeper.perform(op(3, StoreAct::Unlock { lock: OpId(2) })).is_ok());
+    assert!(keeper.execute(op(3, StoreCommand::Unlock { lock: OpId(2) })).is_ok());
     assert_eq!(kind(store.lock(Duration::ZERO, LEASE)), Some(StoreErrorKind::Busy));
-    let aside = StoreAct::SetAside { lock: OpId(2) };
-    assert_eq!(kind(keeper.perform(op(4, aside))), Some(StoreErrorKind::Lost));
-    assert!(matches!(keeper.perform(op(5, StoreAct::SetAside { lock: OpId(1) })), Ok(Stored::Done)));
+    let aside = StoreCommand::Quarantine { lock: OpId(2) };
+    assert_eq!(kind(keeper.execute(op(4, aside))), Some(StoreErrorKind::Lost));
+    assert!(matches!(keeper.execute(op(5, StoreCommand::Quarantine { lock: OpId(1) })), Ok(StoreReply::Done)));
     assert_eq!(store.aside().len(), 1);
-    assert!(keeper.perform(op(6, StoreAct::Unlock { lock: OpId(1) })).is_ok());
+    assert!(keeper.execute(op(6, StoreCommand::Unlock { lock: OpId(1) })).is_ok());
     assert!(store.lock(Duration::ZERO, LEASE).is_ok());
-    assert!(matches!(keeper.perform(op(7, StoreAct::Read)), Ok(Stored::Read(None))));
+    assert!(matches!(keeper.execute(op(7, StoreCommand::Read)), Ok(StoreReply::Read(None))));
 }
 
 #[test]
 fn a_sign_out_removes_what_was_retired_and_nothing_else() {
     let store = MemoryStore::new();
-    let mut keeper = Keeper::new(store.clone());
+    let mut keeper = StoreDriver::new(store.clone());
     let lock = OpId(1);
-    assert!(keeper.perform(op(1, StoreAct::Lock { lease: LEASE })).is_ok());
-    let mut does = |act| assert!(matches!(keeper.perform(op(2, act)), Ok(Stored::Done)));
-    does(StoreAct::Write { lock, record: body("damaged") });
-    does(StoreAct::SetAside { lock });
-    does(StoreAct::Write { lock, record: body("another program's") });
-    does(StoreAct::Retire { lock });
+    assert!(keeper.execute(op(1, StoreCommand::Lock { ttl: LEASE })).is_ok());
+    let mut does = |command| assert!(matches!(keeper.execute(op(2, command)), Ok(StoreReply::Done)));
+    does(StoreCommand::Write { lock, record: body("damaged") });
+    does(StoreCommand::Quarantine { lock });
+    does(StoreCommand::Write { lock, record: body("another program's") });
+    does(StoreCommand::Retire { lock });
     let texts = |bodies: Vec<Body>| bodies.into_iter().map(|body| text(Ok(Some(body))).unwrap()).collect::<Vec<_>>();
     assert_eq!(
         (texts(store.aside()), texts(store.retired())),
         (vec!["damaged".into()], vec!["another program's".into()])
     );
-    does(StoreAct::Clear { lock, record: body("signed out") });
+    does(StoreCommand::Clear { lock, record: body("signed out") });
     assert_eq!((texts(store.aside()), texts(store.retired())), (vec!["damaged".into()], vec![]));
     assert_eq!(text(store.read(STORE_TIMEOUT)).unwrap(), "signed out");
 }
@@ -181,7 +181,7 @@ fn a_sign_out_removes_what_was_retired_and_nothing_else() {
 fn a_store_need_not_tell_what_is_retired_from_what_is_set_aside() {
     /// What was asked of it.
     struct Told(Arc<std::sync::Mutex<Vec<&'static str>>>);
-    impl Locked for Told {
+    impl LockGuard for Told {
         fn read(&mut self, _: Duration) -> Result<Option<Body>, StoreError> {
             Ok(None)
         }
@@ -189,7 +189,7 @@ fn a_store_need_not_tell_what_is_retired_from_what_is_set_aside() {
             self.0.lock().unwrap().push("write");
             Ok(())
         }
-        fn set_aside(&mut self, _: Duration) -> Result<(), StoreError> {
+        fn quarantine(&mut self, _: Duration) -> Result<(), StoreError> {
             self.0.lock().unwrap().push("set aside");
             Ok(())
         }
@@ -203,9 +203,9 @@ fn a_store_need_not_tell_what_is_retired_from_what_is_set_aside() {
 
 #[test]
 fn a_keeper_gives_a_lock_back_before_it_asks_for_another() {
-    let mut keeper = Keeper::new(MemoryStore::new());
+    let mut keeper = StoreDriver::new(MemoryStore::new());
     for id in 1..3 {
-        assert!(keeper.perform(op(id, StoreAct::Lock { lease: LEASE })).is_ok());
+        assert!(keeper.execute(op(id, StoreCommand::Lock { ttl: LEASE })).is_ok());
     }
 }
 

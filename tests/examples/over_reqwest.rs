@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::{Need, SignOut};
+use perennial_core::{LeaseId, SignOut};
 use perennial_emulator::{Emulator, NavienSettings};
 use perennial_hyper::{Client, Setup};
 use rustls::{ClientConfig, RootCertStore};
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let session = Client::over(http).connect(setup).await?;
 
     println!("signed in as {}", session.account().unwrap_or_default().full_name());
-    session.renew(Need::Access).await?;
+    session.renew(LeaseId::Access).await?;
     session.sign_out(SignOut::ForgetLogin).await?;
     Ok(())
 }

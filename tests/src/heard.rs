@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use perennial_core::{Event, Need};
+use perennial_core::{Event, LeaseId};
 
 /// All events so far, to be asked and waited for. Clones hear the same.
 #[derive(Clone, Default)]
@@ -51,8 +51,8 @@ impl Heard {
     }
 
     /// Waits for this issue of a lease, or a later one; false if the time is up first.
-    pub fn wait_for_issue(&self, limit: Duration, lease: Need, count: u64) -> bool {
-        let issued = |event: &Event| matches!(event, Event::Renewed { need, generation, .. } if *need == lease && generation.get() >= count);
+    pub fn wait_for_issue(&self, limit: Duration, lease: LeaseId, count: u64) -> bool {
+        let issued = |event: &Event| matches!(event, Event::Renewed { lease_id, generation, .. } if *lease_id == lease && generation.get() >= count);
         self.wait_until(limit, |events| events.iter().any(issued))
     }
 

@@ -6,7 +6,7 @@
 //! can do at that moment: what is counted then does not depend on how fast anybody is.
 //!
 //! ```
-//! use perennial_core::Need;
+//! use perennial_core::LeaseId;
 //! use perennial_tests::{Hyper, Subject, World};
 //! use std::time::Duration;
 //!
@@ -15,8 +15,8 @@
 //! world.pass(Duration::from_secs(4000)); // on both sides
 //! session.settle();
 //! assert_eq!(world.requests(), 3); // the sign-in, and one for each lease
-//! let credentials = session.credentials(Need::Access).unwrap();
-//! assert!(world.accepts(Need::Access, &credentials));
+//! let credentials = session.credentials(LeaseId::Access).unwrap();
+//! assert!(world.accepts(LeaseId::Access, &credentials));
 //! ```
 
 #[cfg(target_os = "linux")]

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use perennial_core::adapter::{Current, Setup};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{
-    Account, Credentials, Error, Need, Request, Response, Saved, SignOut, State, TransportError, Unfinished,
+    Account, Credentials, Error, LeaseId, Request, Response, SavedSession, SignOut, State, TransportError, Unfinished,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -89,16 +89,16 @@ impl Subject for Hyper {
         runtime().block_on(Self::client(link).connect(setup)).map(Self)
     }
 
-    fn credentials(&self, need: Need) -> Result<Arc<Credentials>, Error> {
-        kept(runtime().block_on(self.0.credentials_for(need)))
+    fn credentials(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error> {
+        kept(runtime().block_on(self.0.credentials_for(lease_id)))
     }
 
-    fn credentials_with(&self, need: Need, min_remaining: Duration) -> Result<Arc<Credentials>, Error> {
-        kept(runtime().block_on(self.0.credentials_with(need, min_remaining)))
+    fn credentials_with(&self, lease_id: LeaseId, min_remaining: Duration) -> Result<Arc<Credentials>, Error> {
+        kept(runtime().block_on(self.0.credentials_with(lease_id, min_remaining)))
     }
 
-    fn renew(&self, need: Need) -> Result<Arc<Credentials>, Error> {
-        kept(runtime().block_on(self.0.renew(need)))
+    fn renew(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error> {
+        kept(runtime().block_on(self.0.renew(lease_id)))
     }
 
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error> {
@@ -117,13 +117,13 @@ impl Subject for Hyper {
         runtime().block_on(self.0.sign_out(login))
     }
 
-    fn current(&self, need: Need) -> Option<Current> {
+    fn current(&self, lease_id: LeaseId) -> Option<Current> {
         let _inside = runtime().enter();
-        self.0.current(need)
+        self.0.current(lease_id)
     }
 
-    fn at_once(&self, need: Need) -> Option<Result<Current, Error>> {
-        at_once(self.0.credentials_for(need))
+    fn at_once(&self, lease_id: LeaseId) -> Option<Result<Current, Error>> {
+        at_once(self.0.credentials_for(lease_id))
     }
 
     fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<Current, Error>> {
@@ -134,17 +134,17 @@ impl Subject for Hyper {
         self.0.reader()
     }
 
-    fn rejected(&self, need: Need, credentials: &Credentials) {
+    fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
         let _inside = runtime().enter();
-        self.0.rejected(need, credentials);
+        self.0.rejected(lease_id, credentials);
     }
 
     fn forget_login(&self) {
         self.0.forget_login();
     }
 
-    fn changes(&self, need: Need) -> Self::Changes {
-        self.0.changes(need)
+    fn changes(&self, lease_id: LeaseId) -> Self::Changes {
+        self.0.changes(lease_id)
     }
 
     fn state(&self) -> State {
@@ -163,7 +163,7 @@ impl Subject for Hyper {
         self.0.account().map(user_id)
     }
 
-    fn export(&self) -> Option<Saved> {
+    fn export(&self) -> Option<SavedSession> {
         self.0.export()
     }
 
@@ -186,26 +186,26 @@ impl Subject for Hyper {
 }
 
 impl Reads for perennial_hyper::Reader<Navien> {
-    fn current(&mut self, need: Need) -> Option<&Credentials> {
+    fn current(&mut self, lease_id: LeaseId) -> Option<&Credentials> {
         let _inside = runtime().enter();
-        self.current(need)
+        self.current(lease_id)
     }
 
-    fn credentials(&mut self, need: Need) -> Result<&Credentials, Error> {
-        runtime().block_on(self.credentials_for(need))
+    fn credentials(&mut self, lease_id: LeaseId) -> Result<&Credentials, Error> {
+        runtime().block_on(self.credentials_for(lease_id))
     }
 
-    fn at_once(&mut self, need: Need) -> Option<Result<&Credentials, Error>> {
-        at_once(self.credentials_for(need))
+    fn at_once(&mut self, lease_id: LeaseId) -> Option<Result<&Credentials, Error>> {
+        at_once(self.credentials_for(lease_id))
     }
 
     fn authorize_at_once(&mut self, headers: &mut HeaderMap) -> Option<Result<&Credentials, Error>> {
         at_once(self.authorize(headers))
     }
 
-    fn rejected(&self, need: Need) {
+    fn rejected(&self, lease_id: LeaseId) {
         let _inside = runtime().enter();
-        self.rejected(need);
+        self.rejected(lease_id);
     }
 
     fn debug(&self) -> String {
@@ -258,16 +258,16 @@ impl Subject for Blocking {
         Self::client(link).connect(setup).map(Self)
     }
 
-    fn credentials(&self, need: Need) -> Result<Arc<Credentials>, Error> {
-        kept(self.0.credentials_for(need))
+    fn credentials(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error> {
+        kept(self.0.credentials_for(lease_id))
     }
 
-    fn credentials_with(&self, need: Need, min_remaining: Duration) -> Result<Arc<Credentials>, Error> {
-        kept(self.0.credentials_with(need, min_remaining))
+    fn credentials_with(&self, lease_id: LeaseId, min_remaining: Duration) -> Result<Arc<Credentials>, Error> {
+        kept(self.0.credentials_with(lease_id, min_remaining))
     }
 
-    fn renew(&self, need: Need) -> Result<Arc<Credentials>, Error> {
-        kept(self.0.renew(need))
+    fn renew(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error> {
+        kept(self.0.renew(lease_id))
     }
 
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error> {
@@ -286,12 +286,12 @@ impl Subject for Blocking {
         self.0.sign_out(login)
     }
 
-    fn current(&self, need: Need) -> Option<Current> {
-        self.0.current(need)
+    fn current(&self, lease_id: LeaseId) -> Option<Current> {
+        self.0.current(lease_id)
     }
 
-    fn at_once(&self, need: Need) -> Option<Result<Current, Error>> {
-        Some(self.0.credentials_for(need))
+    fn at_once(&self, lease_id: LeaseId) -> Option<Result<Current, Error>> {
+        Some(self.0.credentials_for(lease_id))
     }
 
     fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<Current, Error>> {
@@ -302,16 +302,16 @@ impl Subject for Blocking {
         self.0.reader()
     }
 
-    fn rejected(&self, need: Need, credentials: &Credentials) {
-        self.0.rejected(need, credentials);
+    fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
+        self.0.rejected(lease_id, credentials);
     }
 
     fn forget_login(&self) {
         self.0.forget_login();
     }
 
-    fn changes(&self, need: Need) -> Self::Changes {
-        self.0.changes(need)
+    fn changes(&self, lease_id: LeaseId) -> Self::Changes {
+        self.0.changes(lease_id)
     }
 
     fn state(&self) -> State {
@@ -330,7 +330,7 @@ impl Subject for Blocking {
         self.0.account().map(user_id)
     }
 
-    fn export(&self) -> Option<Saved> {
+    fn export(&self) -> Option<SavedSession> {
         self.0.export()
     }
 
@@ -353,24 +353,24 @@ impl Subject for Blocking {
 }
 
 impl Reads for perennial_blocking::Reader<Navien> {
-    fn current(&mut self, need: Need) -> Option<&Credentials> {
-        self.current(need)
+    fn current(&mut self, lease_id: LeaseId) -> Option<&Credentials> {
+        self.current(lease_id)
     }
 
-    fn credentials(&mut self, need: Need) -> Result<&Credentials, Error> {
-        self.credentials_for(need)
+    fn credentials(&mut self, lease_id: LeaseId) -> Result<&Credentials, Error> {
+        self.credentials_for(lease_id)
     }
 
-    fn at_once(&mut self, need: Need) -> Option<Result<&Credentials, Error>> {
-        Some(self.credentials_for(need))
+    fn at_once(&mut self, lease_id: LeaseId) -> Option<Result<&Credentials, Error>> {
+        Some(self.credentials_for(lease_id))
     }
 
     fn authorize_at_once(&mut self, headers: &mut HeaderMap) -> Option<Result<&Credentials, Error>> {
         Some(self.authorize(headers))
     }
 
-    fn rejected(&self, need: Need) {
-        self.rejected(need);
+    fn rejected(&self, lease_id: LeaseId) {
+        self.rejected(lease_id);
     }
 
     fn debug(&self) -> String {

@@ -13,7 +13,7 @@ pub fn arguments() -> Result<(String, Policy), String> {
     let (file, policy) = words.next().zip(words.next()).ok_or_else(usage)?;
     let policy = match policy.as_str() {
         "ahead" => Policy::default(),
-        "lazy" => Policy::default().lazy(),
+        "lazy" => Policy::default().on_demand(),
         "one-shot" => Policy::default().one_shot(),
         _ => return Err(usage()),
     };

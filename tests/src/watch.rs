@@ -8,8 +8,8 @@ use std::time::Duration;
 pub const LONG: Duration = Duration::from_secs(120);
 
 /// Does something in a thread of its own; `None` if it is not done in time, or panicked.
-pub fn within<T: Send + 'static>(limit: Duration, act: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+pub fn within<T: Send + 'static>(limit: Duration, command: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (done, wait) = mpsc::channel();
-    thread::spawn(move || done.send(act()));
+    thread::spawn(move || done.send(command()));
     wait.recv_timeout(limit).ok()
 }

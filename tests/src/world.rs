@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use perennial_core::adapter::{ManualClock, Setup};
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::{Credentials, Error, Need, Timestamp};
+use perennial_core::{Credentials, Error, LeaseId, Timestamp};
 use perennial_emulator::{Emulator, Endpoint, NavienSettings};
 
 use crate::heard::Heard;
@@ -133,12 +133,12 @@ impl World {
     // -- Looking
 
     /// Whether the service takes these credentials.
-    pub fn accepts(&self, need: Need, credentials: &Credentials) -> bool {
+    pub fn accepts(&self, lease_id: LeaseId, credentials: &Credentials) -> bool {
         let navien = self.emulator.navien();
-        match (need, credentials.aws()) {
-            (Need::Access, _) => navien.is_access_valid(credentials.access().expose()),
-            (Need::Aws, None) => false,
-            (Need::Aws, Some(aws)) => navien.is_aws_valid(
+        match (lease_id, credentials.aws()) {
+            (LeaseId::Access, _) => navien.is_access_valid(credentials.access().expose()),
+            (LeaseId::Aws, None) => false,
+            (LeaseId::Aws, Some(aws)) => navien.is_aws_valid(
                 aws.access_key_id().expose(),
                 aws.secret_access_key().expose(),
                 aws.session_token().expose(),

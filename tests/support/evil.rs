@@ -272,12 +272,12 @@ fn play(
             (&*stream).read_exact(&mut [0; 16])?;
             (&*stream).write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
         }
-        (Script::Answer(act), _) => act_on(&mut &*stream, stream, act, elsewhere, seen)?,
-        (Script::Tls(_, act), Some(config)) => {
+        (Script::Answer(command), _) => act_on(&mut &*stream, stream, command, elsewhere, seen)?,
+        (Script::Tls(_, command), Some(config)) => {
             let connection = ServerConnection::new(config).map_err(io::Error::other)?;
             let mut secured = rustls::StreamOwned::new(connection, stream.try_clone()?);
-            act_on(&mut secured, stream, act, elsewhere, seen)?;
-            if let Act::SayAndBidFarewell(_) = act {
+            act_on(&mut secured, stream, command, elsewhere, seen)?;
+            if let Act::SayAndBidFarewell(_) = command {
                 secured.conn.send_close_notify();
                 secured.flush()?;
             }
@@ -290,11 +290,11 @@ fn play(
 fn act_on(
     peer: &mut (impl Read + Write),
     socket: &TcpStream,
-    act: Act,
+    command: Act,
     elsewhere: Option<&str>,
     seen: &mut Seen,
 ) -> io::Result<()> {
-    match act {
+    match command {
         Act::SayFirst(bytes) => {
             peer.write_all(bytes)?;
             peer.flush()?;
@@ -307,12 +307,12 @@ fn act_on(
         _ => {}
     }
     let left = read_head(peer, seen)?;
-    if let Act::SayAfterTheHead(bytes) = act {
+    if let Act::SayAfterTheHead(bytes) = command {
         peer.write_all(bytes)?;
         peer.flush()?;
     }
     io::copy(&mut peer.take(left), &mut io::sink())?;
-    match act {
+    match command {
         Act::Say(bytes) | Act::SayAndBidFarewell(bytes) => peer.write_all(bytes)?,
         Act::SayFirst(_) | Act::SayFirstAndHangUp(_) | Act::ShutFirst | Act::SayAfterTheHead(_) => {}
         Act::SayAndReset(bytes) => {

@@ -437,8 +437,8 @@ pub(crate) fn a_connection_that_hangs_is_not_sent<S: Send>(make: impl Fn(&[u8], 
 pub(crate) fn an_early_answer_is_heard<S: Send>(built: Built, make: impl Fn(&[u8], Duration) -> S) {
     let (authority, send) = patient(make);
     let busy = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
-    for act in [Act::SayFirst(busy), Act::SayFirstAndHangUp(busy)] {
-        let peer = Peer::start(&authority, Script::Answer(act), None);
+    for command in [Act::SayFirst(busy), Act::SayFirstAndHangUp(busy)] {
+        let peer = Peer::start(&authority, Script::Answer(command), None);
         for number in 0..300 {
             let result = send(peer.request(LONG));
             if built == Built::UponAClient && Outcome::of(&result) == Outcome::MaybeSent {

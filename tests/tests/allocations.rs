@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use perennial_core::Need;
+use perennial_core::LeaseId;
 use perennial_tests::{Reads, Subject, World, both};
 
 both![reading_allocates_nothing, authorizing_allocates_nothing];
@@ -16,9 +16,9 @@ fn connect<S: Subject>(world: &World) -> S {
 }
 
 /// Does it a thousand times. What a thread needs to begin with is its own, and not counted.
-fn allocates_nothing(what: &str, mut act: impl FnMut()) {
-    act();
-    let counted = allocation_counter::measure(|| (0..1000).for_each(|_| act()));
+fn allocates_nothing(what: &str, mut command: impl FnMut()) {
+    command();
+    let counted = allocation_counter::measure(|| (0..1000).for_each(|_| command()));
     assert_eq!(counted.count_total, 0, "{what}: {counted:?}");
     // The counter counts.
     assert_eq!(allocation_counter::measure(|| drop(Box::new(1_u8))).count_total, 1);
@@ -28,21 +28,21 @@ fn reading_allocates_nothing<S: Subject>() {
     let world = World::new();
     let session: S = connect(&world);
     let mut reader = session.reader();
-    for need in Need::ALL {
+    for lease_id in LeaseId::ALL {
         allocates_nothing("a handle", || {
-            let held = session.current(need).unwrap();
+            let held = session.current(lease_id).unwrap();
             assert!(!held.access().expose().is_empty());
-            assert!(session.at_once(need).unwrap().unwrap().aws().is_some());
+            assert!(session.at_once(lease_id).unwrap().unwrap().aws().is_some());
             assert!(session.is_authenticated());
         });
         allocates_nothing("a reader", || {
-            assert!(!reader.current(need).unwrap().access().expose().is_empty());
-            assert!(reader.at_once(need).unwrap().unwrap().aws().is_some());
+            assert!(!reader.current(lease_id).unwrap().access().expose().is_empty());
+            assert!(reader.at_once(lease_id).unwrap().unwrap().aws().is_some());
         });
         // No task to make either, where the adapter has tasks: only threads ask this way here.
         if S::NAME == "blocking" {
             allocates_nothing("a handle with a least life", || {
-                session.credentials_with(need, Duration::from_secs(1)).unwrap();
+                session.credentials_with(lease_id, Duration::from_secs(1)).unwrap();
             });
         }
     }
@@ -57,7 +57,7 @@ fn authorizing_allocates_nothing<S: Subject>() {
     allocates_nothing("a handle", || assert!(session.authorize_at_once(&mut headers).unwrap().is_ok()));
     allocates_nothing("a reader", || assert!(reader.authorize_at_once(&mut headers).unwrap().is_ok()));
     let value = headers.get(AUTHORIZATION).unwrap();
-    let held = session.current(Need::Access).unwrap();
+    let held = session.current(LeaseId::Access).unwrap();
     assert!(value.is_sensitive());
     // Not copied: the very bytes that were built when the token came.
     assert!(held.bearer().as_bytes().as_ptr_range().contains(&value.as_bytes().as_ptr()));

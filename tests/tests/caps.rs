@@ -11,8 +11,8 @@ use perennial_core::credentials::{MAX_EXTRA, MAX_TOKEN};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::store::{MAX_RECORD, MemoryStore, Store};
 use perennial_core::{
-    AccessToken, Account, AwsCredentials, Credentials, Event, Grant, Need, Request, Response, Saved, Term, Timestamp,
-    TransportError,
+    AccessToken, Account, AwsCredentials, Credentials, Event, Grant, LeaseId, Request, Response, SavedSession,
+    Timestamp, TransportError, Validity,
 };
 use perennial_file::{FileStore, Key};
 use perennial_redis::RedisStore;
@@ -34,15 +34,15 @@ fn token(last: char) -> String {
 
 /// A grant in which everything is as large as it may be, and needs as much room in a record as it can.
 fn grant() -> Grant {
-    let term = Term::unknown(perennial_core::Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::ZERO));
+    let validity = Validity::unknown(perennial_core::Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::ZERO));
     let extra = format!("{{\"{}\":\"{}\"}}", "n".repeat(100), "\\\"".repeat((MAX_EXTRA - 107) / 2));
     let text = "\u{1}".repeat(1024);
     let legal = vec![serde_json::Value::from("\"".repeat((MAX_EXTRA - 4) / 2))];
     Grant {
-        access: Some(AccessToken::new("Bearer", &token('a'), term).unwrap()),
+        access: Some(AccessToken::new("Bearer", &token('a'), validity).unwrap()),
         refresh_token: Some(token('r').into()),
         id_token: Some(token('i').into()),
-        aws: Some(AwsCredentials::new(&token('k'), &token('s'), &token('t'), term).unwrap()),
+        aws: Some(AwsCredentials::new(&token('k'), &token('s'), &token('t'), validity).unwrap()),
         account: Some(Account {
             user_id: "grower@example.com".into(),
             first_name: text.clone(),
@@ -53,7 +53,7 @@ fn grant() -> Grant {
             legal,
             ..Account::default()
         }),
-        begun_by: None,
+        grant_type: None,
         extra: Some(extra.into()),
         ..Grant::default()
     }
@@ -75,7 +75,7 @@ fn all(credentials: &Credentials) -> Vec<String> {
 
 fn session(store: impl Store, heard: &Heard) -> Handle<Navien> {
     let login = Login::new("grower@example.com", "p".repeat(1024)).unwrap();
-    let setup = Setup::new(Navien::default()).login(login).keep_login().seed(1).on_event(heard.listener());
+    let setup = Setup::new(Navien::default()).login(login).persist_login().seed(1).on_event(heard.listener());
     Client::over(Silent).build(setup.store(store)).unwrap()
 }
 
@@ -91,7 +91,7 @@ fn is_saved_and_restored(name: &str, store: impl Store + Clone) {
     let record = store.read(LONG).unwrap().unwrap();
     assert!(record.as_ref().len() <= MAX_RECORD, "{name}: {} bytes", record.as_ref().len());
     let other = session(store, &Heard::default());
-    let found = other.credentials_for(Need::Aws).unwrap();
+    let found = other.credentials_for(LeaseId::Aws).unwrap();
     assert!(all(&found) == all(&granted), "{name}: something is not what it was");
 }
 
@@ -111,10 +111,10 @@ fn what_is_granted_at_the_caps_is_saved_and_restored_by_every_store() {
 #[test]
 fn a_saved_session_at_the_caps_reads_back_the_same() {
     let granted = Credentials::from_grant(grant(), None).unwrap();
-    let saved = Saved::new("navien", "realm", granted.clone()).to_json();
+    let saved = SavedSession::new("navien", "realm", granted.clone()).to_json();
     assert!(saved.expose().len() < MAX_RECORD / 8 * 7, "{} bytes: no room for a login", saved.expose().len());
     let now = perennial_core::Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::ZERO);
-    let read = Saved::parse(saved.expose().as_bytes(), now).unwrap().into_credentials();
+    let read = SavedSession::parse(saved.expose().as_bytes(), now).unwrap().into_credentials();
     assert!(all(&read) == all(&granted));
 }
 

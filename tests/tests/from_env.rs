@@ -5,7 +5,7 @@
 use std::env;
 use std::process::{Command, Output};
 
-use perennial_core::Need;
+use perennial_core::LeaseId;
 use perennial_core::adapter::Setup;
 use perennial_core::providers::navien::Navien;
 use perennial_emulator::NavienSettings;
@@ -56,5 +56,5 @@ fn the_child() {
 fn signs_in<S: Subject>(setup: Setup<Navien>) {
     let world = World::new();
     let session = S::connect(world.link(), setup).unwrap();
-    assert_eq!(session.credentials(Need::Access).unwrap().account().user_id, NavienSettings::EMAIL);
+    assert_eq!(session.credentials(LeaseId::Access).unwrap().account().user_id, NavienSettings::EMAIL);
 }

@@ -18,11 +18,11 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keeper::{Connection, Failure, Keeper, Road, Tickets, Told, options};
+use keeper::{Connection, Failure, Road, StoreDriver, Tickets, Told, options};
 use perennial_core::adapter::{Clock, ManualClock};
 use perennial_core::mqtt::Ticket;
 use perennial_core::providers::{navien, settrade};
-use perennial_core::{Error, Generation, Need, Provider};
+use perennial_core::{Error, Generation, LeaseId, Provider};
 use perennial_emulator::{
     Builder, Emulator, Endpoint, Fault, Mosquitto, MqttRefusal, NavienSettings, SettradeSettings,
 };
@@ -252,8 +252,8 @@ impl World {
         Some(Self { runtime, clock: clock_of(&emulator), emulator, broker, heard: Heard::default() })
     }
 
-    fn run<T>(&self, act: impl AsyncFnOnce(&Self) -> T) -> T {
-        self.runtime.block_on(act(self))
+    fn run<T>(&self, command: impl AsyncFnOnce(&Self) -> T) -> T {
+        self.runtime.block_on(command(self))
     }
 
     fn pass(&self, time: Duration) {
@@ -305,7 +305,7 @@ impl World {
     fn subscribe(&self, tickets: impl Tickets + 'static) -> Subscriber {
         let (told, tells) = unbounded_channel();
         let (name, filter, pause) = ("subscriber".to_owned(), TOPIC.to_owned(), Duration::from_millis(1));
-        tokio::spawn(Keeper { tickets, road: self.road(), name, filter, pause, told }.run());
+        tokio::spawn(StoreDriver { tickets, road: self.road(), name, filter, pause, told }.run());
         Subscriber { tells, messages: HashSet::new() }
     }
 
@@ -374,8 +374,10 @@ struct ThreadTickets {
 impl ThreadTickets {
     fn new(provider: navien::Navien, session: Blocking, clock: ManualClock) -> Self {
         let (tell, issues): (UnboundedSender<_>, _) = unbounded_channel();
-        let mut changes = session.changes(Need::Aws);
-        std::thread::spawn(move || while tell.send(changes.next().map(|held| held.generation(Need::Aws))).is_ok() {});
+        let mut changes = session.changes(LeaseId::Aws);
+        std::thread::spawn(
+            move || while tell.send(changes.next().map(|held| held.generation(LeaseId::Aws))).is_ok() {},
+        );
         Self { provider, session, clock, issues, shown: None }
     }
 }
@@ -383,8 +385,8 @@ impl ThreadTickets {
 impl Tickets for ThreadTickets {
     async fn ticket(&mut self) -> Result<Ticket, Error> {
         let session = self.session.clone();
-        let credentials = tokio::task::spawn_blocking(move || session.credentials(Need::Aws)).await.unwrap()?;
-        self.shown = Some(credentials.generation(Need::Aws));
+        let credentials = tokio::task::spawn_blocking(move || session.credentials(LeaseId::Aws)).await.unwrap()?;
+        self.shown = Some(credentials.generation(LeaseId::Aws));
         Ok(self.provider.ticket(&credentials, self.clock.wall()).unwrap())
     }
 

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use http::HeaderMap;
 use perennial_core::providers::navien::{write_python, write_python_local};
-use perennial_core::{Event, Need, Secret, Timestamp};
+use perennial_core::{Event, LeaseId, Secret, Timestamp};
 use perennial_emulator::{Emulator, Endpoint, EndpointSet, NavienSettings, Recorded};
 use perennial_tests::{LONG, Subject, World, both};
 use serde_json::{Value, json};
@@ -52,12 +52,12 @@ fn take_the_steps<S: Subject>(world: &World) {
     let session: S = world.connect();
     assert_eq!(list_devices(world, &session), 200);
     world.pass_seconds(120);
-    session.renew(Need::Access).unwrap();
+    session.renew(LeaseId::Access).unwrap();
     world.pass_seconds(120);
     world.emulator.navien().revoke_access(NavienSettings::EMAIL);
-    let refused = session.credentials(Need::Access).unwrap();
+    let refused = session.credentials(LeaseId::Access).unwrap();
     assert_eq!(list_devices(world, &session), 401);
-    session.rejected(Need::Access, &refused);
+    session.rejected(LeaseId::Access, &refused);
     assert_eq!(list_devices(world, &session), 200);
 }
 
@@ -135,20 +135,20 @@ fn what_the_published_client_saved_is_taken_up<S: Subject>() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let session: S = world.try_build(world.stranger().saved(output.stdout)).unwrap();
-    let held = session.credentials(Need::Access).unwrap();
-    assert!(world.accepts(Need::Access, &held));
+    let held = session.credentials(LeaseId::Access).unwrap();
+    assert!(world.accepts(LeaseId::Access, &held));
     assert_eq!(held.account().user_id, NavienSettings::EMAIL);
     // Whatever this machine's time zone is: an hour from now.
     let left = held.time_until_expiry(perennial_core::adapter::Clock::now(&world.clock)).unwrap();
     assert!((3500..=3600).contains(&left.whole_seconds()), "{left}");
-    assert!(world.accepts(Need::Aws, &session.credentials(Need::Aws).unwrap()));
+    assert!(world.accepts(LeaseId::Aws, &session.credentials(LeaseId::Aws).unwrap()));
 
     // Nobody knows how old its AWS credentials are: they are renewed at once, behind who uses them.
-    let renewed = |event: &Event| matches!(event, Event::Renewed { need: Need::Aws, rung: Some(_), .. });
+    let renewed = |event: &Event| matches!(event, Event::Renewed { lease_id: LeaseId::Aws, method: Some(_), .. });
     assert!(world.heard.wait_until(LONG, |events| events.iter().any(renewed)));
     world.pass_seconds(3700);
-    assert!(world.accepts(Need::Access, &session.credentials(Need::Access).unwrap()));
-    assert!(world.accepts(Need::Aws, &session.credentials(Need::Aws).unwrap()));
+    assert!(world.accepts(LeaseId::Access, &session.credentials(LeaseId::Access).unwrap()));
+    assert!(world.accepts(LeaseId::Aws, &session.credentials(LeaseId::Aws).unwrap()));
     assert_eq!(world.requests_to(Endpoint::SignIn), 1);
 }
 
@@ -157,7 +157,7 @@ fn what_was_written_for_the_published_client_is_loaded_as_it_is<S: Subject>() {
     let session: S = world.connect();
     // The leases were issued apart, and the client knows of one issue only.
     world.pass_seconds(600);
-    let held = session.renew(Need::Access).unwrap();
+    let held = session.renew(LeaseId::Access).unwrap();
     let file = write_python(&held);
     let Some(loaded) = accept_saved(&file, &[], "UTC0") else { return };
 
@@ -194,7 +194,7 @@ fn what_was_written_for_the_published_client_is_loaded_as_it_is<S: Subject>() {
 fn the_published_client_goes_on_with_our_session<S: Subject>() {
     let world = World::controlled(|settings| settings.endpoint_set = EndpointSet::Old);
     let session: S = world.connect();
-    let held = session.credentials(Need::Access).unwrap();
+    let held = session.credentials(LeaseId::Access).unwrap();
     let file = write_python_local(&held, 9 * 3600);
     let Some(said) = accept_saved(&file, &[world.emulator.url()], "EAST-9") else { return };
     assert_eq!(said["asked"], json!(["/device/list 200"]));

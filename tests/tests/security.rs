@@ -13,7 +13,8 @@ use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::providers::oauth2::{self, OAuth2};
 use perennial_core::wire::{Body, InvalidUrl};
 use perennial_core::{
-    Error, Exchange, Need, Now, Request, Response, Secret, Step, TransportError, TransportErrorKind, TransportSecurity,
+    Error, Exchange, LeaseId, Now, Request, Response, Secret, Step, TransportError, TransportErrorKind,
+    TransportSecurity,
 };
 use perennial_emulator::{Emulator, NavienSettings};
 use perennial_hyper as hyper;
@@ -179,11 +180,11 @@ fn a_service_without_tls_is_used_where_its_host_is_named_twice() {
     let refused = blocking::Client::new().connect(setup()).unwrap_err();
     assert_eq!(why(&refused), Some(InvalidUrl::NotHttps));
     let session = blocking::Client::new().security(security.clone()).connect(setup()).unwrap();
-    assert!(session.current(Need::Access).is_some());
+    assert!(session.current(LeaseId::Access).is_some());
 
     let runtime = runtime();
     let refused = runtime.block_on(hyper::Client::new().connect(setup())).unwrap_err();
     assert_eq!(why(&refused), Some(InvalidUrl::NotHttps));
     let session = runtime.block_on(hyper::Client::new().security(security.clone()).connect(setup())).unwrap();
-    assert!(session.current(Need::Access).is_some());
+    assert!(session.current(LeaseId::Access).is_some());
 }

@@ -26,7 +26,7 @@ use std::{env, thread};
 use http::StatusCode;
 use perennial_core::adapter::{Clock, Setup, SystemClock};
 use perennial_core::providers::settrade::{Login, Settrade};
-use perennial_core::{Error, SavedError, ServiceErrorKind, SessionError, SignOut, State};
+use perennial_core::{Error, ImportError, ServiceErrorKind, SessionError, SignOut, State};
 use perennial_emulator::{ClockRefusals, Emulator, Endpoint, Fault, SettradeSettings};
 use perennial_tests::{LONG, Secrets, everything_said};
 
@@ -356,14 +356,14 @@ fn a_saved_session_belongs_to_its_app<S: Side>() {
     let world = World::new();
     let saved = world.connect::<S>().export().unwrap().to_json();
     let refused = |setup: Setup<Settrade>| match S::build(world.link(), setup.saved(saved.expose())) {
-        Err(Error::Session(SessionError::Saved(error))) => error,
+        Err(Error::Session(SessionError::SavedSession(error))) => error,
         other => panic!("{:?}", other.err()),
     };
     for provider in [world.at("098", "OTHER"), world.at("041", SettradeSettings::APP_CODE)] {
-        assert_eq!(refused(world.stranger(provider)), SavedError::OtherProvider);
+        assert_eq!(refused(world.stranger(provider)), ImportError::OtherProvider);
     }
     let another = Login::new("another app", SettradeSettings::APP_SECRET).unwrap();
-    assert_eq!(refused(world.setup().login(another)), SavedError::OtherAccount);
+    assert_eq!(refused(world.setup().login(another)), ImportError::OtherAccount);
 }
 
 fn nothing_secret_is_said<S: Side>() {

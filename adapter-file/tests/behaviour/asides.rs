@@ -6,8 +6,8 @@ use perennial_core::store::StoreErrorKind;
 
 use crate::support::{LONG, Scratch, failure, lock, mode, read, save};
 
-fn set_aside(scratch: &Scratch) {
-    lock(&scratch.store()).set_aside(LONG).unwrap();
+fn quarantine(scratch: &Scratch) {
+    lock(&scratch.store()).quarantine(LONG).unwrap();
 }
 
 #[test]
@@ -15,7 +15,7 @@ fn a_record_that_is_set_aside_is_nowhere_but_there() {
     let scratch = Scratch::new();
     for text in ["first", "second", "third"] {
         save(&scratch.store(), text);
-        set_aside(&scratch);
+        quarantine(&scratch);
         assert_eq!(read(&scratch.store()), None);
     }
     for (name, text) in [("session.aside-1", "first"), ("session.aside-2", "second"), ("session.aside-3", "third")] {
@@ -32,7 +32,7 @@ fn nothing_that_was_set_aside_is_overwritten() {
     std::os::unix::fs::symlink("/nowhere", scratch.join("session.aside-2")).unwrap();
     fs::write(scratch.join("session.aside-3"), "older").unwrap();
     save(&scratch.store(), "newer");
-    set_aside(&scratch);
+    quarantine(&scratch);
     assert_eq!(fs::read(scratch.join("session.aside-3")).unwrap(), b"older");
     assert_eq!(fs::read(scratch.join("session.aside-4")).unwrap(), b"newer");
 }
@@ -40,7 +40,7 @@ fn nothing_that_was_set_aside_is_overwritten() {
 #[test]
 fn nothing_can_be_set_aside() {
     let scratch = Scratch::new();
-    set_aside(&scratch);
+    quarantine(&scratch);
     assert_eq!(scratch.names(), ["session.lock"]);
 }
 
@@ -49,7 +49,7 @@ fn the_lock_stays_good_afterwards() {
     let scratch = Scratch::new();
     save(&scratch.store(), "old");
     let mut held = lock(&scratch.store());
-    held.set_aside(LONG).unwrap();
+    held.quarantine(LONG).unwrap();
     assert!(held.read(LONG).unwrap().is_none());
     held.write(&crate::support::body("new"), LONG).unwrap();
     assert_eq!(read(&scratch.store()).as_deref(), Some("new"));
@@ -62,7 +62,7 @@ fn a_thousand_times_is_too_often() {
     for number in 1..=1000 {
         fs::write(scratch.join(&format!("session.aside-{number}")), "").unwrap();
     }
-    failure(lock(&scratch.store()).set_aside(LONG)).is(StoreErrorKind::Unusable, "set aside too often");
+    failure(lock(&scratch.store()).quarantine(LONG)).is(StoreErrorKind::Unusable, "set aside too often");
     assert_eq!(read(&scratch.store()).as_deref(), Some("the last one"));
 }
 
@@ -72,7 +72,7 @@ fn a_sign_out_removes_what_was_retired_and_nothing_else() {
     for text in ["damaged", "another program's", "another program's, later"] {
         save(&scratch.store(), text);
         if text == "damaged" {
-            set_aside(&scratch);
+            quarantine(&scratch);
         } else {
             lock(&scratch.store()).retire(LONG).unwrap();
         }

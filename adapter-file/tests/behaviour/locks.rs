@@ -93,7 +93,7 @@ fn a_lock_that_was_pulled_from_under_its_holder_is_lost() {
     let mut second = try_lock(&scratch.store()).unwrap();
     failure(first.write(&body("first"), LONG)).is(StoreErrorKind::Lost, "");
     failure(first.read(LONG)).is(StoreErrorKind::Lost, "");
-    failure(first.set_aside(LONG)).is(StoreErrorKind::Lost, "");
+    failure(first.quarantine(LONG)).is(StoreErrorKind::Lost, "");
     drop(first);
     failure(try_lock(&scratch.store())).is(StoreErrorKind::Busy, "");
     second.write(&body("second"), LONG).unwrap();

@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::time::Duration;
 
-use perennial_core::store::{Keeper, OpId, Store, StoreAct, StoreErrorKind, StoreOp, Stored};
-use perennial_core::{AccessToken, Credentials, Grant, Now, Saved, Secret, Term, Timestamp};
+use perennial_core::store::{OpId, Store, StoreCommand, StoreDriver, StoreErrorKind, StoreReply, StoreRequest};
+use perennial_core::{AccessToken, Credentials, Grant, Now, SavedSession, Secret, Timestamp, Validity};
 use perennial_file::{FileStore, MAX_BYTES, read_private, write_private};
 
 use crate::support::{LONG, Scratch, body, failure, lock, read, save};
@@ -35,7 +35,7 @@ fn the_holder_of_the_lock_reads_what_it_wrote() {
     let scratch = Scratch::new();
     let store = scratch.store();
     let mut lock = lock(&store);
-    assert_eq!(lock.held_for(), None);
+    assert_eq!(lock.remaining(), None);
     assert!(lock.read(LONG).unwrap().is_none());
     for text in ["mark", "record", "another"] {
         lock.write(&body(text), LONG).unwrap();
@@ -49,26 +49,26 @@ fn the_core_reads_the_file() {
     let scratch = Scratch::new();
     let now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(9));
     let grant = Grant {
-        access: Some(AccessToken::new("Bearer", "ey.J", Term::lasting(now, Duration::from_secs(3600))).unwrap()),
+        access: Some(AccessToken::new("Bearer", "ey.J", Validity::with_lifetime(now, Duration::from_secs(3600))).unwrap()),
         refresh_token: Some(Secret::from("refresh")),
         ..Grant::default()
     };
-    let saved = Saved::new("navien", "https://a.example", Credentials::from_grant(grant, None).unwrap());
+    let saved = SavedSession::new("navien", "https://a.example", Credentials::from_grant(grant, None).unwrap());
     save(&scratch.store(), saved.to_json().expose());
-    let read = Saved::parse(&fs::read(scratch.session()).unwrap(), now).unwrap();
+    let read = SavedSession::parse(&fs::read(scratch.session()).unwrap(), now).unwrap();
     assert_eq!(read.credentials().refresh_token().unwrap().expose(), "refresh");
 }
 
 #[test]
 fn a_keeper_works_on_it() {
     let scratch = Scratch::new();
-    let mut keeper = Keeper::new(scratch.store());
-    let mut perform = |id, act| keeper.perform(StoreOp { id: OpId(id), act, timeout: LONG }).unwrap();
-    assert!(matches!(perform(1, StoreAct::Read), Stored::Read(None)));
-    let locked = perform(2, StoreAct::Lock { lease: LONG });
-    assert!(matches!(locked, Stored::Locked { record: None, held_for: None }));
-    perform(3, StoreAct::Write { lock: OpId(2), record: body("{}") });
-    perform(4, StoreAct::Unlock { lock: OpId(2) });
+    let mut keeper = StoreDriver::new(scratch.store());
+    let mut execute = |id, command| keeper.execute(StoreRequest { id: OpId(id), command, timeout: LONG }).unwrap();
+    assert!(matches!(execute(1, StoreCommand::Read), StoreReply::Read(None)));
+    let locked = execute(2, StoreCommand::Lock { ttl: LONG });
+    assert!(matches!(locked, StoreReply::Locked { record: None, remaining: None }));
+    execute(3, StoreCommand::Write { lock: OpId(2), record: body("{}") });
+    execute(4, StoreCommand::Unlock { lock: OpId(2) });
     assert_eq!(read(&scratch.store()).as_deref(), Some("{}"));
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, io, process, thread};
 
-use perennial_core::store::{Locked, Store, StoreError, StoreErrorKind};
+use perennial_core::store::{LockGuard, Store, StoreError, StoreErrorKind};
 use perennial_core::wire::Body;
 use perennial_file::FileStore;
 
@@ -24,16 +24,16 @@ pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(crate) fn new() -> Self {
-        Self::within(&env::temp_dir())
+        Self::timeout(&env::temp_dir())
     }
 
     /// In memory, where this machine has such a place: syncing takes no time there.
     pub(crate) fn in_memory() -> Self {
         let memory = Path::new("/dev/shm");
-        if memory.is_dir() { Self::within(memory) } else { Self::new() }
+        if memory.is_dir() { Self::timeout(memory) } else { Self::new() }
     }
 
-    fn within(directory: &Path) -> Self {
+    fn timeout(directory: &Path) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         loop {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -124,11 +124,11 @@ pub(crate) fn body(text: &str) -> Body {
     Body::from(text.as_bytes().to_vec())
 }
 
-pub(crate) fn lock(store: &FileStore) -> Box<dyn Locked> {
+pub(crate) fn lock(store: &FileStore) -> Box<dyn LockGuard> {
     store.lock(LONG, LONG).unwrap()
 }
 
-pub(crate) fn try_lock(store: &FileStore) -> Result<Box<dyn Locked>, StoreError> {
+pub(crate) fn try_lock(store: &FileStore) -> Result<Box<dyn LockGuard>, StoreError> {
     store.lock(Duration::ZERO, LONG)
 }
 

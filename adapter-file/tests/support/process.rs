@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use perennial_core::store::{Locked, Store, StoreError};
+use perennial_core::store::{LockGuard, Store, StoreError};
 use perennial_core::wire::Body;
 use perennial_file::FileStore;
 
@@ -96,7 +96,7 @@ fn sets_aside(store: &FileStore) -> Result<(), Failure> {
         Ok(lock) => lock,
         Err(error) => return say(&format!("lock: {}", kind(&error))),
     };
-    match lock.set_aside(LONG) {
+    match lock.quarantine(LONG) {
         Ok(()) => say("set aside"),
         Err(error) => say(&format!("set aside: {}", kind(&error))),
     }
@@ -115,7 +115,7 @@ fn tries(store: &FileStore) -> Result<(), Failure> {
     write_next(lock.as_mut())
 }
 
-fn write_next(lock: &mut dyn Locked) -> Result<(), Failure> {
+fn write_next(lock: &mut dyn LockGuard) -> Result<(), Failure> {
     let number = number_of(&lock.read(LONG)?) + 1;
     match lock.write(&record(number), LONG) {
         Ok(()) => say(&format!("saved: {number}")),

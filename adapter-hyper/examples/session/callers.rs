@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use perennial_core::{Need, Provider};
+use perennial_core::{LeaseId, Provider};
 use perennial_emulator::Emulator;
 use perennial_hyper::Handle;
 use tokio::task::JoinHandle;
@@ -45,7 +45,7 @@ impl Callers {
 
 async fn call_on<P: Provider>(session: Handle<P>, counts: Arc<Counts>) {
     loop {
-        if session.current(Need::Access).is_none() {
+        if session.current(LeaseId::Access).is_none() {
             counts.waited.fetch_add(1, Ordering::Relaxed);
         }
         if session.credentials().await.is_ok() {

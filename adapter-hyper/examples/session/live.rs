@@ -5,7 +5,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use perennial_core::credentials::masked;
-use perennial_core::{Account, FromEnv, Grant, Need, Provider};
+use perennial_core::{Account, FromEnv, Grant, LeaseId, Provider};
 use perennial_file::FileStore;
 use perennial_hyper::{Client, Handle, Setup};
 use tokio::time::sleep;
@@ -46,7 +46,7 @@ pub(crate) async fn keep<P: Provider>(
     screen.say(&format!("signed in{}; Ctrl-C ends", session.account().map_or_else(String::new, |who| named(&who))));
 
     let callers = Callers::start(&session);
-    let mut issues = session.changes(Need::Access);
+    let mut issues = session.changes(LeaseId::Access);
     let time = async {
         match args.seconds {
             Some(seconds) => sleep(Duration::from_secs(seconds)).await,

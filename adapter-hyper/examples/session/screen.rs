@@ -66,27 +66,29 @@ fn as_json(event: &Event) -> Value {
     let failure =
         |error: &Error| json!({ "text": sentence(error), "retry_at": error.retry_at().map(|at| at.to_string()) });
     match event {
-        Event::Attempt { need, rung } => json!({ "event": "attempt", "need": need.to_string(), "rung": rung }),
-        Event::Renewed { need, rung, generation, expires_at } => json!({
+        Event::RenewalStarted { lease_id, method } => {
+            json!({ "event": "attempt", "need": lease_id.to_string(), "rung": method })
+        }
+        Event::Renewed { lease_id, method, generation, expires_at } => json!({
             "event": "renewed",
-            "need": need.to_string(),
-            "rung": rung,
+            "need": lease_id.to_string(),
+            "rung": method,
             "generation": generation.get(),
             "expires_at": expires_at.map(|at| at.to_string()),
         }),
-        Event::Fallback { need, rung, error } => {
-            json!({ "event": "fallback", "need": need.to_string(), "rung": rung, "error": failure(error) })
+        Event::Fallback { lease_id, method, error } => {
+            json!({ "event": "fallback", "need": lease_id.to_string(), "rung": method, "error": failure(error) })
         }
-        Event::Failed { need, rung, error } => {
-            json!({ "event": "failed", "need": need.to_string(), "rung": rung, "error": failure(error) })
+        Event::Failed { lease_id, method, error } => {
+            json!({ "event": "failed", "need": lease_id.to_string(), "rung": method, "error": failure(error) })
         }
-        Event::Stopped { need, error } => {
-            json!({ "event": "stopped", "need": need.to_string(), "error": failure(error) })
+        Event::Exhausted { lease_id, error } => {
+            json!({ "event": "stopped", "need": lease_id.to_string(), "error": failure(error) })
         }
-        Event::Rejected { need, generation } => {
-            json!({ "event": "rejected", "need": need.to_string(), "generation": generation.get() })
+        Event::Rejected { lease_id, generation } => {
+            json!({ "event": "rejected", "need": lease_id.to_string(), "generation": generation.get() })
         }
-        Event::Expired { need } => json!({ "event": "expired", "need": need.to_string() }),
+        Event::Expired { lease_id } => json!({ "event": "expired", "need": lease_id.to_string() }),
         Event::SignedOut => json!({ "event": "signed_out" }),
         Event::Revoked { error } => json!({ "event": "revoked", "error": error.as_ref().map(failure) }),
         other => json!({ "event": "other", "text": other.to_string() }),

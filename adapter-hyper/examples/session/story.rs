@@ -6,7 +6,7 @@ use std::time::Duration;
 use perennial_core::credentials::masked;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::wire::json_request;
-use perennial_core::{Need, Response, SignOut};
+use perennial_core::{LeaseId, Response, SignOut};
 use perennial_emulator::{Emulator, Endpoint, Fault, NavienSettings};
 use perennial_hyper::{Client, Handle, HttpTransport, Setup, Transport};
 use serde_json::json;
@@ -57,8 +57,8 @@ struct Story {
 impl Story {
     async fn tell(&self, callers: &Callers) -> Outcome {
         let Self { screen, service, session } = self;
-        let mut access = session.changes(Need::Access);
-        let mut aws = session.changes(Need::Aws);
+        let mut access = session.changes(LeaseId::Access);
+        let mut aws = session.changes(LeaseId::Aws);
         // What is held comes first.
         access.next().await?;
         aws.next().await?;
@@ -99,7 +99,7 @@ impl Story {
         sleep(Duration::from_millis(1200)).await;
         service.navien().revoke_refresh(NavienSettings::EMAIL);
         screen.say("the service revokes the refresh token");
-        session.renew(Need::Access).await?;
+        session.renew(LeaseId::Access).await?;
         screen.say("refused to refresh, the session signed in by itself");
 
         sleep(Duration::from_millis(1500)).await;
@@ -129,7 +129,7 @@ async fn call_api(session: Handle<Navien>, url: String) -> Result<bool, Box<dyn 
         if response.status() == 200 {
             return Ok(attempt > 0);
         }
-        session.rejected(Need::Access, &credentials);
+        session.rejected(LeaseId::Access, &credentials);
     }
     Err("refused twice".into())
 }

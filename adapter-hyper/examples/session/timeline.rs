@@ -1,6 +1,6 @@
 //! The drawn timeline: a row for each lease, one for the requests.
 
-use perennial_core::{Event, Need};
+use perennial_core::{Event, LeaseId};
 
 const COLUMNS: usize = 84;
 
@@ -17,7 +17,7 @@ struct Mark {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Row {
-    Lease(Need),
+    Lease(LeaseId),
     Requests,
 }
 
@@ -25,14 +25,14 @@ impl Timeline {
     pub(crate) fn note(&mut self, at: f64, event: &Event) {
         let mut mark = |row, sign| self.marks.push(Mark { at, row, sign });
         match event {
-            Event::Attempt { rung, .. } => mark(Row::Requests, sign_of(rung)),
-            Event::Renewed { need, .. } => mark(Row::Lease(*need), '├'),
-            Event::Rejected { need, .. } => mark(Row::Lease(*need), '✗'),
+            Event::RenewalStarted { method, .. } => mark(Row::Requests, sign_of(method)),
+            Event::Renewed { lease_id, .. } => mark(Row::Lease(*lease_id), '├'),
+            Event::Rejected { lease_id, .. } => mark(Row::Lease(*lease_id), '✗'),
             Event::Failed { .. } => mark(Row::Requests, '!'),
-            Event::Expired { need } => mark(Row::Lease(*need), '┤'),
+            Event::Expired { lease_id } => mark(Row::Lease(*lease_id), '┤'),
             Event::SignedOut => {
-                mark(Row::Lease(Need::Access), '┤');
-                mark(Row::Lease(Need::Aws), '┤');
+                mark(Row::Lease(LeaseId::Access), '┤');
+                mark(Row::Lease(LeaseId::Aws), '┤');
             }
             _ => {}
         }
@@ -40,8 +40,8 @@ impl Timeline {
 
     pub(crate) fn draw(&self, end: f64) -> String {
         let rows = [
-            ("access token", Row::Lease(Need::Access)),
-            ("AWS credentials", Row::Lease(Need::Aws)),
+            ("access token", Row::Lease(LeaseId::Access)),
+            ("AWS credentials", Row::Lease(LeaseId::Aws)),
             ("requests", Row::Requests),
         ];
         let mut text = String::new();
@@ -75,8 +75,8 @@ impl Timeline {
     }
 }
 
-fn sign_of(rung: &str) -> char {
-    match rung {
+fn sign_of(method: &str) -> char {
+    match method {
         "refresh" => 'R',
         "sign-in" => 'S',
         "session refresh" => 'A',

@@ -7,7 +7,7 @@ use perennial_core::providers::auth0::{self, Auth0};
 use perennial_core::providers::mosaia::{self, Mosaia};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::providers::settrade::{self, Settrade};
-use perennial_core::{Need, Provider, Request, SignOut};
+use perennial_core::{LeaseId, Provider, Request, SignOut};
 use perennial_emulator::{Auth0Settings, Emulator, Endpoint, Fault, MosaiaSettings, SettradeSettings};
 use perennial_hyper::{Client, Handle, HttpTransport, Setup, Transport};
 use tokio::time::{sleep, timeout};
@@ -99,7 +99,7 @@ async fn told<P: Provider>(screen: Screen, service: Emulator, session: Handle<P>
 }
 
 async fn chapters<P: Provider>(screen: &Screen, service: &Emulator, session: &Handle<P>, callers: &Callers) -> Outcome {
-    let mut issues = session.changes(Need::Access);
+    let mut issues = session.changes(LeaseId::Access);
     // What is held comes first.
     issues.next().await?;
 

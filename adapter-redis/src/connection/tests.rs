@@ -7,9 +7,9 @@ use crate::fake::{Fake, LONG, TIME};
 const SHORT: Duration = Duration::from_secs(1);
 
 /// What opening came to, while the peer does this.
-fn opening(settings: &Settings, within: Duration, peer: impl FnOnce()) -> Result<Connection, Failure> {
+fn opening(settings: &Settings, timeout: Duration, peer: impl FnOnce()) -> Result<Connection, Failure> {
     thread::scope(|scope| {
-        let opening = scope.spawn(|| Connection::open(settings, Deadline::within(within)));
+        let opening = scope.spawn(|| Connection::open(settings, Deadline::after(timeout)));
         peer();
         opening.join().unwrap()
     })
@@ -26,7 +26,7 @@ fn it_signs_in_chooses_the_database_and_asks_for_the_time() {
             peer.exchange(&["TIME"], TIME);
         });
         // From now on, which is a bit after Redis said its time.
-        let in_a_minute = connection.unwrap().in_redis_time(Deadline::within(Duration::from_secs(60)));
+        let in_a_minute = connection.unwrap().in_redis_time(Deadline::after(Duration::from_secs(60)));
         assert!((1_700_000_060_000_005..1_700_000_080_000_000).contains(&in_a_minute), "{in_a_minute}");
     }
 }
@@ -66,9 +66,9 @@ fn byte_after_byte_gains_no_time() {
                 }
             }
         });
-        let mut connection = Connection::open(&settings, Deadline::within(LONG)).unwrap();
+        let mut connection = Connection::open(&settings, Deadline::after(LONG)).unwrap();
         let begun = Instant::now();
-        let failure = connection.ask(&Command::new("GET", &[b"k"]), Deadline::within(SHORT)).unwrap_err();
+        let failure = connection.ask(&Command::new("GET", &[b"k"]), Deadline::after(SHORT)).unwrap_err();
         assert!(matches!(failure, Failure::Cut(error) if error.kind() == io::ErrorKind::TimedOut));
         assert!(begun.elapsed() < LONG / 2);
         drop(finished);
@@ -79,7 +79,7 @@ fn byte_after_byte_gains_no_time() {
 fn what_is_asked_after_the_deadline_is_not_sent() {
     let fake = Fake::listen();
     let mut connection = opening(&fake.settings("", ""), LONG, || fake.accept().greet()).unwrap();
-    let failure = connection.ask(&Command::new("GET", &[b"k"]), Deadline::within(Duration::ZERO)).unwrap_err();
+    let failure = connection.ask(&Command::new("GET", &[b"k"]), Deadline::after(Duration::ZERO)).unwrap_err();
     assert!(matches!(failure, Failure::NotSent(_)));
 }
 

@@ -14,9 +14,9 @@ const QUICK: Pace = Pace {
 const CHANNEL: &str = "perennial:{key}:changed";
 const MESSAGE: &str = "*3\r\n$7\r\nmessage\r\n$23\r\nperennial:{key}:changed\r\n$1\r\n7\r\n";
 
-fn watch(fake: &Fake, pace: Pace) -> (Watch, Receiver<()>, Weak<dyn Fn() + Send + Sync>) {
+fn watch(fake: &Fake, pace: Pace) -> (WatchGuard, Receiver<()>, Weak<dyn Fn() + Send + Sync>) {
     let (told, heard) = mpsc::channel();
-    let changed: Changed = Arc::new(move || {
+    let changed: ChangeCallback = Arc::new(move || {
         let _ = told.send(());
     });
     let weak = Arc::downgrade(&changed);
@@ -124,9 +124,9 @@ fn dropped_while_it_signs_in_or_pauses_it_ends() {
 #[test]
 fn it_can_be_dropped_by_what_it_calls() {
     let fake = Fake::listen();
-    let own: Arc<Mutex<Option<Watch>>> = Arc::default();
+    let own: Arc<Mutex<Option<WatchGuard>>> = Arc::default();
     let (told, heard) = mpsc::channel();
-    let changed: Changed = Arc::new({
+    let changed: ChangeCallback = Arc::new({
         let own = Arc::clone(&own);
         move || drop(told.send(own.lock().unwrap().take()))
     });

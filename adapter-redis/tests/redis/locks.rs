@@ -52,7 +52,7 @@ fn a_lock_ends_with_its_lease_and_the_late_write_is_refused() {
     fails(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
     next.write(&body("in time"), LONG).unwrap();
     fails(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
-    fails(late.set_aside(LONG), StoreErrorKind::Lost);
+    fails(late.quarantine(LONG), StoreErrorKind::Lost);
     fails(late.retire(LONG), StoreErrorKind::Lost);
     fails(late.clear(&body("late"), LONG), StoreErrorKind::Lost);
     fails(late.read(LONG), StoreErrorKind::Lost);
@@ -104,13 +104,13 @@ fn a_server_that_forgot_the_count_still_takes_writes() {
 fn a_lock_is_never_thought_to_be_held_longer_than_it_is() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));
-    let lease = Duration::from_secs(60);
+    let ttl = Duration::from_secs(60);
     // Until when it is thought to be held, and until when it is, both by this machine's clock.
     let ends = |store: &RedisStore| {
         let called = since_1970();
-        let lock = store.lock(LONG, lease).unwrap();
+        let lock = store.lock(LONG, ttl).unwrap();
         (
-            called + lock.held_for().unwrap(),
+            called + lock.remaining().unwrap(),
             Duration::from_millis(server.cli(&["PEXPIRETIME", LOCK_KEY]).parse().unwrap()),
         )
     };
@@ -121,7 +121,7 @@ fn a_lock_is_never_thought_to_be_held_longer_than_it_is() {
         let _held = one.lock(LONG, Duration::from_secs(1) * patience).unwrap();
         let (thought, end) = ends(&other);
         assert!(thought < end, "{thought:?} {end:?}");
-        thought >= end - lease / 50 - Duration::from_millis(100) * patience
+        thought >= end - ttl / 50 - Duration::from_millis(100) * patience
     });
     assert!(counts, "it is given up much too early");
 }
@@ -141,5 +141,5 @@ fn no_time_at_all_is_an_error_and_nothing_is_held() {
     locked.write(&body("sent"), Duration::MAX).expect("all the time there is");
     drop(locked);
     let forever = store.lock(Duration::MAX, Duration::MAX).unwrap();
-    assert!(forever.held_for().unwrap() < Duration::from_secs(86_400), "no lock is for ever");
+    assert!(forever.remaining().unwrap() < Duration::from_secs(86_400), "no lock is for ever");
 }

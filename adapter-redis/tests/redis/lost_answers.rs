@@ -54,7 +54,7 @@ fn a_record_is_set_aside_once_although_it_is_asked_for_twice() {
     let proxy = Proxy::losing(&server, "RENAMENX", 1);
     let mut locked = lock(&through(&proxy));
     locked.write(&body("strange"), LONG).unwrap();
-    locked.set_aside(LONG).unwrap();
+    locked.quarantine(LONG).unwrap();
     assert_eq!(server.cli(&["GET", "perennial:{navien:home}:aside"]), "1");
     assert_eq!(server.cli(&["HGET", "perennial:{navien:home}:aside:1", "data"]), "strange");
 }

@@ -18,7 +18,7 @@ mod watches;
 
 use std::time::{Duration, Instant};
 
-use perennial_core::store::{Locked, Store, StoreError, StoreErrorKind};
+use perennial_core::store::{LockGuard, Store, StoreError, StoreErrorKind};
 use perennial_core::wire::Body;
 use perennial_redis::RedisStore;
 
@@ -45,7 +45,7 @@ fn body(text: &str) -> Body {
     Body::from(text.as_bytes().to_vec())
 }
 
-fn lock(store: &RedisStore) -> Box<dyn Locked> {
+fn lock(store: &RedisStore) -> Box<dyn LockGuard> {
     store.lock(LONG, LEASE).unwrap()
 }
 
@@ -65,7 +65,7 @@ fn text(record: Option<Body>) -> Option<String> {
 /// The lock is held by another. On a busy machine it may take longer to find out.
 #[track_caller]
 fn busy(store: &RedisStore) {
-    let kinds = [SHORT / 4, SHORT * 4, LONG].into_iter().map(|within| match store.lock(within, LEASE) {
+    let kinds = [SHORT / 4, SHORT * 4, LONG].into_iter().map(|timeout| match store.lock(timeout, LEASE) {
         Ok(_) => panic!("it is free"),
         Err(error) => error.kind(),
     });
@@ -94,9 +94,9 @@ fn chain(error: &StoreError) -> String {
 /// Runs it, and checks that it does not go on and on: the bounds here are well below a second, what must not be
 /// waited for is far above this, and the machine may be busy.
 #[track_caller]
-fn soon<T>(act: impl FnOnce() -> T) -> T {
+fn soon<T>(command: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
-    let outcome = act();
+    let outcome = command();
     let took = begun.elapsed();
     assert!(took < LONG / 4, "it took {took:?}");
     outcome

@@ -104,9 +104,9 @@ fn a_server_that_hung_does_not_lock_for_somebody_who_has_given_up() {
     let outcome = [1, 4, 16].into_iter().find_map(|patience| {
         let _held = one.lock(LONG, Duration::from_millis(900) * patience).unwrap();
         let asked = tries(&server);
-        let within = Duration::from_millis(1_500) * patience;
+        let timeout = Duration::from_millis(1_500) * patience;
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| one.lock(within, LEASE).map(|_| ()));
+            let waiting = scope.spawn(|| one.lock(timeout, LEASE).map(|_| ()));
             // It waits on a connection of its own: what it asks next goes to a server that hangs.
             until(|| tries(&server) >= asked + 2 || waiting.is_finished());
             server.freeze();

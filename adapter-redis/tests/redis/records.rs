@@ -65,10 +65,10 @@ fn what_is_set_aside_is_kept_under_a_name_of_its_own() {
     // Whatever stands there is not replaced.
     server.cli(&["SET", &aside(2), "of somebody else"]);
     let mut locked = lock(&store);
-    locked.set_aside(LONG).expect("nothing is there");
+    locked.quarantine(LONG).expect("nothing is there");
     for text in ["first", "second"] {
         locked.write(&body(text), LONG).unwrap();
-        locked.set_aside(LONG).unwrap();
+        locked.quarantine(LONG).unwrap();
         assert_eq!(locked.read(LONG).unwrap().map(|_| ()), None);
         assert_eq!(saved(&store), None);
     }
@@ -87,7 +87,7 @@ fn a_sign_out_removes_what_was_retired_and_nothing_else() {
     let key = |name: &str| format!("perennial:{{navien:home}}:{name}");
     let mut locked = lock(&store);
     locked.write(&body("damaged"), LONG).unwrap();
-    locked.set_aside(LONG).unwrap();
+    locked.quarantine(LONG).unwrap();
     for text in ["another program's", "another program's, later"] {
         locked.write(&body(text), LONG).unwrap();
         locked.retire(LONG).unwrap();

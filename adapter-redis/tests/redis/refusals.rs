@@ -83,7 +83,7 @@ fn the_documented_rights_are_enough() {
     locked.write(&body("one"), LONG).unwrap();
     heard.recv_timeout(LONG).expect("it hears");
     assert_eq!(text(locked.read(LONG).unwrap()).as_deref(), Some("one"));
-    locked.set_aside(LONG).unwrap();
+    locked.quarantine(LONG).unwrap();
     locked.write(&body("another program's"), LONG).unwrap();
     locked.retire(LONG).unwrap();
     locked.clear(&body("signed out"), LONG).unwrap();

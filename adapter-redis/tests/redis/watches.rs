@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 
-use perennial_core::store::Watch;
+use perennial_core::store::WatchGuard;
 
 use super::*;
 
-fn watch(store: &RedisStore) -> (Watch, Receiver<()>) {
+fn watch(store: &RedisStore) -> (WatchGuard, Receiver<()>) {
     let (told, heard) = mpsc::channel();
     let changed = Arc::new(move || {
         let _ = told.send(());
@@ -32,7 +32,7 @@ fn each_write_of_another_is_told() {
         hears(&heard);
         assert_eq!(saved(&one).as_deref(), Some(text), "what is told can be read");
     }
-    lock(&other).set_aside(LONG).unwrap();
+    lock(&other).quarantine(LONG).unwrap();
     hears(&heard);
     assert_eq!(saved(&one), None);
     assert!(heard.try_recv().is_err(), "locking and reading are not told");

@@ -16,8 +16,8 @@ use super::sync::atomic::Ordering;
 use super::{BoxFuture, Clock, send};
 use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Provider, Request, RequestId, Response};
-use crate::session::{Event, Input, MAX_BACKOFF, MIN_GAP, Output, Wake, Work};
-use crate::store::Watch;
+use crate::session::{Event, Input, MAX_BACKOFF, MIN_RETRY_INTERVAL, Output, Wake, Work};
+use crate::store::WatchGuard;
 
 /// The longest sleep. The wall clock is looked at again then: after a suspend it is ahead.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ struct Seat<P: Provider> {
     flight: Option<Flight>,
     store: Option<StoreWork>,
     /// Ends with the driver.
-    _watch: Option<Watch>,
+    _watch: Option<WatchGuard>,
 }
 
 struct Flight {
@@ -112,7 +112,7 @@ async fn attend<P: Provider>(mut seat: Seat<P>) {
         if !shared.tell_of_panic() || shared.is_closed() {
             return shared.give_up();
         }
-        shared.rest(now.saturating_add(MIN_GAP.saturating_mul(1 << falls.min(16)).min(MAX_BACKOFF))).await;
+        shared.rest(now.saturating_add(MIN_RETRY_INTERVAL.saturating_mul(1 << falls.min(16)).min(MAX_BACKOFF))).await;
     }
 }
 
@@ -204,9 +204,9 @@ impl<P: Provider> Seat<P> {
     fn report(&self, event: &Event) {
         let provider = self.shared.provider.name();
         match event {
-            Event::Stopped { .. } | Event::Failed { .. } | Event::Expired { .. } => warn!(provider, "{event}"),
-            Event::NotSaved { .. } | Event::SetAside { .. } | Event::StoreWentBack => warn!(provider, "{event}"),
-            Event::Attempt { .. } | Event::Saved => debug!(provider, "{event}"),
+            Event::Exhausted { .. } | Event::Failed { .. } | Event::Expired { .. } => warn!(provider, "{event}"),
+            Event::NotSaved { .. } | Event::Quarantined { .. } | Event::StoreRegressed => warn!(provider, "{event}"),
+            Event::RenewalStarted { .. } | Event::Saved => debug!(provider, "{event}"),
             _ => info!(provider, "{event}"),
         }
         if let Some(listener) = &self.shared.listener {

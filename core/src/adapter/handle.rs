@@ -13,7 +13,7 @@ use super::shared::Shared;
 use super::sync::Guard;
 use super::view::{Current, View};
 use super::{CLOSE_TIMEOUT, Clock};
-use crate::credentials::{Account, Credentials, Generation, Grant, Need, Saved, Term};
+use crate::credentials::{Account, Credentials, Generation, Grant, LeaseId, SavedSession, Validity};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
 use crate::session::{Session, SignOut, State, Unfinished};
@@ -79,94 +79,97 @@ impl<P: Provider> Handle<P> {
     /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
     /// is held; else it waits for one, or gets the error that everybody gets.
     pub async fn credentials(&self) -> Result<Current, Error> {
-        match self.at_once(Need::Access) {
+        match self.at_once(LeaseId::Access) {
             Some(current) => Ok(current),
-            None => self.wait_for(Need::Access).await,
+            None => self.wait_for(LeaseId::Access).await,
         }
     }
 
     /// As [`credentials`](Self::credentials), valid for this need.
-    pub async fn credentials_for(&self, need: Need) -> Result<Current, Error> {
-        match self.at_once(need) {
+    pub async fn credentials_for(&self, lease_id: LeaseId) -> Result<Current, Error> {
+        match self.at_once(lease_id) {
             Some(current) => Ok(current),
-            None => self.wait_for(need).await,
+            None => self.wait_for(lease_id).await,
         }
     }
 
     /// Asks for what is not held, and waits for it. On the heap: most callers never come here, and need not carry the
     /// room that waiting takes in every future of theirs.
     #[cold]
-    pub(super) fn wait_for(&self, need: Need) -> Pin<Box<dyn Future<Output = Result<Current, Error>> + Send + '_>> {
+    pub(super) fn wait_for(
+        &self,
+        lease_id: LeaseId,
+    ) -> Pin<Box<dyn Future<Output = Result<Current, Error>> + Send + '_>> {
         Box::pin(async move {
             let shared = self.shared();
-            let before = shared.view.load().told(need);
+            let before = shared.view.load().told(lease_id);
             if let Some(error) = shared.command(|session, now| {
-                session.demand(need, now);
-                session.obstacle(need)
+                session.demand(lease_id, now);
+                session.obstacle(lease_id)
             }) {
                 return Err(self.at_an_end().unwrap_or(error));
             }
-            self.arrival(need, before, None).await
+            self.arrival(lease_id, before, None).await
         })
     }
 
     /// As [`credentials_for`](Self::credentials_for), with at least this much life left: renewed first if need
     /// be. An error where the service's credentials never live that long.
-    pub async fn credentials_with(&self, need: Need, min_remaining: Duration) -> Result<Current, Error> {
+    pub async fn credentials_with(&self, lease_id: LeaseId, min_remaining: Duration) -> Result<Current, Error> {
         let enough = |held: &Credentials| {
-            let left = held.term(need).and_then(Term::deadline);
+            let left = held.validity(lease_id).and_then(Validity::deadline);
             left.is_none_or(|left| left.remaining(self.shared().clock.now()) >= min_remaining)
         };
-        let current = self.credentials_for(need).await?;
+        let current = self.credentials_for(lease_id).await?;
         if enough(&current) {
             return Ok(current);
         }
-        let lifetime = current.term(need).and_then(Term::lifetime);
+        let lifetime = current.validity(lease_id).and_then(Validity::lifetime);
         if lifetime.is_some_and(|lifetime| lifetime < min_remaining) {
             return Err(SessionError::LifetimeTooShort.into());
         }
         drop(current);
-        self.renew(need).await?;
-        let current = self.credentials_for(need).await?;
+        self.renew(lease_id).await?;
+        let current = self.credentials_for(lease_id).await?;
         if enough(&current) { Ok(current) } else { Err(SessionError::LifetimeTooShort.into()) }
     }
 
     /// Valid credentials if they are held, without waiting or asking.
     #[inline]
-    pub fn current(&self, need: Need) -> Option<Current> {
-        self.look(need, Otherwise::GoesWithout)
+    pub fn current(&self, lease_id: LeaseId) -> Option<Current> {
+        self.look(lease_id, Otherwise::GoesWithout)
     }
 
     /// What [`credentials_for`](Self::credentials_for) has without waiting; `None` where it would wait.
     #[doc(hidden)]
     #[inline]
-    pub fn at_once(&self, need: Need) -> Option<Current> {
-        self.look(need, Otherwise::Waits)
+    pub fn at_once(&self, lease_id: LeaseId) -> Option<Current> {
+        self.look(lease_id, Otherwise::Waits)
     }
 
     #[inline]
-    fn look(&self, need: Need, otherwise: Otherwise) -> Option<Current> {
+    fn look(&self, lease_id: LeaseId, otherwise: Otherwise) -> Option<Current> {
         let view = self.shared.view.load();
-        if self.shared.serves(&view, need, otherwise) {
+        if self.shared.serves(&view, lease_id, otherwise) {
             Current::new(view)
         } else {
-            self.look_at_newest(need, otherwise)
+            self.look_at_newest(lease_id, otherwise)
         }
     }
 
     /// Once more: this thread may have been stopped between its look at the picture and the one at the clock, long
     /// enough for that picture to run out and another to come.
     #[cold]
-    fn look_at_newest(&self, need: Need, otherwise: Otherwise) -> Option<Current> {
+    fn look_at_newest(&self, lease_id: LeaseId, otherwise: Otherwise) -> Option<Current> {
         let view = self.shared.view.load();
-        if self.shared.serves(&view, need, otherwise) { Current::new(view) } else { None }
+        if self.shared.serves(&view, lease_id, otherwise) { Current::new(view) } else { None }
     }
 
     /// Puts valid credentials into the headers of an API call, as the service wants them.
     pub async fn authorize(&self, headers: &mut HeaderMap) -> Result<Current, Error> {
-        let current = match self.at_once(Need::Access) {
+        let current = match self.at_once(LeaseId::Access) {
             Some(current) => current,
-            None => self.wait_for(Need::Access).await?,
+            None => self.wait_for(LeaseId::Access).await?,
         };
         self.provider().authorize(&current, headers);
         Ok(current)
@@ -174,34 +177,34 @@ impl<P: Provider> Handle<P> {
 
     /// The service's API refused these credentials (a 401): they are renewed once, however many callers say so.
     /// Ask for credentials again and repeat the call once.
-    pub fn rejected(&self, need: Need, credentials: &Credentials) {
-        let generation = credentials.generation(need);
-        self.shared().command(|session, now| session.reject(need, generation, now));
+    pub fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
+        let generation = credentials.generation(lease_id);
+        self.shared().command(|session, now| session.reject(lease_id, generation, now));
         let _ = self.shared().ensure_driver();
     }
 
     /// Renews now, before the time, and waits for it. During a pause after a failure: that failure.
-    pub async fn renew(&self, need: Need) -> Result<Current, Error> {
+    pub async fn renew(&self, lease_id: LeaseId) -> Result<Current, Error> {
         let shared = self.shared();
-        let (before, generation) = self.counts(need);
+        let (before, generation) = self.counts(lease_id);
         if let Some(error) = shared.command(|session, now| {
-            session.renew(need, now);
-            session.pause(need)
+            session.renew(lease_id, now);
+            session.pause(lease_id)
         }) {
             return Err(self.at_an_end().unwrap_or(error));
         }
-        self.arrival(need, before, Some(generation)).await
+        self.arrival(lease_id, before, Some(generation)).await
     }
 
     /// Signs in with a login, from now on the session's own, and waits for it.
     pub async fn sign_in(&self, login: P::Login) -> Result<Current, Error> {
         let (before, generation) = self.shared().command(|session, now| {
-            let before = session.failures(Need::Access).0;
+            let before = session.failures(LeaseId::Access).0;
             session.sign_in(login, now);
             // What came before this login is not what it brings.
-            (before, session.held().map_or_else(Generation::default, |held| held.generation(Need::Access)))
+            (before, session.held().map_or_else(Generation::default, |held| held.generation(LeaseId::Access)))
         });
-        self.arrival(Need::Access, before, Some(generation)).await
+        self.arrival(LeaseId::Access, before, Some(generation)).await
     }
 
     /// Signs in with the login that is there, and waits for it: after a sign-out that kept it, or anew, whatever is
@@ -216,18 +219,18 @@ impl<P: Provider> Handle<P> {
         }
         if !self.has_login() && self.shared().with(|session, _| session.has_unread_store()) {
             // Whatever else comes of it, it tells what is there.
-            if let Err(error @ Error::Store(_)) = self.wait_for(Need::Access).await {
+            if let Err(error @ Error::Store(_)) = self.wait_for(LeaseId::Access).await {
                 return Err(error);
             }
         }
         let begun = self.shared().command(|session, now| {
-            let before = session.failures(Need::Access).0;
+            let before = session.failures(LeaseId::Access).0;
             session.sign_in_again(now)?;
-            let generation = session.held().map_or_else(Generation::default, |held| held.generation(Need::Access));
-            session.pause(Need::Access).map_or(Ok((before, generation)), Err)
+            let generation = session.held().map_or_else(Generation::default, |held| held.generation(LeaseId::Access));
+            session.pause(LeaseId::Access).map_or(Ok((before, generation)), Err)
         });
         let (before, generation) = begun?;
-        self.arrival(Need::Access, before, Some(generation)).await
+        self.arrival(LeaseId::Access, before, Some(generation)).await
     }
 
     /// Takes what an interactive sign-in brought, in place of all that is held.
@@ -273,8 +276,8 @@ impl<P: Provider> Handle<P> {
 
     /// The issues of a lease, one after another: what is held first, if it is valid, and then each new one. An MQTT
     /// client connects with the first and connects anew with each further one.
-    pub fn changes(&self, need: Need) -> Changes<P> {
-        Changes { handle: self.clone(), need, told: None }
+    pub fn changes(&self, lease_id: LeaseId) -> Changes<P> {
+        Changes { handle: self.clone(), lease_id, told: None }
     }
 
     /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and is
@@ -301,7 +304,7 @@ impl<P: Provider> Handle<P> {
 
     /// Whether a valid access token is held.
     pub fn is_authenticated(&self) -> bool {
-        self.shared().view.load().serves(Need::Access, self.shared().clock.wall())
+        self.shared().view.load().serves(LeaseId::Access, self.shared().clock.wall())
     }
 
     /// Whether there is a login that was not refused: [`sign_in_again`](Self::sign_in_again) can use it. One that is
@@ -311,7 +314,7 @@ impl<P: Provider> Handle<P> {
     }
 
     /// The session to save, secrets in the clear; `None` where nothing is held.
-    pub fn export(&self) -> Option<Saved> {
+    pub fn export(&self) -> Option<SavedSession> {
         self.shared().with(|session, _| session.export())
     }
 
@@ -340,9 +343,9 @@ impl<P: Provider> Handle<P> {
         self.shared().settle().await;
     }
 
-    fn counts(&self, need: Need) -> (u64, Generation) {
+    fn counts(&self, lease_id: LeaseId) -> (u64, Generation) {
         let view = self.shared().view.load();
-        (view.told(need), view.generation(need))
+        (view.told(lease_id), view.generation(lease_id))
     }
 
     fn at_an_end(&self) -> Option<Error> {
@@ -350,17 +353,17 @@ impl<P: Provider> Handle<P> {
     }
 
     /// Waits for valid credentials of another generation than `seen`, or for a failure after `before` ones.
-    async fn arrival(&self, need: Need, before: u64, seen: Option<Generation>) -> Result<Current, Error> {
+    async fn arrival(&self, lease_id: LeaseId, before: u64, seen: Option<Generation>) -> Result<Current, Error> {
         let shared = self.shared();
         let look = |view: Guard<Arc<View>>| match view.end() {
             Some(end) => Some(Err(end)),
-            None if seen != Some(view.generation(need)) && view.answers(need, shared.clock.wall()) => {
+            None if seen != Some(view.generation(lease_id)) && view.answers(lease_id, shared.clock.wall()) => {
                 Current::new(view).map(Ok)
             }
-            None if view.told(need) != before => Some(Err(view.error(need))),
+            None if view.told(lease_id) != before => Some(Err(view.error(lease_id))),
             None => None,
         };
-        let span = debug_span!("wait", provider = shared.provider.name(), need = %need);
+        let span = debug_span!("wait", provider = shared.provider.name(), lease_id = %lease_id);
         shared.until(look).instrument(span).await?
     }
 }
@@ -378,7 +381,7 @@ impl<P: Provider> std::fmt::Debug for Handle<P> {
 #[derive(Debug)]
 pub struct Changes<P: Provider> {
     handle: Handle<P>,
-    need: Need,
+    lease_id: LeaseId,
     told: Option<Generation>,
 }
 
@@ -389,19 +392,19 @@ impl<P: Provider> Changes<P> {
     /// session is closed: failures pass, and a sign-out may be followed by a sign-in. Giving up waiting loses nothing.
     pub async fn next(&mut self) -> Result<Current, Error> {
         let shared = self.handle.shared();
-        let (need, told) = (self.need, self.told);
+        let (lease_id, told) = (self.lease_id, self.told);
         let look = |view: Guard<Arc<View>>| {
             if view.closed {
                 return Some(Err(Error::from(SessionError::Closed)));
             }
-            if !view.serves(need, shared.clock.wall()) {
-                shared.command(|session, now| session.demand_unless_awaited(need, now));
+            if !view.serves(lease_id, shared.clock.wall()) {
+                shared.command(|session, now| session.demand_unless_awaited(lease_id, now));
                 return None;
             }
-            if told == Some(view.generation(need)) { None } else { Current::new(view).map(Ok) }
+            if told == Some(view.generation(lease_id)) { None } else { Current::new(view).map(Ok) }
         };
         let current = shared.until(look).await??;
-        self.told = Some(current.generation(need));
+        self.told = Some(current.generation(lease_id));
         Ok(current)
     }
 }

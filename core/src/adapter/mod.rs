@@ -39,7 +39,7 @@ pub use self::setup::Setup;
 pub use self::view::Current;
 use crate::error::{Error, ServiceError, TransportError};
 use crate::exchange::{Exchange, MAX_STEPS, REQUEST_TIMEOUT, Request, Response, Step};
-use crate::session::MIN_GAP;
+use crate::session::MIN_RETRY_INTERVAL;
 use crate::store::STORE_TIMEOUT;
 use crate::wire::TransportSecurity;
 
@@ -121,7 +121,7 @@ pub async fn run<X: Exchange>(mut exchange: X, host: &dyn Host, clock: &dyn Cloc
             }
             // How long a person may take, the exchange knows.
             Step::Again(wait) => {
-                let wait = wait.max(MIN_GAP);
+                let wait = wait.max(MIN_RETRY_INTERVAL);
                 pause = Some(wait);
                 host.sleep(wait).await;
                 steps = 1;

@@ -11,7 +11,7 @@ use super::Clock;
 use super::handle::Handle;
 use super::shared::Shared;
 use super::view::{Use, View};
-use crate::credentials::{Credentials, Need, Timestamp};
+use crate::credentials::{Credentials, LeaseId, Timestamp};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
 
@@ -21,7 +21,7 @@ use crate::exchange::Provider;
 ///
 /// ```
 /// # use http::{HeaderMap, StatusCode};
-/// # use perennial_core::{Error, Need, Provider};
+/// # use perennial_core::{Error, LeaseId, Provider};
 /// # use perennial_core::adapter::Handle;
 /// # async fn call(_: HeaderMap) -> StatusCode { StatusCode::OK }
 /// # async fn example<P: Provider>(session: &Handle<P>) -> Result<(), Error> {
@@ -30,7 +30,7 @@ use crate::exchange::Provider;
 ///     let mut headers = HeaderMap::new();
 ///     reader.authorize(&mut headers).await?; // waits only where nothing valid is held
 ///     if call(headers).await == StatusCode::UNAUTHORIZED {
-///         reader.rejected(Need::Access); // renewed once, whoever else says so; then call again
+///         reader.rejected(LeaseId::Access); // renewed once, whoever else says so; then call again
 ///     }
 /// }
 /// # Ok(()) }
@@ -54,29 +54,29 @@ impl<P: Provider> Reader<P> {
     /// What [`credentials_for`](Self::credentials_for) has without waiting; `None` where it would wait.
     #[doc(hidden)]
     #[inline]
-    pub fn at_once(&mut self, need: Need) -> Option<&Credentials> {
-        if self.is_served(need, Otherwise::Waits) { self.last() } else { None }
+    pub fn at_once(&mut self, lease_id: LeaseId) -> Option<&Credentials> {
+        if self.is_served(lease_id, Otherwise::Waits) { self.last() } else { None }
     }
 
     /// Valid credentials if they are held, without waiting or asking.
     #[inline]
-    pub fn current(&mut self, need: Need) -> Option<&Credentials> {
-        if self.is_served(need, Otherwise::GoesWithout) { self.last() } else { None }
+    pub fn current(&mut self, lease_id: LeaseId) -> Option<&Credentials> {
+        if self.is_served(lease_id, Otherwise::GoesWithout) { self.last() } else { None }
     }
 
     /// The access token and what came with it, valid now. Waits as [`Handle::credentials`] does, only where nothing
     /// valid is held.
     pub async fn credentials(&mut self) -> Result<&Credentials, Error> {
-        if !self.is_served(Need::Access, Otherwise::Waits) {
-            self.wait_for(Need::Access).await?;
+        if !self.is_served(LeaseId::Access, Otherwise::Waits) {
+            self.wait_for(LeaseId::Access).await?;
         }
         self.last().ok_or_else(|| SessionError::Closed.into())
     }
 
     /// As [`credentials`](Self::credentials), valid for this need.
-    pub async fn credentials_for(&mut self, need: Need) -> Result<&Credentials, Error> {
-        if !self.is_served(need, Otherwise::Waits) {
-            self.wait_for(need).await?;
+    pub async fn credentials_for(&mut self, lease_id: LeaseId) -> Result<&Credentials, Error> {
+        if !self.is_served(lease_id, Otherwise::Waits) {
+            self.wait_for(lease_id).await?;
         }
         self.last().ok_or_else(|| SessionError::Closed.into())
     }
@@ -84,8 +84,8 @@ impl<P: Provider> Reader<P> {
     /// Puts valid credentials into the headers of an API call, as the service wants them: a header value that was
     /// built when they came, marked sensitive. Waits only where nothing valid is held.
     pub async fn authorize(&mut self, headers: &mut HeaderMap) -> Result<&Credentials, Error> {
-        if !self.is_served(Need::Access, Otherwise::Waits) {
-            self.wait_for(Need::Access).await?;
+        if !self.is_served(LeaseId::Access, Otherwise::Waits) {
+            self.wait_for(LeaseId::Access).await?;
         }
         let held = self.last().ok_or(SessionError::Closed)?;
         self.handle.provider().authorize(held, headers);
@@ -100,9 +100,9 @@ impl<P: Provider> Reader<P> {
 
     /// The service's API refused what was read last (a 401): it is renewed once, however many callers say so. Read
     /// again and repeat the call once.
-    pub fn rejected(&self, need: Need) {
+    pub fn rejected(&self, lease_id: LeaseId) {
         if let Some(held) = self.last() {
-            self.handle.rejected(need, held);
+            self.handle.rejected(lease_id, held);
         }
     }
 
@@ -113,26 +113,26 @@ impl<P: Provider> Reader<P> {
 
     /// Looks at the newest picture, and whether it has valid credentials.
     #[inline]
-    fn is_served(&mut self, need: Need, otherwise: Otherwise) -> bool {
+    fn is_served(&mut self, lease_id: LeaseId, otherwise: Otherwise) -> bool {
         let edition = self.handle.shared().view.edition();
         if edition != self.edition {
             self.turn_to(edition);
         }
-        self.handle.shared().serves(&self.kept, need, otherwise) || self.is_served_by_newest(need, otherwise)
+        self.handle.shared().serves(&self.kept, lease_id, otherwise) || self.is_served_by_newest(lease_id, otherwise)
     }
 
     /// As where a handle looks once more.
     #[cold]
-    fn is_served_by_newest(&mut self, need: Need, otherwise: Otherwise) -> bool {
+    fn is_served_by_newest(&mut self, lease_id: LeaseId, otherwise: Otherwise) -> bool {
         self.turn_to(self.handle.shared().view.edition());
-        self.handle.shared().serves(&self.kept, need, otherwise)
+        self.handle.shared().serves(&self.kept, lease_id, otherwise)
     }
 
     /// On the heap, as where a handle waits.
     #[cold]
-    fn wait_for(&mut self, need: Need) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
+    fn wait_for(&mut self, lease_id: LeaseId) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
         Box::pin(async move {
-            self.kept = self.handle.wait_for(need).await?.into_view();
+            self.kept = self.handle.wait_for(lease_id).await?.into_view();
             Ok(())
         })
     }
@@ -160,18 +160,18 @@ impl<P: Provider> Shared<P> {
     /// Whether a picture has credentials for a caller, now. The clock is looked at in every read: while a machine is
     /// suspended no timer takes them back.
     #[inline]
-    pub(super) fn serves(self: &Arc<Self>, view: &View, need: Need, otherwise: Otherwise) -> bool {
+    pub(super) fn serves(self: &Arc<Self>, view: &View, lease_id: LeaseId, otherwise: Otherwise) -> bool {
         let wall = self.clock.wall();
-        view.is_ready(need, wall) || self.looks_closer(view, need, wall, otherwise)
+        view.is_ready(lease_id, wall) || self.looks_closer(view, lease_id, wall, otherwise)
     }
 
     #[cold]
-    fn looks_closer(self: &Arc<Self>, view: &View, need: Need, wall: Timestamp, otherwise: Otherwise) -> bool {
-        match view.usage(need, wall) {
+    fn looks_closer(self: &Arc<Self>, view: &View, lease_id: LeaseId, wall: Timestamp, otherwise: Otherwise) -> bool {
+        match view.usage(lease_id, wall) {
             Use::Nothing => false,
             Use::Take => true,
             Use::TakeAndKnock => {
-                self.command(|session, now| session.demand(need, now));
+                self.command(|session, now| session.demand(lease_id, now));
                 // Without a driver the knock is heard when somebody has to wait.
                 let _ = self.ensure_driver();
                 true

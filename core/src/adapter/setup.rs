@@ -58,7 +58,7 @@ impl<P: Provider> Setup<P> {
         self
     }
 
-    /// With a policy, in place of all that was chosen of one before: [`keep_login`](Self::keep_login) comes after it.
+    /// With a policy, in place of all that was chosen of one before: [`persist_login`](Self::persist_login) comes after it.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
@@ -85,8 +85,8 @@ impl<P: Provider> Setup<P> {
     }
 
     /// Keeps the login in the store, too: whoever goes on with the session can sign in again without being given it.
-    pub fn keep_login(mut self) -> Self {
-        self.policy = self.policy.keep_login();
+    pub fn persist_login(mut self) -> Self {
+        self.policy = self.policy.persist_login();
         self
     }
 
@@ -117,7 +117,7 @@ impl<P: Provider> Setup<P> {
         }
         if let Some(saved) = self.saved.map(zeroize::Zeroizing::new) {
             let now = self.clock.now();
-            let saved = session.provider().read_saved(&saved, now).map_err(crate::SessionError::from)?;
+            let saved = session.provider().read_saved_session(&saved, now).map_err(crate::SessionError::from)?;
             session.restore(saved, now).map_err(crate::SessionError::from)?;
         }
         Ok(Handle::new(Shared::new(session, self.clock, host, self.listener, self.store)))

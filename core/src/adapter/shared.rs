@@ -122,16 +122,16 @@ impl<P: Provider> Shared<P> {
     }
 
     /// Does something with the session, publishes what came of it and wakes who waits for that.
-    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
-        self.with_guarded(|guarded, now| act(&mut guarded.session, now))
+    pub(super) fn with<T>(&self, command: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
+        self.with_guarded(|guarded, now| command(&mut guarded.session, now))
     }
 
-    fn with_guarded<T>(&self, act: impl FnOnce(&mut Guarded<P>, Now) -> T) -> T {
+    fn with_guarded<T>(&self, command: impl FnOnce(&mut Guarded<P>, Now) -> T) -> T {
         let (result, changed) = {
             let mut guarded = lock(&self.guarded);
             // The time is taken under the lock, so that it never runs backwards from one call to the next.
             let now = self.clock.now();
-            let result = act(&mut guarded, now);
+            let result = command(&mut guarded, now);
             (result, self.publish(&guarded, now))
         };
         if changed {
@@ -152,8 +152,8 @@ impl<P: Provider> Shared<P> {
     }
 
     /// The same, by a caller: the driver has to see what it led to.
-    pub(super) fn command<T>(self: &Arc<Self>, act: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
-        let result = self.with(act);
+    pub(super) fn command<T>(self: &Arc<Self>, command: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
+        let result = self.with(command);
         self.bell.ring();
         result
     }

@@ -10,12 +10,12 @@ use super::sync::Mutex;
 use super::wait::lock;
 use super::{Host, Pledge, Reply};
 use crate::session::Input;
-use crate::store::{Keeper, OpId, Store, StoreAct, StoreError, StoreErrorKind, StoreOp, Stored};
+use crate::store::{OpId, Store, StoreCommand, StoreDriver, StoreError, StoreErrorKind, StoreReply, StoreRequest};
 
 /// Carries out the operations of one session, in order. Dropped with its driver, which gives the lock back.
 pub(super) struct StoreWork {
-    keeper: Arc<Mutex<Keeper>>,
-    queue: VecDeque<StoreOp>,
+    keeper: Arc<Mutex<StoreDriver>>,
+    queue: VecDeque<StoreRequest>,
     running: Option<Running>,
 }
 
@@ -28,15 +28,15 @@ enum Leaves {
 }
 
 impl Leaves {
-    fn of(act: &StoreAct) -> Self {
-        match act {
-            StoreAct::Read => Self::Nothing,
-            StoreAct::Lock { .. }
-            | StoreAct::Write { .. }
-            | StoreAct::Clear { .. }
-            | StoreAct::SetAside { .. }
-            | StoreAct::Retire { .. }
-            | StoreAct::Unlock { .. } => Self::Something,
+    fn of(command: &StoreCommand) -> Self {
+        match command {
+            StoreCommand::Read => Self::Nothing,
+            StoreCommand::Lock { .. }
+            | StoreCommand::Write { .. }
+            | StoreCommand::Clear { .. }
+            | StoreCommand::Quarantine { .. }
+            | StoreCommand::Retire { .. }
+            | StoreCommand::Unlock { .. } => Self::Something,
         }
     }
 }
@@ -44,15 +44,15 @@ impl Leaves {
 struct Running {
     id: OpId,
     leaves: Leaves,
-    answer: Reply<Result<Stored, StoreError>>,
+    answer: Reply<Result<StoreReply, StoreError>>,
 }
 
 impl StoreWork {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { keeper: Arc::new(Mutex::new(Keeper::shared(store))), queue: VecDeque::new(), running: None }
+        Self { keeper: Arc::new(Mutex::new(StoreDriver::shared(store))), queue: VecDeque::new(), running: None }
     }
 
-    pub(super) fn push(&mut self, op: StoreOp) {
+    pub(super) fn push(&mut self, op: StoreRequest) {
         self.queue.push_back(op);
     }
 
@@ -80,17 +80,17 @@ impl StoreWork {
         let id = running.id;
         self.running = None;
         let given_up = || StoreError::new(StoreErrorKind::Unavailable).with_source("the store panicked");
-        Poll::Ready(Input::Stored(id, answer.unwrap_or_else(|| Err(given_up()))))
+        Poll::Ready(Input::Store(id, answer.unwrap_or_else(|| Err(given_up()))))
     }
 
-    fn start(&self, op: StoreOp, host: &dyn Host) -> Running {
-        let (id, leaves) = (op.id, Leaves::of(&op.act));
+    fn start(&self, op: StoreRequest, host: &dyn Host) -> Running {
+        let (id, leaves) = (op.id, Leaves::of(&op.command));
         let Pledge { promise, reply } = Pledge::new();
         let keeper = Arc::clone(&self.keeper);
         // A store that panics has failed this operation and no other. Where no thread is to be had, the promise is
         // broken as well.
         host.work(Box::new(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(|| lock(&keeper).perform(op)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| lock(&keeper).execute(op)));
             // The lock is given back before anybody hears of it, if the driver has gone meanwhile.
             drop(keeper);
             if let Ok(outcome) = outcome {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::sync::atomic::{AtomicUsize, Ordering};
 use super::sync::{ArcSwap, Guard};
-use crate::credentials::{Credentials, Generation, Need, Now, Timestamp};
+use crate::credentials::{Credentials, Generation, LeaseId, Now, Timestamp};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
-use crate::session::{Renewal, Session, State};
+use crate::session::{RefreshMode, Session, State};
 use crate::store::StoreError;
 
 /// The newest picture of a session.
@@ -136,7 +136,7 @@ enum Serves {
 
 impl View {
     pub(super) fn of<P: Provider>(session: &Session<P>, attended: Attended, now: Now) -> Self {
-        let leases = Need::ALL.map(|need| LeaseView::of(session, need, attended, now));
+        let leases = LeaseId::ALL.map(|lease_id| LeaseView::of(session, lease_id, attended, now));
         let until = leases.each_ref().map(LeaseView::ready_until);
         Self {
             ready: Ready { credentials: session.held().cloned(), until },
@@ -159,8 +159,8 @@ impl View {
     /// Whether there are credentials that are valid for this need, and nobody has to hear of it. Where this says no,
     /// look closer: [`usage`](Self::usage).
     #[inline]
-    pub(super) fn is_ready(&self, need: Need, wall: Timestamp) -> bool {
-        wall < self.ready.until[need.index()]
+    pub(super) fn is_ready(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
+        wall < self.ready.until[lease_id.index()]
     }
 
     /// Whether somebody who waits could see a difference.
@@ -177,8 +177,8 @@ impl View {
     }
 
     /// Whether there are credentials that are valid for this need.
-    pub(super) fn serves(&self, need: Need, wall: Timestamp) -> bool {
-        match self.leases[need.index()].serves {
+    pub(super) fn serves(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
+        match self.leases[lease_id.index()].serves {
             Serves::No => false,
             Serves::Until(end) => wall < end,
             Serves::Unknown => true,
@@ -186,9 +186,9 @@ impl View {
     }
 
     /// What a caller does with what is held.
-    pub(super) fn usage(&self, need: Need, wall: Timestamp) -> Use {
-        match self.leases[need.index()].margin {
-            _ if !self.serves(need, wall) => Use::Nothing,
+    pub(super) fn usage(&self, lease_id: LeaseId, wall: Timestamp) -> Use {
+        match self.leases[lease_id.index()].margin {
+            _ if !self.serves(lease_id, wall) => Use::Nothing,
             Margin::Knocks(at) if at <= wall => Use::TakeAndKnock,
             Margin::Asks(at) if at <= wall => Use::Ask,
             Margin::None | Margin::Knocks(_) | Margin::Asks(_) => Use::Take,
@@ -196,21 +196,21 @@ impl View {
     }
 
     /// Whether somebody who has asked is served: what is valid is not being renewed first.
-    pub(super) fn answers(&self, need: Need, wall: Timestamp) -> bool {
-        self.serves(need, wall) && !self.leases[need.index()].renews_first
+    pub(super) fn answers(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
+        self.serves(lease_id, wall) && !self.leases[lease_id.index()].renews_first
     }
 
-    pub(super) fn generation(&self, need: Need) -> Generation {
-        self.leases[need.index()].generation
+    pub(super) fn generation(&self, lease_id: LeaseId) -> Generation {
+        self.leases[lease_id.index()].generation
     }
 
-    pub(super) fn told(&self, need: Need) -> u64 {
-        self.leases[need.index()].told
+    pub(super) fn told(&self, lease_id: LeaseId) -> u64 {
+        self.leases[lease_id.index()].told
     }
 
     /// What those who wait are told.
-    pub(super) fn error(&self, need: Need) -> Error {
-        self.leases[need.index()].error.clone().unwrap_or_else(|| SessionError::Closed.into())
+    pub(super) fn error(&self, lease_id: LeaseId) -> Error {
+        self.leases[lease_id.index()].error.clone().unwrap_or_else(|| SessionError::Closed.into())
     }
 
     /// Why waiting makes no sense, whatever one waits for.
@@ -224,28 +224,28 @@ impl View {
 }
 
 impl LeaseView {
-    fn of<P: Provider>(session: &Session<P>, need: Need, attended: Attended, now: Now) -> Self {
-        let valid = session.credentials(need, now).filter(|_| attended != Attended::NoMore);
-        let term = valid.and_then(|held| held.term(need));
-        let deadline = term.map(|term| term.deadline().map(|deadline| deadline.wall));
+    fn of<P: Provider>(session: &Session<P>, lease_id: LeaseId, attended: Attended, now: Now) -> Self {
+        let valid = session.credentials(lease_id, now).filter(|_| attended != Attended::NoMore);
+        let validity = valid.and_then(|held| held.validity(lease_id));
+        let deadline = validity.map(|validity| validity.deadline().map(|deadline| deadline.wall));
         // One knock is enough, if there is somebody to hear it.
-        let heard = session.is_asked_for(need) && attended == Attended::ByDriver;
-        let near = match (term, deadline) {
-            (Some(term), _) if term.is_doubtful() => Some(BEGINNING),
-            (Some(term), Some(Some(end))) => Some(end.saturating_sub(term.margin())),
+        let heard = session.is_asked_for(lease_id) && attended == Attended::ByDriver;
+        let near = match (validity, deadline) {
+            (Some(validity), _) if validity.is_uncertain() => Some(BEGINNING),
+            (Some(validity), Some(Some(end))) => Some(end.saturating_sub(validity.margin())),
             _ => None,
         };
-        let margin = match (session.policy().renewal, near) {
-            (Renewal::Lazy, Some(near)) if !heard => Margin::Knocks(near),
-            (Renewal::OneShot, Some(near)) => Margin::Asks(near),
+        let margin = match (session.policy().refresh_mode, near) {
+            (RefreshMode::OnDemand, Some(near)) if !heard => Margin::Knocks(near),
+            (RefreshMode::OneShot, Some(near)) => Margin::Asks(near),
             _ => Margin::None,
         };
-        let (told, error) = session.failures(need);
+        let (told, error) = session.failures(lease_id);
         Self {
             serves: deadline.map_or(Serves::No, |end| end.map_or(Serves::Unknown, Serves::Until)),
-            generation: session.held().map_or_else(Generation::default, |held| held.generation(need)),
+            generation: session.held().map_or_else(Generation::default, |held| held.generation(lease_id)),
             margin,
-            renews_first: session.renews_first(need),
+            renews_first: session.renews_first(lease_id),
             told,
             error: error.cloned(),
         }

@@ -71,7 +71,7 @@ pub(super) struct Bell(Mutex<Ring>);
 
 #[derive(Default)]
 struct Ring {
-    rung: bool,
+    method: bool,
     listener: Option<Waker>,
 }
 
@@ -79,7 +79,7 @@ impl Bell {
     pub(super) fn ring(&self) {
         let listener = {
             let mut ring = lock(&self.0);
-            ring.rung = true;
+            ring.method = true;
             ring.listener.take()
         };
         listener.into_iter().for_each(Waker::wake);
@@ -87,7 +87,7 @@ impl Bell {
 
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut ring = lock(&self.0);
-        if std::mem::take(&mut ring.rung) {
+        if std::mem::take(&mut ring.method) {
             return Poll::Ready(());
         }
         ring.listener = Some(cx.waker().clone());

@@ -179,12 +179,12 @@ fn is_region(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::{Now, Term};
+    use crate::credentials::{Now, Validity};
 
     const HOST: &str = "abc123-ats.iot.eu-west-1.amazonaws.com";
 
     fn credentials(session_token: &str) -> AwsCredentials {
-        AwsCredentials::new("AKIDEXAMPLE", "wJalr/K7+x", session_token, Term::unknown(Now::default())).unwrap()
+        AwsCredentials::new("AKIDEXAMPLE", "wJalr/K7+x", session_token, Validity::unknown(Now::default())).unwrap()
     }
 
     #[test]

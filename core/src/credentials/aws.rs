@@ -1,7 +1,7 @@
 //! Temporary AWS credentials.
 
 use super::secret::{InvalidToken, Secret, check_token};
-use super::time::Term;
+use super::time::Validity;
 
 /// Temporary AWS credentials, under AWS's own names. The three are one set: they are replaced together or not
 /// at all.
@@ -10,7 +10,7 @@ pub struct AwsCredentials {
     access_key_id: Secret,
     secret_access_key: Secret,
     session_token: Secret,
-    term: Term,
+    validity: Validity,
 }
 
 impl AwsCredentials {
@@ -19,7 +19,7 @@ impl AwsCredentials {
         access_key_id: &str,
         secret_access_key: &str,
         session_token: &str,
-        term: Term,
+        validity: Validity,
     ) -> Result<Self, InvalidToken> {
         for part in [access_key_id, secret_access_key, session_token] {
             check_token(part)?;
@@ -28,7 +28,7 @@ impl AwsCredentials {
             access_key_id: access_key_id.into(),
             secret_access_key: secret_access_key.into(),
             session_token: session_token.into(),
-            term,
+            validity,
         })
     }
 
@@ -48,11 +48,11 @@ impl AwsCredentials {
     }
 
     /// From when to when they run.
-    pub fn term(&self) -> &Term {
-        &self.term
+    pub fn validity(&self) -> &Validity {
+        &self.validity
     }
 
-    pub(super) fn set_term(&mut self, term: Term) {
-        self.term = term;
+    pub(super) fn set_term(&mut self, validity: Validity) {
+        self.validity = validity;
     }
 }

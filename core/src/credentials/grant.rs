@@ -1,6 +1,6 @@
 //! What a provider answered.
 
-use super::{AccessToken, Account, AwsCredentials, Need, Secret};
+use super::{AccessToken, Account, AwsCredentials, LeaseId, Secret};
 use crate::error::ServiceError;
 
 /// What one exchange brought, parsed. What the service left out is `None`, and stays as it was.
@@ -18,7 +18,7 @@ pub struct Grant {
     /// Whose credentials they are.
     pub account: Option<Account>,
     /// How the session was begun, where that decides how it goes on. A renewal leaves it out.
-    pub begun_by: Option<&'static str>,
+    pub grant_type: Option<&'static str>,
     /// What else the service answered: a JSON object of [`MAX_EXTRA`](super::MAX_EXTRA) bytes at most. A larger one is
     /// left out by [`Credentials::from_grant`](super::Credentials::from_grant).
     pub extra: Option<Secret>,
@@ -52,10 +52,10 @@ impl Grant {
     }
 
     /// Whether it renews this lease.
-    pub fn covers(&self, need: Need) -> bool {
-        match need {
-            Need::Access => self.access.is_some(),
-            Need::Aws => self.aws.is_some(),
+    pub fn covers(&self, lease_id: LeaseId) -> bool {
+        match lease_id {
+            LeaseId::Access => self.access.is_some(),
+            LeaseId::Aws => self.aws.is_some(),
         }
     }
 }

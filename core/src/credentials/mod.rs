@@ -24,11 +24,11 @@ pub use self::aws::AwsCredentials;
 pub(crate) use self::failures::{Failures, LoginAnswer, LoginDigest, LoginFailure, Refusal};
 pub use self::grant::Grant;
 pub(crate) use self::saved::{Beside, RecordOf, same_user};
-pub use self::saved::{Saved, SavedError};
+pub use self::saved::{ImportError, SavedSession};
 pub(crate) use self::secret::Wiped;
 pub(crate) use self::secret::check_visible;
 pub use self::secret::{InvalidToken, MAX_TOKEN, Masked, Secret, check_token, masked};
-pub use self::time::{Deadline, MAX_LIFETIME, Now, Term, Timestamp};
+pub use self::time::{Deadline, MAX_LIFETIME, Now, Timestamp, Validity};
 pub use self::token::AccessToken;
 pub(crate) use self::written::Written;
 
@@ -38,7 +38,7 @@ pub const MAX_EXTRA: usize = 16 * 1024;
 
 /// What a caller asks credentials for. Each need has its own lease: its own deadline and generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Need {
+pub enum LeaseId {
     /// The access token, for calls to the service's API.
     Access,
     /// The AWS credentials, for MQTT on AWS IoT.
@@ -49,20 +49,20 @@ pub enum Need {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Print(u64);
 
-impl Need {
+impl LeaseId {
     /// Both, in the order of their declaration.
-    pub const ALL: [Need; 2] = [Need::Access, Need::Aws];
+    pub const ALL: [LeaseId; 2] = [LeaseId::Access, LeaseId::Aws];
 
     pub(crate) const fn index(self) -> usize {
         self as usize
     }
 }
 
-impl fmt::Display for Need {
+impl fmt::Display for LeaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Need::Access => "access token",
-            Need::Aws => "AWS credentials",
+            LeaseId::Access => "access token",
+            LeaseId::Aws => "AWS credentials",
         })
     }
 }
@@ -96,7 +96,7 @@ pub struct Credentials {
     id_token: Option<Secret>,
     aws: Option<AwsCredentials>,
     account: Arc<Account>,
-    begun_by: Option<Cow<'static, str>>,
+    grant_type: Option<Cow<'static, str>>,
     extra: Option<Secret>,
     generations: [Generation; 2],
 }
@@ -120,7 +120,7 @@ impl Credentials {
             id_token: grant.id_token.or_else(|| old.and_then(|old| old.id_token.clone())),
             aws: grant.aws.or_else(|| old.and_then(|old| old.aws.clone())),
             account,
-            begun_by: grant.begun_by.map(Cow::Borrowed).or_else(|| old.and_then(|old| old.begun_by.clone())),
+            grant_type: grant.grant_type.map(Cow::Borrowed).or_else(|| old.and_then(|old| old.grant_type.clone())),
             extra: match grant.extra {
                 Some(extra) => Some(extra).filter(|extra| extra.expose().len() <= MAX_EXTRA),
                 None => old.and_then(|old| old.extra.clone()),
@@ -160,8 +160,8 @@ impl Credentials {
     }
 
     /// How the session was begun, where the provider tells ways apart: `password`, say.
-    pub fn begun_by(&self) -> Option<&str> {
-        self.begun_by.as_deref()
+    pub fn grant_type(&self) -> Option<&str> {
+        self.grant_type.as_deref()
     }
 
     /// What else the service answered, by its name there: `scope`, say.
@@ -171,61 +171,61 @@ impl Credentials {
     }
 
     /// The term of one lease; `None` for AWS where there is no AWS set.
-    pub fn term(&self, need: Need) -> Option<&Term> {
-        match need {
-            Need::Access => Some(self.access.term()),
-            Need::Aws => self.aws.as_ref().map(AwsCredentials::term),
+    pub fn validity(&self, lease_id: LeaseId) -> Option<&Validity> {
+        match lease_id {
+            LeaseId::Access => Some(self.access.validity()),
+            LeaseId::Aws => self.aws.as_ref().map(AwsCredentials::validity),
         }
     }
 
     /// Which issue of a lease this is: name it when the service's API refuses the credentials.
-    pub fn generation(&self, need: Need) -> Generation {
-        self.generations[need.index()]
+    pub fn generation(&self, lease_id: LeaseId) -> Generation {
+        self.generations[lease_id.index()]
     }
 
     /// When the access token was issued.
     pub fn issued_at(&self) -> Timestamp {
-        self.access.term().issued_at()
+        self.access.validity().issued_at()
     }
 
     /// The hard deadline of the access token; `None` where the service did not say.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        self.access.term().deadline().map(|deadline| deadline.wall)
+        self.access.validity().deadline().map(|deadline| deadline.wall)
     }
 
     /// How long the access token has left: negative once it is past, `None` where unknown.
     pub fn time_until_expiry(&self, now: Now) -> Option<SignedDuration> {
-        self.access.term().deadline().map(|deadline| deadline.until(now))
+        self.access.validity().deadline().map(|deadline| deadline.until(now))
     }
 
     /// Whether the access token's hard deadline has passed.
     pub fn is_expired(&self, now: Now) -> bool {
-        self.access.term().is_expired(now)
+        self.access.validity().is_expired(now)
     }
 
     /// Whether the access token is so near its deadline that it should be renewed.
     pub fn renewal_due(&self, now: Now) -> bool {
-        self.access.term().renewal_due(now)
+        self.access.validity().renewal_due(now)
     }
 
     /// The hard deadline of the AWS credentials; `None` where there are none, or nobody said.
     pub fn aws_expires_at(&self) -> Option<Timestamp> {
-        self.term(Need::Aws)?.deadline().map(|deadline| deadline.wall)
+        self.validity(LeaseId::Aws)?.deadline().map(|deadline| deadline.wall)
     }
 
     /// How long the AWS credentials have left, as [`Credentials::time_until_expiry`].
     pub fn aws_time_until_expiry(&self, now: Now) -> Option<SignedDuration> {
-        self.term(Need::Aws)?.deadline().map(|deadline| deadline.until(now))
+        self.validity(LeaseId::Aws)?.deadline().map(|deadline| deadline.until(now))
     }
 
     /// Whether the hard deadline of the AWS credentials has passed. No AWS set: nothing that could expire.
     pub fn aws_is_expired(&self, now: Now) -> bool {
-        self.term(Need::Aws).is_some_and(|term| term.is_expired(now))
+        self.validity(LeaseId::Aws).is_some_and(|validity| validity.is_expired(now))
     }
 
     /// Whether the AWS credentials are so near their deadline that they should be renewed.
     pub fn aws_renewal_due(&self, now: Now) -> bool {
-        self.term(Need::Aws).is_some_and(|term| term.renewal_due(now))
+        self.validity(LeaseId::Aws).is_some_and(|validity| validity.renewal_due(now))
     }
 
     /// Whether everything that these credentials hold is before its hard deadline. An unknown deadline counts
@@ -237,13 +237,13 @@ impl Credentials {
     /// Sets the renewal margin of both leases, clamped to a quarter of each lifetime.
     #[must_use]
     pub fn with_margin(self, margin: std::time::Duration) -> Self {
-        self.with_terms(|_, term| term.with_margin(margin))
+        self.with_terms(|_, validity| validity.with_margin(margin))
     }
 
-    fn with_terms(mut self, change: impl Fn(Need, Term) -> Term) -> Self {
-        self.access.set_term(change(Need::Access, *self.access.term()));
+    fn with_terms(mut self, change: impl Fn(LeaseId, Validity) -> Validity) -> Self {
+        self.access.set_term(change(LeaseId::Access, *self.access.validity()));
         if let Some(aws) = &mut self.aws {
-            aws.set_term(change(Need::Aws, *aws.term()));
+            aws.set_term(change(LeaseId::Aws, *aws.validity()));
         }
         self
     }
@@ -252,20 +252,20 @@ impl Credentials {
     /// deadline of ours.
     pub(crate) fn keeping(mut self, old: Option<&Credentials>) -> Self {
         let Some(old) = old else { return self };
-        if self.is_same(Need::Access, old) {
+        if self.is_same(LeaseId::Access, old) {
             self.access = old.access.clone();
         }
-        if self.is_same(Need::Aws, old) {
+        if self.is_same(LeaseId::Aws, old) {
             self.aws.clone_from(&old.aws);
         }
         self
     }
 
     /// Whether this lease is of the same issue as that of `other`.
-    pub(crate) fn is_same(&self, need: Need, other: &Credentials) -> bool {
-        match need {
-            Need::Access => self.access.expose() == other.access.expose(),
-            Need::Aws => match (&self.aws, &other.aws) {
+    pub(crate) fn is_same(&self, lease_id: LeaseId, other: &Credentials) -> bool {
+        match lease_id {
+            LeaseId::Access => self.access.expose() == other.access.expose(),
+            LeaseId::Aws => match (&self.aws, &other.aws) {
                 (Some(one), Some(other)) => one.session_token().expose() == other.session_token().expose(),
                 (None, None) => true,
                 _ => false,
@@ -302,12 +302,12 @@ impl Credentials {
         self.extra.as_ref()
     }
 
-    pub(crate) fn set_begun_by(&mut self, begun_by: Option<String>) {
-        self.begun_by = begun_by.map(Cow::Owned);
+    pub(crate) fn set_grant_type(&mut self, grant_type: Option<String>) {
+        self.grant_type = grant_type.map(Cow::Owned);
     }
 
-    pub(crate) fn set_generation(&mut self, need: Need, generation: Generation) {
-        self.generations[need.index()] = generation;
+    pub(crate) fn set_generation(&mut self, lease_id: LeaseId, generation: Generation) {
+        self.generations[lease_id.index()] = generation;
     }
 }
 
@@ -360,7 +360,7 @@ mod tests {
     use super::*;
 
     fn with(refresh_token: Option<&str>) -> Credentials {
-        let access = AccessToken::new("Bearer", "at", Term::unknown(Now::default())).unwrap();
+        let access = AccessToken::new("Bearer", "at", Validity::unknown(Now::default())).unwrap();
         let refresh_token = refresh_token.map(Secret::from);
         Credentials::from_grant(Grant { access: Some(access), refresh_token, ..Grant::default() }, None).unwrap()
     }
@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn what_is_said_beside_the_tokens_is_kept_up_to_its_cap_and_the_tokens_whatever_comes_with_them() {
         let granted = |extra: usize, legal: usize| {
-            let access = AccessToken::new("Bearer", "at", Term::unknown(Now::default())).unwrap();
+            let access = AccessToken::new("Bearer", "at", Validity::unknown(Now::default())).unwrap();
             let account = Account {
                 user_id: "u".repeat(5000),
                 first_name: "f".repeat(1024),

@@ -7,7 +7,8 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    AccessToken, Account, AwsCredentials, Credentials, Failures, Grant, Need, Now, Secret, Term, Timestamp, Written,
+    AccessToken, Account, AwsCredentials, Credentials, Failures, Grant, LeaseId, Now, Secret, Timestamp, Validity,
+    Written,
 };
 use crate::wire::{Body, BodyBuffer, LoginText, Object, Text};
 
@@ -16,18 +17,18 @@ const VERSION: u64 = 1;
 
 /// A session to keep: credentials, bound to a provider and an account.
 ///
-/// The only way to secrets in writing is [`Saved::to_json`]: nothing here implements `Serialize`.
+/// The only way to secrets in writing is [`SavedSession::to_json`]: nothing here implements `Serialize`.
 #[derive(Clone, Debug)]
-pub struct Saved {
+pub struct SavedSession {
     provider: String,
-    realm: String,
+    namespace: String,
     credentials: Credentials,
 }
 
 /// Why a saved session cannot be taken up. Nothing is ever deleted because of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SavedError {
+pub enum ImportError {
     /// It is no saved session, or a damaged one. Put it aside and sign in.
     #[error("it is damaged or not a saved session: {what}")]
     Malformed {
@@ -48,10 +49,10 @@ pub enum SavedError {
     OtherAccount,
 }
 
-impl Saved {
+impl SavedSession {
     /// Credentials of one provider at one realm.
-    pub fn new(provider: impl Into<String>, realm: impl Into<String>, credentials: Credentials) -> Self {
-        Self { provider: provider.into(), realm: realm.into(), credentials }
+    pub fn new(provider: impl Into<String>, namespace: impl Into<String>, credentials: Credentials) -> Self {
+        Self { provider: provider.into(), namespace: namespace.into(), credentials }
     }
 
     /// The provider's name.
@@ -60,8 +61,8 @@ impl Saved {
     }
 
     /// Where at the provider.
-    pub fn realm(&self) -> &str {
-        &self.realm
+    pub fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     /// The credentials.
@@ -83,18 +84,18 @@ impl Saved {
 
     /// The same, with what a store keeps beside it.
     pub(crate) fn write(&self, beside: &Beside) -> Body {
-        let Self { provider, realm, credentials } = self;
+        let Self { provider, namespace, credentials } = self;
         let form = Form {
             perennial: VERSION,
             revision: beside.revision,
             refresh_sent_at: beside.refresh_sent_at.map(Timestamp::unix_millis),
             written: beside.written,
             provider: provider.as_str(),
-            realm,
+            namespace,
             access: AccessForm {
                 token_type: credentials.access().token_type(),
                 token: credentials.access().expose(),
-                term: TermForm::from(credentials.access().term()),
+                validity: ValidityForm::from(credentials.access().validity()),
             },
             refresh_token: credentials.refresh_token().map(Secret::expose),
             id_token: credentials.id_token().map(Secret::expose),
@@ -102,9 +103,9 @@ impl Saved {
                 access_key_id: aws.access_key_id().expose(),
                 secret_access_key: aws.secret_access_key().expose(),
                 session_token: aws.session_token().expose(),
-                term: TermForm::from(aws.term()),
+                validity: ValidityForm::from(aws.validity()),
             }),
-            begun_by: credentials.begun_by(),
+            grant_type: credentials.grant_type(),
             extra: credentials.extra_json().map(|extra| ExtraText(LoginText::from(extra.expose()))),
             account: AccountForm::from(credentials.account()),
             login: beside.login.as_ref().map(|login| LoginText::from(login.expose())),
@@ -117,29 +118,29 @@ impl Saved {
         buffer.finish()
     }
 
-    /// Reads what [`Saved::to_json`] wrote.
-    pub fn parse(json: &[u8], now: Now) -> Result<Self, SavedError> {
+    /// Reads what [`SavedSession::to_json`] wrote.
+    pub fn parse(json: &[u8], now: Now) -> Result<Self, ImportError> {
         check_version(json)?;
         Self::parse_form(json, now)
     }
 
     /// Of a version that was checked.
-    fn parse_form(json: &[u8], now: Now) -> Result<Self, SavedError> {
+    fn parse_form(json: &[u8], now: Now) -> Result<Self, ImportError> {
         let form: Form<'_, Text<'_>> = serde_json::from_slice(json).map_err(|_| SHAPE)?;
-        let empty = SavedError::Malformed { what: "a field is empty" };
+        let empty = ImportError::Malformed { what: "a field is empty" };
         let needed = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(empty);
-        let (provider, realm) = (needed(&form.provider)?, needed(&form.realm)?);
-        Ok(Self::new(provider, realm, form.read(now)?))
+        let (provider, namespace) = (needed(&form.provider)?, needed(&form.namespace)?);
+        Ok(Self::new(provider, namespace, form.read(now)?))
     }
 
     /// Whether it may be taken up by a session with `user_id`, if that is known.
-    pub(crate) fn check(&self, provider: &str, realm: &str, user_id: Option<&str>) -> Result<(), SavedError> {
-        if self.provider != provider || self.realm != realm {
-            return Err(SavedError::OtherProvider);
+    pub(crate) fn check(&self, provider: &str, namespace: &str, user_id: Option<&str>) -> Result<(), ImportError> {
+        if self.provider != provider || self.namespace != namespace {
+            return Err(ImportError::OtherProvider);
         }
         let saved = &self.credentials.account().user_id;
         match user_id {
-            Some(user_id) if !saved.is_empty() && !same_user(saved, user_id) => Err(SavedError::OtherAccount),
+            Some(user_id) if !saved.is_empty() && !same_user(saved, user_id) => Err(ImportError::OtherAccount),
             _ => Ok(()),
         }
     }
@@ -177,7 +178,7 @@ pub(crate) struct Beside {
 struct RecordForm<'a, S> {
     perennial: u64,
     provider: S,
-    realm: S,
+    namespace: S,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -205,7 +206,7 @@ pub(crate) enum RecordOf {
     /// A session.
     Session {
         /// The session.
-        saved: Box<Saved>,
+        saved: Box<SavedSession>,
         /// What stands beside it.
         beside: Beside,
     },
@@ -214,7 +215,7 @@ pub(crate) enum RecordOf {
         /// The provider's name.
         provider: String,
         /// Where at the provider.
-        realm: String,
+        namespace: String,
         /// What stands beside it.
         beside: Beside,
     },
@@ -223,7 +224,7 @@ pub(crate) enum RecordOf {
         /// The provider's name.
         provider: String,
         /// Where at the provider.
-        realm: String,
+        namespace: String,
         /// When somebody signed out, by the clock of that machine.
         at: Option<Timestamp>,
         /// What stands there all the same: the login, if it was kept.
@@ -232,8 +233,8 @@ pub(crate) enum RecordOf {
 }
 
 impl RecordOf {
-    /// Reads what [`Saved::write`] or [`signed_out`](Self::signed_out) wrote.
-    pub(crate) fn parse(json: &[u8], now: Now) -> Result<Self, SavedError> {
+    /// Reads what [`SavedSession::write`] or [`signed_out`](Self::signed_out) wrote.
+    pub(crate) fn parse(json: &[u8], now: Now) -> Result<Self, ImportError> {
         check_version(json)?;
         let form: RecordForm<'_, Text<'_>> = serde_json::from_slice(json).map_err(|_| SHAPE)?;
         let text = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(SHAPE);
@@ -246,15 +247,15 @@ impl RecordOf {
             signed_in_at: form.signed_in_at.map(Timestamp::from_unix_millis),
         };
         if form.signed_out {
-            let (provider, realm) = (text(&form.provider)?, text(&form.realm)?);
+            let (provider, namespace) = (text(&form.provider)?, text(&form.namespace)?);
             let at = form.signed_out_at.map(Timestamp::from_unix_millis);
-            return Ok(Self::SignedOut { provider, realm, at, beside });
+            return Ok(Self::SignedOut { provider, namespace, at, beside });
         }
         if form.never_signed_in {
-            let (provider, realm) = (text(&form.provider)?, text(&form.realm)?);
-            return Ok(Self::NeverSignedIn { provider, realm, beside });
+            let (provider, namespace) = (text(&form.provider)?, text(&form.namespace)?);
+            return Ok(Self::NeverSignedIn { provider, namespace, beside });
         }
-        let mut saved = Saved::parse_form(json, now)?;
+        let mut saved = SavedSession::parse_form(json, now)?;
         if let Some(written) = &beside.written {
             saved.credentials = written.dated_by_it(saved.credentials, now);
         }
@@ -262,24 +263,24 @@ impl RecordOf {
     }
 
     /// What is left of a session that was signed out: no secret but the login, where that is kept.
-    pub(crate) fn signed_out(provider: &str, realm: &str, at: Option<Timestamp>, beside: &Beside) -> Body {
+    pub(crate) fn signed_out(provider: &str, namespace: &str, at: Option<Timestamp>, beside: &Beside) -> Body {
         let signed_out_at = at.map(Timestamp::unix_millis);
-        RecordForm { signed_out: true, signed_out_at, ..RecordForm::bare(provider, realm, beside) }.write()
+        RecordForm { signed_out: true, signed_out_at, ..RecordForm::bare(provider, namespace, beside) }.write()
     }
 
     /// What went wrong where nobody has signed in yet.
-    pub(crate) fn never_signed_in(provider: &str, realm: &str, beside: &Beside) -> Body {
-        RecordForm { never_signed_in: true, ..RecordForm::bare(provider, realm, beside) }.write()
+    pub(crate) fn never_signed_in(provider: &str, namespace: &str, beside: &Beside) -> Body {
+        RecordForm { never_signed_in: true, ..RecordForm::bare(provider, namespace, beside) }.write()
     }
 }
 
 impl<'a> RecordForm<'a, &'a str> {
     /// Without a session.
-    fn bare(provider: &'a str, realm: &'a str, beside: &'a Beside) -> Self {
+    fn bare(provider: &'a str, namespace: &'a str, beside: &'a Beside) -> Self {
         Self {
             perennial: VERSION,
             provider,
-            realm,
+            namespace,
             revision: beside.revision,
             refresh_sent_at: None,
             written: None,
@@ -300,15 +301,17 @@ impl<'a> RecordForm<'a, &'a str> {
     }
 }
 
-const SHAPE: SavedError = SavedError::Malformed { what: "a field is missing or of another type" };
+const SHAPE: ImportError = ImportError::Malformed { what: "a field is missing or of another type" };
 
 /// Whether it is of a version that this crate reads.
-fn check_version(json: &[u8]) -> Result<(), SavedError> {
-    let malformed = |what| SavedError::Malformed { what };
+fn check_version(json: &[u8]) -> Result<(), ImportError> {
+    let malformed = |what| ImportError::Malformed { what };
     let text = std::str::from_utf8(json).map_err(|_| malformed("not UTF-8"))?;
     match serde_json::from_str(text) {
         Ok(Object(Some(VersionForm { perennial: VERSION }))) => Ok(()),
-        Ok(Object(Some(VersionForm { perennial: version }))) if version > VERSION => Err(SavedError::Newer { version }),
+        Ok(Object(Some(VersionForm { perennial: version }))) if version > VERSION => {
+            Err(ImportError::Newer { version })
+        }
         _ => Err(malformed("no format version")),
     }
 }
@@ -324,7 +327,7 @@ struct Form<'a, S> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     written: Option<Written>,
     provider: S,
-    realm: S,
+    namespace: S,
     access: AccessForm<S>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     refresh_token: Option<S>,
@@ -333,7 +336,7 @@ struct Form<'a, S> {
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     aws: Option<AwsForm<S>>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    begun_by: Option<S>,
+    grant_type: Option<S>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     extra: Option<ExtraText<'a>>,
     #[serde(default)]
@@ -352,7 +355,7 @@ struct Form<'a, S> {
 struct AccessForm<S> {
     token_type: S,
     token: S,
-    term: TermForm,
+    validity: ValidityForm,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -360,7 +363,7 @@ struct AwsForm<S> {
     access_key_id: S,
     secret_access_key: S,
     session_token: S,
-    term: TermForm,
+    validity: ValidityForm,
 }
 
 /// A JSON object in a text: nobody has to know what is in it. Written without an escape, as logins are, so that no
@@ -391,24 +394,24 @@ fn none<T>() -> Option<T> {
 }
 
 impl Form<'_, Text<'_>> {
-    fn read(self, now: Now) -> Result<Credentials, SavedError> {
-        let invalid = |_| SavedError::Malformed { what: "a token that a header cannot carry" };
+    fn read(self, now: Now) -> Result<Credentials, ImportError> {
+        let invalid = |_| ImportError::Malformed { what: "a token that a header cannot carry" };
         fn text<'a>(text: &'a Text<'_>) -> &'a str {
             text.get().unwrap_or_default()
         }
         let secret = |token: Option<Text<'_>>| token.as_ref().and_then(Text::get).map(Secret::from);
-        let AccessForm { token_type, token, term } = &self.access;
+        let AccessForm { token_type, token, validity } = &self.access;
         let aws = self.aws.as_ref().map(|aws| {
             let (id, key, session) = (&aws.access_key_id, &aws.secret_access_key, &aws.session_token);
-            AwsCredentials::new(text(id), text(key), text(session), aws.term.read(now))
+            AwsCredentials::new(text(id), text(key), text(session), aws.validity.read(now))
         });
         let grant = Grant {
-            access: Some(AccessToken::new(text(token_type), text(token), term.read(now)).map_err(invalid)?),
+            access: Some(AccessToken::new(text(token_type), text(token), validity.read(now)).map_err(invalid)?),
             aws: aws.transpose().map_err(invalid)?,
             refresh_token: secret(self.refresh_token),
             id_token: secret(self.id_token),
             account: Some(self.account.into()),
-            begun_by: None,
+            grant_type: None,
             flaw: None,
             extra: self
                 .extra
@@ -418,39 +421,39 @@ impl Form<'_, Text<'_>> {
                 .map(Secret::from),
         };
         let credentials = Credentials::from_grant(grant, None);
-        let mut credentials = credentials.ok_or(SavedError::Malformed { what: "no access token" })?;
-        credentials.set_begun_by(self.begun_by.as_ref().and_then(Text::get).map(str::to_owned));
+        let mut credentials = credentials.ok_or(ImportError::Malformed { what: "no access token" })?;
+        credentials.set_grant_type(self.grant_type.as_ref().and_then(Text::get).map(str::to_owned));
         Ok(credentials)
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct TermForm {
+struct ValidityForm {
     issued_at: i64,
     /// Absent where the service did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    in_doubt: bool,
+    uncertain: bool,
 }
 
-impl From<&Term> for TermForm {
-    fn from(term: &Term) -> Self {
-        let issued_at = term.issued_at();
+impl From<&Validity> for ValidityForm {
+    fn from(validity: &Validity) -> Self {
+        let issued_at = validity.issued_at();
         Self {
             issued_at: issued_at.unix_millis(),
-            expires_at: term.lifetime().map(|lifetime| issued_at.saturating_add(lifetime).unix_millis()),
-            in_doubt: term.is_doubtful(),
+            expires_at: validity.lifetime().map(|lifetime| issued_at.saturating_add(lifetime).unix_millis()),
+            uncertain: validity.is_uncertain(),
         }
     }
 }
 
-impl TermForm {
-    fn read(&self, now: Now) -> Term {
+impl ValidityForm {
+    fn read(&self, now: Now) -> Validity {
         let millis = |end: i64| u64::try_from(end.saturating_sub(self.issued_at)).unwrap_or(0);
         let lifetime = self.expires_at.map(|end| Duration::from_millis(millis(end)));
-        let term = Term::restored(Timestamp::from_unix_millis(self.issued_at), lifetime, now);
-        if self.in_doubt { term.in_doubt() } else { term }
+        let validity = Validity::restored(Timestamp::from_unix_millis(self.issued_at), lifetime, now);
+        if self.uncertain { validity.uncertain() } else { validity }
     }
 }
 
@@ -483,10 +486,10 @@ impl From<AccountForm> for Account {
     }
 }
 
-impl fmt::Display for Saved {
+impl fmt::Display for SavedSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a session at {} ", self.provider)?;
-        match self.credentials.term(Need::Access).and_then(Term::deadline) {
+        match self.credentials.validity(LeaseId::Access).and_then(Validity::deadline) {
             Some(deadline) => write!(f, "until {}", deadline.wall),
             None => f.write_str("of unknown length"),
         }
@@ -501,23 +504,24 @@ mod tests {
         Now::new(Timestamp::from_unix_seconds(1_700_000_000 + seconds), Duration::from_secs(9))
     }
 
-    fn sample() -> Saved {
+    fn sample() -> SavedSession {
         let grant = Grant {
             access: Some(
-                AccessToken::new("Bearer", "acc\"ess", Term::lasting(now(0), Duration::from_secs(3600))).unwrap(),
+                AccessToken::new("Bearer", "acc\"ess", Validity::with_lifetime(now(0), Duration::from_secs(3600)))
+                    .unwrap(),
             ),
             refresh_token: Some(Secret::from("refresh")),
-            aws: Some(AwsCredentials::new("AKIA", "key", "session", Term::unknown(now(-5))).unwrap()),
+            aws: Some(AwsCredentials::new("AKIA", "key", "session", Validity::unknown(now(-5))).unwrap()),
             account: Some(Account { user_id: "a@example.com".into(), sequence: Some(7), ..Account::default() }),
             ..Grant::default()
         };
-        Saved::new("navien", "https://a.example", Credentials::from_grant(grant, None).unwrap())
+        SavedSession::new("navien", "https://a.example", Credentials::from_grant(grant, None).unwrap())
     }
 
     #[test]
     fn a_saved_session_reads_back_the_same() {
         let saved = sample();
-        let read = Saved::parse(saved.to_json().expose().as_bytes(), now(600)).unwrap();
+        let read = SavedSession::parse(saved.to_json().expose().as_bytes(), now(600)).unwrap();
         let (old, new) = (saved.credentials(), read.credentials());
         assert_eq!(new.access().expose(), "acc\"ess");
         assert_eq!(new.refresh_token().unwrap().expose(), "refresh");
@@ -533,7 +537,7 @@ mod tests {
 
     #[test]
     fn an_issue_in_the_future_makes_renewal_due_at_once() {
-        let read = Saved::parse(sample().to_json().expose().as_bytes(), now(-4000)).unwrap();
+        let read = SavedSession::parse(sample().to_json().expose().as_bytes(), now(-4000)).unwrap();
         assert!(read.credentials().renewal_due(now(-4000)));
         assert!(!read.credentials().is_expired(now(-4000)));
     }
@@ -541,13 +545,13 @@ mod tests {
     #[test]
     fn what_else_was_answered_is_written_without_an_escape_and_read_either_way() {
         let mut grant = Grant { extra: Some(Secret::from(r#"{"a":"100%\n","b":{}}"#)), ..Grant::default() };
-        grant.access = Some(AccessToken::new("Bearer", "x", Term::unknown(now(0))).unwrap());
-        let saved = Saved::new("navien", "https://a.example", Credentials::from_grant(grant, None).unwrap());
+        grant.access = Some(AccessToken::new("Bearer", "x", Validity::unknown(now(0))).unwrap());
+        let saved = SavedSession::new("navien", "https://a.example", Credentials::from_grant(grant, None).unwrap());
         let json = saved.to_json();
         assert!(json.expose().contains(r#""extra":"{%22a%22:%22100%25%5Cn%22,%22b%22:{}}""#), "{}", json.expose());
         let before = json.expose().replace("{%22a%22:%22100%25%5Cn%22,%22b%22:{}}", r#"{\"a\":\"100%\\n\",\"b\":{}}"#);
         for json in [json.expose(), &before] {
-            let read = Saved::parse(json.as_bytes(), now(0)).unwrap();
+            let read = SavedSession::parse(json.as_bytes(), now(0)).unwrap();
             assert_eq!(read.credentials().extra("a"), Some("100%\n".into()));
             assert_eq!(read.credentials().extra("b"), Some(serde_json::json!({})));
             assert_eq!(read.credentials().extra("c"), None);
@@ -558,14 +562,14 @@ mod tests {
     fn foreign_and_damaged_forms_are_refused() {
         let saved = sample();
         assert_eq!(saved.check("navien", "https://a.example", Some(" A@Example.com")), Ok(()));
-        assert_eq!(saved.check("navien", "https://b.example", None), Err(SavedError::OtherProvider));
-        assert_eq!(saved.check("navien", "https://a.example", Some("b@x")), Err(SavedError::OtherAccount));
-        assert_eq!(Saved::parse(br#"{"perennial":2}"#, now(0)).unwrap_err(), SavedError::Newer { version: 2 });
+        assert_eq!(saved.check("navien", "https://b.example", None), Err(ImportError::OtherProvider));
+        assert_eq!(saved.check("navien", "https://a.example", Some("b@x")), Err(ImportError::OtherAccount));
+        assert_eq!(SavedSession::parse(br#"{"perennial":2}"#, now(0)).unwrap_err(), ImportError::Newer { version: 2 });
         for bad in ["", "{}", "[]", r#"{"perennial":1}"#, r#"{"perennial":"x"}"#, "\u{0}", r#"{"perennial":0}"#] {
-            assert!(matches!(Saved::parse(bad.as_bytes(), now(0)), Err(SavedError::Malformed { .. })), "{bad}");
+            assert!(matches!(SavedSession::parse(bad.as_bytes(), now(0)), Err(ImportError::Malformed { .. })), "{bad}");
         }
         let broken = saved.to_json().expose().replace("acc\\\"ess", "a\\r\\nb");
-        assert!(matches!(Saved::parse(broken.as_bytes(), now(0)), Err(SavedError::Malformed { .. })));
+        assert!(matches!(SavedSession::parse(broken.as_bytes(), now(0)), Err(ImportError::Malformed { .. })));
     }
 
     #[test]

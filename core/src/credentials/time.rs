@@ -185,7 +185,7 @@ impl Deadline {
 
 /// From when to when a lease runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Term {
+pub struct Validity {
     issued_at: Timestamp,
     lifetime: Option<Duration>,
     deadline: Option<Deadline>,
@@ -193,10 +193,10 @@ pub struct Term {
     doubtful: bool,
 }
 
-impl Term {
+impl Validity {
     /// Runs for `lifetime` from `start`, the moment at which the request was sent (the answer's arrival would
     /// add the network's delay to the life of the credentials). Cut at [`MAX_LIFETIME`].
-    pub fn lasting(start: Now, lifetime: Duration) -> Self {
+    pub fn with_lifetime(start: Now, lifetime: Duration) -> Self {
         let lifetime = lifetime.min(MAX_LIFETIME);
         Self {
             issued_at: start.wall,
@@ -214,7 +214,7 @@ impl Term {
 
     /// Read back after a save. The monotonic clock of then is gone: the deadline in the monotonic clock of now
     /// is at most the saved lifetime away, whatever the wall clock did in between. An issue in the future means that
-    /// a clock was wrong then or is now: the lease is [in doubt](Self::in_doubt).
+    /// a clock was wrong then or is now: the lease is [in doubt](Self::uncertain).
     pub fn restored(issued_at: Timestamp, lifetime: Option<Duration>, now: Now) -> Self {
         let deadline = lifetime.map(|lifetime| {
             let lifetime = lifetime.min(MAX_LIFETIME);
@@ -250,7 +250,7 @@ impl Term {
     /// Marks that the age of this lease cannot be proven: its deadline is only an upper bound, and its renewal
     /// is due at once.
     #[must_use]
-    pub fn in_doubt(mut self) -> Self {
+    pub fn uncertain(mut self) -> Self {
         self.doubtful = true;
         self
     }
@@ -283,7 +283,7 @@ impl Term {
     }
 
     /// Whether its age could not be proven when it was restored.
-    pub fn is_doubtful(&self) -> bool {
+    pub fn is_uncertain(&self) -> bool {
         self.doubtful
     }
 
@@ -329,18 +329,18 @@ mod tests {
     #[test]
     fn a_restored_lease_outlives_neither_its_deadline_nor_its_lifetime() {
         let issued = Timestamp::from_unix_seconds(1_000_000);
-        let term = Term::restored(issued, Some(Duration::from_secs(100)), at(40));
-        assert_eq!(term.deadline().unwrap().remaining(at(40)), Duration::from_secs(60));
+        let validity = Validity::restored(issued, Some(Duration::from_secs(100)), at(40));
+        assert_eq!(validity.deadline().unwrap().remaining(at(40)), Duration::from_secs(60));
         // The wall clock was set back by a year meanwhile.
         let past = Now { wall: Timestamp::from_unix_seconds(1_000), ..at(40) };
-        let term = Term::restored(issued, Some(Duration::from_secs(100)), past);
-        assert_eq!(term.deadline().unwrap().remaining(past), Duration::from_secs(100));
+        let validity = Validity::restored(issued, Some(Duration::from_secs(100)), past);
+        assert_eq!(validity.deadline().unwrap().remaining(past), Duration::from_secs(100));
     }
 
     #[test]
     fn a_margin_never_takes_more_than_a_quarter_of_the_lifetime() {
         let margin = |lifetime| {
-            Term::lasting(at(0), Duration::from_secs(lifetime)).with_margin(Duration::from_secs(300)).margin()
+            Validity::with_lifetime(at(0), Duration::from_secs(lifetime)).with_margin(Duration::from_secs(300)).margin()
         };
         assert_eq!(margin(3600), Duration::from_secs(300));
         assert_eq!(margin(300), Duration::from_secs(75));
@@ -349,10 +349,10 @@ mod tests {
 
     #[test]
     fn lifetimes_are_cut_at_a_year() {
-        assert_eq!(Term::lasting(at(0), Duration::MAX).lifetime(), Some(MAX_LIFETIME));
+        assert_eq!(Validity::with_lifetime(at(0), Duration::MAX).lifetime(), Some(MAX_LIFETIME));
         for issued_at in [at(1).wall, at(100_000_000).wall, Timestamp(i64::MAX)] {
-            let term = Term::restored(issued_at, Some(Duration::MAX), at(0));
-            assert_eq!(term.deadline().unwrap().remaining(at(0)), MAX_LIFETIME, "issued at {issued_at}");
+            let validity = Validity::restored(issued_at, Some(Duration::MAX), at(0));
+            assert_eq!(validity.deadline().unwrap().remaining(at(0)), MAX_LIFETIME, "issued at {issued_at}");
         }
     }
 

@@ -5,19 +5,19 @@ use std::fmt;
 use http::HeaderValue;
 
 use super::secret::{HeaderPair, InvalidToken};
-use super::time::Term;
+use super::time::Validity;
 
 /// An access token, as its two header values and its term.
 #[derive(Clone)]
 pub struct AccessToken {
     headers: HeaderPair,
-    term: Term,
+    validity: Validity,
 }
 
 impl AccessToken {
     /// Checks a token and builds its header values once. `token_type` is `Bearer` at nearly every service.
-    pub fn new(token_type: &str, token: &str, term: Term) -> Result<Self, InvalidToken> {
-        Ok(Self { headers: HeaderPair::new(token_type, token)?, term })
+    pub fn new(token_type: &str, token: &str, validity: Validity) -> Result<Self, InvalidToken> {
+        Ok(Self { headers: HeaderPair::new(token_type, token)?, validity })
     }
 
     /// The token itself.
@@ -42,17 +42,17 @@ impl AccessToken {
     }
 
     /// From when to when it runs.
-    pub fn term(&self) -> &Term {
-        &self.term
+    pub fn validity(&self) -> &Validity {
+        &self.validity
     }
 
-    pub(super) fn set_term(&mut self, term: Term) {
-        self.term = term;
+    pub(super) fn set_term(&mut self, validity: Validity) {
+        self.validity = validity;
     }
 }
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessToken").field("term", &self.term).finish_non_exhaustive()
+        f.debug_struct("AccessToken").field("validity", &self.validity).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::time::CLOCK_TOLERANCE;
-use super::{Credentials, Need, Now, Timestamp};
+use super::{Credentials, LeaseId, Now, Timestamp};
 
 /// By the clock of whoever wrote it, in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -24,11 +24,11 @@ pub(crate) struct Written {
 impl Written {
     /// These credentials, written now.
     pub(crate) fn now(credentials: &Credentials, now: Now) -> Self {
-        let age = |need| {
-            let age = credentials.term(need)?.age(now)?;
+        let age = |lease_id| {
+            let age = credentials.validity(lease_id)?.age(now)?;
             Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
         };
-        Self { at: now.wall.unix_millis(), access_age: age(Need::Access), aws_age: age(Need::Aws) }
+        Self { at: now.wall.unix_millis(), access_age: age(LeaseId::Access), aws_age: age(LeaseId::Aws) }
     }
 
     /// Whether the clock that it was written by cannot be ours: by ours it was written in the future, or before we
@@ -41,18 +41,18 @@ impl Written {
     /// The credentials that were written, if the clock is ours.
     pub(super) fn dated_by_it(&self, credentials: Credentials, now: Now) -> Credentials {
         let at = self.at();
-        credentials.with_terms(|need, term| match self.age(need) {
-            Some(age) => term.issued_by_our_clock(at.saturating_sub(age), now),
-            None => term,
+        credentials.with_terms(|lease_id, validity| match self.age(lease_id) {
+            Some(age) => validity.issued_by_our_clock(at.saturating_sub(age), now),
+            None => validity,
         })
     }
 
     /// The credentials that were written, whatever clock it was by: after `looked_at`, when they were not yet there.
     /// They are taken for as old as they can be.
     pub(crate) fn dated_by_look(&self, credentials: Credentials, looked_at: Now) -> Credentials {
-        credentials.with_terms(|need, term| match self.age(need) {
-            Some(age) => term.of_age(age, looked_at),
-            None => term,
+        credentials.with_terms(|lease_id, validity| match self.age(lease_id) {
+            Some(age) => validity.of_age(age, looked_at),
+            None => validity,
         })
     }
 
@@ -60,10 +60,10 @@ impl Written {
         Timestamp::from_unix_millis(self.at)
     }
 
-    fn age(&self, need: Need) -> Option<Duration> {
-        let age = match need {
-            Need::Access => self.access_age,
-            Need::Aws => self.aws_age,
+    fn age(&self, lease_id: LeaseId) -> Option<Duration> {
+        let age = match lease_id {
+            LeaseId::Access => self.access_age,
+            LeaseId::Aws => self.aws_age,
         };
         age.map(Duration::from_millis)
     }
@@ -72,7 +72,7 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AccessToken, Grant, Term};
+    use crate::{AccessToken, Grant, Validity};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -87,18 +87,18 @@ mod tests {
         Now { wall: now.wall.saturating_sub(2 * HOUR), ..now }
     }
 
-    fn granted(term: Term) -> Credentials {
-        let access = AccessToken::new("Bearer", "token", term).expect("a token");
+    fn granted(validity: Validity) -> Credentials {
+        let access = AccessToken::new("Bearer", "token", validity).expect("a token");
         Credentials::from_grant(Grant { access: Some(access), ..Grant::default() }, None).expect("a grant")
     }
 
     fn left(credentials: &Credentials, now: Now) -> Duration {
-        credentials.access().term().deadline().expect("a deadline").remaining(now)
+        credentials.access().validity().deadline().expect("a deadline").remaining(now)
     }
 
     #[test]
     fn another_clock_is_told_by_a_record_of_the_future_or_of_before_the_last_look() {
-        let by = |now| Written::now(&granted(Term::lasting(now, HOUR)), now);
+        let by = |now| Written::now(&granted(Validity::with_lifetime(now, HOUR)), now);
         assert!(!by(at(100)).is_by_another_clock(at(90), at(110)));
         assert!(!by(at(50)).is_by_another_clock(at(90), at(110)), "clocks differ by so little");
         assert!(!by(at(170)).is_by_another_clock(at(90), at(110)), "a minute ahead");
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn credentials_of_another_clock_are_counted_from_the_last_look() {
         for (written, read) in [(at as fn(i64) -> Now, behind as fn(i64) -> Now), (behind, at)] {
-            let credentials = granted(Term::lasting(written(0), HOUR));
+            let credentials = granted(Validity::with_lifetime(written(0), HOUR));
             // Written 200 s after its issue, found 20 s later, 50 s after the last look.
             let record = Written::now(&credentials, written(200));
             let dated = record.dated_by_look(credentials, read(170));
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_writer_who_has_set_his_clock_back_tells_the_age_that_his_other_clock_saw() {
-        let credentials = granted(Term::lasting(at(0), HOUR));
+        let credentials = granted(Validity::with_lifetime(at(0), HOUR));
         let (later, read) = (behind(600), behind(650));
         let dated = Written::now(&credentials, later).dated_by_it(credentials, read);
         assert_eq!(left(&dated, read), HOUR - Duration::from_secs(650));
@@ -131,16 +131,16 @@ mod tests {
 
     #[test]
     fn what_is_in_doubt_stays_so() {
-        let credentials = granted(Term::lasting(at(0), HOUR).in_doubt());
+        let credentials = granted(Validity::with_lifetime(at(0), HOUR).uncertain());
         let record = Written::now(&credentials, at(10));
-        assert_eq!(record.age(Need::Access), None);
+        assert_eq!(record.age(LeaseId::Access), None);
         assert!(record.dated_by_look(credentials, behind(0)).renewal_due(behind(1)));
     }
 
     #[test]
     fn an_age_beyond_the_lifetime_is_the_end() {
         let record = Written { at: i64::MIN, access_age: Some(u64::MAX), aws_age: None };
-        let credentials = granted(Term::lasting(at(0), HOUR));
+        let credentials = granted(Validity::with_lifetime(at(0), HOUR));
         assert_eq!(left(&record.dated_by_look(credentials.clone(), at(10)), at(10)), Duration::ZERO);
         assert_eq!(left(&record.dated_by_it(credentials, at(10)), at(10)), Duration::ZERO);
     }

@@ -7,7 +7,7 @@ use http::header;
 use super::fields::Fields;
 use super::profile::{Names, Profile};
 use super::refusal;
-use crate::credentials::{AccessToken, Credentials, Grant, Now, Secret, Term, Timestamp, check_token};
+use crate::credentials::{AccessToken, Credentials, Grant, Now, Secret, Timestamp, Validity, check_token};
 use crate::error::ServiceError;
 use crate::exchange::Response;
 use crate::wire::{Number, Text};
@@ -31,7 +31,7 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    /// The name in the standard, which is also what [`Credentials::begun_by`] says afterwards.
+    /// The name in the standard, which is also what [`Credentials::grant_type`] says afterwards.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
@@ -115,7 +115,7 @@ fn grant(
         id_token: names.secret("id_token", "idToken").unwrap_or_default(),
         extra: fields.rest(known, scope(fields).as_deref()),
         // A renewal does not change how a session was begun.
-        begun_by: (asked != GrantType::RefreshToken).then(|| asked.as_str()),
+        grant_type: (asked != GrantType::RefreshToken).then(|| asked.as_str()),
         ..Grant::default()
     };
     let access = access(profile, &names, response, sent, now);
@@ -133,10 +133,10 @@ fn access(
         None => absolute(profile, names.fields, response, now),
         told => told,
     };
-    let term = lifetime.map_or_else(|| Term::unknown(sent), |lifetime| Term::lasting(sent, lifetime));
+    let validity = lifetime.map_or_else(|| Validity::unknown(sent), |lifetime| Validity::with_lifetime(sent, lifetime));
     let token = names.text("access_token", "accessToken")?;
     let token = token.get().ok_or(malformed("no access token"))?;
-    let access = AccessToken::new(token_type(profile, names)?, token, term);
+    let access = AccessToken::new(token_type(profile, names)?, token, validity);
     access.map_err(|_| malformed("an access token that is too long or has odd characters"))
 }
 

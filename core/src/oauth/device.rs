@@ -13,7 +13,7 @@ use super::fields::Fields;
 use super::profile::{At, Encoding, Profile};
 use super::refusal::{self, ErrorCode};
 use crate::credentials::{Deadline, Grant, Now, Secret, Timestamp, check_token};
-use crate::error::{Error, ServiceError, ServiceErrorKind, Verdict};
+use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange, Request, Response, Step};
 
 /// How often is asked where the server does not say (RFC 8628 §3.2), and by how much `slow_down` slows (§3.5).
@@ -195,7 +195,7 @@ impl DevicePoll {
 /// Whether the server failed, and did not answer.
 fn is_passing(error: &ServiceError) -> bool {
     let failing = error.status().is_some_and(|status| status.is_server_error());
-    let unprocessed = Error::from(error.clone()).verdict() == Verdict::Unprocessed;
+    let unprocessed = Error::from(error.clone()).outcome() == Outcome::NotProcessed;
     unprocessed || (failing && error.kind() == ServiceErrorKind::Service)
 }
 

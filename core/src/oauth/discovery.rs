@@ -9,7 +9,7 @@ use super::endpoint::Endpoint;
 use super::fields::Fields;
 use super::profile::{Encoding, InvalidProfile, Issuer, Profile};
 use crate::credentials::Now;
-use crate::error::{Error, ServiceError, ServiceErrorKind, Verdict};
+use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange, Request, Response, Step};
 use crate::wire::{self, BaseUrl, Body, InvalidUrl, TransportSecurity};
 
@@ -74,7 +74,7 @@ impl Exchange for Discovery {
             Err(error) => error,
         };
         // Servers answer a page, or a 4xx, where they have nothing to say. One that is down is not asked elsewhere.
-        let is_down = Error::from(error.clone()).verdict() == Verdict::Unprocessed
+        let is_down = Error::from(error.clone()).outcome() == Outcome::NotProcessed
             || error.status().is_some_and(|status| status.is_server_error() && status.as_u16() != 501);
         if is_down || error.kind() == OTHER_ISSUER || self.at + 1 == self.places.len() {
             return Err(error.into());

@@ -12,8 +12,8 @@
 //! use http::{HeaderMap, header};
 //! use perennial_core::wire::{self, BaseUrl, Lifetime, Object, Text};
 //! use perennial_core::{
-//!     AccessToken, Account, Credentials, Error, Exchange, Grant, Need, Now, Provider, Request, Response, Secret,
-//!     ServiceError, ServiceErrorKind, Spends, Step, Term,
+//!     AccessToken, Account, Credentials, Error, Exchange, Grant, LeaseId, Now, Provider, Request, Response, Secret,
+//!     ServiceError, ServiceErrorKind, Consumes, Step, Validity,
 //! };
 //!
 //! #[derive(Clone, Debug)]
@@ -23,20 +23,20 @@
 //! struct Key(Secret);
 //!
 //! #[derive(Clone, Copy, Debug, PartialEq)]
-//! enum Rung {
+//! enum Method {
 //!     SignIn,
 //! }
 //!
 //! impl Provider for Weather {
 //!     type Login = Key;
-//!     type Rung = Rung;
+//!     type Method = Method;
 //!     type Exchange = SignIn;
 //!
 //!     fn name(&self) -> &'static str {
 //!         "weather"
 //!     }
 //!
-//!     fn realm(&self) -> String {
+//!     fn namespace(&self) -> String {
 //!         self.0.as_str().to_owned()
 //!     }
 //!
@@ -44,22 +44,22 @@
 //!         None // a key does not tell whose it is
 //!     }
 //!
-//!     fn ladder(&self, need: Need) -> &'static [Rung] {
-//!         match need {
-//!             Need::Access => &[Rung::SignIn],
-//!             Need::Aws => &[],
+//!     fn methods(&self, lease_id: LeaseId) -> &'static [Method] {
+//!         match lease_id {
+//!             LeaseId::Access => &[Method::SignIn],
+//!             LeaseId::Aws => &[],
 //!         }
 //!     }
 //!
-//!     fn spends(&self, _: Rung) -> Spends {
-//!         Spends::Login
+//!     fn consumes(&self, _: Method) -> Consumes {
+//!         Consumes::LoginAttempt
 //!     }
 //!
-//!     fn describe(&self, _: Rung) -> &'static str {
+//!     fn method_name(&self, _: Method) -> &'static str {
 //!         "sign-in"
 //!     }
 //!
-//!     fn begin(&self, _: Rung, login: Option<&Key>, _: Option<&Credentials>) -> Option<SignIn> {
+//!     fn begin(&self, _: Method, login: Option<&Key>, _: Option<&Credentials>) -> Option<SignIn> {
 //!         Some(SignIn { at: self.0.clone(), key: login?.clone(), sent: Now::default() })
 //!     }
 //!
@@ -105,8 +105,8 @@
 //!         let Object(answer) = wire::parse_json::<Object<Answer<'_>>>(response.body().as_ref())?;
 //!         let answer = answer.ok_or(ServiceError::malformed("no object"))?;
 //!         let token = answer.token.get().ok_or(ServiceError::malformed("no token"))?;
-//!         let term = answer.expires_in.0.map_or(Term::unknown(self.sent), |life| Term::lasting(self.sent, life));
-//!         let access = AccessToken::new("Bearer", token, term).map_err(|_| ServiceError::malformed("an odd token"))?;
+//!         let validity = answer.expires_in.0.map_or(Validity::unknown(self.sent), |life| Validity::with_lifetime(self.sent, life));
+//!         let access = AccessToken::new("Bearer", token, validity).map_err(|_| ServiceError::malformed("an odd token"))?;
 //!         Ok(Step::Done(Grant { access: Some(access), account: Some(Account::default()), ..Grant::default() }))
 //!     }
 //! }
@@ -116,7 +116,7 @@
 //! let weather = Weather(BaseUrl::parse("https://weather.example")?);
 //! let mut session = Session::new(weather, Key(Secret::from("k-123")), Policy::default(), 7);
 //! let now = Now::default();
-//! session.demand(Need::Access, now);
+//! session.demand(LeaseId::Access, now);
 //! # loop {
 //! #     match session.poll_output() {
 //! #         Output::Send(request) => {
@@ -128,7 +128,7 @@
 //! #         _ => {}
 //! #     }
 //! # }
-//! # let held = session.credentials(Need::Access, now).expect("the service granted them");
+//! # let held = session.credentials(LeaseId::Access, now).expect("the service granted them");
 //! # assert_eq!(held.access().expose(), "sunny");
 //! # assert_eq!(held.time_until_expiry(now), Some(time::Duration::seconds(600)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

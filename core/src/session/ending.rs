@@ -13,7 +13,7 @@
 use super::machine::Slot;
 use super::sharing::Busy;
 use super::{Now, Session};
-use crate::exchange::{Provider, Spends};
+use crate::exchange::{Consumes, Provider};
 use crate::store::StoreError;
 
 /// Whether anything may still begin.
@@ -90,6 +90,7 @@ impl<P: Provider> Session<P> {
 
     pub(super) fn is_token_out(&self) -> bool {
         let Slot::Renewing(flight) = &self.slot else { return false };
-        flight.steps > 0 && self.spends(self.provider.ladder(flight.need)[flight.position]) == Spends::OneUse
+        flight.steps > 0
+            && self.consumes(self.provider.methods(flight.lease_id)[flight.position]) == Consumes::RefreshToken
     }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::credentials::{Generation, Need, SavedError, Timestamp};
+use crate::credentials::{Generation, ImportError, LeaseId, Timestamp};
 use crate::error::{Error, TransportError};
 use crate::exchange::{Request, RequestId, Response};
-use crate::store::{OpId, StoreError, StoreOp, Stored};
+use crate::store::{OpId, StoreError, StoreReply, StoreRequest};
 
 /// What a driver tells a session. Safe at any time: late, foreign and repeated answers are ignored and counted.
 pub enum Input {
@@ -15,7 +15,7 @@ pub enum Input {
     /// The request or its answer did not get through.
     Failed(RequestId, TransportError),
     /// The answer of the store.
-    Stored(OpId, Result<Stored, StoreError>),
+    Store(OpId, Result<StoreReply, StoreError>),
     /// Another session may have written to the store.
     StoreChanged,
     /// Who carried out the operations on the store is gone, and so is the lock.
@@ -32,7 +32,7 @@ impl fmt::Debug for Input {
                 f.debug_tuple("Response").field(id).field(&response.status()).finish_non_exhaustive()
             }
             Input::Failed(id, error) => f.debug_tuple("Failed").field(id).field(error).finish(),
-            Input::Stored(id, stored) => f.debug_tuple("Stored").field(id).field(stored).finish(),
+            Input::Store(id, stored) => f.debug_tuple("Stored").field(id).field(stored).finish(),
             Input::StoreChanged => f.write_str("StoreChanged"),
             Input::StoreGone => f.write_str("StoreGone"),
             Input::Wake => f.write_str("Wake"),
@@ -49,7 +49,7 @@ pub enum Output {
     Cancel(RequestId),
     /// Carry out this operation on the store, after those before it, and hand in the answer under its id. Only where
     /// the session has a store.
-    Store(StoreOp),
+    Store(StoreRequest),
     /// Something happened that people may want to see.
     Event(Event),
     /// Nothing more to do until this moment, an answer or a call. `None`: until an answer or a call.
@@ -70,11 +70,11 @@ pub struct Wake {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
     /// A lease reaches its margin.
-    Renewal(Need),
+    Renewal(LeaseId),
     /// A lease reaches its hard deadline.
-    Expiry(Need),
+    Expiry(LeaseId),
     /// The pause before another attempt ends.
-    Retry(Need),
+    Retry(LeaseId),
     /// The request in flight reaches its deadline.
     RequestDeadline,
     /// The store has not answered, has to be written again, or announces what it is still writing.
@@ -86,18 +86,18 @@ pub enum Timer {
 #[non_exhaustive]
 pub enum Event {
     /// An attempt to renew a lease has begun.
-    Attempt {
+    RenewalStarted {
         /// The lease.
-        need: Need,
+        lease_id: LeaseId,
         /// The rung of its ladder.
-        rung: &'static str,
+        method: &'static str,
     },
     /// A lease was renewed.
     Renewed {
         /// The lease.
-        need: Need,
+        lease_id: LeaseId,
         /// The rung that did it; `None` where a user brought the grant or a save.
-        rung: Option<&'static str>,
+        method: Option<&'static str>,
         /// Its new generation.
         generation: Generation,
         /// Its new hard deadline, if known.
@@ -106,39 +106,39 @@ pub enum Event {
     /// A rung failed for good; the next one is taken at once.
     Fallback {
         /// The lease.
-        need: Need,
+        lease_id: LeaseId,
         /// The rung that failed.
-        rung: &'static str,
+        method: &'static str,
         /// Why.
         error: Error,
     },
     /// An attempt failed. Everybody who waited was told; it is tried again at the error's `retry_at`.
     Failed {
         /// The lease.
-        need: Need,
+        lease_id: LeaseId,
         /// The rung that failed; `store` or `driver` where it did not come to one.
-        rung: &'static str,
+        method: &'static str,
         /// Why.
         error: Error,
     },
     /// No way to renew this lease is left.
-    Stopped {
+    Exhausted {
         /// The lease.
-        need: Need,
+        lease_id: LeaseId,
         /// What callers are told.
         error: Error,
     },
     /// The service's API refused credentials.
     Rejected {
         /// The lease.
-        need: Need,
+        lease_id: LeaseId,
         /// The generation that was refused.
         generation: Generation,
     },
     /// A lease passed its hard deadline.
     Expired {
         /// The lease.
-        need: Need,
+        lease_id: LeaseId,
     },
     /// What is held was saved.
     Saved,
@@ -148,13 +148,13 @@ pub enum Event {
         error: StoreError,
     },
     /// What was found in the store is not readable; it was set aside there, and nothing is lost.
-    SetAside {
+    Quarantined {
         /// What is wrong with it.
-        error: SavedError,
+        error: ImportError,
     },
     /// The store has forgotten: it holds an older state than this session has seen, an old backup for instance, or
     /// nothing at all. What is held stands.
-    StoreWentBack,
+    StoreRegressed,
     /// Signed out: credentials are gone.
     SignedOut,
     /// The service was asked to forget credentials.
@@ -167,29 +167,33 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Attempt { need, rung } => write!(f, "{need}: asking for new ones ({rung})"),
-            Event::Renewed { need, rung, generation, expires_at } => {
-                match rung {
-                    Some(rung) => write!(f, "{need}: {generation} by {rung}")?,
-                    None => write!(f, "{need}: {generation} taken up")?,
+            Event::RenewalStarted { lease_id, method } => write!(f, "{lease_id}: asking for new ones ({method})"),
+            Event::Renewed { lease_id, method, generation, expires_at } => {
+                match method {
+                    Some(method) => write!(f, "{lease_id}: {generation} by {method}")?,
+                    None => write!(f, "{lease_id}: {generation} taken up")?,
                 }
                 match expires_at {
                     Some(at) => write!(f, ", until {at}"),
                     None => f.write_str(", of unknown length"),
                 }
             }
-            Event::Fallback { need, rung, error } => write!(f, "{need}: {rung} does not work, next way ({error})"),
-            Event::Failed { need, rung, error } => {
-                write!(f, "{need}: {rung} failed ({error})")?;
+            Event::Fallback { lease_id, method, error } => {
+                write!(f, "{lease_id}: {method} does not work, next way ({error})")
+            }
+            Event::Failed { lease_id, method, error } => {
+                write!(f, "{lease_id}: {method} failed ({error})")?;
                 error.retry_at().map_or(Ok(()), |at| write!(f, ", again at {at}"))
             }
-            Event::Stopped { need, error } => write!(f, "{need}: no way to renew is left ({error})"),
-            Event::Rejected { need, generation } => write!(f, "{need}: {generation} was refused by the service"),
-            Event::Expired { need } => write!(f, "{need}: expired"),
+            Event::Exhausted { lease_id, error } => write!(f, "{lease_id}: no way to renew is left ({error})"),
+            Event::Rejected { lease_id, generation } => {
+                write!(f, "{lease_id}: {generation} was refused by the service")
+            }
+            Event::Expired { lease_id } => write!(f, "{lease_id}: expired"),
             Event::Saved => f.write_str("saved"),
             Event::NotSaved { error } => write!(f, "not saved ({error})"),
-            Event::SetAside { error } => write!(f, "set aside what was saved: {error}"),
-            Event::StoreWentBack => f.write_str("the store has gone back to an older state"),
+            Event::Quarantined { error } => write!(f, "set aside what was saved: {error}"),
+            Event::StoreRegressed => f.write_str("the store has gone back to an older state"),
             Event::SignedOut => f.write_str("signed out"),
             Event::Revoked { error: None } => f.write_str("revoked at the service"),
             Event::Revoked { error: Some(error) } => write!(f, "not revoked at the service ({error})"),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MAX_BACKOFF_PROGRAM, MIN_GAP, Pace, Random};
-use crate::credentials::{Generation, Now, Term};
+use super::schedule::{REJECTION_GRACE, MAX_BACKOFF, MAX_BACKOFF_FOREGROUND, MAX_BACKOFF_PROGRAM, MIN_RETRY_INTERVAL, Pace, Random};
+use crate::credentials::{Generation, Now, Validity};
 use crate::error::{Error, SessionError};
 
 /// One lease: wishes (what callers asked for), its place on the ladder, and when it may be tried again.
@@ -106,17 +106,17 @@ impl Lease {
         if self.falling {
             return Duration::ZERO;
         }
-        let gap = self.attempted_at.map_or(Duration::ZERO, |at| at.saturating_add(MIN_GAP));
+        let gap = self.attempted_at.map_or(Duration::ZERO, |at| at.saturating_add(MIN_RETRY_INTERVAL));
         self.retry.map_or(gap, |retry| retry.at.max(gap))
     }
 
     /// When renewal is due, by the monotonic clock as it goes now.
-    pub(super) fn renewal_at(&self, term: &Term, now: Now) -> Option<Duration> {
-        if term.is_doubtful() {
+    pub(super) fn renewal_at(&self, validity: &Validity, now: Now) -> Option<Duration> {
+        if validity.is_uncertain() {
             return Some(now.monotonic);
         }
-        let ahead = term.margin().saturating_add(self.jitter);
-        let left = term.deadline()?.remaining(now).saturating_sub(ahead);
+        let ahead = validity.margin().saturating_add(self.jitter);
+        let left = validity.deadline()?.remaining(now).saturating_sub(ahead);
         Some(now.monotonic.saturating_add(left))
     }
 
@@ -206,8 +206,8 @@ impl Lease {
     }
 
     /// New credentials: a new generation, a clean slate. Where they are past their end already, the pace stays.
-    pub(super) fn renewed(&mut self, term: &Term, random: &mut Random, now: Now, issued_now: bool) {
-        let retry = self.retry.filter(|retry| term.is_expired(now) && retry.why == Why::Outage);
+    pub(super) fn renewed(&mut self, validity: &Validity, random: &mut Random, now: Now, issued_now: bool) {
+        let retry = self.retry.filter(|retry| validity.is_expired(now) && retry.why == Why::Outage);
         *self = Self {
             error: self.error.take().filter(|_| retry.is_some()),
             retry,
@@ -217,19 +217,19 @@ impl Lease {
             rejections: if self.has_lived(now) && !self.rejected { 0 } else { self.rejections },
             attempted_at: self.attempted_at,
             engaged: true,
-            age: if term.is_doubtful() { Age::Unproven } else { Age::Known },
+            age: if validity.is_uncertain() { Age::Unproven } else { Age::Known },
             // Over when it comes, or perhaps so: the pace stays, and callers still wait.
-            failures: if term.is_expired(now) { self.failures } else { 0 },
-            asked: self.asked && (term.is_expired(now) || term.is_doubtful()),
+            failures: if validity.is_expired(now) { self.failures } else { 0 },
+            asked: self.asked && (validity.is_expired(now) || validity.is_uncertain()),
             renewed_at: issued_now.then_some(now.monotonic),
-            jitter: random.share_of(term.margin() / 10),
+            jitter: random.share_of(validity.margin() / 10),
             ..Self::default()
         };
     }
 
     /// Whether the present generation is past the time in which a refusal says that the service itself is wrong.
     fn has_lived(&self, now: Now) -> bool {
-        self.renewed_at.is_some_and(|at| now.monotonic.saturating_sub(at) >= FRESH)
+        self.renewed_at.is_some_and(|at| now.monotonic.saturating_sub(at) >= REJECTION_GRACE)
     }
 
     /// Forgets all but what callers count by.
@@ -275,7 +275,7 @@ impl Lease {
     pub(super) fn back_off(&mut self, error: Error, pace: Pace, holds_valid: bool, random: &mut Random, now: Now) {
         self.failures = self.failures.saturating_add(1);
         let (longest, why) = match pace.max(self.attempt.pace) {
-            Pace::Outage if self.asked && !holds_valid => (MAX_BACKOFF_ASKED, Why::Outage),
+            Pace::Outage if self.asked && !holds_valid => (MAX_BACKOFF_FOREGROUND, Why::Outage),
             Pace::Outage => (MAX_BACKOFF, Why::Outage),
             Pace::Answered => (MAX_BACKOFF, Why::Answered),
             Pace::ProgramAnswered => (MAX_BACKOFF_PROGRAM, Why::Answered),
@@ -290,7 +290,7 @@ impl Lease {
     /// A pause ends when the valid credentials do: then other ways may be right.
     pub(super) fn wake_by(&mut self, end: Duration) {
         if let Some(retry) = &mut self.retry {
-            retry.at = retry.at.min(end.max(retry.since.saturating_add(MIN_GAP)));
+            retry.at = retry.at.min(end.max(retry.since.saturating_add(MIN_RETRY_INTERVAL)));
         }
     }
 
@@ -318,14 +318,14 @@ impl Lease {
     /// Somebody asks, and nothing valid is held: our own pause in an outage need not be long.
     pub(super) fn hurry(&mut self) {
         if let Some(retry) = self.retry.as_mut().filter(|retry| retry.why == Why::Outage) {
-            retry.at = retry.at.min(retry.since.saturating_add(MAX_BACKOFF_ASKED));
+            retry.at = retry.at.min(retry.since.saturating_add(MAX_BACKOFF_FOREGROUND));
         }
     }
 
     /// The API refused the present generation: nobody gets it any more. Where a generation is refused right after its
     /// issue, the renewal is delayed: it is not the credentials that are at fault.
     pub(super) fn reject(&mut self, random: &mut Random, now: Now) {
-        let fresh = self.renewed_at.filter(|at| now.monotonic.saturating_sub(*at) < FRESH);
+        let fresh = self.renewed_at.filter(|at| now.monotonic.saturating_sub(*at) < REJECTION_GRACE);
         self.rejections = if fresh.is_some() { self.rejections.saturating_add(1) } else { 0 };
         if let Some(at) = fresh.map(|at| at.saturating_add(random.backoff(self.rejections, MAX_BACKOFF))) {
             if self.retry.is_none_or(|retry| retry.at < at) {
@@ -360,11 +360,11 @@ mod tests {
         let mut lease = Lease::default();
         lease.lose(1);
         lease.rule_out(2);
-        let rungs = |lease: &Lease| [0, 1, 2, 3].map(|rung| (lease.is_lost(rung), lease.is_ruled_out(rung)));
-        assert_eq!(rungs(&lease), [(false, false), (true, false), (false, true), (false, false)]);
+        let methods = |lease: &Lease| [0, 1, 2, 3].map(|method| (lease.is_lost(method), lease.is_ruled_out(method)));
+        assert_eq!(methods(&lease), [(false, false), (true, false), (false, true), (false, false)]);
         lease.lose(1);
         lease.rule_out(2);
-        assert_eq!(rungs(&lease), [(false, false), (true, false), (false, true), (false, false)]);
+        assert_eq!(methods(&lease), [(false, false), (true, false), (false, true), (false, false)]);
         assert!(!lease.falls_to_lost(1), "only a fall is held");
         lease.falling = true;
         assert!(lease.falls_to_lost(1) && !lease.falls_to_lost(2));
@@ -513,10 +513,10 @@ mod tests {
         let until = lease.start_at();
         lease.hurry();
         assert!(until > at(140) && lease.start_at() == until, "{until:?}");
-        let term = Term::lasting(now(200), at(3600));
-        lease.renewed(&term, &mut Random::new(7), now(200), true);
+        let validity = Validity::with_lifetime(now(200), at(3600));
+        lease.renewed(&validity, &mut Random::new(7), now(200), true);
         assert_eq!(lease.rejections, 7);
-        lease.renewed(&term, &mut Random::new(7), now(300), true);
+        lease.renewed(&validity, &mut Random::new(7), now(300), true);
         assert_eq!(lease.rejections, 0);
     }
 
@@ -531,12 +531,12 @@ mod tests {
 
     #[test]
     fn renewal_is_due_ahead_of_the_deadline_by_margin_and_jitter() {
-        let term = Term::lasting(now(100), at(1000)).with_margin(at(200));
+        let validity = Validity::with_lifetime(now(100), at(1000)).with_margin(at(200));
         let lease = Lease { jitter: at(7), ..Lease::default() };
-        assert_eq!(lease.renewal_at(&term, now(100)), Some(at(100 + 1000 - 207)));
-        assert_eq!(lease.renewal_at(&term, now(1050)), Some(at(1050)), "not before now");
-        assert_eq!(lease.renewal_at(&Term::unknown(now(100)), now(100)), None);
-        assert_eq!(lease.renewal_at(&term.in_doubt(), now(300)), Some(at(300)));
+        assert_eq!(lease.renewal_at(&validity, now(100)), Some(at(100 + 1000 - 207)));
+        assert_eq!(lease.renewal_at(&validity, now(1050)), Some(at(1050)), "not before now");
+        assert_eq!(lease.renewal_at(&Validity::unknown(now(100)), now(100)), None);
+        assert_eq!(lease.renewal_at(&validity.uncertain(), now(300)), Some(at(300)));
     }
 
     #[test]
@@ -546,18 +546,23 @@ mod tests {
             Lease { forced: true, rejected: true, ..lease }
         };
         let mut renewed = before();
-        renewed.renewed(&Term::lasting(now(10), at(60)), &mut Random::new(7), now(10), true);
+        renewed.renewed(&Validity::with_lifetime(now(10), at(60)), &mut Random::new(7), now(10), true);
         assert_eq!((renewed.asked, renewed.failures, renewed.rejections, renewed.told), (false, 0, 1, 5));
         assert_eq!((renewed.renewed_at, renewed.generation.get()), (Some(at(10)), 1));
         assert!(renewed.engaged && !renewed.forced);
         let mut spread = Lease { attempted_at: Some(at(9)), generation: renewed.generation, ..before() };
-        spread.renewed(&Term::lasting(now(10), at(400)).with_margin(at(100)), &mut Random::new(7), now(10), true);
+        spread.renewed(
+            &Validity::with_lifetime(now(10), at(400)).with_margin(at(100)),
+            &mut Random::new(7),
+            now(10),
+            true,
+        );
         assert!(spread.jitter > Duration::ZERO && spread.jitter < at(10), "a tenth of the margin at most");
         assert_eq!((spread.attempted_at, spread.generation.get()), (Some(at(9)), 2));
         spread.reset();
         assert_eq!((spread.attempted_at, spread.generation.get(), spread.told), (None, 2, 5));
         let mut over = before();
-        over.renewed(&Term::lasting(now(10), Duration::ZERO), &mut Random::new(7), now(10), false);
+        over.renewed(&Validity::with_lifetime(now(10), Duration::ZERO), &mut Random::new(7), now(10), false);
         assert_eq!((over.asked, over.failures, over.renewed_at), (true, 3, None));
     }
 }

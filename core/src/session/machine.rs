@@ -7,11 +7,11 @@
 //! | the slot | answered with a grant | failed | sign_out | sign_in, accept, restore |
 //! | --- | --- | --- | --- | --- |
 //! | `Free` | (ignored) | (ignored) | revocations begin | a renewal begins |
-//! | `Renewing` | publish, `Free` | by verdict, below; `Free` | `Orphaned` | cancel, `Free` |
+//! | `Renewing` | publish, `Free` | by outcome, below; `Free` | `Orphaned` | cancel, `Free` |
 //! | `Orphaned` | revoke what came, `Free` | `Free` | stays | stays |
 //! | `Revoking` | `Free` | `Free` | stays | stays |
 //!
-//! | verdict of a failed renewal | the lease |
+//! | outcome of a failed renewal | the lease |
 //! | --- | --- |
 //! | `Refused` | rules the rung out until the next grant, and the login if the rung spends it; next rung at once |
 //! | `Unsupported` | leaves the rung out for some minutes; next rung at once. Where the rung has worked before, or is the last one: as `Unknown` |
@@ -34,10 +34,10 @@ use super::lease::Lease;
 use super::outcome::{Granted, Pending};
 use super::schedule::MIN_TIMEOUT;
 use super::work::{Place, Task, WORK_TIMEOUT, caught};
-use super::{Event, Output, RefreshTokens, Renewal, Session, Timer, Wake};
-use crate::credentials::{Credentials, Need, Now, same_user};
+use super::{Event, Output, RefreshMode, RefreshTokens, Session, Timer, Wake};
+use crate::credentials::{Credentials, LeaseId, Now, same_user};
 use crate::error::{Error, ExchangePhase, ServiceError, TransportError, TransportErrorKind};
-use crate::exchange::{Exchange as _, LoginOwner, Provider, Request, RequestId, Spends};
+use crate::exchange::{Consumes, Exchange as _, LoginOwner, Provider, Request, RequestId};
 
 /// Whether the session may ask for credentials at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) enum Origin {
     /// The service, just now.
     Issued,
     /// A save: nobody knows how they fared since.
-    Saved,
+    SavedSession,
 }
 
 /// The one exchange in flight, and what becomes of its grant. On the heap: most of the time there is none.
@@ -74,8 +74,8 @@ pub(super) struct Flight<P: Provider> {
     pub(super) deadline: Duration,
     /// How many requests were sent.
     pub(super) steps: u32,
-    pub(super) need: Need,
-    /// The position on the ladder of `need`.
+    pub(super) lease_id: LeaseId,
+    /// The position on the ladder of `lease_id`.
     pub(super) position: usize,
 }
 
@@ -116,29 +116,29 @@ impl<P: Provider> Session<P> {
             // Its rest may be over before a lease heard of it: others tell of it by their clocks.
             self.leases.iter_mut().for_each(Lease::waits_for_no_login);
         }
-        let is_forgotten = self.leases[Need::Access.index()].login_first && self.login.is_none();
+        let is_forgotten = self.leases[LeaseId::Access.index()].login_first && self.login.is_none();
         if is_forgotten && self.pending.is_none() && !self.is_showing_login() {
-            self.give_up_login(Need::Access);
+            self.give_up_login(LeaseId::Access);
         }
         // Each turn begins an exchange, asks the store for something, stops a lease, or finds nothing to do.
         while matches!(self.slot, Slot::Free) && self.pending.is_none() {
-            let Some(need) = self.most_urgent() else { break };
+            let Some(lease_id) = self.most_urgent() else { break };
             if !self.may_decide() {
                 break;
             }
-            match self.choose(need) {
+            match self.choose(lease_id) {
                 // A one-use token whose answer was lost is not repeated at once.
-                Choice::Begin(position, _) if self.leases[need.index()].falls_to_lost(position) => {
-                    self.leases[need.index()].hold(self.now);
+                Choice::Begin(position, _) if self.leases[lease_id.index()].falls_to_lost(position) => {
+                    self.leases[lease_id.index()].hold(self.now);
                 }
-                Choice::Begin(position, _) if !self.may_begin(need, position) => break,
-                Choice::Begin(position, Ok(exchange)) => self.begin(need, position, exchange),
-                Choice::Begin(position, Err(error)) => self.not_begun(need, position, error),
-                Choice::Blocked => self.want(Need::Access),
-                Choice::LoginRests(until) => self.rest_login(need, until),
-                Choice::Passed => self.leases[need.index()].hold(self.now),
-                Choice::Exhausted if self.leases[need.index()].login_first => self.give_up_login(need),
-                Choice::Exhausted => self.stop(need),
+                Choice::Begin(position, _) if !self.may_begin(lease_id, position) => break,
+                Choice::Begin(position, Ok(exchange)) => self.begin(lease_id, position, exchange),
+                Choice::Begin(position, Err(error)) => self.not_begun(lease_id, position, error),
+                Choice::Blocked => self.want(LeaseId::Access),
+                Choice::LoginRests(until) => self.rest_login(lease_id, until),
+                Choice::Passed => self.leases[lease_id.index()].hold(self.now),
+                Choice::Exhausted if self.leases[lease_id.index()].login_first => self.give_up_login(lease_id),
+                Choice::Exhausted => self.stop(lease_id),
             }
         }
         while matches!(self.slot, Slot::Free) {
@@ -147,7 +147,7 @@ impl<P: Provider> Session<P> {
             };
             match caught(|| self.provider.sign_out(&credentials)) {
                 Some(Some(exchange)) => {
-                    self.slot = Slot::Revoking(self.launch(exchange, Need::Access, 0));
+                    self.slot = Slot::Revoking(self.launch(exchange, LeaseId::Access, 0));
                     self.run_work();
                 }
                 Some(None) => {}
@@ -167,43 +167,43 @@ impl<P: Provider> Session<P> {
 
     /// The lease to work on now: of those that are due, may begin and are not blocked, the one for which a person has
     /// just signed in, or the one that ends first.
-    fn most_urgent(&self) -> Option<Need> {
-        let ready = || Need::ALL.into_iter().filter(|need| self.is_ready(*need));
-        if let Some(need) = ready().find(|need| self.leases[need.index()].login_first) {
-            return Some(need);
+    fn most_urgent(&self) -> Option<LeaseId> {
+        let ready = || LeaseId::ALL.into_iter().filter(|lease_id| self.is_ready(*lease_id));
+        if let Some(lease_id) = ready().find(|lease_id| self.leases[lease_id.index()].login_first) {
+            return Some(lease_id);
         }
-        ready().min_by_key(|need| {
-            let valid = self.term(*need).filter(|_| self.is_valid(*need));
-            valid.map(|term| term.deadline().map_or(Duration::MAX, |deadline| deadline.remaining(self.now)))
+        ready().min_by_key(|lease_id| {
+            let valid = self.validity(*lease_id).filter(|_| self.is_valid(*lease_id));
+            valid.map(|validity| validity.deadline().map_or(Duration::MAX, |deadline| deadline.remaining(self.now)))
         })
     }
 
     /// Whether an attempt at this lease may begin now, and should.
-    pub(super) fn is_ready(&self, need: Need) -> bool {
-        self.is_due(need) && self.start_at(need) <= self.now.monotonic && !self.is_queued(need)
+    pub(super) fn is_ready(&self, lease_id: LeaseId) -> bool {
+        self.is_due(lease_id) && self.start_at(lease_id) <= self.now.monotonic && !self.is_queued(lease_id)
     }
 
     /// When an attempt at this lease may begin at the earliest: not while the service asks to be left alone.
-    pub(super) fn start_at(&self, need: Need) -> Duration {
+    pub(super) fn start_at(&self, lease_id: LeaseId) -> Duration {
         let quiet = self.quiet.as_ref().map_or(Duration::ZERO, |quiet| quiet.until);
-        self.leases[need.index()].start_at().max(quiet)
+        self.leases[lease_id.index()].start_at().max(quiet)
     }
 
-    pub(super) fn is_due(&self, need: Need) -> bool {
-        let lease = &self.leases[need.index()];
+    pub(super) fn is_due(&self, lease_id: LeaseId) -> bool {
+        let lease = &self.leases[lease_id.index()];
         if self.standing == Standing::SignedOut || self.is_ending() || lease.stopped.is_some() {
             return false;
         }
-        let by_itself = match self.policy.renewal {
-            Renewal::Ahead => true,
-            Renewal::Lazy => false,
-            Renewal::OneShot if !lease.asked => return false,
-            Renewal::OneShot => false,
+        let by_itself = match self.policy.refresh_mode {
+            RefreshMode::Proactive => true,
+            RefreshMode::OnDemand => false,
+            RefreshMode::OneShot if !lease.asked => return false,
+            RefreshMode::OneShot => false,
         };
         lease.forced
-            || match self.term(need) {
-                Some(term) => {
-                    let reached = lease.renewal_at(term, self.now).is_some_and(|at| at <= self.now.monotonic);
+            || match self.validity(lease_id) {
+                Some(validity) => {
+                    let reached = lease.renewal_at(validity, self.now).is_some_and(|at| at <= self.now.monotonic);
                     reached && (lease.asked || by_itself)
                 }
                 None => lease.asked || (lease.engaged && by_itself),
@@ -211,38 +211,42 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether somebody has made this lease go, or it goes by itself.
-    pub(super) fn is_awaited(&self, need: Need) -> bool {
-        let lease = &self.leases[need.index()];
-        lease.asked || self.is_due(need)
+    pub(super) fn is_awaited(&self, lease_id: LeaseId) -> bool {
+        let lease = &self.leases[lease_id.index()];
+        lease.asked || self.is_due(lease_id)
     }
 
     /// Whether this lease has to wait for the access token: its cheap rungs need a live one, and a sign-in would
     /// bring both.
-    pub(super) fn is_blocked(&self, need: Need) -> bool {
-        need != Need::Access
-            && !self.is_valid(Need::Access)
-            && self.leases[Need::Access.index()].stopped.is_none()
-            && self.provider.ladder(need).iter().any(|rung| self.provider.builds_on(*rung) == Some(Need::Access))
+    pub(super) fn is_blocked(&self, lease_id: LeaseId) -> bool {
+        lease_id != LeaseId::Access
+            && !self.is_valid(LeaseId::Access)
+            && self.leases[LeaseId::Access.index()].stopped.is_none()
+            && self
+                .provider
+                .methods(lease_id)
+                .iter()
+                .any(|method| self.provider.requires(*method) == Some(LeaseId::Access))
     }
 
     /// Whether it waits for the access token, and that is on its way.
-    fn is_queued(&self, need: Need) -> bool {
-        self.is_blocked(need) && self.is_awaited(Need::Access) || self.waits_for_login(need)
+    fn is_queued(&self, lease_id: LeaseId) -> bool {
+        self.is_blocked(lease_id) && self.is_awaited(LeaseId::Access) || self.waits_for_login(lease_id)
     }
 
     /// Notes that somebody wants this lease.
-    pub(super) fn want(&mut self, need: Need) {
-        let valid = self.is_valid(need);
-        let lease = &mut self.leases[need.index()];
+    pub(super) fn want(&mut self, lease_id: LeaseId) {
+        let valid = self.is_valid(lease_id);
+        let lease = &mut self.leases[lease_id.index()];
         lease.asked = true;
         lease.engaged = true;
         if !valid {
             lease.hurry();
         }
-        if self.is_blocked(need) {
+        if self.is_blocked(lease_id) {
             // What is on its way may do.
-            if !self.is_renewing(need) {
-                self.want(Need::Access);
+            if !self.is_renewing(lease_id) {
+                self.want(LeaseId::Access);
             }
         } else if !valid {
             self.look_again();
@@ -253,90 +257,90 @@ impl<P: Provider> Session<P> {
 
     /// The rung to take: the first that may work. One whose one-use token went out without an answer comes last, and
     /// one whose endpoint does not exist only where there is no other.
-    pub(super) fn choose(&self, need: Need) -> Choice<P::Exchange> {
-        if self.is_blocked(need) {
+    pub(super) fn choose(&self, lease_id: LeaseId) -> Choice<P::Exchange> {
+        if self.is_blocked(lease_id) {
             return Choice::Blocked;
         }
-        let lease = &self.leases[need.index()];
-        let way = self.ways(need).find(|(position, _)| !lease.falls_past(*position));
+        let lease = &self.leases[lease_id.index()];
+        let way = self.ways(lease_id).find(|(position, _)| !lease.falls_past(*position));
         if let Some((position, exchange)) = way {
             return Choice::Begin(position, exchange);
         }
-        if self.ways(need).next().is_some() {
+        if self.ways(lease_id).next().is_some() {
             return Choice::Passed;
         }
-        let rungs = || self.provider.ladder(need).iter().copied().enumerate();
-        if self.has_older_way(need) {
+        let methods = || self.provider.methods(lease_id).iter().copied().enumerate();
+        if self.has_older_way(lease_id) {
             return Choice::Exhausted;
         }
-        let mut left =
-            rungs().filter(|(position, rung)| !lease.is_ruled_out(*position) && self.makes_sense(need, *rung));
+        let mut left = methods()
+            .filter(|(position, method)| !lease.is_ruled_out(*position) && self.makes_sense(lease_id, *method));
         if let Some(until) = self.login_rests_until()
-            && left.clone().any(|(_, rung)| self.shows_person(rung))
+            && left.clone().any(|(_, method)| self.shows_person(method))
         {
             // A cheaper way whose endpoint did not exist may be open again before that.
-            let ends = left.filter_map(|(_, rung)| self.endpoints.left_out_until(rung, self.now.monotonic));
+            let ends = left.filter_map(|(_, method)| self.endpoints.left_out_until(method, self.now.monotonic));
             return Choice::LoginRests(ends.fold(until, Duration::min));
         }
-        left.find_map(|(position, rung)| Some(Choice::Begin(position, self.exchange(rung)?)))
+        left.find_map(|(position, method)| Some(Choice::Begin(position, self.exchange(method)?)))
             .unwrap_or(Choice::Exhausted)
     }
 
     /// The ways that are open now, in the order in which they are to be tried.
-    fn ways(&self, need: Need) -> impl Iterator<Item = (usize, Begun<P::Exchange>)> {
-        let lease = &self.leases[need.index()];
-        let rungs = || self.provider.ladder(need).iter().copied().enumerate();
-        let fresh = rungs().filter(|(position, _)| !lease.is_lost(*position));
-        let lost = rungs().filter(|(position, _)| lease.is_lost(*position));
+    fn ways(&self, lease_id: LeaseId) -> impl Iterator<Item = (usize, Begun<P::Exchange>)> {
+        let lease = &self.leases[lease_id.index()];
+        let methods = || self.provider.methods(lease_id).iter().copied().enumerate();
+        let fresh = methods().filter(|(position, _)| !lease.is_lost(*position));
+        let lost = methods().filter(|(position, _)| lease.is_lost(*position));
         fresh
             .chain(lost)
-            .filter(move |(position, rung)| !lease.is_ruled_out(*position) && self.is_open(need, *rung))
-            .filter_map(|(position, rung)| Some((position, self.exchange(rung)?)))
+            .filter(move |(position, method)| !lease.is_ruled_out(*position) && self.is_open(lease_id, *method))
+            .filter_map(|(position, method)| Some((position, self.exchange(method)?)))
     }
 
     /// Whether there is a way besides this one, and it is open now.
-    pub(super) fn has_way_besides(&self, need: Need, position: usize) -> bool {
-        !self.is_blocked(need) && !self.is_last_way(need, position)
+    pub(super) fn has_way_besides(&self, lease_id: LeaseId, position: usize) -> bool {
+        !self.is_blocked(lease_id) && !self.is_last_way(lease_id, position)
     }
 
     /// Whether there is no other way, were the access token there.
-    pub(super) fn is_last_way(&self, need: Need, position: usize) -> bool {
-        !self.has_older_way(need) && self.ways(need).all(|(other, _)| other == position)
+    pub(super) fn is_last_way(&self, lease_id: LeaseId, position: usize) -> bool {
+        !self.has_older_way(lease_id) && self.ways(lease_id).all(|(other, _)| other == position)
     }
 
     /// Whether there is a way besides a new login, which is to be tried first.
-    pub(super) fn has_older_way(&self, need: Need) -> bool {
-        let lease = &self.leases[need.index()];
+    pub(super) fn has_older_way(&self, lease_id: LeaseId) -> bool {
+        let lease = &self.leases[lease_id.index()];
         lease.login_first
             && self.may_hold_older_session()
-            && self.provider.ladder(need).iter().copied().enumerate().any(|(position, rung)| {
-                self.spends(rung) != Spends::Login
+            && self.provider.methods(lease_id).iter().copied().enumerate().any(|(position, method)| {
+                self.consumes(method) != Consumes::LoginAttempt
                     && !lease.is_ruled_out(position)
-                    && !self.endpoints.is_left_out(rung, self.now.monotonic)
-                    && self.provider.builds_on(rung).is_none_or(|base| self.is_valid(base))
-                    && self.exchange(rung).is_some()
+                    && !self.endpoints.is_left_out(method, self.now.monotonic)
+                    && self.provider.requires(method).is_none_or(|base| self.is_valid(base))
+                    && self.exchange(method).is_some()
             })
     }
 
-    fn exchange(&self, rung: P::Rung) -> Option<Begun<P::Exchange>> {
-        let begun = caught(|| self.provider.begin(rung, self.login.as_ref(), self.credentials.as_deref()));
+    fn exchange(&self, method: P::Method) -> Option<Begun<P::Exchange>> {
+        let begun = caught(|| self.provider.begin(method, self.login.as_ref(), self.credentials.as_deref()));
         let panicked = || ServiceError::panicked(ExchangePhase::Request).into();
         begun.map_or_else(|| Some(Err(panicked())), |exchange| exchange.map(Ok))
     }
 
-    fn is_open(&self, need: Need, rung: P::Rung) -> bool {
-        self.makes_sense(need, rung)
-            && !self.endpoints.is_left_out(rung, self.now.monotonic)
-            && !(self.login_rests_until().is_some() && self.shows_person(rung))
+    fn is_open(&self, lease_id: LeaseId, method: P::Method) -> bool {
+        self.makes_sense(lease_id, method)
+            && !self.endpoints.is_left_out(method, self.now.monotonic)
+            && !(self.login_rests_until().is_some() && self.shows_person(method))
     }
 
     /// Whether what this rung builds on is there.
-    fn makes_sense(&self, need: Need, rung: P::Rung) -> bool {
-        let spends_login = self.spends(rung) == Spends::Login;
-        let login_first = self.leases[need.index()].login_first;
+    fn makes_sense(&self, lease_id: LeaseId, method: P::Method) -> bool {
+        let spends_login = self.consumes(method) == Consumes::LoginAttempt;
+        let login_first = self.leases[lease_id.index()].login_first;
         (!spends_login || self.has_login())
             && (!login_first || spends_login)
-            && self.provider.builds_on(rung).is_none_or(|base| self.is_valid(base))
+            && self.provider.requires(method).is_none_or(|base| self.is_valid(base))
     }
 
     /// Until when the login must not be shown.
@@ -345,29 +349,29 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether this rung shows a person's login, which the service may lock.
-    pub(super) fn shows_person(&self, rung: P::Rung) -> bool {
+    pub(super) fn shows_person(&self, method: P::Method) -> bool {
         let owner = || self.login.as_ref().map(|login| self.provider.login_owner(login));
-        self.spends(rung) == Spends::Login && owner() == Some(LoginOwner::Person)
+        self.consumes(method) == Consumes::LoginAttempt && owner() == Some(LoginOwner::Person)
     }
 
-    pub(super) fn spends(&self, rung: P::Rung) -> Spends {
-        match (self.provider.spends(rung), self.policy.refresh_tokens) {
-            (Spends::OneUse, RefreshTokens::Reusable) => Spends::Nothing,
-            (spends, _) => spends,
+    pub(super) fn consumes(&self, method: P::Method) -> Consumes {
+        match (self.provider.consumes(method), self.policy.refresh_tokens) {
+            (Consumes::RefreshToken, RefreshTokens::Reusable) => Consumes::Nothing,
+            (consumes, _) => consumes,
         }
     }
 
-    fn begin(&mut self, need: Need, position: usize, exchange: P::Exchange) {
-        let rung = self.provider.describe(self.provider.ladder(need)[position]);
-        self.leases[need.index()].begin(self.now);
-        self.outputs.push_back(Output::Event(Event::Attempt { need, rung }));
-        self.slot = Slot::Renewing(self.launch(exchange, need, position));
+    fn begin(&mut self, lease_id: LeaseId, position: usize, exchange: P::Exchange) {
+        let method = self.provider.method_name(self.provider.methods(lease_id)[position]);
+        self.leases[lease_id.index()].begin(self.now);
+        self.outputs.push_back(Output::Event(Event::RenewalStarted { lease_id, method }));
+        self.slot = Slot::Renewing(self.launch(exchange, lease_id, position));
         self.run_work();
     }
 
-    fn launch(&mut self, exchange: P::Exchange, need: Need, position: usize) -> Box<Flight<P>> {
+    fn launch(&mut self, exchange: P::Exchange, lease_id: LeaseId, position: usize) -> Box<Flight<P>> {
         let (id, deadline) = (self.next_request(), self.now.monotonic.saturating_add(WORK_TIMEOUT));
-        Box::new(Flight { place: Place::Ready(exchange, Task::Start), id, deadline, steps: 0, need, position })
+        Box::new(Flight { place: Place::Ready(exchange, Task::Start), id, deadline, steps: 0, lease_id, position })
     }
 
     pub(super) fn next_request(&mut self) -> RequestId {
@@ -412,8 +416,8 @@ impl<P: Provider> Session<P> {
     /// Whether the login is being shown for the access token just now.
     pub(super) fn is_showing_login(&self) -> bool {
         match &self.slot {
-            Slot::Renewing(flight) if flight.need == Need::Access => {
-                self.spends(self.provider.ladder(flight.need)[flight.position]) == Spends::Login
+            Slot::Renewing(flight) if flight.lease_id == LeaseId::Access => {
+                self.consumes(self.provider.methods(flight.lease_id)[flight.position]) == Consumes::LoginAttempt
             }
             _ => false,
         }
@@ -422,9 +426,9 @@ impl<P: Provider> Session<P> {
     /// Gives up a renewal in flight, but nothing that was granted. A revocation goes on.
     pub(super) fn drop_flight(&mut self) {
         if let Slot::Renewing(flight) = &self.slot {
-            let rung = self.provider.ladder(flight.need)[flight.position];
-            if self.spends(rung) == Spends::OneUse && flight.steps > 0 {
-                self.leases[flight.need.index()].lose(flight.position);
+            let method = self.provider.methods(flight.lease_id)[flight.position];
+            if self.consumes(method) == Consumes::RefreshToken && flight.steps > 0 {
+                self.leases[flight.lease_id.index()].lose(flight.position);
             }
             self.outputs.push_back(Output::Cancel(flight.id));
             self.slot = Slot::Free;
@@ -432,11 +436,11 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn leases_have_new_login(&mut self) {
-        for need in Need::ALL {
-            let ladder = self.provider.ladder(need).iter().enumerate();
-            let shown = ladder.filter(|(_, rung)| self.provider.spends(**rung) == Spends::Login);
+        for lease_id in LeaseId::ALL {
+            let methods = self.provider.methods(lease_id).iter().enumerate();
+            let shown = methods.filter(|(_, method)| self.provider.consumes(**method) == Consumes::LoginAttempt);
             let shows_login = shown.fold(0, |all, (position, _)| all | 1 << position);
-            self.leases[need.index()].new_login(shows_login);
+            self.leases[lease_id.index()].new_login(shows_login);
         }
     }
 
@@ -449,7 +453,7 @@ impl<P: Provider> Session<P> {
         };
         // Beside an access token that is known already, nothing is to be revoked.
         if let Some(Pending::Granted(granted)) = self.pending.take()
-            && granted.covers[Need::Access.index()]
+            && granted.covers[LeaseId::Access.index()]
         {
             self.revocations.extend([granted.credentials]);
         }
@@ -465,18 +469,18 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    pub(super) fn is_renewing(&self, need: Need) -> bool {
-        matches!(&self.slot, Slot::Renewing(flight) if flight.need == need)
-            || self.pending.as_ref().is_some_and(|pending| pending.concerns(need))
+    pub(super) fn is_renewing(&self, lease_id: LeaseId) -> bool {
+        matches!(&self.slot, Slot::Renewing(flight) if flight.lease_id == lease_id)
+            || self.pending.as_ref().is_some_and(|pending| pending.concerns(lease_id))
     }
 
     fn tell_expiries(&mut self) {
-        for need in Need::ALL {
-            let expired = self.term(need).is_some_and(|term| term.is_expired(self.now));
-            let lease = &mut self.leases[need.index()];
+        for lease_id in LeaseId::ALL {
+            let expired = self.validity(lease_id).is_some_and(|validity| validity.is_expired(self.now));
+            let lease = &mut self.leases[lease_id.index()];
             if expired && !lease.expiry_told {
                 lease.expiry_told = true;
-                self.outputs.push_back(Output::Event(Event::Expired { need }));
+                self.outputs.push_back(Output::Event(Event::Expired { lease_id }));
             }
         }
     }
@@ -485,31 +489,31 @@ impl<P: Provider> Session<P> {
     pub(super) fn timers(&self) -> [Option<Wake>; 6] {
         let wake = |at: Duration, why| Some(Wake { at: at.max(self.now.monotonic), why });
         let flight = self.slot.flight().and_then(|flight| wake(flight.deadline, Timer::RequestDeadline));
-        let expiry = |need: Need| {
-            let term = self.term(need).filter(|_| !self.leases[need.index()].expiry_told)?;
-            let left = term.deadline()?.remaining(self.now);
-            wake(self.now.monotonic.saturating_add(left), Timer::Expiry(need))
+        let expiry = |lease_id: LeaseId| {
+            let validity = self.validity(lease_id).filter(|_| !self.leases[lease_id.index()].expiry_told)?;
+            let left = validity.deadline()?.remaining(self.now);
+            wake(self.now.monotonic.saturating_add(left), Timer::Expiry(lease_id))
         };
-        let attempt = |need: Need| {
-            let lease = &self.leases[need.index()];
+        let attempt = |lease_id: LeaseId| {
+            let lease = &self.leases[lease_id.index()];
             if flight.is_some()
                 || self.awaits_store()
                 || self.standing == Standing::SignedOut
                 || self.is_ending()
                 || lease.stopped.is_some()
-                || self.is_queued(need)
+                || self.is_queued(lease_id)
             {
                 None
-            } else if self.is_due(need) {
-                wake(self.start_at(need), Timer::Retry(need))
-            } else if self.policy.renewal == Renewal::Ahead {
-                wake(lease.renewal_at(self.term(need)?, self.now)?, Timer::Renewal(need))
+            } else if self.is_due(lease_id) {
+                wake(self.start_at(lease_id), Timer::Retry(lease_id))
+            } else if self.policy.refresh_mode == RefreshMode::Proactive {
+                wake(lease.renewal_at(self.validity(lease_id)?, self.now)?, Timer::Renewal(lease_id))
             } else {
                 None
             }
         };
         let store = self.store_timer().and_then(|at| wake(at, Timer::Store));
-        [flight, store, expiry(Need::Access), attempt(Need::Access), expiry(Need::Aws), attempt(Need::Aws)]
+        [flight, store, expiry(LeaseId::Access), attempt(LeaseId::Access), expiry(LeaseId::Aws), attempt(LeaseId::Aws)]
     }
 }
 

@@ -27,18 +27,20 @@ use self::lease::Lease;
 use self::login::LoginState;
 use self::machine::{Origin, Slot, Standing};
 use self::outcome::Pending;
-pub use self::policy::{Policy, RefreshTokens, Renewal, SignOut, StoredLogin};
+pub use self::policy::{LoginPersistence, Policy, RefreshMode, RefreshTokens, SignOut};
 use self::revoking::Revocations;
 use self::schedule::Random;
-pub use self::schedule::{FRESH, MAX_BACKOFF, MAX_BACKOFF_ASKED, MAX_BACKOFF_PROGRAM, MIN_GAP, MIN_QUIET};
+pub use self::schedule::{REJECTION_GRACE, MAX_BACKOFF, MAX_BACKOFF_FOREGROUND, MAX_BACKOFF_PROGRAM, MIN_RETRY_INTERVAL, MIN_QUIET};
 use self::service::{Endpoints, Quiet};
 use self::sharing::Cell;
-pub use self::sharing::TELL_AFTER;
+pub use self::sharing::SAVE_GRACE;
 use self::work::Runs;
 pub use self::work::{Done, WORK_TIMEOUT, Work};
-use crate::credentials::{Credentials, Generation, Grant, Need, Now, Saved, SavedError, Term, same_user};
+use crate::credentials::{
+    Credentials, Generation, Grant, ImportError, LeaseId, Now, SavedSession, Validity, same_user,
+};
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError};
-use crate::exchange::{Provider, RequestId, Spends};
+use crate::exchange::{Consumes, Provider, RequestId};
 use crate::store::StoreError;
 
 /// Keeps one login alive: decides when to run which exchange, and never waits for anything itself.
@@ -69,7 +71,7 @@ use crate::store::StoreError;
 ///   │ Idle │                      │ SigningIn │            │ Live │ renew            │ Renewing │
 ///   └──────┘                 ┌──► └───────────┘ ◄────────┐ └──────┘ ───────────────► └──────────┘
 ///                            │      │       │   expired  │   ▲  ▲   granted, failed        │ │
-///                   retry_at │      │       │ all rungs  │   │  └──────────────────────────┘ │
+///                   retry_at │      │       │ all methods  │   │  └──────────────────────────┘ │
 ///                            │      │failed │ refused    └───┼───────────────────────────────┘
 ///                       ┌─────────┐ │       ▼                │ granted
 ///                       │ Waiting │◄┘  ┌────────────────┐    │
@@ -90,7 +92,7 @@ pub struct Session<P: Provider> {
     phase: Phase,
     credentials: Option<Arc<Credentials>>,
     leases: [Lease; 2],
-    endpoints: Endpoints<P::Rung>,
+    endpoints: Endpoints<P::Method>,
     quiet: Option<Quiet>,
     slot: Slot<P>,
     runs: Runs,
@@ -148,7 +150,7 @@ impl<P: Provider> Session<P> {
     /// Somebody wants credentials. Where valid ones are held this does nothing (a lazy and a one-shot session look at
     /// the margin); else an attempt begins as soon as it may. In a one-shot session it begins now or not at all: see
     /// [`renews_first`](Self::renews_first).
-    pub fn demand(&mut self, need: Need, now: Now) {
+    pub fn demand(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
         if self.standing == Standing::SignedOut {
             if !self.has_unsaved() {
@@ -157,15 +159,15 @@ impl<P: Provider> Session<P> {
             }
             return self.advance();
         }
-        let near = self.term(need).is_some_and(|term| term.renewal_due(self.now));
-        let valid = self.is_valid(need);
-        let wanted = !valid || (self.policy.renewal != Renewal::Ahead && near);
+        let near = self.validity(lease_id).is_some_and(|validity| validity.renewal_due(self.now));
+        let valid = self.is_valid(lease_id);
+        let wanted = !valid || (self.policy.refresh_mode != RefreshMode::Proactive && near);
         if !valid {
             self.look_again();
         }
         // What others have saved may end the pause.
-        if wanted && (self.may_be_waited_for(need) || !valid && self.looks_soon()) {
-            self.want(need);
+        if wanted && (self.may_be_waited_for(lease_id) || !valid && self.looks_soon()) {
+            self.want(lease_id);
         }
         self.advance();
     }
@@ -173,35 +175,35 @@ impl<P: Provider> Session<P> {
     /// The same by somebody with patience, who waits through failures: does nothing where the session is at it
     /// already, or will be by itself when a pause is over.
     #[cfg(feature = "adapter")]
-    pub(crate) fn demand_unless_awaited(&mut self, need: Need, now: Now) {
+    pub(crate) fn demand_unless_awaited(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
-        if !self.is_awaited(need) {
-            self.demand(need, now);
+        if !self.is_awaited(lease_id) {
+            self.demand(lease_id, now);
         }
     }
 
     /// The service's API refused credentials of this generation (a 401). An old generation does nothing; any
     /// number of refusals of the present one cause one renewal.
-    pub fn reject(&mut self, need: Need, generation: Generation, now: Now) {
+    pub fn reject(&mut self, lease_id: LeaseId, generation: Generation, now: Now) {
         self.tick(now);
-        let held = self.term(need).is_some() && self.standing == Standing::SignedIn;
-        let lease = &mut self.leases[need.index()];
+        let held = self.validity(lease_id).is_some() && self.standing == Standing::SignedIn;
+        let lease = &mut self.leases[lease_id.index()];
         if !held || lease.generation != generation || lease.rejected {
             return;
         }
         lease.reject(&mut self.random, self.now);
-        self.outputs.push_back(Output::Event(Event::Rejected { need, generation }));
+        self.outputs.push_back(Output::Event(Event::Rejected { lease_id, generation }));
         self.advance();
     }
 
     /// Renews a lease before its time. In a pause it waits for the pause to end; a lease without a way to renew
     /// stays as it is.
-    pub fn renew(&mut self, need: Need, now: Now) {
+    pub fn renew(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
-        if self.standing == Standing::SignedIn && self.may_be_waited_for(need) {
-            let lease = &mut self.leases[need.index()];
+        if self.standing == Standing::SignedIn && self.may_be_waited_for(lease_id) {
+            let lease = &mut self.leases[lease_id.index()];
             lease.forced = true;
-            self.want(need);
+            self.want(lease_id);
             self.advance();
         }
     }
@@ -215,7 +217,7 @@ impl<P: Provider> Session<P> {
         // A person who signs in wants it tried, whatever became of the login or the endpoint before.
         (self.login_state, self.quiet) = (LoginState::Given, None);
         let provider = &self.provider;
-        self.endpoints.forget(|rung| provider.spends(rung) == Spends::Login);
+        self.endpoints.forget(|method| provider.consumes(method) == Consumes::LoginAttempt);
         self.leases_have_new_login();
         self.try_login(displaced);
     }
@@ -231,10 +233,10 @@ impl<P: Provider> Session<P> {
         if let Some(refusal) = self.login_state.refusal() {
             return Err(refusal.clone());
         }
-        if self.leases[Need::Access.index()].login_first || self.is_showing_login() {
+        if self.leases[LeaseId::Access.index()].login_first || self.is_showing_login() {
             self.confirm_sign_in();
-            if self.may_be_waited_for(Need::Access) {
-                self.want(Need::Access);
+            if self.may_be_waited_for(LeaseId::Access) {
+                self.want(LeaseId::Access);
             }
             self.advance();
         } else {
@@ -272,8 +274,8 @@ impl<P: Provider> Session<P> {
         let was = std::mem::replace(&mut self.standing, Standing::SignedIn);
         self.take_over_store(displaced, was);
         // A sign-in brings every lease; the access token asks for it.
-        let waits = self.may_be_waited_for(Need::Access);
-        let access = &mut self.leases[Need::Access.index()];
+        let waits = self.may_be_waited_for(LeaseId::Access);
+        let access = &mut self.leases[LeaseId::Access.index()];
         (access.forced, access.login_first, access.engaged) = (true, true, true);
         if waits {
             access.asked = true;
@@ -297,11 +299,11 @@ impl<P: Provider> Session<P> {
     /// Takes up a saved session, in place of all that is held. Refused where it is of another provider, or of
     /// another account than the login. With a store it serves until that was looked into: a session or a sign-out that
     /// is there stands.
-    pub fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError> {
+    pub fn restore(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError> {
         self.tick(now);
         let user_id = self.login.as_ref().and_then(|login| self.provider.user_id(login));
-        saved.check(self.provider.name(), &self.provider.realm(), user_id)?;
-        self.take_up(saved.into_credentials(), Origin::Saved);
+        saved.check(self.provider.name(), &self.provider.namespace(), user_id)?;
+        self.take_up(saved.into_credentials(), Origin::SavedSession);
         Ok(())
     }
 
@@ -355,7 +357,7 @@ impl<P: Provider> Session<P> {
         match input {
             Input::Response(id, response) => self.answered(id, response),
             Input::Failed(id, error) => self.undelivered(id, error.into()),
-            Input::Stored(id, result) => self.stored(id, result),
+            Input::Store(id, result) => self.stored(id, result),
             Input::StoreChanged => self.store_changed(),
             Input::StoreGone => self.store_gone(),
             Input::Wake => {}
@@ -374,12 +376,12 @@ impl<P: Provider> Session<P> {
 
     // ---- Getters
 
-    /// Credentials that are valid for this need at `now`. Those whose age [cannot be proven](Term::is_doubtful) are
+    /// Credentials that are valid for this need at `now`. Those whose age [cannot be proven](Validity::is_uncertain) are
     /// renewed first: they count as valid once that has failed, other than by a refusal.
-    pub fn credentials(&self, need: Need, now: Now) -> Option<&Arc<Credentials>> {
+    pub fn credentials(&self, lease_id: LeaseId, now: Now) -> Option<&Arc<Credentials>> {
         self.credentials.as_ref().filter(|held| {
-            let (term, lease) = (held.term(need), &self.leases[need.index()]);
-            !lease.rejected && lease.age.may_be_served() && term.is_some_and(|term| !term.is_expired(now))
+            let (validity, lease) = (held.validity(lease_id), &self.leases[lease_id.index()]);
+            !lease.rejected && lease.age.may_be_served() && validity.is_some_and(|validity| !validity.is_expired(now))
         })
     }
 
@@ -390,24 +392,24 @@ impl<P: Provider> Session<P> {
 
     /// Why somebody who asks now gets an error at once and need not wait: a pause after a failure (see
     /// [`Error::retry_at`]), a refusal, a sign-out. `None` while credentials are valid or on their way.
-    pub fn obstacle(&self, need: Need) -> Option<Error> {
+    pub fn obstacle(&self, lease_id: LeaseId) -> Option<Error> {
         if self.standing == Standing::SignedOut {
             return Some(SessionError::SignedOut.into());
         }
-        if self.is_valid(need) {
+        if self.is_valid(lease_id) {
             return None;
         }
-        if self.is_ending() && !self.is_renewing(need) {
+        if self.is_ending() && !self.is_renewing(lease_id) {
             return Some(SessionError::Closed.into());
         }
-        self.hindrance(need)
+        self.hindrance(lease_id)
     }
 
     /// Why no attempt begins now at this lease, or at the access token that it waits for.
-    fn hindrance(&self, need: Need) -> Option<Error> {
-        let ours = self.pause(need).filter(|_| !self.is_worth_waiting(need));
-        let waits = (self.is_blocked(need) || self.waits_for_login(need)) && !self.is_renewing(need);
-        let access = waits.then(|| self.hindrance(Need::Access)).flatten();
+    fn hindrance(&self, lease_id: LeaseId) -> Option<Error> {
+        let ours = self.pause(lease_id).filter(|_| !self.is_worth_waiting(lease_id));
+        let waits = (self.is_blocked(lease_id) || self.waits_for_login(lease_id)) && !self.is_renewing(lease_id);
+        let access = waits.then(|| self.hindrance(LeaseId::Access)).flatten();
         match (ours, access) {
             // What comes first does not help while the other one still stands in the way.
             (Some(ours), Some(access)) if ours.retry_at().is_some() && ours.retry_at() < access.retry_at() => {
@@ -418,17 +420,17 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether callers wait for the end of a pause: it follows from a refusal by the API and is short.
-    fn is_worth_waiting(&self, need: Need) -> bool {
-        let soon = self.now.monotonic.saturating_add(MAX_BACKOFF_ASKED);
-        let lease = &self.leases[need.index()];
-        lease.stopped.is_none() && lease.is_damped() && !self.is_quiet() && self.start_at(need) <= soon
+    fn is_worth_waiting(&self, lease_id: LeaseId) -> bool {
+        let soon = self.now.monotonic.saturating_add(MAX_BACKOFF_FOREGROUND);
+        let lease = &self.leases[lease_id.index()];
+        lease.stopped.is_none() && lease.is_damped() && !self.is_quiet() && self.start_at(lease_id) <= soon
     }
 
     /// Why no attempt at renewing this lease begins now, whether or not it is still valid: the pause after a
     /// failure, or that nothing is left to try.
-    pub fn pause(&self, need: Need) -> Option<Error> {
-        let lease = &self.leases[need.index()];
-        if self.is_renewing(need) {
+    pub fn pause(&self, lease_id: LeaseId) -> Option<Error> {
+        let lease = &self.leases[lease_id.index()];
+        if self.is_renewing(lease_id) {
             return None;
         }
         if lease.stopped.is_some() {
@@ -454,25 +456,25 @@ impl<P: Provider> Session<P> {
 
     /// Whether somebody has asked since the last attempt ended: a lazy session need not hear it again.
     #[cfg(feature = "adapter")]
-    pub(crate) fn is_asked_for(&self, need: Need) -> bool {
-        self.leases[need.index()].asked
+    pub(crate) fn is_asked_for(&self, lease_id: LeaseId) -> bool {
+        self.leases[lease_id.index()].asked
     }
 
     /// How many failures those who waited for this need were told, and the last one: a driver tells its callers
     /// when the count moves.
-    pub fn failures(&self, need: Need) -> (u64, Option<&Error>) {
-        let lease = &self.leases[need.index()];
+    pub fn failures(&self, lease_id: LeaseId) -> (u64, Option<&Error>) {
+        let lease = &self.leases[lease_id.index()];
         (lease.told, lease.error.as_deref())
     }
 
     /// What the session is doing.
     pub fn state(&self) -> State {
-        let access = &self.leases[Need::Access.index()];
+        let access = &self.leases[LeaseId::Access.index()];
         let busy = matches!(self.slot, Slot::Renewing(_)) || self.pending.is_some();
         match () {
             () if self.standing == Standing::SignedOut => State::SignedOut,
-            () if self.is_valid(Need::Access) && busy => State::Renewing,
-            () if self.is_valid(Need::Access) => State::Live,
+            () if self.is_valid(LeaseId::Access) && busy => State::Renewing,
+            () if self.is_valid(LeaseId::Access) => State::Live,
             () if access.stopped.is_some() || access.awaits_person(self.now) => State::SignInRequired,
             () if busy => State::SigningIn,
             () if access.retry.is_some() || self.is_quiet() => State::Waiting,
@@ -494,11 +496,11 @@ impl<P: Provider> Session<P> {
     /// Whether there is a login that may be shown now: it was not refused, and is not resting.
     #[cfg(feature = "testing")]
     pub(crate) fn may_show_login(&self) -> bool {
-        let is_there = |rung: &P::Rung| {
-            self.spends(*rung) == Spends::Login && !self.endpoints.is_left_out(*rung, self.now.monotonic)
+        let is_there = |method: &P::Method| {
+            self.consumes(*method) == Consumes::LoginAttempt && !self.endpoints.is_left_out(*method, self.now.monotonic)
         };
         let rests = self.login_state.rests_until(self.now).is_some();
-        self.has_login() && !rests && self.provider.ladder(Need::Access).iter().any(is_there)
+        self.has_login() && !rests && self.provider.methods(LeaseId::Access).iter().any(is_there)
     }
 
     /// Whether a one-use token is out, or what an exchange ended in is not yet saved: a bad moment to stop.
@@ -519,9 +521,9 @@ impl<P: Provider> Session<P> {
     }
 
     /// The session to save: what is held, bound to provider and account.
-    pub fn export(&self) -> Option<Saved> {
+    pub fn export(&self) -> Option<SavedSession> {
         let held = self.credentials.as_ref()?;
-        Some(Saved::new(self.provider.name(), self.provider.realm(), Credentials::clone(held)))
+        Some(SavedSession::new(self.provider.name(), self.provider.namespace(), Credentials::clone(held)))
     }
 
     /// Puts credentials into the headers of an API call, as the service wants them.
@@ -549,12 +551,12 @@ impl<P: Provider> Session<P> {
         self.quiet.as_ref().is_some_and(|quiet| quiet.until > self.now.monotonic)
     }
 
-    fn term(&self, need: Need) -> Option<&Term> {
-        self.credentials.as_ref()?.term(need)
+    fn validity(&self, lease_id: LeaseId) -> Option<&Validity> {
+        self.credentials.as_ref()?.validity(lease_id)
     }
 
-    fn is_valid(&self, need: Need) -> bool {
-        self.credentials(need, self.now).is_some()
+    fn is_valid(&self, lease_id: LeaseId) -> bool {
+        self.credentials(lease_id, self.now).is_some()
     }
 
     fn wall_at(&self, monotonic: Duration) -> crate::Timestamp {

@@ -1,4 +1,4 @@
-//! What becomes of an exchange: a grant is announced, a failure goes by its verdict.
+//! What becomes of an exchange: a grant is announced, a failure goes by its outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::lease::Age;
 use super::login::LoginState;
 use super::machine::{Choice, Flight, Origin, Slot};
-use super::schedule::{MIN_GAP, Pace};
+use super::schedule::{MIN_RETRY_INTERVAL, Pace};
 use super::service::{Quiet, ToldBy, quiet_asked};
 use super::work::{Done, Place, Task, WORK_TIMEOUT};
 use super::{Event, Output, Session};
-use crate::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Need, Term};
-use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError, TransportError, Verdict};
-use crate::exchange::{MAX_STEPS, Provider, RequestId, Response, Spends, Step};
+use crate::credentials::{AccessToken, AwsCredentials, Credentials, Grant, LeaseId, Validity};
+use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind, SessionError, TransportError};
+use crate::exchange::{Consumes, MAX_STEPS, Provider, RequestId, Response, Step};
 
 /// What an exchange ended in, while it is being saved: it is told afterwards, so that whoever ends when he hears of it
 /// leaves a store that knows.
@@ -30,10 +30,10 @@ impl Pending {
     }
 
     /// Whether this lease waits for it.
-    pub(super) fn concerns(&self, need: Need) -> bool {
+    pub(super) fn concerns(&self, lease_id: LeaseId) -> bool {
         match self {
-            Pending::Granted(granted) => granted.covers[need.index()],
-            Pending::Failed(failed) => failed.need == need,
+            Pending::Granted(granted) => granted.covers[lease_id.index()],
+            Pending::Failed(failed) => failed.lease_id == lease_id,
         }
     }
 }
@@ -43,7 +43,7 @@ pub(super) struct Granted {
     pub(super) credentials: Credentials,
     /// The leases that are new in them.
     pub(super) covers: [bool; 2],
-    pub(super) rung: Option<&'static str>,
+    pub(super) method: Option<&'static str>,
     pub(super) origin: Origin,
     /// What was asked for, and is not among them.
     shortfall: Option<Failure>,
@@ -52,14 +52,14 @@ pub(super) struct Granted {
 impl Granted {
     /// What somebody brought from outside.
     pub(super) fn brought(credentials: Credentials, origin: Origin) -> Self {
-        let covers = Need::ALL.map(|need| credentials.term(need).is_some());
-        Self { credentials, covers, rung: None, origin, shortfall: None }
+        let covers = LeaseId::ALL.map(|lease_id| credentials.validity(lease_id).is_some());
+        Self { credentials, covers, method: None, origin, shortfall: None }
     }
 }
 
 /// A failed attempt.
 pub(super) struct Failure {
-    need: Need,
+    lease_id: LeaseId,
     position: usize,
     error: Error,
     answer: Answer,
@@ -68,11 +68,11 @@ pub(super) struct Failure {
 
 /// The same, when the session's state knows of it.
 pub(super) struct Failed {
-    need: Need,
+    lease_id: LeaseId,
     position: usize,
     error: Error,
     /// What it means here.
-    verdict: Verdict,
+    outcome: Outcome,
     /// A one-use token went out, and nobody knows what became of it.
     lost: bool,
 }
@@ -147,7 +147,7 @@ impl<P: Provider> Session<P> {
                 let renews = matches!(slot, Slot::Renewing(_));
                 let most = if renews { self.time_under_lock() } else { Duration::MAX };
                 let asked = self.policy.request_timeout.unwrap_or(request.timeout);
-                if is_first && most < asked.min(MIN_GAP) {
+                if is_first && most < asked.min(MIN_RETRY_INTERVAL) {
                     let error =
                         TransportError::not_sent("the store's lock was nearly over before the request was made");
                     return self.finish(slot, Err(error.into()));
@@ -190,12 +190,12 @@ impl<P: Provider> Session<P> {
 
     fn finish(&mut self, slot: Slot<P>, outcome: Result<Grant, Error>) {
         match (slot, outcome) {
-            (Slot::Renewing(flight), Ok(grant)) => self.granted(flight.need, flight.position, grant),
+            (Slot::Renewing(flight), Ok(grant)) => self.granted(flight.lease_id, flight.position, grant),
             (Slot::Renewing(flight), Err(error)) => {
                 let login = if flight.has_shown_login() { Shown::Yes } else { Shown::No };
-                let Flight { need, position, steps, .. } = *flight;
+                let Flight { lease_id, position, steps, .. } = *flight;
                 let answer = if steps > 1 { Answer::MissingLate } else { Answer::Missing };
-                self.failed(Failure { need, position, error, answer, login });
+                self.failed(Failure { lease_id, position, error, answer, login });
             }
             (Slot::Orphaned(_), Ok(grant)) => {
                 // A refresh token that came without an access token is revoked beside the one that was held.
@@ -211,45 +211,47 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    fn granted(&mut self, need: Need, position: usize, mut grant: Grant) {
-        let expired = |term: Option<&Term>| term.is_some_and(|term| term.is_expired(self.now));
+    fn granted(&mut self, lease_id: LeaseId, position: usize, mut grant: Grant) {
+        let expired = |validity: Option<&Validity>| validity.is_some_and(|validity| validity.is_expired(self.now));
         let over = [
-            expired(grant.access.as_ref().map(AccessToken::term)),
-            expired(grant.aws.as_ref().map(AwsCredentials::term)),
+            expired(grant.access.as_ref().map(AccessToken::validity)),
+            expired(grant.aws.as_ref().map(AwsCredentials::validity)),
         ];
         // What is over when it comes does not displace what is not.
-        let kept = Need::ALL.map(|need| over[need.index()] && self.term(need).is_some() && !expired(self.term(need)));
-        if kept[Need::Access.index()] {
+        let kept = LeaseId::ALL
+            .map(|lease_id| over[lease_id.index()] && self.validity(lease_id).is_some() && !expired(self.validity(lease_id)));
+        if kept[LeaseId::Access.index()] {
             grant.access = None;
         }
-        if kept[Need::Aws.index()] {
+        if kept[LeaseId::Aws.index()] {
             grant.aws = None;
         }
-        let covers = Need::ALL.map(|need| grant.covers(need));
-        let flaw = grant.flaw.take().filter(|_| !covers[need.index()]);
+        let covers = LeaseId::ALL.map(|lease_id| grant.covers(lease_id));
+        let flaw = grant.flaw.take().filter(|_| !covers[lease_id.index()]);
         // What grants nothing that can be used says nothing of the login, and may say the same to it next time.
         let login = if flaw.is_some() { Shown::Yes } else { Shown::No };
-        let short = |error: ServiceError| Failure { need, position, error: error.into(), answer: Answer::Heard, login };
+        let short =
+            |error: ServiceError| Failure { lease_id, position, error: error.into(), answer: Answer::Heard, login };
         let not_granted = || short(ServiceError::new(ServiceErrorKind::NotGranted));
-        let shortfall = if over[need.index()] {
+        let shortfall = if over[lease_id.index()] {
             Some(short(ServiceError::malformed("credentials that have already expired")))
         } else if let Some(flaw) = flaw {
             Some(short(flaw))
-        } else if !covers[need.index()] {
+        } else if !covers[lease_id.index()] {
             Some(not_granted())
         } else {
             None
         };
-        let method = self.provider.ladder(need)[position];
+        let method = self.provider.methods(lease_id)[position];
         self.endpoints.worked(method);
-        if self.spends(method) == Spends::Login && login == Shown::No {
+        if self.consumes(method) == Consumes::LoginAttempt && login == Shown::No {
             self.login_state = LoginState::Open;
         }
-        let rung = Some(self.provider.describe(method));
+        let method = Some(self.provider.method_name(method));
         match Credentials::from_grant(grant, self.credentials.as_deref()) {
             Some(credentials) => {
                 let origin = Origin::Issued;
-                self.save_and_announce(Granted { credentials, covers, rung, origin, shortfall });
+                self.save_and_announce(Granted { credentials, covers, method, origin, shortfall });
             }
             // No access token, now or before: the rest is of no use, whatever was asked for.
             None => self.failed(shortfall.unwrap_or_else(not_granted)),
@@ -258,8 +260,8 @@ impl<P: Provider> Session<P> {
 
     /// Makes new credentials known to everybody.
     pub(super) fn announce(&mut self, granted: Granted) {
-        let Granted { credentials, covers, rung, origin, shortfall } = granted;
-        self.publish(credentials, covers, rung, origin);
+        let Granted { credentials, covers, method, origin, shortfall } = granted;
+        self.publish(credentials, covers, method, origin);
         if let Some(failure) = shortfall {
             self.failed(failure);
         }
@@ -270,27 +272,27 @@ impl<P: Provider> Session<P> {
         &mut self,
         credentials: Credentials,
         covers: [bool; 2],
-        rung: Option<&'static str>,
+        method: Option<&'static str>,
         origin: Origin,
     ) {
         let margin = self.policy.margin.unwrap_or_else(|| self.provider.margin());
         let mut credentials = credentials.with_margin(margin);
-        let looks_at_margin = self.is_one_shot() && origin == Origin::Saved;
-        for need in Need::ALL {
-            let lease = &mut self.leases[need.index()];
-            let term = credentials.term(need).copied().filter(|_| covers[need.index()]);
-            if let Some(term) = &term {
+        let looks_at_margin = self.is_one_shot() && origin == Origin::SavedSession;
+        for lease_id in LeaseId::ALL {
+            let lease = &mut self.leases[lease_id.index()];
+            let validity = credentials.validity(lease_id).copied().filter(|_| covers[lease_id.index()]);
+            if let Some(validity) = &validity {
                 let asked = lease.asked;
-                lease.renewed(term, &mut self.random, self.now, origin == Origin::Issued);
+                lease.renewed(validity, &mut self.random, self.now, origin == Origin::Issued);
                 // Whoever asked waits for the renewal of what is found near its end.
-                lease.asked |= asked && looks_at_margin && term.renewal_due(self.now);
+                lease.asked |= asked && looks_at_margin && validity.renewal_due(self.now);
             }
             let generation = lease.generation;
-            credentials.set_generation(need, generation);
+            credentials.set_generation(lease_id, generation);
             // What is over when it comes is a failure, and told as one.
-            if let Some(term) = term.filter(|term| !term.is_expired(self.now)) {
-                let expires_at = term.deadline().map(|deadline| deadline.wall);
-                self.outputs.push_back(Output::Event(Event::Renewed { need, rung, generation, expires_at }));
+            if let Some(validity) = validity.filter(|validity| !validity.is_expired(self.now)) {
+                let expires_at = validity.deadline().map(|deadline| deadline.wall);
+                self.outputs.push_back(Output::Event(Event::Renewed { lease_id, method, generation, expires_at }));
             }
         }
         let another_token = self.credentials.as_ref().is_some_and(|old| !old.refreshes_as(&credentials));
@@ -298,10 +300,10 @@ impl<P: Provider> Session<P> {
         if another_token {
             self.allow_another_token();
         }
-        if covers[Need::Access.index()] {
-            for (position, rung) in self.provider.ladder(Need::Aws).iter().enumerate() {
-                if self.provider.builds_on(*rung) == Some(Need::Access) {
-                    self.leases[Need::Aws.index()].allow_again(position);
+        if covers[LeaseId::Access.index()] {
+            for (position, method) in self.provider.methods(LeaseId::Aws).iter().enumerate() {
+                if self.provider.requires(*method) == Some(LeaseId::Access) {
+                    self.leases[LeaseId::Aws.index()].allow_again(position);
                 }
             }
         }
@@ -310,10 +312,10 @@ impl<P: Provider> Session<P> {
     /// What was refused, or lost, with the refresh token before this one may work with this one: also where no lease came
     /// with it.
     fn allow_another_token(&mut self) {
-        for need in Need::ALL {
-            for (position, rung) in self.provider.ladder(need).iter().enumerate() {
-                if self.provider.spends(*rung) == Spends::OneUse {
-                    self.leases[need.index()].renew_token(position);
+        for lease_id in LeaseId::ALL {
+            for (position, method) in self.provider.methods(lease_id).iter().enumerate() {
+                if self.provider.consumes(*method) == Consumes::RefreshToken {
+                    self.leases[lease_id.index()].renew_token(position);
                 }
             }
         }
@@ -322,16 +324,16 @@ impl<P: Provider> Session<P> {
     // ---- Failures
 
     /// The provider's code panicked before there was an exchange.
-    pub(super) fn not_begun(&mut self, need: Need, position: usize, error: Error) {
-        self.leases[need.index()].begin(self.now);
-        self.failed(Failure { need, position, error, answer: Answer::Heard, login: Shown::No });
+    pub(super) fn not_begun(&mut self, lease_id: LeaseId, position: usize, error: Error) {
+        self.leases[lease_id.index()].begin(self.now);
+        self.failed(Failure { lease_id, position, error, answer: Answer::Heard, login: Shown::No });
     }
 
     /// An attempt failed: that is noted, saved where others on the store have to know, and told.
     fn failed(&mut self, failure: Failure) {
-        let rung = self.provider.ladder(failure.need)[failure.position];
-        let news = self.note_login(rung, &failure) | self.note_quiet(&failure.error);
-        let failed = self.note_outcome(rung, failure);
+        let method = self.provider.methods(failure.lease_id)[failure.position];
+        let news = self.note_login(method, &failure) | self.note_quiet(&failure.error);
+        let failed = self.note_outcome(method, failure);
         if news == News::ForTheStore {
             self.save_and_fail(failed);
         } else {
@@ -341,63 +343,63 @@ impl<P: Provider> Session<P> {
 
     /// Goes on with another rung, or tells whoever waits and pauses.
     pub(super) fn conclude(&mut self, failed: Failed) {
-        let (need, position) = (failed.need, failed.position);
-        let rung = self.provider.ladder(need)[position];
-        let name = self.provider.describe(rung);
+        let (lease_id, position) = (failed.lease_id, failed.position);
+        let method = self.provider.methods(lease_id)[position];
+        let name = self.provider.method_name(method);
         let goes_on = self.goes_on(&failed);
         let Failed { error, .. } = failed;
         let quiet = quiet_asked(&error).map(|_| error.clone());
         if goes_on {
             // Down the ladder at once; up again, as a new access token allows it, only after the gap.
-            let waits = match self.choose(need) {
+            let waits = match self.choose(lease_id) {
                 Choice::Begin(next, _) => next < position,
                 Choice::Blocked => true,
                 Choice::LoginRests(_) | Choice::Passed | Choice::Exhausted => false,
             };
-            let pace = self.pace_after(rung, &error);
-            let lease = &mut self.leases[need.index()];
+            let pace = self.pace_after(method, &error);
+            let lease = &mut self.leases[lease_id.index()];
             lease.error = Some(Box::new(error.clone()));
             lease.falling = !waits;
             if !lease.is_ruled_out(position) {
                 lease.slow_down(pace);
             }
-            self.outputs.push_back(Output::Event(Event::Fallback { need, rung: name, error }));
+            self.outputs.push_back(Output::Event(Event::Fallback { lease_id, method: name, error }));
         } else {
-            self.make_room_for_older_ways(need, position);
+            self.make_room_for_older_ways(lease_id, position);
             // What was refused is not asked again: it does not set the pace.
-            let is_refused = self.leases[need.index()].is_ruled_out(position);
-            let pace = if is_refused { Pace::Outage } else { self.pace_after(rung, &error) };
-            self.back_off(need, name, error, pace);
+            let is_refused = self.leases[lease_id.index()].is_ruled_out(position);
+            let pace = if is_refused { Pace::Outage } else { self.pace_after(method, &error) };
+            self.back_off(lease_id, name, error, pace);
         }
         if let Some(error) = quiet {
-            self.tell_of_quiet(Some(need), &error);
+            self.tell_of_quiet(Some(lease_id), &error);
         }
     }
 
     /// A new login of which nobody knows, twice in a row, what became of it does not keep older ways to the same account
     /// from serving it. It is one of the ways from now on.
-    fn make_room_for_older_ways(&mut self, need: Need, position: usize) {
-        let lease = &self.leases[need.index()];
+    fn make_room_for_older_ways(&mut self, lease_id: LeaseId, position: usize) {
+        let lease = &self.leases[lease_id.index()];
         let rests = self.login_state.rests_until(self.now).is_some();
         let is_stuck = lease.is_failing(position) || rests;
         // While it rests, the store may know another way.
         let is_known = self.may_hold_older_session() && (self.credentials.is_some() || rests && self.cell.is_some());
         if lease.login_first && is_stuck && is_known {
-            self.leases[need.index()].login_first = false;
+            self.leases[lease_id.index()].login_first = false;
             self.leave_store();
         }
     }
 
     /// What the service made of the login, if it was shown.
-    fn note_login(&mut self, rung: P::Rung, failure: &Failure) -> News {
+    fn note_login(&mut self, method: P::Method, failure: &Failure) -> News {
         let Failure { error, answer, login, .. } = failure;
-        if self.spends(rung) != Spends::Login || is_not_granted(error) {
+        if self.consumes(method) != Consumes::LoginAttempt || is_not_granted(error) {
             return News::None;
         }
         let heard = error.was_answered() || *answer == Answer::MissingLate;
-        if error.verdict() == Verdict::Refused {
+        if error.outcome() == Outcome::Rejected {
             self.login_state = LoginState::Refused(Box::new(error.clone()));
-        } else if heard && *login == Shown::Yes && self.shows_person(rung) {
+        } else if heard && *login == Shown::Yes && self.shows_person(method) {
             self.login_state.answered_oddly(error, self.now);
         } else {
             return News::None;
@@ -416,124 +418,125 @@ impl<P: Provider> Session<P> {
     }
 
     /// The service asks to be left alone: those who wait for another lease of the account hear of it, too.
-    pub(super) fn tell_of_quiet(&mut self, asked_for: Option<Need>, error: &Error) {
-        for need in Need::ALL.into_iter().filter(|need| Some(*need) != asked_for) {
-            if self.leases[need.index()].asked && !self.is_valid(need) {
-                let at = self.wall_at(self.start_at(need));
-                self.leases[need.index()].tell(error.clone().with_retry_at(Some(at)));
+    pub(super) fn tell_of_quiet(&mut self, asked_for: Option<LeaseId>, error: &Error) {
+        for lease_id in LeaseId::ALL.into_iter().filter(|lease_id| Some(*lease_id) != asked_for) {
+            if self.leases[lease_id.index()].asked && !self.is_valid(lease_id) {
+                let at = self.wall_at(self.start_at(lease_id));
+                self.leases[lease_id.index()].tell(error.clone().with_retry_at(Some(at)));
             }
         }
     }
 
     /// Notes what became of a rung.
-    fn note_outcome(&mut self, rung: P::Rung, failure: Failure) -> Failed {
-        let Failure { need, position, error, answer, .. } = failure;
-        let spends = self.spends(rung);
+    fn note_outcome(&mut self, method: P::Method, failure: Failure) -> Failed {
+        let Failure { lease_id, position, error, answer, .. } = failure;
+        let consumes = self.consumes(method);
         // A missing endpoint is an outage where it was there before, and it is no end where there is no other way.
-        let is_missing = error.verdict() == Verdict::Unsupported;
-        let stays = is_missing && (self.endpoints.has_worked(rung) || self.is_last_way(need, position));
-        let verdict = if stays { Verdict::Unknown } else { error.verdict() };
+        let is_missing = error.outcome() == Outcome::Unsupported;
+        let stays = is_missing && (self.endpoints.has_worked(method) || self.is_last_way(lease_id, position));
+        let outcome = if stays { Outcome::Indeterminate } else { error.outcome() };
         // The requests before the last one were carried out, or the last one may have been.
         let carried_out = match answer {
             Answer::Heard => false,
-            Answer::Missing => verdict == Verdict::Unknown && !is_missing,
-            Answer::MissingLate => verdict != Verdict::Refused,
+            Answer::Missing => outcome == Outcome::Indeterminate && !is_missing,
+            Answer::MissingLate => outcome != Outcome::Rejected,
         };
-        let lost = spends == Spends::OneUse && carried_out;
-        let lease = &mut self.leases[need.index()];
+        let lost = consumes == Consumes::RefreshToken && carried_out;
+        let lease = &mut self.leases[lease_id.index()];
         if lost {
             lease.lose(position);
         }
-        match verdict {
-            Verdict::Refused => lease.rule_out(position),
-            Verdict::Unsupported => self.endpoints.is_missing(rung, self.now.monotonic),
-            Verdict::Unknown if !lost => lease.falter(position),
-            Verdict::Unknown | Verdict::Unprocessed => {}
+        match outcome {
+            Outcome::Rejected => lease.rule_out(position),
+            Outcome::Unsupported => self.endpoints.is_missing(method, self.now.monotonic),
+            Outcome::Indeterminate if !lost => lease.falter(position),
+            Outcome::Indeterminate | Outcome::NotProcessed => {}
         }
-        if spends == Spends::OneUse && (verdict == Verdict::Unprocessed || is_missing) && !lost {
+        if consumes == Consumes::RefreshToken && (outcome == Outcome::NotProcessed || is_missing) && !lost {
             self.take_mark_back();
         }
-        Failed { need, position, error, verdict, lost }
+        Failed { lease_id, position, error, outcome, lost }
     }
 
     /// Whether an attempt that failed so goes on with another rung at once.
     fn goes_on(&mut self, failed: &Failed) -> bool {
-        let Failed { need, position, error, verdict, lost } = failed;
-        match verdict {
-            Verdict::Refused | Verdict::Unsupported => self.is_another_way_ahead(*need),
+        let Failed { lease_id, position, error, outcome, lost } = failed;
+        match outcome {
+            Outcome::Rejected | Outcome::Unsupported => self.is_another_way_ahead(*lease_id),
             // The service asks for rest.
-            Verdict::Unprocessed if matches!(error, Error::Service(_)) => false,
-            Verdict::Unprocessed | Verdict::Unknown if *lost => self.has_way_besides(*need, *position),
-            Verdict::Unknown => self.falls_further(*need, *position),
-            Verdict::Unprocessed => false,
+            Outcome::NotProcessed if matches!(error, Error::Service(_)) => false,
+            Outcome::NotProcessed | Outcome::Indeterminate if *lost => self.has_way_besides(*lease_id, *position),
+            Outcome::Indeterminate => self.falls_further(*lease_id, *position),
+            Outcome::NotProcessed => false,
         }
     }
 
     /// Whether a fall from a rung that was refused, or is not there, leads anywhere but to a pause.
-    fn is_another_way_ahead(&mut self, need: Need) -> bool {
-        let falling = std::mem::replace(&mut self.leases[need.index()].falling, true);
-        let choice = self.choose(need);
-        self.leases[need.index()].falling = falling;
+    fn is_another_way_ahead(&mut self, lease_id: LeaseId) -> bool {
+        let falling = std::mem::replace(&mut self.leases[lease_id.index()].falling, true);
+        let choice = self.choose(lease_id);
+        self.leases[lease_id.index()].falling = falling;
         !matches!(choice, Choice::LoginRests(_) | Choice::Passed)
     }
 
     /// Whether a rung that keeps failing is given up for the next one in this attempt. A person's login is not shown for
     /// it while valid credentials are held.
-    fn falls_further(&mut self, need: Need, position: usize) -> bool {
-        if !self.leases[need.index()].is_failing(position) {
+    fn falls_further(&mut self, lease_id: LeaseId, position: usize) -> bool {
+        if !self.leases[lease_id.index()].is_failing(position) {
             return false;
         }
-        let falling = std::mem::replace(&mut self.leases[need.index()].falling, true);
-        let choice = self.choose(need);
-        self.leases[need.index()].falling = falling;
+        let falling = std::mem::replace(&mut self.leases[lease_id.index()].falling, true);
+        let choice = self.choose(lease_id);
+        self.leases[lease_id.index()].falling = falling;
         match choice {
             Choice::Begin(next, _) => {
-                next > position && !(self.is_valid(need) && self.shows_person(self.provider.ladder(need)[next]))
+                next > position
+                    && !(self.is_valid(lease_id) && self.shows_person(self.provider.methods(lease_id)[next]))
             }
             Choice::Blocked | Choice::LoginRests(_) | Choice::Passed | Choice::Exhausted => false,
         }
     }
 
     /// How the pause after this failure grows.
-    fn pace_after(&self, rung: P::Rung, error: &Error) -> Pace {
+    fn pace_after(&self, method: P::Method, error: &Error) -> Pace {
         let has_failed = matches!(error, Error::Service(error) if error.status().is_some_and(|s| s.is_server_error()));
-        match self.spends(rung) {
+        match self.consumes(method) {
             _ if has_failed || !error.was_answered() => Pace::Outage,
-            Spends::Login if !self.shows_person(rung) => Pace::ProgramAnswered,
-            Spends::Login | Spends::OneUse | Spends::Nothing => Pace::Answered,
+            Consumes::LoginAttempt if !self.shows_person(method) => Pace::ProgramAnswered,
+            Consumes::LoginAttempt | Consumes::RefreshToken | Consumes::Nothing => Pace::Answered,
         }
     }
 
     /// Tells everybody who waits, and pauses.
-    pub(super) fn back_off(&mut self, need: Need, rung: &'static str, error: Error, pace: Pace) {
-        self.leases[need.index()].settle_age(Age::Accepted);
-        let valid = self.is_valid(need);
-        let lease = &mut self.leases[need.index()];
+    pub(super) fn back_off(&mut self, lease_id: LeaseId, method: &'static str, error: Error, pace: Pace) {
+        self.leases[lease_id.index()].settle_age(Age::Accepted);
+        let valid = self.is_valid(lease_id);
+        let lease = &mut self.leases[lease_id.index()];
         lease.falling = false;
         lease.back_off(error.clone(), pace, valid, &mut self.random, self.now);
-        if valid && let Some(deadline) = self.term(need).and_then(Term::deadline) {
+        if valid && let Some(deadline) = self.validity(lease_id).and_then(Validity::deadline) {
             let end = self.now.monotonic.saturating_add(deadline.remaining(self.now));
-            self.leases[need.index()].wake_by(end);
+            self.leases[lease_id.index()].wake_by(end);
         }
-        let error = match self.choose(need) {
+        let error = match self.choose(lease_id) {
             Choice::LoginRests(until) => {
-                let until = self.leases[need.index()].start_at().max(until);
-                self.leases[need.index()].rest_login(until, self.now);
+                let until = self.leases[lease_id.index()].start_at().max(until);
+                self.leases[lease_id.index()].rest_login(until, self.now);
                 self.login_rests(Some(&error))
             }
             _ => error,
         };
-        let error = error.with_retry_at(Some(self.wall_at(self.start_at(need))));
-        self.share(need, &error);
-        self.leases[need.index()].error = Some(Box::new(error.clone()));
-        self.outputs.push_back(Output::Event(Event::Failed { need, rung, error }));
+        let error = error.with_retry_at(Some(self.wall_at(self.start_at(lease_id))));
+        self.share(lease_id, &error);
+        self.leases[lease_id.index()].error = Some(Box::new(error.clone()));
+        self.outputs.push_back(Output::Event(Event::Failed { lease_id, method, error }));
     }
 
     /// Only the login is left to try, and it was shown too often lately: whoever waits hears that a person could sign in.
-    pub(super) fn rest_login(&mut self, need: Need, until: Duration) {
-        self.leases[need.index()].rest_login(until, self.now);
-        let error = self.login_rests(None).with_retry_at(Some(self.wall_at(self.start_at(need))));
-        self.tell(need, &error);
+    pub(super) fn rest_login(&mut self, lease_id: LeaseId, until: Duration) {
+        self.leases[lease_id.index()].rest_login(until, self.now);
+        let error = self.login_rests(None).with_retry_at(Some(self.wall_at(self.start_at(lease_id))));
+        self.tell(lease_id, &error);
     }
 
     fn login_rests(&self, error: Option<&Error>) -> Error {
@@ -542,16 +545,16 @@ impl<P: Provider> Session<P> {
     }
 
     /// Tells those who wait for this lease, and those whose lease waits for it.
-    pub(super) fn tell(&mut self, need: Need, error: &Error) {
-        self.leases[need.index()].tell(error.clone());
-        self.share(need, error);
+    pub(super) fn tell(&mut self, lease_id: LeaseId, error: &Error) {
+        self.leases[lease_id.index()].tell(error.clone());
+        self.share(lease_id, error);
     }
 
     /// A failed access token is a failure of every lease that waits for it.
-    pub(super) fn share(&mut self, need: Need, error: &Error) {
-        let waits = self.is_blocked(Need::Aws) || self.waits_for_login(Need::Aws);
-        let lease = &mut self.leases[Need::Aws.index()];
-        if need == Need::Access && lease.asked && waits {
+    pub(super) fn share(&mut self, lease_id: LeaseId, error: &Error) {
+        let waits = self.is_blocked(LeaseId::Aws) || self.waits_for_login(LeaseId::Aws);
+        let lease = &mut self.leases[LeaseId::Aws.index()];
+        if lease_id == LeaseId::Access && lease.asked && waits {
             lease.tell(error.clone());
             if error.retry_at().is_some() {
                 lease.settle_age(Age::Accepted);
@@ -560,47 +563,47 @@ impl<P: Provider> Session<P> {
     }
 
     /// The new login is no good, or was forgotten. What was held before it goes on; who waited is told.
-    pub(super) fn give_up_login(&mut self, need: Need) {
-        let lease = &mut self.leases[need.index()];
+    pub(super) fn give_up_login(&mut self, lease_id: LeaseId) {
+        let lease = &mut self.leases[lease_id.index()];
         lease.login_first = false;
         lease.forced = lease.rejected;
         self.leave_store();
-        let lease = &mut self.leases[need.index()];
+        let lease = &mut self.leases[lease_id.index()];
         let failed = std::mem::take(&mut lease.falling);
         let (asked, paused) = (lease.asked, lease.retry.is_some());
         let error = lease.error.as_deref().filter(|_| failed || paused).cloned();
         if let Some(error) = error.filter(|_| failed || asked) {
-            self.tell(need, &error);
-        } else if asked && self.is_valid(need) {
+            self.tell(lease_id, &error);
+        } else if asked && self.is_valid(lease_id) {
             // It was forgotten before it was shown.
-            self.tell(need, &SessionError::NoLogin.into());
+            self.tell(lease_id, &SessionError::NoLogin.into());
         }
-        self.leases[need.index()].hold(self.now);
+        self.leases[lease_id.index()].hold(self.now);
         // Without anything valid the ladder goes on, to whatever end.
-        self.leases[need.index()].asked |= !self.is_valid(need) && !self.is_one_shot();
+        self.leases[lease_id.index()].asked |= !self.is_valid(lease_id) && !self.is_one_shot();
     }
 
     /// No rung is left.
-    pub(super) fn stop(&mut self, need: Need) {
-        let error = self.leases[need.index()].error.take().map(|error| *error);
+    pub(super) fn stop(&mut self, lease_id: LeaseId) {
+        let error = self.leases[lease_id.index()].error.take().map(|error| *error);
         // Where there was no way to try, what may be over is all there is.
         let tried = error.is_some() || self.login_state.refusal().is_some();
-        self.leases[need.index()].settle_age(if tried { Age::Refused } else { Age::Accepted });
+        self.leases[lease_id.index()].settle_age(if tried { Age::Refused } else { Age::Accepted });
         let error = match (self.login_state.refusal(), error) {
-            _ if self.provider.ladder(need).is_empty() => SessionError::NotOffered { need }.into(),
+            _ if self.provider.methods(lease_id).is_empty() => SessionError::NotOffered { lease_id }.into(),
             (_, Some(error)) if is_not_granted(&error) => error,
             (Some(refused), _) => refused.clone(),
             (None, None) if self.login.is_none() && self.credentials.is_none() => SessionError::NoLogin.into(),
             (None, error) => SessionError::SignInRequired { source: error.map(Arc::new), retry_at: None }.into(),
         };
         // Those whose lease waits for this one learn it from this lease, or go their own way.
-        self.tell(need, &error);
-        let lease = &mut self.leases[need.index()];
+        self.tell(lease_id, &error);
+        let lease = &mut self.leases[lease_id.index()];
         lease.stopped = Some(Box::new(error.clone()));
         lease.forced = false;
         lease.login_first = false;
         lease.falling = false;
-        self.outputs.push_back(Output::Event(Event::Stopped { need, error }));
+        self.outputs.push_back(Output::Event(Event::Exhausted { lease_id, error }));
     }
 }
 

@@ -11,22 +11,22 @@ pub struct Policy {
     /// How long a request may take in all.
     pub request_timeout: Option<Duration>,
     /// Whether renewal goes on when nobody asks.
-    pub renewal: Renewal,
+    pub refresh_mode: RefreshMode,
     /// Whether refresh tokens work once.
     pub refresh_tokens: RefreshTokens,
     /// Whether the login is kept in the store.
-    pub stored_login: StoredLogin,
+    pub login_persistence: LoginPersistence,
 }
 
 /// Whether renewal goes on when nobody asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Renewal {
+pub enum RefreshMode {
     /// Credentials are renewed ahead of time, so that nobody ever waits.
     #[default]
-    Ahead,
+    Proactive,
     /// Credentials are renewed when somebody asks for them near or past their end. Whoever asks near the end is served
     /// what is held, and the renewal goes on behind.
-    Lazy,
+    OnDemand,
     /// For programs that end when they have what they came for: nothing begins that nobody waits for. Whoever asks near
     /// the end waits for the renewal, and is served what is held where that fails.
     OneShot,
@@ -44,12 +44,12 @@ pub enum RefreshTokens {
 
 /// Whether the login is kept in the store, beside the credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StoredLogin {
+pub enum LoginPersistence {
     /// It is not: whoever goes on with the session brings a login or does without.
     #[default]
-    Left,
+    NotStored,
     /// It is, in the clear unless the store encrypts: whoever goes on with the session can sign in again.
-    Kept,
+    Stored,
 }
 
 /// What becomes of the login when somebody signs out.
@@ -78,8 +78,8 @@ impl Policy {
 
     /// Renews only when somebody asks.
     #[must_use]
-    pub fn lazy(mut self) -> Self {
-        self.renewal = Renewal::Lazy;
+    pub fn on_demand(mut self) -> Self {
+        self.refresh_mode = RefreshMode::OnDemand;
         self
     }
 
@@ -87,7 +87,7 @@ impl Policy {
     /// job. Such a program may end at any time without losing a renewal that it never saw.
     #[must_use]
     pub fn one_shot(mut self) -> Self {
-        self.renewal = Renewal::OneShot;
+        self.refresh_mode = RefreshMode::OneShot;
         self
     }
 
@@ -100,8 +100,8 @@ impl Policy {
 
     /// Keeps the login in the store, too: a session without one takes it up from there.
     #[must_use]
-    pub fn keep_login(mut self) -> Self {
-        self.stored_login = StoredLogin::Kept;
+    pub fn persist_login(mut self) -> Self {
+        self.login_persistence = LoginPersistence::Stored;
         self
     }
 }
@@ -113,17 +113,20 @@ mod tests {
     #[test]
     fn each_choice_is_kept_beside_the_others() {
         let (margin, timeout) = (Duration::from_secs(77), Duration::from_secs(9));
-        let policy = Policy::default().margin(margin).request_timeout(timeout).reusable_refresh_tokens().lazy();
-        let policy = policy.keep_login();
+        let policy = Policy::default().margin(margin).request_timeout(timeout).reusable_refresh_tokens().on_demand();
+        let policy = policy.persist_login();
         let whole = Policy {
             margin: Some(margin),
             request_timeout: Some(timeout),
-            renewal: Renewal::Lazy,
+            refresh_mode: RefreshMode::OnDemand,
             refresh_tokens: RefreshTokens::Reusable,
-            stored_login: StoredLogin::Kept,
+            login_persistence: LoginPersistence::Stored,
         };
         assert_eq!(policy, whole);
-        assert_eq!(policy.one_shot(), Policy { renewal: Renewal::OneShot, ..whole });
-        assert_eq!(policy.keep_login().reusable_refresh_tokens().lazy().request_timeout(timeout).margin(margin), whole);
+        assert_eq!(policy.one_shot(), Policy { refresh_mode: RefreshMode::OneShot, ..whole });
+        assert_eq!(
+            policy.persist_login().reusable_refresh_tokens().on_demand().request_timeout(timeout).margin(margin),
+            whole
+        );
     }
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 /// The least time between two attempts at one lease, whatever a server says.
-pub const MIN_GAP: Duration = Duration::from_secs(1);
+pub const MIN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The longest backoff while nobody waits, and where the service answered with something that is no grant.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
 /// The longest backoff while somebody asks, nothing valid is held, and the service is away.
-pub const MAX_BACKOFF_ASKED: Duration = Duration::from_secs(5);
+pub const MAX_BACKOFF_FOREGROUND: Duration = Duration::from_secs(5);
 
 /// The longest backoff where a program's own credentials (a client secret) are answered with something that is
 /// neither a grant nor a refusal.
@@ -19,7 +19,7 @@ pub const MAX_BACKOFF_PROGRAM: Duration = Duration::from_secs(3600);
 pub const MIN_QUIET: Duration = Duration::from_secs(60);
 
 /// Credentials that are refused sooner than this after their issue are renewed at backoff pace.
-pub const FRESH: Duration = Duration::from_secs(60);
+pub const REJECTION_GRACE: Duration = Duration::from_secs(60);
 
 /// How the pauses after failures grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,8 +68,8 @@ impl Random {
 
     /// The wait before attempt `failures + 1`: doubling, a quarter of it jitter, never under the minimum gap.
     pub(super) fn backoff(&mut self, failures: u32, longest: Duration) -> Duration {
-        let full = MIN_GAP.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
-        (full - self.share_of(full / 4)).max(MIN_GAP)
+        let full = MIN_RETRY_INTERVAL.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
+        (full - self.share_of(full / 4)).max(MIN_RETRY_INTERVAL)
     }
 }
 
@@ -81,10 +81,10 @@ mod tests {
     fn backoff_grows_from_the_gap_to_minutes() {
         let mut random = Random::new(7);
         let waits: Vec<_> = (1..40).map(|failures| random.backoff(failures, MAX_BACKOFF)).collect();
-        assert_eq!(waits[0], MIN_GAP);
-        assert!(waits.iter().all(|wait| (MIN_GAP..=MAX_BACKOFF).contains(wait)));
+        assert_eq!(waits[0], MIN_RETRY_INTERVAL);
+        assert!(waits.iter().all(|wait| (MIN_RETRY_INTERVAL..=MAX_BACKOFF).contains(wait)));
         assert!(waits[12] >= MAX_BACKOFF * 3 / 4);
-        assert_eq!(random.backoff(0, MAX_BACKOFF), MIN_GAP);
+        assert_eq!(random.backoff(0, MAX_BACKOFF), MIN_RETRY_INTERVAL);
         assert!(random.backoff(u32::MAX, MAX_BACKOFF) >= MAX_BACKOFF * 3 / 4);
     }
 
@@ -103,7 +103,7 @@ mod tests {
         for (failures, full) in [(1, 1), (2, 2), (3, 4), (5, 16), (9, 256), (10, 300), (40, 300)] {
             let full = Duration::from_secs(full);
             let waits: Vec<_> = (0..100).map(|_| random.backoff(failures, MAX_BACKOFF)).collect();
-            let least = (full * 3 / 4).max(MIN_GAP);
+            let least = (full * 3 / 4).max(MIN_RETRY_INTERVAL);
             assert!(waits.iter().all(|wait| (least..=full).contains(wait)), "{failures}");
             assert!(failures == 1 || waits.iter().any(|wait| *wait < full * 13 / 16), "{failures}");
         }

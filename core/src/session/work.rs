@@ -13,7 +13,7 @@ use super::Session;
 #[cfg(feature = "adapter")]
 use super::schedule::Pace;
 #[cfg(feature = "adapter")]
-use crate::credentials::Need;
+use crate::credentials::LeaseId;
 use crate::credentials::{Grant, Now};
 use crate::error::{Error, ExchangePhase, ServiceError, TransportError};
 use crate::exchange::{Exchange, Provider, RequestId, Response, Step};
@@ -152,9 +152,9 @@ impl<P: Provider> Session<P> {
     #[cfg(feature = "adapter")]
     pub(crate) fn driver_panicked(&mut self, now: Now) {
         self.tick(now);
-        for need in Need::ALL {
-            if self.leases[need.index()].asked || self.is_ready(need) {
-                self.back_off(need, "driver", ServiceError::panicked(ExchangePhase::Request).into(), Pace::Outage);
+        for lease_id in LeaseId::ALL {
+            if self.leases[lease_id.index()].asked || self.is_ready(lease_id) {
+                self.back_off(lease_id, "driver", ServiceError::panicked(ExchangePhase::Request).into(), Pace::Outage);
             }
         }
     }

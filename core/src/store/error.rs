@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::credentials::{SavedError, Timestamp};
+use crate::credentials::{ImportError, Timestamp};
 
 /// A store did not do what it was asked for. Credentials that are held go on being served.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub enum StoreErrorKind {
     /// choose another place; the session finds out by itself when it is mended.
     Unusable,
     /// What is saved there cannot be taken up by this session, and is left as it is. Choose another place.
-    Refused(SavedError),
+    Refused(ImportError),
 }
 
 impl StoreError {

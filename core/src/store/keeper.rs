@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{Locked, OpId, Store, StoreAct, StoreError, StoreErrorKind, StoreOp, Stored};
+use super::{LockGuard, OpId, Store, StoreCommand, StoreError, StoreErrorKind, StoreReply, StoreRequest};
 
 /// Carries out what one session asks of its store, and keeps the lock between two operations. Dropping it gives the
 /// lock back.
-pub struct Keeper {
+pub struct StoreDriver {
     store: Arc<dyn Store>,
     held: Option<Held>,
 }
 
 struct Held {
     by: OpId,
-    lock: Box<dyn Locked>,
+    lock: Box<dyn LockGuard>,
 }
 
-impl Keeper {
+impl StoreDriver {
     /// For this store.
     pub fn new(store: impl Store) -> Self {
         Self::shared(Arc::new(store))
@@ -28,31 +28,31 @@ impl Keeper {
     }
 
     /// Carries out one operation.
-    pub fn perform(&mut self, op: StoreOp) -> Result<Stored, StoreError> {
-        let StoreOp { id, act, timeout } = op;
-        match act {
-            StoreAct::Read => self.store.read(timeout).map(Stored::Read),
-            StoreAct::Lock { lease } => {
+    pub fn execute(&mut self, op: StoreRequest) -> Result<StoreReply, StoreError> {
+        let StoreRequest { id, command, timeout } = op;
+        match command {
+            StoreCommand::Read => self.store.read(timeout).map(StoreReply::Read),
+            StoreCommand::Lock { ttl } => {
                 // A lock whose answer came too late is given back before another is asked for.
                 self.held = None;
-                let mut lock = self.store.lock(timeout, lease)?;
+                let mut lock = self.store.lock(timeout, ttl)?;
                 let record = lock.read(super::STORE_TIMEOUT)?;
-                let held_for = lock.held_for();
+                let remaining = lock.remaining();
                 self.held = Some(Held { by: id, lock });
-                Ok(Stored::Locked { record, held_for })
+                Ok(StoreReply::Locked { record, remaining })
             }
-            StoreAct::Write { lock, record } => self.held(lock)?.write(&record, timeout).map(|()| Stored::Done),
-            StoreAct::Clear { lock, record } => self.held(lock)?.clear(&record, timeout).map(|()| Stored::Done),
-            StoreAct::Retire { lock } => self.held(lock)?.retire(timeout).map(|()| Stored::Done),
-            StoreAct::SetAside { lock } => self.held(lock)?.set_aside(timeout).map(|()| Stored::Done),
-            StoreAct::Unlock { lock } => {
+            StoreCommand::Write { lock, record } => self.held(lock)?.write(&record, timeout).map(|()| StoreReply::Done),
+            StoreCommand::Clear { lock, record } => self.held(lock)?.clear(&record, timeout).map(|()| StoreReply::Done),
+            StoreCommand::Retire { lock } => self.held(lock)?.retire(timeout).map(|()| StoreReply::Done),
+            StoreCommand::Quarantine { lock } => self.held(lock)?.quarantine(timeout).map(|()| StoreReply::Done),
+            StoreCommand::Unlock { lock } => {
                 self.held.take_if(|held| held.by == lock);
-                Ok(Stored::Done)
+                Ok(StoreReply::Done)
             }
         }
     }
 
-    fn held(&mut self, lock: OpId) -> Result<&mut dyn Locked, StoreError> {
+    fn held(&mut self, lock: OpId) -> Result<&mut dyn LockGuard, StoreError> {
         match &mut self.held {
             Some(held) if held.by == lock => Ok(held.lock.as_mut()),
             _ => Err(StoreErrorKind::Lost.into()),
@@ -60,7 +60,7 @@ impl Keeper {
     }
 }
 
-impl std::fmt::Debug for Keeper {
+impl std::fmt::Debug for StoreDriver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keeper").field("held", &self.held.as_ref().map(|held| held.by)).finish_non_exhaustive()
     }

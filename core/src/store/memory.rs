@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Changed, Locked, Store, StoreError, StoreErrorKind, Watch};
+use super::{ChangeCallback, LockGuard, Store, StoreError, StoreErrorKind, WatchGuard};
 use crate::wire::Body;
 
 /// A store in memory: for several sessions of one process, and for tests. Clones share one cell.
@@ -28,7 +28,7 @@ struct Cell {
 
 struct Watcher {
     number: u64,
-    changed: Changed,
+    changed: ChangeCallback,
 }
 
 impl Shared {
@@ -38,7 +38,8 @@ impl Shared {
     }
 
     fn tell(&self) {
-        let watchers: Vec<Changed> = self.cell().watchers.iter().map(|watcher| Arc::clone(&watcher.changed)).collect();
+        let watchers: Vec<ChangeCallback> =
+            self.cell().watchers.iter().map(|watcher| Arc::clone(&watcher.changed)).collect();
         watchers.iter().for_each(|changed| changed());
     }
 }
@@ -61,13 +62,13 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn read(&self, _within: Duration) -> Result<Option<Body>, StoreError> {
+    fn read(&self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
         Ok(self.0.cell().record.clone())
     }
 
-    fn lock(&self, within: Duration, _lease: Duration) -> Result<Box<dyn Locked>, StoreError> {
+    fn lock(&self, timeout: Duration, _ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
         let cell = self.0.cell();
-        let waited = self.0.freed.wait_timeout_while(cell, within, |cell| cell.locked);
+        let waited = self.0.freed.wait_timeout_while(cell, timeout, |cell| cell.locked);
         let (mut cell, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if cell.locked {
             return Err(StoreErrorKind::Busy.into());
@@ -76,7 +77,7 @@ impl Store for MemoryStore {
         Ok(Box::new(Lock(Arc::clone(&self.0))))
     }
 
-    fn watch(&self, changed: Changed) -> Option<Watch> {
+    fn watch(&self, changed: ChangeCallback) -> Option<WatchGuard> {
         let mut cell = self.0.cell();
         cell.last_watcher += 1;
         let number = cell.last_watcher;
@@ -87,34 +88,34 @@ impl Store for MemoryStore {
 
 struct Lock(Arc<Shared>);
 
-impl Locked for Lock {
-    fn read(&mut self, _within: Duration) -> Result<Option<Body>, StoreError> {
+impl LockGuard for Lock {
+    fn read(&mut self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
         Ok(self.0.cell().record.clone())
     }
 
-    fn write(&mut self, record: &Body, _within: Duration) -> Result<(), StoreError> {
+    fn write(&mut self, record: &Body, _timeout: Duration) -> Result<(), StoreError> {
         self.0.cell().record = Some(record.clone());
         self.0.tell();
         Ok(())
     }
 
-    fn set_aside(&mut self, _within: Duration) -> Result<(), StoreError> {
+    fn quarantine(&mut self, _timeout: Duration) -> Result<(), StoreError> {
         let mut cell = self.0.cell();
         let record = cell.record.take();
         cell.aside.extend(record);
         Ok(())
     }
 
-    fn retire(&mut self, _within: Duration) -> Result<(), StoreError> {
+    fn retire(&mut self, _timeout: Duration) -> Result<(), StoreError> {
         let mut cell = self.0.cell();
         let record = cell.record.take();
         cell.retired.extend(record);
         Ok(())
     }
 
-    fn clear(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
+    fn clear(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError> {
         self.0.cell().retired.clear();
-        self.write(record, within)
+        self.write(record, timeout)
     }
 }
 

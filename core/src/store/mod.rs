@@ -4,17 +4,17 @@
 //! machine, or on others. Before it renews it locks the cell and reads it again. If somebody else has renewed
 //! meanwhile, it takes that up; else it renews, saves, and gives the lock back. So N processes renew once.
 //!
-//! A session says what it wants in a [`StoreOp`]; a [`Keeper`] carries that out on any [`Store`]. The adapters do
+//! A session says what it wants in a [`StoreRequest`]; a [`StoreDriver`] carries that out on any [`Store`]. The adapters do
 //! this by themselves. By hand it is one more line of the loop:
 //!
 //! ```
-//! # use perennial_core::store::{Keeper, Store};
+//! # use perennial_core::store::{StoreDriver, Store};
 //! # use perennial_core::{Input, Now, Output, Provider, Session};
 //! # fn example<P: Provider>(session: &mut Session<P>, store: impl Store, now: Now) {
-//! let mut keeper = Keeper::new(store);
+//! let mut keeper = StoreDriver::new(store);
 //! // …
 //! if let Output::Store(op) = session.poll_output() {
-//!     session.handle_input(Input::Stored(op.id, keeper.perform(op)), now);
+//!     session.handle_input(Input::Store(op.id, keeper.execute(op)), now);
 //! }
 //! # }
 //! ```
@@ -28,7 +28,7 @@
 //! use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 //! use std::time::Duration;
 //!
-//! use perennial_core::store::{Locked, Store, StoreError, StoreErrorKind};
+//! use perennial_core::store::{LockGuard, Store, StoreError, StoreErrorKind};
 //! use perennial_core::wire::Body;
 //!
 //! #[derive(Default)]
@@ -45,11 +45,11 @@
 //! struct Shared(Arc<Cell>);
 //!
 //! impl Store for Shared {
-//!     fn read(&self, _within: Duration) -> Result<Option<Body>, StoreError> {
+//!     fn read(&self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
 //!         Ok(self.0.record.lock().unwrap().clone())
 //!     }
 //!
-//!     fn lock(&self, _within: Duration, _lease: Duration) -> Result<Box<dyn Locked>, StoreError> {
+//!     fn lock(&self, _timeout: Duration, _ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
 //!         let mut busy = self.0.busy.lock().unwrap();
 //!         if std::mem::replace(&mut *busy, true) {
 //!             return Err(StoreErrorKind::Busy.into()); // a better one waits for as long as `within` says
@@ -58,17 +58,17 @@
 //!     }
 //! }
 //!
-//! impl Locked for Held {
-//!     fn read(&mut self, _within: Duration) -> Result<Option<Body>, StoreError> {
+//! impl LockGuard for Held {
+//!     fn read(&mut self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
 //!         Ok(self.cell.record.lock().unwrap().clone())
 //!     }
 //!
-//!     fn write(&mut self, record: &Body, _within: Duration) -> Result<(), StoreError> {
+//!     fn write(&mut self, record: &Body, _timeout: Duration) -> Result<(), StoreError> {
 //!         *self.cell.record.lock().unwrap() = Some(record.clone()); // whole or not at all
 //!         Ok(())
 //!     }
 //!
-//!     fn set_aside(&mut self, _within: Duration) -> Result<(), StoreError> {
+//!     fn quarantine(&mut self, _timeout: Duration) -> Result<(), StoreError> {
 //!         let record = self.cell.record.lock().unwrap().take();
 //!         self.cell.aside.lock().unwrap().extend(record);
 //!         Ok(())
@@ -92,7 +92,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::keeper::Keeper;
+pub use self::keeper::StoreDriver;
 #[cfg(feature = "adapter")]
 pub use self::memory::MemoryStore;
 use crate::wire::Body;
@@ -110,71 +110,71 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_secs(40);
 /// A cell that several sessions share. Its calls block; the adapters keep them off async threads.
 pub trait Store: Send + Sync + 'static {
     /// What is there now: the last record that was written whole. `None`: nothing was ever written.
-    fn read(&self, within: Duration) -> Result<Option<Body>, StoreError>;
+    fn read(&self, timeout: Duration) -> Result<Option<Body>, StoreError>;
 
-    /// Locks the cell against every other session on it, in any process. Waits no longer than `within`.
+    /// Locks the cell against every other session on it, in any process. Waits no longer than `timeout`.
     ///
-    /// A lock that ends by itself is asked for `lease`: long enough to renew and to save.
-    fn lock(&self, within: Duration, lease: Duration) -> Result<Box<dyn Locked>, StoreError>;
+    /// A lock that ends by itself is asked for `ttl`: long enough to renew and to save.
+    fn lock(&self, timeout: Duration, ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError>;
 
     /// Calls `changed` from now on when another session has written, or may have: too often is fine. Dropping what
     /// this returns ends that. Does not block. `None` where a store cannot tell: sessions then look when they need to.
-    fn watch(&self, changed: Changed) -> Option<Watch> {
+    fn watch(&self, changed: ChangeCallback) -> Option<WatchGuard> {
         drop(changed);
         None
     }
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
-    fn read(&self, within: Duration) -> Result<Option<Body>, StoreError> {
-        (**self).read(within)
+    fn read(&self, timeout: Duration) -> Result<Option<Body>, StoreError> {
+        (**self).read(timeout)
     }
 
-    fn lock(&self, within: Duration, lease: Duration) -> Result<Box<dyn Locked>, StoreError> {
-        (**self).lock(within, lease)
+    fn lock(&self, timeout: Duration, ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
+        (**self).lock(timeout, ttl)
     }
 
-    fn watch(&self, changed: Changed) -> Option<Watch> {
+    fn watch(&self, changed: ChangeCallback) -> Option<WatchGuard> {
         (**self).watch(changed)
     }
 }
 
 /// Tells a session to look at its store.
-pub type Changed = Arc<dyn Fn() + Send + Sync>;
+pub type ChangeCallback = Arc<dyn Fn() + Send + Sync>;
 
 /// Something that goes on until it is dropped.
-pub type Watch = Box<dyn Any + Send>;
+pub type WatchGuard = Box<dyn Any + Send>;
 
 /// The cell, while it is locked. Dropping this gives the lock back.
-pub trait Locked: Send {
+pub trait LockGuard: Send {
     /// For how long the lock is ours, counted from the call of [`Store::lock`]. `None`: until it is given back.
-    fn held_for(&self) -> Option<Duration> {
+    fn remaining(&self) -> Option<Duration> {
         None
     }
 
     /// What is there now, read under the lock.
-    fn read(&mut self, within: Duration) -> Result<Option<Body>, StoreError>;
+    fn read(&mut self, timeout: Duration) -> Result<Option<Body>, StoreError>;
 
     /// Replaces what is there: the old record or the new one is read afterwards, by whomever and whatever happens.
     /// When this returns, the new one outlasts a crash. Refused with [`StoreErrorKind::Lost`] where the lock is no
     /// longer ours.
-    fn write(&mut self, record: &Body, within: Duration) -> Result<(), StoreError>;
+    fn write(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError>;
 
     /// Moves what is there to where nobody reads or deletes it, because it cannot be understood or is of another
     /// program. Afterwards there is nothing.
-    fn set_aside(&mut self, within: Duration) -> Result<(), StoreError>;
+    fn quarantine(&mut self, timeout: Duration) -> Result<(), StoreError>;
 
-    /// As [`set_aside`](Self::set_aside), for the file of another program whose session was taken up: it is there for
+    /// As [`quarantine`](Self::quarantine), for the file of another program whose session was taken up: it is there for
     /// that program until somebody signs out ([`clear`](Self::clear)). By default it is set aside like all else, and
     /// stays.
-    fn retire(&mut self, within: Duration) -> Result<(), StoreError> {
-        self.set_aside(within)
+    fn retire(&mut self, timeout: Duration) -> Result<(), StoreError> {
+        self.quarantine(timeout)
     }
 
     /// As [`write`](Self::write), where somebody has signed out: what was [retired](Self::retire) here is removed first,
     /// since its tokens may still work. What was set aside stays.
-    fn clear(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
-        self.write(record, within)
+    fn clear(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError> {
+        self.write(record, timeout)
     }
 }
 
@@ -184,24 +184,24 @@ pub struct OpId(pub u64);
 
 /// What a session asks of its store. Operations are carried out one after another, in this order.
 #[derive(Clone, Debug)]
-pub struct StoreOp {
+pub struct StoreRequest {
     /// Its name.
     pub id: OpId,
     /// What to do.
-    pub act: StoreAct,
+    pub command: StoreCommand,
     /// How long it may take. The session keeps this deadline too, with a bit to spare.
     pub timeout: Duration,
 }
 
 /// What to do with a store.
 #[derive(Clone, Debug)]
-pub enum StoreAct {
+pub enum StoreCommand {
     /// Read without a lock.
     Read,
     /// Lock, then read.
     Lock {
         /// For so long.
-        lease: Duration,
+        ttl: Duration,
     },
     /// Write under this lock.
     Write {
@@ -218,7 +218,7 @@ pub enum StoreAct {
         record: Body,
     },
     /// Set aside under this lock what is there.
-    SetAside {
+    Quarantine {
         /// The operation that locked.
         lock: OpId,
     },
@@ -236,7 +236,7 @@ pub enum StoreAct {
 
 /// What a store answers.
 #[derive(Clone, Debug)]
-pub enum Stored {
+pub enum StoreReply {
     /// What was read.
     Read(Option<Body>),
     /// Locked, and read.
@@ -244,7 +244,7 @@ pub enum Stored {
         /// What was read.
         record: Option<Body>,
         /// For how long the lock is held, from the moment at which it was asked for. `None`: until it is given back.
-        held_for: Option<Duration>,
+        remaining: Option<Duration>,
     },
     /// Written, set aside, given back.
     Done,

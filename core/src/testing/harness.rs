@@ -10,16 +10,16 @@ use std::time::Duration;
 use super::model::{Model, Said, Told, View};
 use super::rule::{Rule, Violation};
 use super::service::{Answered, Asked, Delivery, Service};
-use super::step::{Lives, Often, Outcome, Step, Stray, Which, Who};
+use super::step::{Lives, Often, ScriptedReply, Step, Stray, Which, Who};
 use super::store::Cell;
 use super::subject::Subject;
-use super::toy::{CANARY, Toy, ToyLogin, ToyRung};
+use super::toy::{CANARY, Toy, ToyLogin, ToyMethod};
 use crate::credentials::{RecordOf, same_user};
 use crate::exchange::MAX_STEPS;
-use crate::store::{OpId, StoreAct, StoreError, StoreOp, Stored};
+use crate::store::{OpId, StoreCommand, StoreError, StoreReply, StoreRequest};
 use crate::{
-    Error, Event, Generation, Grant, Input, Need, Now, Output, Policy, RequestId, Saved, Session, SignOut, Timestamp,
-    TransportError, TransportErrorKind,
+    Error, Event, Generation, Grant, Input, LeaseId, Now, Output, Policy, RequestId, SavedSession, Session, SignOut,
+    Timestamp, TransportError, TransportErrorKind,
 };
 
 /// When the virtual clocks begin.
@@ -46,14 +46,14 @@ pub struct Harness<S: Subject = Session<Toy>> {
     login: Option<ToyLogin>,
     /// Whose session it is, as people have said.
     user: String,
-    saved: Option<Saved>,
+    saved: Option<SavedSession>,
     flight: Option<Flight>,
     cancelled: Option<Flight>,
     last_answer: Option<LastAnswer>,
     /// The method that was answered last.
-    last_method: Option<ToyRung>,
+    last_method: Option<ToyMethod>,
     /// How a method is answered, by itself.
-    weather: [Option<Outcome>; 3],
+    weather: [Option<ScriptedReply>; 3],
     generations: [Vec<Generation>; 2],
     sign_outs_elsewhere: u64,
     sent: Vec<Asked>,
@@ -70,7 +70,7 @@ struct Flight {
     id: RequestId,
     asked: Asked,
     /// `None`: a sign-out.
-    method: Option<ToyRung>,
+    method: Option<ToyMethod>,
 }
 
 struct LastAnswer {
@@ -81,19 +81,19 @@ struct LastAnswer {
 /// A call of the session, so that it can be made again.
 #[derive(Clone)]
 enum Call {
-    Demand(Need),
-    Reject(Need, Generation),
-    Renew(Need),
+    Demand(LeaseId),
+    Reject(LeaseId, Generation),
+    Renew(LeaseId),
     SignIn(ToyLogin),
     Accept(Box<Grant>),
-    Restore(Box<Saved>),
+    Restore(Box<SavedSession>),
     SignInAgain,
     SignOut(SignOut),
     ForgetLogin,
     Close,
     StoreChanged,
     Answer(RequestId, Delivery),
-    Stored(OpId, Result<Stored, StoreError>),
+    StoreReply(OpId, Result<StoreReply, StoreError>),
     Wake,
     Restart(Option<ToyLogin>, u64),
 }
@@ -186,12 +186,12 @@ impl<S: Subject> Harness<S> {
     pub fn chosen_by_seed(self) -> Self {
         let policy = match self.seed % 6 {
             0 | 1 => Policy::default(),
-            2 => Policy::default().lazy(),
+            2 => Policy::default().on_demand(),
             3 => Policy::default().margin(Duration::from_secs(20)),
             4 => Policy::default().reusable_refresh_tokens().request_timeout(Duration::from_secs(5)),
             _ => Policy::default().one_shot(),
         };
-        let policy = if self.seed & 32 == 0 { policy.keep_login() } else { policy };
+        let policy = if self.seed & 32 == 0 { policy.persist_login() } else { policy };
         let login = (self.seed & 8 == 0).then_some(Who::Ann);
         let stored = self.seed & 16 == 0;
         let harness = self.with(policy, login);
@@ -305,9 +305,9 @@ impl<S: Subject> Harness<S> {
                 self.now = real;
                 self.observe(&Told::Nothing)
             }
-            Step::Demand(need) => self.tell(Call::Demand(need), &Told::Demand(need)),
-            Step::Renew(need) => self.tell(Call::Renew(need), &Told::Renew(need)),
-            Step::Reject(need, which) => self.reject(need, which),
+            Step::Demand(lease_id) => self.tell(Call::Demand(lease_id), &Told::Demand(lease_id)),
+            Step::Renew(lease_id) => self.tell(Call::Renew(lease_id), &Told::Renew(lease_id)),
+            Step::Reject(lease_id, which) => self.reject(lease_id, which),
             Step::SignIn(who) => {
                 (self.login, self.user) = (Some(who.login()), who.user().into());
                 self.tell(Call::SignIn(who.login()), &Told::SignIn(who.login()))
@@ -349,7 +349,7 @@ impl<S: Subject> Harness<S> {
                 self.weather[method as usize] = weather;
                 Ok(())
             }
-            Step::Insist(need, often) => self.insist(need, often),
+            Step::Insist(lease_id, often) => self.insist(lease_id, often),
         }
     }
 
@@ -394,21 +394,21 @@ impl<S: Subject> Harness<S> {
         self.tell(Call::Wake, &Told::Nothing)
     }
 
-    fn reject(&mut self, need: Need, which: Which) -> Result<(), Violation> {
-        let seen = &self.generations[need.index()];
-        let held = self.session.held().filter(|held| held.term(need).is_some());
+    fn reject(&mut self, lease_id: LeaseId, which: Which) -> Result<(), Violation> {
+        let seen = &self.generations[lease_id.index()];
+        let held = self.session.held().filter(|held| held.validity(lease_id).is_some());
         let generation = match which {
-            Which::Current => held.map(|held| held.generation(need)),
+            Which::Current => held.map(|held| held.generation(lease_id)),
             Which::Old => seen.iter().rev().nth(1).copied(),
             Which::First => seen.first().copied(),
         };
         match generation {
-            Some(generation) => self.tell(Call::Reject(need, generation), &Told::Reject(need, generation)),
+            Some(generation) => self.tell(Call::Reject(lease_id, generation), &Told::Reject(lease_id, generation)),
             None => Ok(()),
         }
     }
 
-    fn restore(&mut self, saved: Saved) -> Result<(), Violation> {
+    fn restore(&mut self, saved: SavedSession) -> Result<(), Violation> {
         let credentials = Arc::new(saved.credentials().clone());
         let user = credentials.account().user_id.clone();
         if self.call(Call::Restore(Box::new(saved))) {
@@ -425,8 +425,8 @@ impl<S: Subject> Harness<S> {
         self.login.take_if(|login| login.user() != user);
     }
 
-    fn reread(&self, saved: &Saved) -> Option<Saved> {
-        Saved::parse(saved.to_json().expose().as_bytes(), self.now).ok()
+    fn reread(&self, saved: &SavedSession) -> Option<SavedSession> {
+        SavedSession::parse(saved.to_json().expose().as_bytes(), self.now).ok()
     }
 
     fn restart(&mut self) -> Result<(), Violation> {
@@ -473,7 +473,7 @@ impl<S: Subject> Harness<S> {
                 return self.restart();
             }
             match self.session.next_wake() {
-                _ if self.flight.is_some() => self.answer(Outcome::Works(Lives::HOUR))?,
+                _ if self.flight.is_some() => self.answer(ScriptedReply::Works(Lives::HOUR))?,
                 Some(wake) => {
                     let left = wake.at.saturating_sub(self.now.monotonic);
                     self.pass(left, left)?;
@@ -484,7 +484,7 @@ impl<S: Subject> Harness<S> {
         self.broken(Rule::ProgramsEnd, "closed, and it does not come to its end".into())
     }
 
-    fn answer(&mut self, outcome: Outcome) -> Result<(), Violation> {
+    fn answer(&mut self, outcome: ScriptedReply) -> Result<(), Violation> {
         let Some(flight) = self.flight.take() else {
             return Ok(());
         };
@@ -501,24 +501,24 @@ impl<S: Subject> Harness<S> {
             if self.flight.is_none() {
                 return Ok(());
             }
-            self.answer(Outcome::Works(Lives::HOUR))?;
+            self.answer(ScriptedReply::Works(Lives::HOUR))?;
         }
         self.broken(Rule::NoBusyLoop, "one request after another at one moment".into())
     }
 
     /// Somebody asks until he is served, or has asked so many times.
-    fn insist(&mut self, need: Need, often: Often) -> Result<(), Violation> {
+    fn insist(&mut self, lease_id: LeaseId, often: Often) -> Result<(), Violation> {
         let (Often::EachSecond(times) | Often::EachMinute(times) | Often::WhenTold(times)) = often;
         for _ in 0..times {
-            self.tell(Call::Demand(need), &Told::Demand(need))?;
+            self.tell(Call::Demand(lease_id), &Told::Demand(lease_id))?;
             self.answer_all()?;
-            if self.session.credentials(need, self.now).is_some() {
+            if self.session.credentials(lease_id, self.now).is_some() {
                 break;
             }
             let pause = match often {
                 Often::EachSecond(_) => Duration::from_secs(1),
                 Often::EachMinute(_) => Duration::from_secs(60),
-                Often::WhenTold(_) => self.told_to_wait(need),
+                Often::WhenTold(_) => self.told_to_wait(lease_id),
             };
             self.pass(pause, pause)?;
             self.answer_all()?;
@@ -527,8 +527,8 @@ impl<S: Subject> Harness<S> {
     }
 
     /// How long somebody waits who was told when to come again; at most a day, and a minute where he was told nothing.
-    fn told_to_wait(&self, need: Need) -> Duration {
-        let at = self.session.obstacle(need).and_then(|error| error.retry_at());
+    fn told_to_wait(&self, lease_id: LeaseId) -> Duration {
+        let at = self.session.obstacle(lease_id).and_then(|error| error.retry_at());
         let told = at.and_then(|at| Duration::try_from(at.since(self.now.wall)).ok());
         told.unwrap_or(Duration::from_secs(60)).min(Duration::from_secs(86_400))
     }
@@ -538,7 +538,7 @@ impl<S: Subject> Harness<S> {
         let (id, delivery) = match stray {
             Stray::Late => match self.cancelled.take() {
                 Some(late) => {
-                    let answered = self.service.answer(&late.asked, Outcome::Works(Lives::HOUR));
+                    let answered = self.service.answer(&late.asked, ScriptedReply::Works(Lives::HOUR));
                     (late.id, answered.delivery)
                 }
                 None => return Ok(()),
@@ -587,7 +587,7 @@ impl<S: Subject> Harness<S> {
             match output {
                 Output::Send(request) => {
                     if let Some(asked) = Service::read(&request) {
-                        let method = ToyRung::of(&asked);
+                        let method = ToyMethod::of(&asked);
                         let goes_on = matches!(asked, Asked::Ticket { .. });
                         let method = if goes_on { self.last_method } else { method };
                         self.sent.push(asked.clone());
@@ -610,9 +610,9 @@ impl<S: Subject> Harness<S> {
         }
         self.check_silence()?;
         let view = self.view();
-        for need in Need::ALL {
-            if let Some(held) = view.held.as_ref().filter(|held| held.term(need).is_some()) {
-                let (seen, generation) = (&mut self.generations[need.index()], held.generation(need));
+        for lease_id in LeaseId::ALL {
+            if let Some(held) = view.held.as_ref().filter(|held| held.validity(lease_id).is_some()) {
+                let (seen, generation) = (&mut self.generations[lease_id.index()], held.generation(lease_id));
                 if seen.last() != Some(&generation) {
                     seen.push(generation);
                 }
@@ -626,13 +626,13 @@ impl<S: Subject> Harness<S> {
     }
 
     /// A store that never fails and answers at once.
-    fn store_op(&mut self, op: &StoreOp) {
+    fn store_op(&mut self, op: &StoreRequest) {
         let Some(cell) = &mut self.store else { return };
-        let result = cell.perform(op);
+        let result = cell.execute(op);
         self.model.was_stored(op.id);
         let before = self.session.held();
-        self.call(Call::Stored(op.id, result));
-        let reads = matches!(op.act, StoreAct::Read | StoreAct::Lock { .. });
+        self.call(Call::StoreReply(op.id, result));
+        let reads = matches!(op.command, StoreCommand::Read | StoreCommand::Lock { .. });
         if let (true, None, Some(held)) = (reads, before, self.session.held()) {
             self.model.adopted(&held);
         }
@@ -643,11 +643,11 @@ impl<S: Subject> Harness<S> {
         View {
             now: self.now,
             held: session.held(),
-            served: Need::ALL.map(|need| session.credentials(need, self.now)),
-            obstacles: Need::ALL.map(|need| session.obstacle(need)),
-            renews_first: Need::ALL.map(|need| session.renews_first(need)),
+            served: LeaseId::ALL.map(|lease_id| session.credentials(lease_id, self.now)),
+            obstacles: LeaseId::ALL.map(|lease_id| session.obstacle(lease_id)),
+            renews_first: LeaseId::ALL.map(|lease_id| session.renews_first(lease_id)),
             is_finished: session.is_finished(),
-            told: Need::ALL.map(|need| session.told(need)),
+            told: LeaseId::ALL.map(|lease_id| session.told(lease_id)),
             state: session.state(),
             wake: session.next_wake(),
             ignored: session.stats().ignored,
@@ -695,7 +695,7 @@ impl<S: Subject> Harness<S> {
         let text = &mut self.shown;
         text.clear();
         let _ = write!(text, "{:?} {:?} {:?}", self.session, self.login, self.saved);
-        for error in Need::ALL.into_iter().filter_map(|need| self.session.obstacle(need)) {
+        for error in LeaseId::ALL.into_iter().filter_map(|lease_id| self.session.obstacle(lease_id)) {
             let _ = write!(text, " {error:?}");
             chain(text, &error);
         }
@@ -721,9 +721,9 @@ fn chain(text: &mut String, error: &Error) {
 
 fn apply<S: Subject>(session: &mut S, call: Call, now: Now) -> bool {
     match call {
-        Call::Demand(need) => session.demand(need, now),
-        Call::Reject(need, generation) => session.reject(need, generation, now),
-        Call::Renew(need) => session.renew(need, now),
+        Call::Demand(lease_id) => session.demand(lease_id, now),
+        Call::Reject(lease_id, generation) => session.reject(lease_id, generation, now),
+        Call::Renew(lease_id) => session.renew(lease_id, now),
         Call::SignIn(login) => session.sign_in(login, now),
         Call::Accept(grant) => return session.accept(*grant, now).is_ok(),
         Call::Restore(saved) => return session.restore(*saved, now).is_ok(),
@@ -733,7 +733,7 @@ fn apply<S: Subject>(session: &mut S, call: Call, now: Now) -> bool {
         Call::ForgetLogin => session.forget_login(now),
         Call::Answer(id, Ok(response)) => session.handle_input(Input::Response(id, response), now),
         Call::Answer(id, Err(error)) => session.handle_input(Input::Failed(id, error), now),
-        Call::Stored(id, result) => session.handle_input(Input::Stored(id, result), now),
+        Call::StoreReply(id, result) => session.handle_input(Input::Store(id, result), now),
         Call::StoreChanged => session.handle_input(Input::StoreChanged, now),
         Call::Wake => session.handle_input(Input::Wake, now),
         Call::Restart(..) => {}
@@ -745,9 +745,11 @@ fn apply<S: Subject>(session: &mut S, call: Call, now: Now) -> bool {
 fn traced(output: &Output) -> Option<String> {
     match output {
         Output::Sleep(_) => None,
-        Output::Store(StoreOp { id, act: StoreAct::Write { record, .. } | StoreAct::Clear { record, .. }, .. }) => {
-            Some(format!("{id:?} {}", String::from_utf8_lossy(record.as_ref())))
-        }
+        Output::Store(StoreRequest {
+            id,
+            command: StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. },
+            ..
+        }) => Some(format!("{id:?} {}", String::from_utf8_lossy(record.as_ref()))),
         Output::Send(request) => {
             let body = String::from_utf8_lossy(request.http.body().as_ref()).into_owned();
             Some(format!("{:?} {request:?} {body} {:?}", request.id, request.timeout))

@@ -5,24 +5,24 @@
 //! same outputs, bit for bit. Write the story down, or let `proptest` or a fuzzer find one:
 //!
 //! ```
-//! use perennial_core::testing::{Harness, Lives, Outcome, Step, Who};
-//! use perennial_core::Need;
+//! use perennial_core::testing::{Harness, Lives, ScriptedReply, Step, Who};
+//! use perennial_core::LeaseId;
 //!
 //! let mut harness = Harness::new(7);
 //! harness.run_steps(&[
 //!     Step::SignIn(Who::Ann),
-//!     Step::Answer(Outcome::Works(Lives::HOUR)),
+//!     Step::Answer(ScriptedReply::Works(Lives::HOUR)),
 //!     Step::NextWake,                            // the margin of the access token
-//!     Step::Answer(Outcome::ServerError),        // a failure displaces nothing
+//!     Step::Answer(ScriptedReply::ServerError),        // a failure displaces nothing
 //! ])?;
-//! assert!(harness.session().credentials(Need::Access, harness.now()).is_some());
+//! assert!(harness.session().credentials(LeaseId::Access, harness.now()).is_some());
 //! # Ok::<(), perennial_core::testing::Violation>(())
 //! ```
 //!
 //! | part | what it is |
 //! | --- | --- |
-//! | [`Toy`], [`ToyLogin`], [`ToyRung`] | a provider with both needs, a one-use refresh token and exchanges of several requests |
-//! | [`Service`], [`Outcome`], [`Lives`] | the service behind it: rotates tokens, notices reuse, fails as told |
+//! | [`Toy`], [`ToyLogin`], [`ToyMethod`] | a provider with both needs, a one-use refresh token and exchanges of several requests |
+//! | [`Service`], [`ScriptedReply`], [`Lives`] | the service behind it: rotates tokens, notices reuse, fails as told |
 //! | [`Step`], [`steps`] | what can happen, as data: `Arbitrary` for fuzzing, a strategy for `proptest` |
 //! | [`Model`], [`Rule`], [`Violation`] | the rules, each by its name |
 //! | [`Harness`], [`run`], [`Subject`] | clock, service, session and model together |
@@ -46,6 +46,6 @@ pub use self::harness::{Harness, Report, run};
 pub use self::model::{Model, Said, Told, View};
 pub use self::rule::{Rule, Violation};
 pub use self::service::{Answered, Asked, Delivery, Facts, Granted, Service};
-pub use self::step::{After, Life, Lives, Often, Outcome, Span, Step, Stray, Which, Who, steps};
+pub use self::step::{After, Life, Lives, Often, ScriptedReply, Span, Step, Stray, Which, Who, steps};
 pub use self::subject::Subject;
-pub use self::toy::{CANARY, Toy, ToyExchange, ToyLogin, ToyRung};
+pub use self::toy::{CANARY, Toy, ToyExchange, ToyLogin, ToyMethod};

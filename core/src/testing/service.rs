@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode, header};
 
 use super::model::Said;
-use super::step::{After, Lives, Outcome, Who};
-use super::toy::{Answer, Ask, CANARY, ToyLogin, ToyRung};
+use super::step::{After, Lives, ScriptedReply, Who};
+use super::toy::{Answer, Ask, CANARY, ToyLogin, ToyMethod};
 use crate::wire::Body;
 use crate::{Error, Grant, Now, Request, Response, ServiceError, TransportError, TransportErrorKind};
 
@@ -86,7 +86,7 @@ pub struct Service {
 /// The half of an exchange that waits for its second request.
 #[derive(Clone, Debug)]
 struct Pending {
-    rung: ToyRung,
+    method: ToyMethod,
     user: String,
 }
 
@@ -109,7 +109,7 @@ impl Who {
     }
 }
 
-impl ToyRung {
+impl ToyMethod {
     /// The method that begins with this request; `None` for a sign-out, and for a second half.
     pub fn of(asked: &Asked) -> Option<Self> {
         match asked {
@@ -163,13 +163,13 @@ impl Service {
 
     /// A grant as an interactive sign-in brings it: what it holds, and the grant itself.
     pub fn grant(&mut self, user: &str, lives: Lives, now: Now) -> Result<Granted, ServiceError> {
-        let answer = self.issue(ToyRung::SignIn, user, lives);
+        let answer = self.issue(ToyMethod::SignIn, user, lives);
         let grant = answer.grant(now)?;
         Ok(Granted { facts: self.facts(&answer), grant })
     }
 
     /// Carries a request out, with this outcome. Says what the session gets, and what that means.
-    pub fn answer(&mut self, asked: &Asked, outcome: Outcome) -> Answered {
+    pub fn answer(&mut self, asked: &Asked, outcome: ScriptedReply) -> Answered {
         let lost = |kind| Answered {
             delivery: Err(TransportError::new(kind)),
             said: match kind {
@@ -179,34 +179,34 @@ impl Service {
             },
         };
         match outcome {
-            Outcome::Works(lives) => self.work(asked, lives),
-            Outcome::Continues => self.begin(asked),
-            Outcome::NotSent => lost(TransportErrorKind::NotSent),
-            Outcome::LostBefore => lost(TransportErrorKind::MaybeSent),
-            Outcome::LostAfter | Outcome::TimedOut | Outcome::TooLarge => {
+            ScriptedReply::Works(lives) => self.work(asked, lives),
+            ScriptedReply::Continues => self.begin(asked),
+            ScriptedReply::NotSent => lost(TransportErrorKind::NotSent),
+            ScriptedReply::LostBefore => lost(TransportErrorKind::MaybeSent),
+            ScriptedReply::LostAfter | ScriptedReply::TimedOut | ScriptedReply::TooLarge => {
                 self.work(asked, Lives::HOUR);
                 lost(match outcome {
-                    Outcome::TimedOut => TransportErrorKind::TimedOut,
-                    Outcome::TooLarge => TransportErrorKind::TooLarge,
+                    ScriptedReply::TimedOut => TransportErrorKind::TimedOut,
+                    ScriptedReply::TooLarge => TransportErrorKind::TooLarge,
                     _ => TransportErrorKind::MaybeSent,
                 })
             }
-            Outcome::ServerError => Answered::status(StatusCode::INTERNAL_SERVER_ERROR, After::Absent),
-            Outcome::RateLimited(after) => Answered::status(StatusCode::TOO_MANY_REQUESTS, after),
-            Outcome::Unavailable(after) => Answered::status(StatusCode::SERVICE_UNAVAILABLE, after),
-            Outcome::Missing => Answered::status(StatusCode::NOT_FOUND, After::Absent),
-            Outcome::MissingPage => Answered::page(StatusCode::NOT_FOUND),
-            Outcome::BadRequest => Answered::status(StatusCode::BAD_REQUEST, After::Absent),
-            Outcome::Precondition => Answered::status(StatusCode::PRECONDITION_FAILED, After::Absent),
-            Outcome::Refuses => Answered::status(StatusCode::UNAUTHORIZED, After::Absent),
-            Outcome::WebPage => {
+            ScriptedReply::ServerError => Answered::status(StatusCode::INTERNAL_SERVER_ERROR, After::Absent),
+            ScriptedReply::RateLimited(after) => Answered::status(StatusCode::TOO_MANY_REQUESTS, after),
+            ScriptedReply::Unavailable(after) => Answered::status(StatusCode::SERVICE_UNAVAILABLE, after),
+            ScriptedReply::Missing => Answered::status(StatusCode::NOT_FOUND, After::Absent),
+            ScriptedReply::MissingPage => Answered::page(StatusCode::NOT_FOUND),
+            ScriptedReply::BadRequest => Answered::status(StatusCode::BAD_REQUEST, After::Absent),
+            ScriptedReply::Precondition => Answered::status(StatusCode::PRECONDITION_FAILED, After::Absent),
+            ScriptedReply::Refuses => Answered::status(StatusCode::UNAUTHORIZED, After::Absent),
+            ScriptedReply::WebPage => {
                 self.work(asked, Lives::HOUR);
                 Answered::page(StatusCode::OK)
             }
-            Outcome::Torn | Outcome::NoToken => {
+            ScriptedReply::Torn | ScriptedReply::NoToken => {
                 self.work(asked, Lives::HOUR);
                 let body = match outcome {
-                    Outcome::Torn => format!("{{\"access\":\"{CANARY}"),
+                    ScriptedReply::Torn => format!("{{\"access\":\"{CANARY}"),
                     _ => "{\"access\":\"\"}".into(),
                 };
                 Answered { delivery: Ok(http::Response::new(Body::from(body.into_bytes()))), said: Said::Odd }
@@ -226,10 +226,10 @@ impl Service {
                     return None;
                 }
                 let user = self.owner(token).filter(|user| self.refresh_tokens.get(user) == Some(token))?;
-                Some(Pending { rung: ToyRung::Refresh, user })
+                Some(Pending { method: ToyMethod::Refresh, user })
             }
             Asked::AwsRefresh { token } => {
-                Some(Pending { rung: ToyRung::AwsRefresh, user: self.access_tokens.get(token)?.clone() })
+                Some(Pending { method: ToyMethod::AwsRefresh, user: self.access_tokens.get(token)?.clone() })
             }
             Asked::SignIn { user, password } => {
                 if *password != password_of(user) {
@@ -237,7 +237,7 @@ impl Service {
                     return None;
                 }
                 self.sign_ins += 1;
-                Some(Pending { rung: ToyRung::SignIn, user: user.clone() })
+                Some(Pending { method: ToyMethod::SignIn, user: user.clone() })
             }
             Asked::Ticket { ticket } => self.tickets.remove(ticket),
             Asked::SignOut { .. } => None,
@@ -255,10 +255,10 @@ impl Service {
             self.signed_out.push(token.clone());
             return Answered { delivery: Ok(http::Response::new(Body::from(b"{}".to_vec()))), said: Said::SignedOut };
         }
-        let Some(Pending { rung, user }) = self.admit(asked) else {
+        let Some(Pending { method, user }) = self.admit(asked) else {
             return Answered::status(StatusCode::UNAUTHORIZED, After::Absent);
         };
-        let answer = self.issue(rung, &user, lives);
+        let answer = self.issue(method, &user, lives);
         Answered { said: Said::Granted(self.facts(&answer)), delivery: Ok(json(&answer)) }
     }
 
@@ -276,21 +276,21 @@ impl Service {
         Answered { delivery: Ok(json(&answer)), said: Said::Continues }
     }
 
-    fn issue(&mut self, rung: ToyRung, user: &str, lives: Lives) -> Answer {
+    fn issue(&mut self, method: ToyMethod, user: &str, lives: Lives) -> Answer {
         self.issued += 1;
         let token = |kind: &str| format!("{CANARY}-{kind}-{}", self.issued);
         let mut answer = Answer::default();
-        if rung != ToyRung::AwsRefresh {
+        if method != ToyMethod::AwsRefresh {
             answer.access = Some(token("access"));
             answer.access_ms = lives.access.millis();
             answer.refresh = Some(token("refresh"));
             self.access_tokens.insert(token("access"), user.into());
             self.refresh_tokens.insert(user.into(), token("refresh"));
         }
-        if rung == ToyRung::SignIn {
+        if method == ToyMethod::SignIn {
             answer.user = Some(user.into());
         }
-        if rung != ToyRung::Refresh
+        if method != ToyMethod::Refresh
             && let Some(life) = lives.aws
         {
             answer.aws = Some(["key", "secret", "session"].map(token));

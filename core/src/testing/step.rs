@@ -5,8 +5,8 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
-use super::toy::ToyRung;
-use crate::{Need, SignOut};
+use super::toy::ToyMethod;
+use crate::{LeaseId, SignOut};
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
@@ -24,11 +24,11 @@ pub enum Step {
     /// A wake-up with a monotonic clock that has gone back: a driver's mistake.
     StaleWake(Span),
     /// Somebody wants credentials.
-    Demand(#[arbitrary(with = any_need)] Need),
+    Demand(#[arbitrary(with = any_need)] LeaseId),
     /// Somebody wants new credentials.
-    Renew(#[arbitrary(with = any_need)] Need),
+    Renew(#[arbitrary(with = any_need)] LeaseId),
     /// The service's API refused credentials.
-    Reject(#[arbitrary(with = any_need)] Need, Which),
+    Reject(#[arbitrary(with = any_need)] LeaseId, Which),
     /// A login is given.
     SignIn(Who),
     /// An interactive sign-in brought a grant.
@@ -52,14 +52,14 @@ pub enum Step {
     /// The login is forgotten.
     ForgetLogin,
     /// The request in flight ends so.
-    Answer(Outcome),
+    Answer(ScriptedReply),
     /// An answer that the session no longer waits for, or never did.
     Stray(Stray),
     /// From now on a method of the service is answered so, whatever an answer was to be; `None`: no longer.
-    Weather(ToyRung, Option<Outcome>),
+    Weather(ToyMethod, Option<ScriptedReply>),
     /// Somebody who is not served asks again and again. Each request is answered at once: it works, or goes by the
     /// weather.
-    Insist(#[arbitrary(with = any_need)] Need, Often),
+    Insist(#[arbitrary(with = any_need)] LeaseId, Often),
 }
 
 /// How often somebody asks who is not served.
@@ -110,7 +110,7 @@ pub enum Who {
 
 /// How a request ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
-pub enum Outcome {
+pub enum ScriptedReply {
     /// The service does its work: it grants what was asked for, or refuses a wrong login or token.
     Works(Lives),
     /// The service does half of its work, and wants another request for the other half.
@@ -249,8 +249,8 @@ impl Span {
     }
 }
 
-fn any_need(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Need> {
-    bytes.choose(&Need::ALL).copied()
+fn any_need(bytes: &mut Unstructured<'_>) -> arbitrary::Result<LeaseId> {
+    bytes.choose(&LeaseId::ALL).copied()
 }
 
 fn any_sign_out(bytes: &mut Unstructured<'_>) -> arbitrary::Result<SignOut> {
@@ -266,14 +266,14 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => outcome().prop_map(Step::Answer),
         6 => Just(Step::NextWake),
-        5 => need().prop_map(Step::Demand),
+        5 => lease_id().prop_map(Step::Demand),
         4 => span().prop_map(Step::Pass),
         1 => span().prop_map(Step::Suspend),
         1 => span().prop_map(Step::WallBack),
         1 => Just(Step::Wake),
         1 => span().prop_map(Step::StaleWake),
-        1 => need().prop_map(Step::Renew),
-        3 => (need(), which()).prop_map(|(need, which)| Step::Reject(need, which)),
+        1 => lease_id().prop_map(Step::Renew),
+        3 => (lease_id(), which()).prop_map(|(lease_id, which)| Step::Reject(lease_id, which)),
         2 => who().prop_map(Step::SignIn),
         1 => (who(), lives()).prop_map(|(who, lives)| Step::Accept(who, lives)),
         1 => Just(Step::Save),
@@ -287,15 +287,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::ForgetLogin),
         2 => prop_oneof![Just(Stray::Late), Just(Stray::Again), Just(Stray::Foreign)].prop_map(Step::Stray),
         2 => (method(), weather()).prop_map(|(method, weather)| Step::Weather(method, weather)),
-        2 => (need(), often()).prop_map(|(need, often)| Step::Insist(need, often)),
+        2 => (lease_id(), often()).prop_map(|(lease_id, often)| Step::Insist(lease_id, often)),
     ]
 }
 
-fn method() -> impl Strategy<Value = ToyRung> {
-    prop_oneof![2 => Just(ToyRung::SignIn), 1 => Just(ToyRung::Refresh), 1 => Just(ToyRung::AwsRefresh)]
+fn method() -> impl Strategy<Value = ToyMethod> {
+    prop_oneof![2 => Just(ToyMethod::SignIn), 1 => Just(ToyMethod::Refresh), 1 => Just(ToyMethod::AwsRefresh)]
 }
 
-fn weather() -> impl Strategy<Value = Option<Outcome>> {
+fn weather() -> impl Strategy<Value = Option<ScriptedReply>> {
     prop_oneof![1 => Just(None), 3 => outcome().prop_map(Some)]
 }
 
@@ -307,8 +307,8 @@ fn often() -> impl Strategy<Value = Often> {
     ]
 }
 
-fn need() -> impl Strategy<Value = Need> {
-    prop_oneof![3 => Just(Need::Access), 2 => Just(Need::Aws)]
+fn lease_id() -> impl Strategy<Value = LeaseId> {
+    prop_oneof![3 => Just(LeaseId::Access), 2 => Just(LeaseId::Aws)]
 }
 
 fn sign_out() -> impl Strategy<Value = SignOut> {
@@ -332,26 +332,26 @@ fn span() -> impl Strategy<Value = Span> {
     ]
 }
 
-fn outcome() -> impl Strategy<Value = Outcome> {
+fn outcome() -> impl Strategy<Value = ScriptedReply> {
     prop_oneof![
-        16 => lives().prop_map(Outcome::Works),
-        2 => Just(Outcome::Continues),
-        1 => Just(Outcome::NotSent),
-        1 => Just(Outcome::LostBefore),
-        1 => Just(Outcome::LostAfter),
-        1 => Just(Outcome::TimedOut),
-        1 => Just(Outcome::TooLarge),
-        2 => Just(Outcome::ServerError),
-        1 => after().prop_map(Outcome::RateLimited),
-        1 => after().prop_map(Outcome::Unavailable),
-        1 => Just(Outcome::Missing),
-        1 => Just(Outcome::MissingPage),
-        1 => Just(Outcome::BadRequest),
-        1 => Just(Outcome::Precondition),
-        1 => Just(Outcome::NoToken),
-        2 => Just(Outcome::Refuses),
-        1 => Just(Outcome::WebPage),
-        1 => Just(Outcome::Torn),
+        16 => lives().prop_map(ScriptedReply::Works),
+        2 => Just(ScriptedReply::Continues),
+        1 => Just(ScriptedReply::NotSent),
+        1 => Just(ScriptedReply::LostBefore),
+        1 => Just(ScriptedReply::LostAfter),
+        1 => Just(ScriptedReply::TimedOut),
+        1 => Just(ScriptedReply::TooLarge),
+        2 => Just(ScriptedReply::ServerError),
+        1 => after().prop_map(ScriptedReply::RateLimited),
+        1 => after().prop_map(ScriptedReply::Unavailable),
+        1 => Just(ScriptedReply::Missing),
+        1 => Just(ScriptedReply::MissingPage),
+        1 => Just(ScriptedReply::BadRequest),
+        1 => Just(ScriptedReply::Precondition),
+        1 => Just(ScriptedReply::NoToken),
+        2 => Just(ScriptedReply::Refuses),
+        1 => Just(ScriptedReply::WebPage),
+        1 => Just(ScriptedReply::Torn),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! A store in virtual time, for one session.
 
-use crate::store::{OpId, StoreAct, StoreError, StoreErrorKind, StoreOp, Stored};
+use crate::store::{OpId, StoreCommand, StoreError, StoreErrorKind, StoreReply, StoreRequest};
 use crate::wire::Body;
 
 /// A cell that never fails and that nobody else uses.
@@ -24,28 +24,31 @@ impl Cell {
         self.record = Some(record);
     }
 
-    pub(super) fn perform(&mut self, op: &StoreOp) -> Result<Stored, StoreError> {
-        match &op.act {
-            StoreAct::Read => Ok(Stored::Read(self.record.clone())),
-            StoreAct::Lock { .. } => {
+    pub(super) fn execute(&mut self, op: &StoreRequest) -> Result<StoreReply, StoreError> {
+        match &op.command {
+            StoreCommand::Read => Ok(StoreReply::Read(self.record.clone())),
+            StoreCommand::Lock { .. } => {
                 self.locked = Some(op.id);
-                Ok(Stored::Locked { record: self.record.clone(), held_for: None })
+                Ok(StoreReply::Locked { record: self.record.clone(), remaining: None })
             }
-            StoreAct::Write { lock, record } | StoreAct::Clear { lock, record } if self.locked == Some(*lock) => {
+            StoreCommand::Write { lock, record } | StoreCommand::Clear { lock, record }
+                if self.locked == Some(*lock) =>
+            {
                 self.record = Some(record.clone());
-                Ok(Stored::Done)
+                Ok(StoreReply::Done)
             }
-            StoreAct::SetAside { lock } | StoreAct::Retire { lock } if self.locked == Some(*lock) => {
+            StoreCommand::Quarantine { lock } | StoreCommand::Retire { lock } if self.locked == Some(*lock) => {
                 self.record = None;
-                Ok(Stored::Done)
+                Ok(StoreReply::Done)
             }
-            StoreAct::Unlock { lock } => {
+            StoreCommand::Unlock { lock } => {
                 self.locked.take_if(|locked| locked == lock);
-                Ok(Stored::Done)
+                Ok(StoreReply::Done)
             }
-            StoreAct::Write { .. } | StoreAct::Clear { .. } | StoreAct::SetAside { .. } | StoreAct::Retire { .. } => {
-                Err(StoreErrorKind::Lost.into())
-            }
+            StoreCommand::Write { .. }
+            | StoreCommand::Clear { .. }
+            | StoreCommand::Quarantine { .. }
+            | StoreCommand::Retire { .. } => Err(StoreErrorKind::Lost.into()),
         }
     }
 }

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use super::toy::{Toy, ToyLogin};
 use crate::session::Stats;
 use crate::{
-    Credentials, Error, Generation, Grant, Input, Need, Now, Output, Saved, SavedError, Session, SignOut, State, Wake,
+    Credentials, Error, Generation, Grant, ImportError, Input, LeaseId, Now, Output, SavedSession, Session, SignOut,
+    State, Wake,
 };
 
 /// The surface of a session, as the harness uses it. Wrap a session to see whether the model catches a fault.
 pub trait Subject: std::fmt::Debug {
     /// See [`Session::demand`].
-    fn demand(&mut self, need: Need, now: Now);
+    fn demand(&mut self, lease_id: LeaseId, now: Now);
     /// See [`Session::reject`].
-    fn reject(&mut self, need: Need, generation: Generation, now: Now);
+    fn reject(&mut self, lease_id: LeaseId, generation: Generation, now: Now);
     /// See [`Session::renew`].
-    fn renew(&mut self, need: Need, now: Now);
+    fn renew(&mut self, lease_id: LeaseId, now: Now);
     /// See [`Session::sign_in`].
     fn sign_in(&mut self, login: ToyLogin, now: Now);
     /// See [`Session::sign_in_again`].
@@ -23,7 +24,7 @@ pub trait Subject: std::fmt::Debug {
     /// See [`Session::accept`].
     fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error>;
     /// See [`Session::restore`].
-    fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError>;
+    fn restore(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError>;
     /// See [`Session::sign_out`].
     fn sign_out(&mut self, login: SignOut, now: Now);
     /// See [`Session::forget_login`].
@@ -38,17 +39,17 @@ pub trait Subject: std::fmt::Debug {
     #[must_use]
     fn with_store(self) -> Self;
     /// See [`Session::credentials`].
-    fn credentials(&self, need: Need, now: Now) -> Option<Arc<Credentials>>;
+    fn credentials(&self, lease_id: LeaseId, now: Now) -> Option<Arc<Credentials>>;
     /// See [`Session::held`].
     fn held(&self) -> Option<Arc<Credentials>>;
     /// See [`Session::obstacle`].
-    fn obstacle(&self, need: Need) -> Option<Error>;
+    fn obstacle(&self, lease_id: LeaseId) -> Option<Error>;
     /// See [`Session::renews_first`].
-    fn renews_first(&self, need: Need) -> bool;
+    fn renews_first(&self, lease_id: LeaseId) -> bool;
     /// See [`Session::is_finished`].
     fn is_finished(&self) -> bool;
     /// How many failures were told. See [`Session::failures`].
-    fn told(&self, need: Need) -> u64;
+    fn told(&self, lease_id: LeaseId) -> u64;
     /// See [`Session::state`].
     fn state(&self) -> State;
     /// See [`Session::next_wake`].
@@ -56,24 +57,24 @@ pub trait Subject: std::fmt::Debug {
     /// See [`Session::has_login`].
     fn has_login(&self) -> bool;
     /// See [`Session::export`].
-    fn export(&self) -> Option<Saved>;
+    fn export(&self) -> Option<SavedSession>;
     /// See [`Session::stats`].
     fn stats(&self) -> Stats;
 }
 
 impl Subject for Session<Toy> {
-    fn demand(&mut self, need: Need, now: Now) {
-        self.demand(need, now);
+    fn demand(&mut self, lease_id: LeaseId, now: Now) {
+        self.demand(lease_id, now);
         run_work(self, now);
     }
 
-    fn reject(&mut self, need: Need, generation: Generation, now: Now) {
-        self.reject(need, generation, now);
+    fn reject(&mut self, lease_id: LeaseId, generation: Generation, now: Now) {
+        self.reject(lease_id, generation, now);
         run_work(self, now);
     }
 
-    fn renew(&mut self, need: Need, now: Now) {
-        self.renew(need, now);
+    fn renew(&mut self, lease_id: LeaseId, now: Now) {
+        self.renew(lease_id, now);
         run_work(self, now);
     }
 
@@ -94,7 +95,7 @@ impl Subject for Session<Toy> {
         accepted
     }
 
-    fn restore(&mut self, saved: Saved, now: Now) -> Result<(), SavedError> {
+    fn restore(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError> {
         let restored = self.restore(saved, now);
         run_work(self, now);
         restored
@@ -126,28 +127,28 @@ impl Subject for Session<Toy> {
         self.with_store()
     }
 
-    fn credentials(&self, need: Need, now: Now) -> Option<Arc<Credentials>> {
-        self.credentials(need, now).cloned()
+    fn credentials(&self, lease_id: LeaseId, now: Now) -> Option<Arc<Credentials>> {
+        self.credentials(lease_id, now).cloned()
     }
 
     fn held(&self) -> Option<Arc<Credentials>> {
         self.held().cloned()
     }
 
-    fn obstacle(&self, need: Need) -> Option<Error> {
-        self.obstacle(need)
+    fn obstacle(&self, lease_id: LeaseId) -> Option<Error> {
+        self.obstacle(lease_id)
     }
 
-    fn renews_first(&self, need: Need) -> bool {
-        self.renews_first(need)
+    fn renews_first(&self, lease_id: LeaseId) -> bool {
+        self.renews_first(lease_id)
     }
 
     fn is_finished(&self) -> bool {
         self.is_finished()
     }
 
-    fn told(&self, need: Need) -> u64 {
-        self.failures(need).0
+    fn told(&self, lease_id: LeaseId) -> u64 {
+        self.failures(lease_id).0
     }
 
     fn state(&self) -> State {
@@ -162,7 +163,7 @@ impl Subject for Session<Toy> {
         self.has_login()
     }
 
-    fn export(&self) -> Option<Saved> {
+    fn export(&self) -> Option<SavedSession> {
         self.export()
     }
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::masked;
 use crate::wire::{LoginText, failure, json_request, parse_json, read_login, write_login};
 use crate::{
-    AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Need, Now, Provider, Request, Response,
-    Secret, ServiceError, ServiceErrorKind, Spends, Step, Term,
+    AccessToken, Account, AwsCredentials, Consumes, Credentials, Error, Exchange, Grant, LeaseId, Now, Provider,
+    Request, Response, Secret, ServiceError, ServiceErrorKind, Step, Validity,
 };
 
 /// Stands in every secret of the toy, so that a leak is found by looking for it.
@@ -42,7 +42,7 @@ struct LoginForm<S> {
 
 /// The toy's ways to renew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Arbitrary)]
-pub enum ToyRung {
+pub enum ToyMethod {
     /// With the refresh token, which works once.
     Refresh,
     /// New AWS credentials with a live access token.
@@ -61,7 +61,7 @@ pub struct ToyExchange {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Renew(ToyRung),
+    Renew(ToyMethod),
     SignOut,
 }
 
@@ -109,38 +109,38 @@ impl fmt::Debug for ToyLogin {
     }
 }
 
-impl ToyRung {
+impl ToyMethod {
     /// All of them.
-    pub const ALL: [ToyRung; 3] = [ToyRung::Refresh, ToyRung::AwsRefresh, ToyRung::SignIn];
+    pub const ALL: [ToyMethod; 3] = [ToyMethod::Refresh, ToyMethod::AwsRefresh, ToyMethod::SignIn];
 
     /// Its name in events.
     pub const fn name(self) -> &'static str {
         match self {
-            ToyRung::Refresh => "refresh",
-            ToyRung::AwsRefresh => "aws-refresh",
-            ToyRung::SignIn => "sign-in",
+            ToyMethod::Refresh => "refresh",
+            ToyMethod::AwsRefresh => "aws-refresh",
+            ToyMethod::SignIn => "sign-in",
         }
     }
 
     fn uri(self) -> Uri {
         Uri::from_static(match self {
-            ToyRung::Refresh => "https://toy.example/refresh",
-            ToyRung::AwsRefresh => "https://toy.example/aws-refresh",
-            ToyRung::SignIn => "https://toy.example/sign-in",
+            ToyMethod::Refresh => "https://toy.example/refresh",
+            ToyMethod::AwsRefresh => "https://toy.example/aws-refresh",
+            ToyMethod::SignIn => "https://toy.example/sign-in",
         })
     }
 }
 
 impl Provider for Toy {
     type Login = ToyLogin;
-    type Rung = ToyRung;
+    type Method = ToyMethod;
     type Exchange = ToyExchange;
 
     fn name(&self) -> &'static str {
         "toy"
     }
 
-    fn realm(&self) -> String {
+    fn namespace(&self) -> String {
         "https://toy.example".into()
     }
 
@@ -148,40 +148,40 @@ impl Provider for Toy {
         Some(&login.user)
     }
 
-    fn ladder(&self, need: Need) -> &'static [ToyRung] {
-        match need {
-            Need::Access => &[ToyRung::Refresh, ToyRung::SignIn],
-            Need::Aws => &[ToyRung::AwsRefresh, ToyRung::SignIn],
+    fn methods(&self, lease_id: LeaseId) -> &'static [ToyMethod] {
+        match lease_id {
+            LeaseId::Access => &[ToyMethod::Refresh, ToyMethod::SignIn],
+            LeaseId::Aws => &[ToyMethod::AwsRefresh, ToyMethod::SignIn],
         }
     }
 
-    fn spends(&self, rung: ToyRung) -> Spends {
-        match rung {
-            ToyRung::Refresh => Spends::OneUse,
-            ToyRung::AwsRefresh => Spends::Nothing,
-            ToyRung::SignIn => Spends::Login,
+    fn consumes(&self, method: ToyMethod) -> Consumes {
+        match method {
+            ToyMethod::Refresh => Consumes::RefreshToken,
+            ToyMethod::AwsRefresh => Consumes::Nothing,
+            ToyMethod::SignIn => Consumes::LoginAttempt,
         }
     }
 
-    fn builds_on(&self, rung: ToyRung) -> Option<Need> {
-        (rung == ToyRung::AwsRefresh).then_some(Need::Access)
+    fn requires(&self, method: ToyMethod) -> Option<LeaseId> {
+        (method == ToyMethod::AwsRefresh).then_some(LeaseId::Access)
     }
 
-    fn describe(&self, rung: ToyRung) -> &'static str {
-        rung.name()
+    fn method_name(&self, method: ToyMethod) -> &'static str {
+        method.name()
     }
 
-    fn begin(&self, rung: ToyRung, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<ToyExchange> {
-        let ask = match rung {
-            ToyRung::Refresh => Ask { token: Some(have?.refresh_token()?.expose().into()), ..Ask::default() },
-            ToyRung::AwsRefresh => Ask { token: Some(have?.access().expose().into()), ..Ask::default() },
-            ToyRung::SignIn => Ask {
+    fn begin(&self, method: ToyMethod, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<ToyExchange> {
+        let ask = match method {
+            ToyMethod::Refresh => Ask { token: Some(have?.refresh_token()?.expose().into()), ..Ask::default() },
+            ToyMethod::AwsRefresh => Ask { token: Some(have?.access().expose().into()), ..Ask::default() },
+            ToyMethod::SignIn => Ask {
                 user: Some(login?.user.clone()),
                 password: Some(login?.password.expose().into()),
                 ..Ask::default()
             },
         };
-        Some(ToyExchange::new(Kind::Renew(rung), rung.uri(), &ask))
+        Some(ToyExchange::new(Kind::Renew(method), method.uri(), &ask))
     }
 
     fn sign_out(&self, have: &Credentials) -> Option<ToyExchange> {
@@ -212,7 +212,7 @@ impl ToyExchange {
 
     fn refused(&self) -> ServiceErrorKind {
         match self.kind {
-            Kind::Renew(ToyRung::SignIn) => ServiceErrorKind::InvalidCredentials,
+            Kind::Renew(ToyMethod::SignIn) => ServiceErrorKind::InvalidCredentials,
             Kind::Renew(_) | Kind::SignOut => ServiceErrorKind::RefreshRefused,
         }
     }
@@ -237,10 +237,10 @@ impl Exchange for ToyExchange {
         }
         let answer: Answer = parse_json(response.body().as_ref())?;
         match (self.kind, &answer.ticket) {
-            (Kind::Renew(rung), Some(ticket)) => {
+            (Kind::Renew(method), Some(ticket)) => {
                 self.sent = now;
                 let ask = Ask { ticket: Some(ticket.clone()), ..Ask::default() };
-                Ok(Step::Send(json_request(rung.uri(), &ask)))
+                Ok(Step::Send(json_request(method.uri(), &ask)))
             }
             _ => Ok(Step::Done(answer.grant(self.sent)?)),
         }
@@ -251,22 +251,22 @@ impl Answer {
     /// What it grants, if it was asked for at `sent`.
     pub(super) fn grant(&self, sent: Now) -> Result<Grant, ServiceError> {
         let invalid = |_| ServiceError::malformed("a token that a header cannot carry");
-        let term = |ms: Option<u64>| match ms {
-            Some(ms) => Term::lasting(sent, Duration::from_millis(ms)),
-            None => Term::unknown(sent),
+        let validity = |ms: Option<u64>| match ms {
+            Some(ms) => Validity::with_lifetime(sent, Duration::from_millis(ms)),
+            None => Validity::unknown(sent),
         };
         Ok(Grant {
             access: self
                 .access
                 .as_deref()
-                .map(|token| AccessToken::new("Bearer", token, term(self.access_ms)))
+                .map(|token| AccessToken::new("Bearer", token, validity(self.access_ms)))
                 .transpose()
                 .map_err(invalid)?,
             refresh_token: self.refresh.as_deref().map(Secret::from),
             aws: self
                 .aws
                 .as_ref()
-                .map(|[key, secret, session]| AwsCredentials::new(key, secret, session, term(self.aws_ms)))
+                .map(|[key, secret, session]| AwsCredentials::new(key, secret, session, validity(self.aws_ms)))
                 .transpose()
                 .map_err(invalid)?,
             account: self.user.clone().map(|user_id| Account { user_id, ..Account::default() }),

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use perennial_core::store::{StoreAct, StoreError, StoreOp, Stored};
+use perennial_core::store::{StoreCommand, StoreError, StoreReply, StoreRequest};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Event, Input, Need, Now, Output, Policy, Request, Response, Session, Timestamp, TransportError, TransportErrorKind,
+    Event, Input, LeaseId, Now, Output, Policy, Request, Response, Session, Timestamp, TransportError,
+    TransportErrorKind,
 };
 
 pub(crate) const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
@@ -17,7 +18,7 @@ pub(crate) struct Desk {
     pub(crate) session: Session<Toy>,
     pub(crate) now: Now,
     pub(crate) requests: Vec<Request>,
-    pub(crate) ops: Vec<StoreOp>,
+    pub(crate) ops: Vec<StoreRequest>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -51,8 +52,8 @@ impl Desk {
         self.drain();
     }
 
-    pub(crate) fn demand(&mut self, need: Need) {
-        self.session.demand(need, self.now);
+    pub(crate) fn demand(&mut self, lease_id: LeaseId) {
+        self.session.demand(lease_id, self.now);
         self.drain();
     }
 
@@ -84,43 +85,43 @@ impl Desk {
     }
 
     /// The store answers its last operation.
-    pub(crate) fn store(&mut self, result: Result<Stored, StoreError>) {
+    pub(crate) fn store(&mut self, result: Result<StoreReply, StoreError>) {
         let id = self.ops.last().unwrap().id;
-        self.input(Input::Stored(id, result));
+        self.input(Input::Store(id, result));
     }
 
     pub(crate) fn locked(&mut self, record: Option<Body>) {
-        self.store(Ok(Stored::Locked { record, held_for: None }));
+        self.store(Ok(StoreReply::Locked { record, remaining: None }));
     }
 
     pub(crate) fn paths(&self) -> Vec<String> {
         self.requests.iter().map(|request| request.http.uri().path().to_owned()).collect()
     }
 
-    pub(crate) fn last_act(&self) -> &StoreAct {
-        &self.ops.last().unwrap().act
+    pub(crate) fn last_act(&self) -> &StoreCommand {
+        &self.ops.last().unwrap().command
     }
 
     pub(crate) fn token(&self) -> Option<&str> {
-        self.session.credentials(Need::Access, self.now).map(|held| held.access().expose())
+        self.session.credentials(LeaseId::Access, self.now).map(|held| held.access().expose())
     }
 
     /// Signed in, saved, and the lock given back. What the store then holds is given.
     pub(crate) fn settled() -> (Self, Body) {
         let mut desk = Self::stored(Policy::default());
-        desk.demand(Need::Access);
-        desk.store(Ok(Stored::Read(None)));
+        desk.demand(LeaseId::Access);
+        desk.store(Ok(StoreReply::Read(None)));
         desk.locked(None);
         desk.grant(1);
         let record = desk.written();
-        desk.store(Ok(Stored::Done));
-        assert!(matches!(desk.last_act(), StoreAct::Unlock { .. }));
+        desk.store(Ok(StoreReply::Done));
+        assert!(matches!(desk.last_act(), StoreCommand::Unlock { .. }));
         (desk, record)
     }
 
     pub(crate) fn written(&self) -> Body {
         match self.last_act() {
-            StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => record.clone(),
+            StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. } => record.clone(),
             other => panic!("{other:?}"),
         }
     }
@@ -128,7 +129,7 @@ impl Desk {
 
 pub(crate) fn signed_in(policy: Policy) -> Desk {
     let mut desk = Desk::new(policy);
-    desk.demand(Need::Access);
+    desk.demand(LeaseId::Access);
     desk.grant(1);
     desk
 }

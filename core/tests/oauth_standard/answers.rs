@@ -2,13 +2,13 @@
 
 use http::{HeaderValue, header};
 use perennial_core::oauth::{Encoding, Names, parse_token, scopes};
-use perennial_core::{Credentials, Error, Verdict};
+use perennial_core::{Credentials, Error, Outcome};
 
 use super::*;
 
 fn lifetime(told: &str) -> Option<Duration> {
     let grant = granted(&format!(r#"{{"access_token":"at","token_type":"bearer"{told}}}"#));
-    grant.access.unwrap().term().lifetime()
+    grant.access.unwrap().validity().lifetime()
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_form_is_read_by_profile() {
     assert!(is_malformed(&read(&profile(), &answer(200, body)).unwrap_err()));
     let credentials = Credentials::from_grant(read(&form, &answer(200, body)).unwrap(), None).unwrap();
     assert_eq!(credentials.access().expose(), "a/b");
-    assert_eq!(credentials.access().term().lifetime(), Some(Duration::from_secs(5_183_814)));
+    assert_eq!(credentials.access().validity().lifetime(), Some(Duration::from_secs(5_183_814)));
     assert_eq!(
         (scopes(&credentials), credentials.extra("login")),
         (vec!["read".into(), "write".into()], Some("ada".into()))
@@ -121,7 +121,7 @@ fn camel_case_and_an_answer_within_are_read_by_profile() {
     let camel = r#"{"accessToken":"at","refreshToken":"rt","tokenType":"Bearer","expiresIn":"60","idToken":"id"}"#;
     assert!(is_malformed(&read(&profile(), &answer(200, camel)).unwrap_err()));
     let grant = read(&profile().with_names(Names::Camel), &answer(200, camel)).unwrap();
-    assert_eq!(grant.access.as_ref().unwrap().term().lifetime(), Some(Duration::from_secs(60)));
+    assert_eq!(grant.access.as_ref().unwrap().validity().lifetime(), Some(Duration::from_secs(60)));
     assert_eq!((grant.refresh_token.unwrap().expose(), grant.id_token.unwrap().expose()), ("rt", "id"));
     assert!(grant.extra.is_none());
 
@@ -240,8 +240,8 @@ fn only_invalid_grant_under_a_4xx_refuses_a_refresh_token() {
         (401, "{}"),
     ] {
         let error = read(&profile(), &answer(status, body)).unwrap_err();
-        let verdict = Error::from(error).verdict();
-        assert!(matches!(verdict, Verdict::Unknown | Verdict::Unprocessed), "{status} {body}: {verdict:?}");
+        let outcome = Error::from(error).outcome();
+        assert!(matches!(outcome, Outcome::Indeterminate | Outcome::NotProcessed), "{status} {body}: {outcome:?}");
     }
 }
 
@@ -271,7 +271,7 @@ fn a_server_that_needs_a_person_is_not_asked_again() {
             let error = parse_token(&profile(), asked, &answer(status, &*body), now(0), now(1)).unwrap_err();
             assert_eq!(error.kind(), ServiceErrorKind::InteractionRequired, "{asked:?} {status} {word}");
             assert_eq!((error.code(), error.message()), (Some(word), Some("Ask them.")));
-            assert_eq!(Error::from(error).verdict(), Verdict::Refused);
+            assert_eq!(Error::from(error).outcome(), Outcome::Rejected);
         }
         // A success, and a server that fails, discard no refresh token.
         for status in [200, 429, 500] {
@@ -317,7 +317,7 @@ fn retry_after_is_obeyed_whatever_it_comes_with() {
             let mut busy = answer(status, body);
             busy.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
             let error = Error::from(parse_token(&profile(), asked, &busy, now(0), now(1)).unwrap_err());
-            assert_eq!((error.retry_after(), error.verdict()), (Some(Duration::from_secs(7)), Verdict::Unknown));
+            assert_eq!((error.retry_after(), error.outcome()), (Some(Duration::from_secs(7)), Outcome::Indeterminate));
         }
     }
 }
@@ -356,7 +356,7 @@ fn an_absolute_end_is_corrected_for_the_servers_clock() {
         if let Some(date) = date {
             response.headers_mut().insert(header::DATE, HeaderValue::from_static(date));
         }
-        read(&profile, &response).unwrap().access.unwrap().term().lifetime()
+        read(&profile, &response).unwrap().access.unwrap().validity().lifetime()
     };
     // The Unix time 784111777.
     let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");

@@ -2,7 +2,7 @@
 
 use http::header;
 use perennial_core::oauth::{At, ClientAuth, Profile, Separator};
-use perennial_core::{AccessToken, Credentials, Error, Exchange, Secret, Step, Term};
+use perennial_core::{AccessToken, Credentials, Error, Exchange, Secret, Step, Validity};
 
 use super::*;
 
@@ -103,7 +103,7 @@ fn an_error_repeats_nothing_that_was_sent() {
 
 fn credentials(access: &str, refresh: Option<&str>) -> Credentials {
     let grant = Grant {
-        access: Some(AccessToken::new("Bearer", access, Term::unknown(now(0))).unwrap()),
+        access: Some(AccessToken::new("Bearer", access, Validity::unknown(now(0))).unwrap()),
         refresh_token: refresh.map(Secret::from),
         ..Grant::default()
     };

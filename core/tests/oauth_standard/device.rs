@@ -113,7 +113,7 @@ fn a_code_ends_by_our_own_clock() {
 fn a_yes_is_a_grant() {
     let body = r#"{"access_token":"at","refresh_token":"rt","expires_in":60}"#;
     let Step::Done(grant) = poll().receive(answer(200, body), now(2)).unwrap() else { panic!("not done") };
-    assert_eq!(grant.begun_by, Some("device_code"));
+    assert_eq!(grant.grant_type, Some("device_code"));
     assert_eq!(grant.access.unwrap().expose(), "at");
 }
 

@@ -2,7 +2,7 @@
 
 use perennial_core::oauth::{ClientAuth, Rotation};
 use perennial_core::providers::oauth2::{Login, OAuth2};
-use perennial_core::{Error, Input, Need, Output, Policy, Secret, Session, SessionError, State};
+use perennial_core::{Error, Input, LeaseId, Output, Policy, Secret, Session, SessionError, State};
 
 use super::*;
 
@@ -52,15 +52,15 @@ fn accepted(profile: Profile) -> Desk {
 fn a_client_signs_in_by_itself_and_again() {
     let profile = profile().with_client_auth(ClientAuth::SecretBasic(Secret::from("s")));
     let mut desk = Desk::new(profile, Some(Login::client_credentials().scopes(["read"])));
-    desk.session.demand(Need::Access, desk.now);
+    desk.session.demand(LeaseId::Access, desk.now);
     let request = desk.answer(200, r#"{"access_token":"at-1","expires_in":600}"#);
     assert_eq!(field(&request, "grant_type").unwrap(), "client_credentials");
     assert_eq!(field(&request, "scope").unwrap(), "read");
     desk.pass(600);
-    desk.session.demand(Need::Access, desk.now);
+    desk.session.demand(LeaseId::Access, desk.now);
     let request = desk.answer(200, r#"{"access_token":"at-2","expires_in":600}"#);
     assert_eq!(field(&request, "grant_type").unwrap(), "client_credentials");
-    assert_eq!(desk.session.credentials(Need::Access, desk.now).unwrap().access().expose(), "at-2");
+    assert_eq!(desk.session.credentials(LeaseId::Access, desk.now).unwrap().access().expose(), "at-2");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn what_an_interactive_sign_in_brought_is_renewed() {
     assert_eq!(field(&request, "refresh_token").unwrap(), "rt-1");
     desk.pass(3400);
     assert_eq!(field(&desk.answer(200, r#"{"access_token":"at-3"}"#), "refresh_token").unwrap(), "rt-2");
-    let held = desk.session.credentials(Need::Access, desk.now).unwrap();
+    let held = desk.session.credentials(LeaseId::Access, desk.now).unwrap();
     assert_eq!((held.access().expose(), held.refresh_token().unwrap().expose()), ("at-3", "rt-2"));
 }
 
@@ -81,9 +81,9 @@ fn a_refused_refresh_token_asks_for_a_new_sign_in() {
     desk.pass(3400);
     desk.answer(400, r#"{"error":"invalid_grant"}"#);
     desk.pass(300);
-    desk.session.demand(Need::Access, desk.now);
+    desk.session.demand(LeaseId::Access, desk.now);
     assert!(desk.request().is_none());
-    assert!(desk.session.credentials(Need::Access, desk.now).is_none());
+    assert!(desk.session.credentials(LeaseId::Access, desk.now).is_none());
 }
 
 #[test]
@@ -93,13 +93,14 @@ fn a_server_that_needs_a_person_ends_the_session_at_the_first_refresh() {
     desk.answer(401, r#"{"error":"login_required"}"#);
     desk.pass(300);
     for _ in 0..100 {
-        desk.session.demand(Need::Access, desk.now);
+        desk.session.demand(LeaseId::Access, desk.now);
         desk.pass(60);
         assert!(desk.request().is_none(), "it is not asked again");
     }
     assert_eq!(desk.session.state(), State::SignInRequired);
-    let Some(Error::Session(SessionError::SignInRequired { source, .. })) = desk.session.obstacle(Need::Access) else {
-        panic!("{:?}", desk.session.obstacle(Need::Access));
+    let Some(Error::Session(SessionError::SignInRequired { source, .. })) = desk.session.obstacle(LeaseId::Access)
+    else {
+        panic!("{:?}", desk.session.obstacle(LeaseId::Access));
     };
     assert!(source.is_some_and(|error| error.to_string().contains("login_required")), "it says why");
 }
@@ -150,11 +151,11 @@ mod signed {
     #[test]
     fn a_statement_that_is_refused_while_the_clocks_differ_is_made_anew_by_the_servers() {
         let mut desk = Desk::new(signing(), Some(Login::client_credentials()));
-        desk.session.demand(Need::Access, desk.now);
+        desk.session.demand(LeaseId::Access, desk.now);
         assert_eq!(refuse(&mut desk, Some(DATE)), 1_700_000_000);
         let second = desk.answer(200, r#"{"access_token":"at-1","expires_in":600}"#);
         assert_eq!(issued_at(&second), 1_700_000_600);
-        let held = desk.session.credentials(Need::Access, desk.now).unwrap();
+        let held = desk.session.credentials(LeaseId::Access, desk.now).unwrap();
         assert_eq!(held.time_until_expiry(desk.now), Some(time::Duration::seconds(600)), "by our own clock");
 
         // A refresh token that was shown is not lost by it.
@@ -163,23 +164,23 @@ mod signed {
         refuse(&mut desk, Some(DATE));
         let second = desk.answer(200, r#"{"access_token":"at-2"}"#);
         assert_eq!(field(&second, "refresh_token").unwrap(), "rt-1");
-        assert!(desk.session.credentials(Need::Access, desk.now).is_some());
+        assert!(desk.session.credentials(LeaseId::Access, desk.now).is_some());
     }
 
     #[test]
     fn a_client_that_is_refused_by_the_servers_own_clock_is_refused() {
-        let dead = |desk: &Desk| match desk.session.obstacle(Need::Access) {
+        let dead = |desk: &Desk| match desk.session.obstacle(LeaseId::Access) {
             Some(Error::Service(error)) => error.kind() == ServiceErrorKind::InvalidCredentials,
             _ => false,
         };
         let mut desk = Desk::new(signing(), Some(Login::client_credentials()));
-        desk.session.demand(Need::Access, desk.now);
+        desk.session.demand(LeaseId::Access, desk.now);
         refuse(&mut desk, Some(DATE));
         refuse(&mut desk, Some(DATE));
         assert!(desk.request().is_none() && dead(&desk), "once");
         for date in [None, Some("Tue, 14 Nov 2023 22:13:49 GMT"), Some("soon")] {
             let mut desk = Desk::new(signing(), Some(Login::client_credentials()));
-            desk.session.demand(Need::Access, desk.now);
+            desk.session.demand(LeaseId::Access, desk.now);
             refuse(&mut desk, date);
             assert!(desk.request().is_none() && dead(&desk), "{date:?}");
         }
@@ -195,7 +196,7 @@ fn a_gateways_page_in_place_of_the_endpoint_is_waited_out() {
         desk.pass(300);
         let request = desk.answer(200, r#"{"access_token":"at-2"}"#);
         assert_eq!(field(&request, "refresh_token").unwrap(), "rt-1", "{status}");
-        assert_eq!(desk.session.credentials(Need::Access, desk.now).unwrap().access().expose(), "at-2");
+        assert_eq!(desk.session.credentials(LeaseId::Access, desk.now).unwrap().access().expose(), "at-2");
     }
 }
 
@@ -204,12 +205,12 @@ fn signing_out_clears_locally_even_if_revoking_fails() {
     let revoking = profile().with_revocation_endpoint("https://auth.example/revoke").unwrap();
     let mut desk = accepted(revoking);
     desk.session.sign_out(perennial_core::SignOut::KeepLogin, desk.now);
-    assert!(desk.session.credentials(Need::Access, desk.now).is_none());
+    assert!(desk.session.credentials(LeaseId::Access, desk.now).is_none());
     let first = desk.answer(500, "");
     assert_eq!(field(&first, "token").unwrap(), "rt-1");
     let second = desk.answer(500, "");
     assert_eq!(field(&second, "token").unwrap(), "at-1");
     desk.pass(3600);
-    assert!(desk.session.credentials(Need::Access, desk.now).is_none());
+    assert!(desk.session.credentials(LeaseId::Access, desk.now).is_none());
     assert!(matches!(desk.session.state(), State::SignedOut));
 }

@@ -1,7 +1,7 @@
 //! What is told about a server, a sign-in and a failure, word by word.
 
 use perennial_core::oauth::{AuthorizationError, Discovery, ErrorCode, Wanted, parse_device};
-use perennial_core::{AccessToken, Credentials, Exchange, Step, Term};
+use perennial_core::{AccessToken, Credentials, Exchange, Step, Validity};
 
 use super::*;
 
@@ -100,7 +100,7 @@ fn exchanges_show_where_they_ask_and_nothing_else() {
         .with_device_endpoint("https://auth.example/start")
         .and_then(|profile| profile.with_revocation_endpoint("https://auth.example/revoke"))
         .unwrap();
-    let access = AccessToken::new("Bearer", "at-1", Term::unknown(now(0))).unwrap();
+    let access = AccessToken::new("Bearer", "at-1", Validity::unknown(now(0))).unwrap();
     let held = Credentials::from_grant(Grant { access: Some(access), ..Grant::default() }, None).unwrap();
     let revocation = format!("{:?}", profile.revoke(&held).unwrap());
     assert!(revocation.contains("auth.example/revoke") && !revocation.contains("at-1"), "{revocation}");
@@ -255,7 +255,7 @@ fn an_absolute_end_is_seconds_up_to_a_hundred_milliards_and_none_at_all_from_zer
     let life = |ends: i64| {
         let mut told = answer(200, format!(r#"{{"access_token":"at","ends":{ends}}}"#));
         told.headers_mut().insert("date", "Tue, 14 Nov 2023 22:13:20 GMT".parse().unwrap());
-        read(&absolute, &told).unwrap().access.unwrap().term().lifetime()
+        read(&absolute, &told).unwrap().access.unwrap().validity().lifetime()
     };
     assert_eq!(life(1_700_000_060), Some(Duration::from_secs(60)));
     assert_eq!(life(1_700_000_060_000), Some(Duration::from_secs(60)));

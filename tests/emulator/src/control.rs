@@ -27,7 +27,7 @@ impl Control {
         let name = request.route().strip_prefix("/_control/")?;
         let result = match request.method.as_str() {
             "GET" => self.tell(name),
-            _ => self.act(name, &request.json().unwrap_or(Value::Null)),
+            _ => self.command(name, &request.json().unwrap_or(Value::Null)),
         };
         Some(match result {
             Some(value) => Answer::json(200, &value),
@@ -56,7 +56,7 @@ impl Control {
         }
     }
 
-    fn act(&self, name: &str, body: &Value) -> Option<Value> {
+    fn command(&self, name: &str, body: &Value) -> Option<Value> {
         let seconds = || body.get("seconds");
         let email = || body.get("email")?.as_str();
         let password = || body.get("password")?.as_str();
@@ -79,7 +79,7 @@ impl Control {
                 self.script.once(endpoint, fault);
             }
             "clear_faults" => self.script.clear(),
-            _ => self.mosaia.act(name.strip_prefix("mosaia_")?, body)?,
+            _ => self.mosaia.command(name.strip_prefix("mosaia_")?, body)?,
         }
         Some(json!({"ok": true}))
     }

@@ -189,10 +189,10 @@ fn has_token(fields: &Map<String, Value>) -> bool {
     fields.keys().any(|name| TOKEN_FIELDS.contains(&name.as_str()))
 }
 
-fn each_inside(value: &mut Value, act: &mut dyn FnMut(&mut Value)) {
+fn each_inside(value: &mut Value, command: &mut dyn FnMut(&mut Value)) {
     match value {
-        Value::Object(fields) => fields.values_mut().for_each(act),
-        Value::Array(items) => items.iter_mut().for_each(act),
+        Value::Object(fields) => fields.values_mut().for_each(command),
+        Value::Array(items) => items.iter_mut().for_each(command),
         _ => {}
     }
 }

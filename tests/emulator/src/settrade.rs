@@ -66,7 +66,7 @@ impl Service for Settrade {
         let mut state = self.lock();
         let result = match endpoint {
             Endpoint::SettradeVersion => Ok(versions()),
-            _ => perform(&mut state, endpoint, request),
+            _ => execute(&mut state, endpoint, request),
         };
         match result {
             Ok(data) => Answer::json(200, &data),
@@ -88,7 +88,7 @@ impl Service for Settrade {
     }
 }
 
-fn perform(state: &mut State, endpoint: Endpoint, request: &Request) -> Result<Value, Refused> {
+fn execute(state: &mut State, endpoint: Endpoint, request: &Request) -> Result<Value, Refused> {
     let method = match endpoint {
         Endpoint::SettradeLogin | Endpoint::SettradeRefresh => "POST",
         _ => "GET",

@@ -94,14 +94,14 @@ impl Site {
         let number = self.recording.add(request, endpoint, fault.as_ref().map(crate::Fault::name));
 
         let is_mqtt = matches!(endpoint, Some(Endpoint::Mqtt | Endpoint::SettradeMqtt));
-        let perform = || match service {
+        let execute = || match service {
             Some((service, _)) if is_mqtt => self.mqtt.open(request, &**service),
             Some((service, endpoint)) => service.answer(endpoint, request),
             None => not_found(),
         };
         let answer = match &fault {
-            None => Some(perform()),
-            Some(fault) if fault.executes() => Some(mangle::spoil(fault, perform())),
+            None => Some(execute()),
+            Some(fault) if fault.executes() => Some(mangle::spoil(fault, execute())),
             Some(fault) => mangle::instead(fault, request, &self.trap_url),
         };
         let sent = answer.as_ref().filter(|_| fault != Some(crate::Fault::LostAnswer));

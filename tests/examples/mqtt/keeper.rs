@@ -56,7 +56,7 @@ impl Road {
 }
 
 /// What is kept alive.
-pub(crate) struct Keeper<T> {
+pub(crate) struct StoreDriver<T> {
     pub(crate) tickets: T,
     pub(crate) road: Road,
     /// What client ids begin with. There are two, taken in turn: a broker ends the older of two connections under
@@ -102,7 +102,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl<T: Tickets> Keeper<T> {
+impl<T: Tickets> StoreDriver<T> {
     /// Until the session is closed, or nobody listens any more.
     pub(crate) async fn run(mut self) -> Result<(), Error> {
         let mut turn = 0;

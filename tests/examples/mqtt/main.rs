@@ -19,10 +19,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keeper::{Keeper, Road, Told};
+use keeper::{Road, StoreDriver, Told};
 use perennial_core::adapter::SystemClock;
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::{Event, Need};
+use perennial_core::{Event, LeaseId};
 use perennial_emulator::{Emulator, Mosquitto, NavienSettings};
 use perennial_hyper::{Client, Setup};
 use publisher::Publisher;
@@ -61,14 +61,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let provider = Navien::new(&service.navien_url())?;
     let login = Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD)?;
     let setup = Setup::new(provider.clone()).login(login).on_event(move |event| {
-        if let Event::Renewed { need: Need::Aws, generation, .. } = event {
+        if let Event::Renewed { lease_id: LeaseId::Aws, generation, .. } = event {
             say(&format!("    AWS credentials, issue {}", generation.get()));
         }
     });
     let session = Client::new().connect(setup).await?;
 
     let (told, mut tells) = unbounded_channel();
-    let keeper = Keeper {
+    let keeper = StoreDriver {
         tickets: NavienTickets::new(provider, session.clone(), Arc::new(SystemClock)),
         road: Road { detour: Some(service.url().replacen("http", "ws", 1)), ..Road::trusting(&[])? },
         name: "perennial".to_owned(),

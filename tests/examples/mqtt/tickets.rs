@@ -6,7 +6,7 @@ use perennial_core::adapter::Clock;
 use perennial_core::mqtt::Ticket;
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::settrade::Settrade;
-use perennial_core::{Error, Generation, Need, ServiceErrorKind};
+use perennial_core::{Error, Generation, LeaseId, ServiceErrorKind};
 use perennial_hyper::{Changes, Client, Handle};
 
 use crate::keeper::Tickets;
@@ -23,22 +23,22 @@ pub(crate) struct NavienTickets {
 
 impl NavienTickets {
     pub(crate) fn new(provider: Navien, session: Handle<Navien>, clock: Arc<dyn Clock>) -> Self {
-        let issues = session.changes(Need::Aws);
+        let issues = session.changes(LeaseId::Aws);
         Self { provider, session, clock, issues, shown: None }
     }
 }
 
 impl Tickets for NavienTickets {
     async fn ticket(&mut self) -> Result<Ticket, Error> {
-        let credentials = self.session.credentials_for(Need::Aws).await?.to_arc();
-        self.shown = Some(credentials.generation(Need::Aws));
+        let credentials = self.session.credentials_for(LeaseId::Aws).await?.to_arc();
+        self.shown = Some(credentials.generation(LeaseId::Aws));
         let ticket = self.provider.ticket(&credentials, self.clock.wall());
         Ok(ticket.expect("credentials for AWS have AWS credentials"))
     }
 
     async fn renewed(&mut self) -> Result<(), Error> {
         // What is held comes first: it may have been shown already.
-        while Some(self.issues.next().await?.generation(Need::Aws)) == self.shown {}
+        while Some(self.issues.next().await?.generation(LeaseId::Aws)) == self.shown {}
         Ok(())
     }
 }
@@ -54,7 +54,7 @@ pub(crate) struct SettradeTickets {
 
 impl SettradeTickets {
     pub(crate) fn new(provider: Settrade, session: Handle<Settrade>, client: Client) -> Self {
-        let issues = session.changes(Need::Access);
+        let issues = session.changes(LeaseId::Access);
         Self { provider, session, client, issues, shown: None }
     }
 }
@@ -62,22 +62,22 @@ impl SettradeTickets {
 impl Tickets for SettradeTickets {
     async fn ticket(&mut self) -> Result<Ticket, Error> {
         let credentials = self.session.credentials().await?.to_arc();
-        self.shown = Some(credentials.generation(Need::Access));
+        self.shown = Some(credentials.generation(LeaseId::Access));
         let fetched = self.client.run(self.provider.mqtt(&credentials)).await;
         if let Err(Error::Service(error)) = &fetched
             && error.kind() == ServiceErrorKind::RefreshRefused
         {
             // The access token is refused: a renewed one is worth a second try.
-            self.session.rejected(Need::Access, &credentials);
+            self.session.rejected(LeaseId::Access, &credentials);
             let credentials = self.session.credentials().await?.to_arc();
-            self.shown = Some(credentials.generation(Need::Access));
+            self.shown = Some(credentials.generation(LeaseId::Access));
             return self.client.run(self.provider.mqtt(&credentials)).await;
         }
         fetched
     }
 
     async fn renewed(&mut self) -> Result<(), Error> {
-        while Some(self.issues.next().await?.generation(Need::Access)) == self.shown {}
+        while Some(self.issues.next().await?.generation(LeaseId::Access)) == self.shown {}
         Ok(())
     }
 }

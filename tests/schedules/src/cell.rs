@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use perennial_core::StoreError;
-use perennial_core::store::{Changed, Locked, Store, Watch};
+use perennial_core::store::{ChangeCallback, LockGuard, Store, WatchGuard};
 use perennial_core::wire::Body;
 use shuttle::sync::{Condvar, Mutex, MutexGuard};
 use shuttle::thread;
@@ -33,7 +33,7 @@ struct Inner {
     panics: usize,
     locked: bool,
     record: Option<Body>,
-    watchers: Vec<Changed>,
+    watchers: Vec<ChangeCallback>,
 }
 
 impl Cell {
@@ -72,7 +72,7 @@ impl Shared {
     }
 
     /// Disks take time, and some are in a mood.
-    fn act(&self) -> Result<(), StoreError> {
+    fn command(&self) -> Result<(), StoreError> {
         thread::yield_now();
         let mood = self.inner().mood;
         match mood {
@@ -89,12 +89,12 @@ impl Shared {
 
 impl Store for Cell {
     fn read(&self, _: Duration) -> Result<Option<Body>, StoreError> {
-        self.0.act()?;
+        self.0.command()?;
         Ok(self.0.inner().record.clone())
     }
 
-    fn lock(&self, _: Duration, _: Duration) -> Result<Box<dyn Locked>, StoreError> {
-        self.0.act()?;
+    fn lock(&self, _: Duration, _: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
+        self.0.command()?;
         let mut inner = self.0.inner();
         // For as long as it takes: a lock that nobody gives back is a deadlock, which is what is looked for.
         while inner.locked {
@@ -104,7 +104,7 @@ impl Store for Cell {
         Ok(Box::new(Lock(Arc::clone(&self.0))))
     }
 
-    fn watch(&self, changed: Changed) -> Option<Watch> {
+    fn watch(&self, changed: ChangeCallback) -> Option<WatchGuard> {
         self.0.inner().watchers.push(changed);
         Some(Box::new(()))
     }
@@ -112,14 +112,14 @@ impl Store for Cell {
 
 struct Lock(Arc<Shared>);
 
-impl Locked for Lock {
+impl LockGuard for Lock {
     fn read(&mut self, _: Duration) -> Result<Option<Body>, StoreError> {
-        self.0.act()?;
+        self.0.command()?;
         Ok(self.0.inner().record.clone())
     }
 
     fn write(&mut self, record: &Body, _: Duration) -> Result<(), StoreError> {
-        self.0.act()?;
+        self.0.command()?;
         let watchers = {
             let mut inner = self.0.inner();
             inner.record = Some(record.clone());
@@ -129,8 +129,8 @@ impl Locked for Lock {
         Ok(())
     }
 
-    fn set_aside(&mut self, _: Duration) -> Result<(), StoreError> {
-        self.0.act()?;
+    fn quarantine(&mut self, _: Duration) -> Result<(), StoreError> {
+        self.0.command()?;
         self.0.inner().record = None;
         Ok(())
     }

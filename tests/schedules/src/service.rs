@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use perennial_blocking::{Setup, Transport};
 use perennial_core::adapter::ManualClock;
-use perennial_core::testing::{Asked, Life, Lives, Outcome, Said, Service, Toy, Who};
-use perennial_core::{Need, Request, Response, Timestamp, TransportError};
+use perennial_core::testing::{Asked, Life, Lives, Said, ScriptedReply, Service, Toy, Who};
+use perennial_core::{LeaseId, Request, Response, Timestamp, TransportError};
 use shuttle::sync::{Condvar, Mutex};
 use shuttle::thread;
 
@@ -28,7 +28,7 @@ pub struct Desk {
 #[derive(Default)]
 struct Inner {
     service: Service,
-    script: VecDeque<Outcome>,
+    script: VecDeque<ScriptedReply>,
     asked: Vec<Asked>,
     last_serial: u64,
 }
@@ -52,7 +52,7 @@ impl Desk {
     }
 
     /// What becomes of the next requests; after these the service works again.
-    pub fn will(&self, outcomes: impl IntoIterator<Item = Outcome>) {
+    pub fn will(&self, outcomes: impl IntoIterator<Item = ScriptedReply>) {
         self.inner.lock().unwrap().script.extend(outcomes);
     }
 
@@ -94,7 +94,7 @@ impl Desk {
     fn answer(&self, request: &Request) -> Result<Response, TransportError> {
         let asked = Service::read(request).expect("a request of the toy's");
         let mut inner = self.inner.lock().unwrap();
-        let outcome = inner.script.pop_front().unwrap_or(Outcome::Works(LIVES));
+        let outcome = inner.script.pop_front().unwrap_or(ScriptedReply::Works(LIVES));
         inner.asked.push(asked.clone());
         let answered = inner.service.answer(&asked, outcome);
         if let Said::Granted(facts) = &answered.said {
@@ -130,4 +130,4 @@ pub(crate) fn serial_of(credentials: &perennial_core::Credentials) -> u64 {
 }
 
 /// The only need that these stories look at.
-pub(crate) const NEED: Need = Need::Access;
+pub(crate) const NEED: LeaseId = LeaseId::Access;

@@ -83,7 +83,7 @@ impl fmt::Display for Said {
                     News::Locked(mark) => write!(f, "locked {}", mark.name()),
                     News::Writes(mark) => write!(f, "writes {}", mark.name()),
                     News::Torn => f.write_str("torn"),
-                    News::Asks(rung) => write!(f, "asks {rung}"),
+                    News::Asks(method) => write!(f, "asks {method}"),
                     News::Issued(generation) => write!(f, "issued {generation}"),
                     News::TookUp(generation) => write!(f, "took-up {generation}"),
                     News::Trouble(what) => write!(f, "trouble {what}"),

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use perennial_core::adapter::Clock;
 use perennial_core::providers::auth0::Login;
-use perennial_core::{Error, SavedError, SessionError};
+use perennial_core::{Error, ImportError, SessionError};
 use perennial_emulator::Auth0Settings;
 
 use crate::sides::{Side, both};
@@ -39,7 +39,7 @@ fn a_token_is_saved_and_restored_without_the_login<S: Side>() {
     // Another account's is refused.
     let other = Login::new("other@example.com", "x").unwrap();
     let error = S::build(world.link(), world.stranger().login(other).saved(saved.expose())).err().unwrap();
-    assert!(matches!(error, Error::Session(SessionError::Saved(SavedError::OtherAccount))), "{error:?}");
+    assert!(matches!(error, Error::Session(SessionError::SavedSession(ImportError::OtherAccount))), "{error:?}");
 }
 
 fn a_token_kept_elsewhere_is_taken_up<S: Side>() {
@@ -67,7 +67,10 @@ fn a_broken_stored_token_is_an_error_once_and_signing_in_works<S: Side>() {
     for broken in [saved.expose().replace(&token, "garbage").as_str(), torn, "garbage", "", "{}"] {
         let setup = || world.stranger().login(login());
         let error = S::build(world.link(), setup().saved(broken)).err().unwrap();
-        assert!(matches!(error, Error::Session(SessionError::Saved(SavedError::Malformed { .. }))), "{error:?}");
+        assert!(
+            matches!(error, Error::Session(SessionError::SavedSession(ImportError::Malformed { .. }))),
+            "{error:?}"
+        );
         let fresh = S::build(world.link(), setup()).unwrap();
         assert!(world.accepts(&fresh.credentials().unwrap()));
     }

@@ -15,7 +15,7 @@ use http::HeaderMap;
 use perennial_core::adapter::{ManualClock, Setup};
 use perennial_core::providers::auth0::{Auth0, Builder, Login};
 use perennial_core::wire::Body;
-use perennial_core::{Credentials, Error, Event, Generation, Need, Request, ServiceErrorKind};
+use perennial_core::{Credentials, Error, Event, Generation, LeaseId, Request, ServiceErrorKind};
 use perennial_emulator::{Auth0Settings, Emulator, Endpoint};
 use perennial_tests::{Heard, Link, TIMEOUT, clock_of};
 
@@ -126,7 +126,7 @@ impl World {
 }
 
 fn generation(credentials: &Credentials) -> u64 {
-    let generation: Generation = credentials.generation(Need::Access);
+    let generation: Generation = credentials.generation(LeaseId::Access);
     generation.get()
 }
 

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use perennial_core::adapter::Clock;
-use perennial_core::providers::auth0::{Validity, validate};
+use perennial_core::providers::auth0::{JwtStatus, validate};
 use perennial_core::{Error, ServiceErrorKind, SessionError, SignOut, State};
 use perennial_emulator::{Auth0Settings, Emulator, Endpoint};
 
@@ -49,13 +49,13 @@ fn validate_session_asks_nobody<S: Side>() {
     let session: S = world.connect();
     let token = session.credentials().unwrap().access().expose().to_owned();
     let asked = world.requests();
-    let Validity::ValidUntil(end) = validate(&token, world.clock.now()) else { panic!("it is valid") };
+    let JwtStatus::ValidUntil(end) = validate(&token, world.clock.now()) else { panic!("it is valid") };
     // Dates have whole seconds.
     let after = |time| world.clock.now().wall.saturating_add(time);
     assert!((after(DAY - Duration::from_secs(1))..=after(DAY)).contains(&end));
     world.clock.advance(DAY + HOUR);
-    assert_eq!(validate(&token, world.clock.now()), Validity::ExpiredAt(end));
-    assert_eq!(validate("garbage", world.clock.now()), Validity::Unreadable);
+    assert_eq!(validate(&token, world.clock.now()), JwtStatus::ExpiredAt(end));
+    assert_eq!(validate("garbage", world.clock.now()), JwtStatus::Unreadable);
     assert_eq!(world.requests(), asked);
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use http::HeaderMap;
 use perennial_core::adapter::Setup;
 use perennial_core::providers::auth0::{Auth0, Login};
-use perennial_core::{Credentials, Error, Exchange, Grant, Need, Saved, SignOut, State};
+use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, SavedSession, SignOut, State};
 use perennial_tests::{Blocking, Hyper, LONG, Link, within};
 use tokio::runtime::Runtime;
 
@@ -23,7 +23,7 @@ pub(crate) trait Side: Clone + Send + 'static {
     fn is_authenticated(&self) -> bool;
     fn has_login(&self) -> bool;
     fn state(&self) -> State;
-    fn export(&self) -> Option<Saved>;
+    fn export(&self) -> Option<SavedSession>;
     fn settle(&self);
 }
 
@@ -47,7 +47,7 @@ macro_rules! passed_on {
         }
         fn rejected(&self, credentials: &Credentials) {
             let _inside = runtime().enter();
-            self.0.rejected(Need::Access, credentials);
+            self.0.rejected(LeaseId::Access, credentials);
         }
         fn is_authenticated(&self) -> bool {
             self.0.is_authenticated()
@@ -58,7 +58,7 @@ macro_rules! passed_on {
         fn state(&self) -> State {
             self.0.state()
         }
-        fn export(&self) -> Option<Saved> {
+        fn export(&self) -> Option<SavedSession> {
             self.0.export()
         }
     };
@@ -88,7 +88,7 @@ impl Side for OverHyper {
         runtime().block_on(self.0.sign_out(login))
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
-        let mut changes = self.0.changes(Need::Access);
+        let mut changes = self.0.changes(LeaseId::Access);
         runtime().block_on(changes.next()).unwrap();
         action();
         runtime().block_on(changes.next()).unwrap().to_arc()
@@ -123,7 +123,7 @@ impl Side for OverBlocking {
         self.0.sign_out(login)
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
-        let mut changes = self.0.changes(Need::Access);
+        let mut changes = self.0.changes(LeaseId::Access);
         changes.next().unwrap();
         action();
         changes.next().unwrap().to_arc()

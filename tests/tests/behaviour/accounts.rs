@@ -3,7 +3,7 @@
 use std::thread;
 
 use perennial_core::providers::navien::Login;
-use perennial_core::{Error, Event, Need, SavedError, SessionError, SignOut, State};
+use perennial_core::{Error, Event, ImportError, LeaseId, SessionError, SignOut, State};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_tests::{Blocking, Hyper, LONG, Subject, World, both, within};
 
@@ -24,8 +24,8 @@ fn other_login() -> Login {
     Login::new(OTHER, "another password").unwrap()
 }
 
-fn is_saved_error(error: &Error, what: SavedError) -> bool {
-    matches!(error, Error::Session(SessionError::Saved(error)) if *error == what)
+fn is_saved_error(error: &Error, what: ImportError) -> bool {
+    matches!(error, Error::Session(SessionError::SavedSession(error)) if *error == what)
 }
 
 fn an_answer_for_the_account_before_is_dropped<S: Subject>() {
@@ -42,12 +42,12 @@ fn an_answer_for_the_account_before_is_dropped<S: Subject>() {
     gate.open();
     for _ in 0..3 {
         world.pass_for(&session, EXPIRY);
-        for need in Need::ALL {
-            let held = session.credentials(need).unwrap();
+        for lease_id in LeaseId::ALL {
+            let held = session.credentials(lease_id).unwrap();
             assert_eq!(held.account().user_id, OTHER);
-            assert!(world.accepts(need, &held));
+            assert!(world.accepts(lease_id, &held));
         }
-        let held = session.credentials(Need::Access).unwrap();
+        let held = session.credentials(LeaseId::Access).unwrap();
         assert_eq!(world.emulator.navien().newest_access(OTHER).unwrap(), held.access().expose());
     }
     assert_eq!(session.user_id().unwrap(), OTHER);
@@ -65,12 +65,12 @@ fn sign_out_wins_over_a_refresh_in_flight<S: Subject>() {
         let leaving = scope.spawn(|| session.sign_out(SignOut::KeepLogin));
         let signed_out = |events: &[Event]| events.iter().any(|event| matches!(event, Event::SignedOut));
         assert!(world.heard.wait_until(LONG, signed_out));
-        assert!(session.current(Need::Access).is_none() && session.export().is_none());
+        assert!(session.current(LeaseId::Access).is_none() && session.export().is_none());
         gate.open();
         leaving.join().unwrap().unwrap();
     });
     for _ in 0..3 {
-        let error = session.credentials(Need::Access).unwrap_err();
+        let error = session.credentials(LeaseId::Access).unwrap_err();
         assert!(matches!(error, Error::Session(SessionError::SignedOut)), "{error:?}");
         world.pass(EXPIRY);
     }
@@ -79,7 +79,7 @@ fn sign_out_wins_over_a_refresh_in_flight<S: Subject>() {
     assert!(session.export().is_none() && session.user_id().is_none());
     assert_eq!(world.requests(), 2);
     let again = session.sign_in(perennial_tests::login()).unwrap();
-    assert!(world.accepts(Need::Access, &again));
+    assert!(world.accepts(LeaseId::Access, &again));
 }
 
 fn a_forgotten_login_is_not_used<S: Subject>() {
@@ -89,11 +89,11 @@ fn a_forgotten_login_is_not_used<S: Subject>() {
     assert!(!session.has_login());
     world.pass(EXPIRY);
     // What needs no login goes on.
-    assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 2);
+    assert_eq!(generation(&session.credentials(LeaseId::Access).unwrap(), LeaseId::Access), 2);
     session.settle();
     world.emulator.navien().revoke_session(NavienSettings::EMAIL);
     world.pass(EXPIRY);
-    let error = session.credentials(Need::Access).unwrap_err();
+    let error = session.credentials(LeaseId::Access).unwrap_err();
     assert!(matches!(error, Error::Session(SessionError::SignInRequired { .. })), "{error:?}");
     assert_eq!(world.requests_to(Endpoint::SignIn), 1);
     session.sign_in(perennial_tests::login()).unwrap();
@@ -108,14 +108,14 @@ fn a_saved_session_of_another_account_is_refused<S: Subject>() {
     let world = World::new();
     let saved = saved::<S>(&world);
     let error = world.try_build::<S>(world.stranger().login(other_login()).saved(saved)).err().unwrap();
-    assert!(is_saved_error(&error, SavedError::OtherAccount), "{error:?}");
+    assert!(is_saved_error(&error, ImportError::OtherAccount), "{error:?}");
 }
 
 fn a_saved_session_of_another_address_is_refused<S: Subject>() {
     let (world, elsewhere) = (World::new(), World::new());
     let saved = saved::<S>(&world);
     let error = elsewhere.try_build::<S>(elsewhere.setup().saved(saved)).err().unwrap();
-    assert!(is_saved_error(&error, SavedError::OtherProvider), "{error:?}");
+    assert!(is_saved_error(&error, ImportError::OtherProvider), "{error:?}");
 }
 
 /// It is renewed by itself, as soon as it is taken up.
@@ -125,7 +125,7 @@ fn a_saved_session_that_has_expired_is_refreshed<S: Subject>() {
     world.pass(EXPIRY);
     let session: S = world.try_build(world.stranger().saved(saved)).unwrap();
     assert!(world.wait_for(Endpoint::Refresh, 1));
-    assert!(world.accepts(Need::Access, &session.credentials(Need::Access).unwrap()));
+    assert!(world.accepts(LeaseId::Access, &session.credentials(LeaseId::Access).unwrap()));
     assert_eq!(world.requests_to(Endpoint::SignIn), 1);
 }
 
@@ -145,12 +145,12 @@ fn moves<From: Subject, To: Subject>() {
     let world = World::new();
     let from: From = world.connect();
     world.pass_seconds(600);
-    let old = from.credentials(Need::Access).unwrap();
+    let old = from.credentials(LeaseId::Access).unwrap();
     let saved = from.export().unwrap().to_json();
     from.close();
     // Without the login: what is saved is enough.
     let to: To = world.try_build(world.stranger().saved(saved.expose().as_bytes())).unwrap();
-    let taken_up = to.credentials(Need::Access).unwrap();
+    let taken_up = to.credentials(LeaseId::Access).unwrap();
     assert_eq!(taken_up.access().expose(), old.access().expose());
     assert_eq!(taken_up.expires_at(), old.expires_at());
     assert_eq!(taken_up.aws_expires_at(), old.aws_expires_at());
@@ -158,10 +158,10 @@ fn moves<From: Subject, To: Subject>() {
     to.settle();
     assert_eq!(world.requests(), 1);
     world.pass(EXPIRY);
-    for need in Need::ALL {
+    for lease_id in LeaseId::ALL {
         let to = to.clone();
-        let renewed = within(LONG, move || to.credentials(need)).unwrap().unwrap();
-        assert!(world.accepts(need, &renewed));
+        let renewed = within(LONG, move || to.credentials(lease_id)).unwrap().unwrap();
+        assert!(world.accepts(lease_id, &renewed));
     }
     assert_eq!(world.requests_to(Endpoint::SignIn), 1);
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use perennial_core::{Event, Need, Policy, State};
+use perennial_core::{Event, LeaseId, Policy, State};
 use perennial_emulator::{Endpoint, Fault, Gate};
 use perennial_tests::{Issues, Subject, TIMEOUT, World, both};
 
@@ -23,11 +23,11 @@ both![
 fn tokens_are_renewed_ahead_of_time_without_any_caller<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
-    let mut changes = session.renewals(Need::Access);
+    let mut changes = session.renewals(LeaseId::Access);
     world.pass(AT_THE_MARGIN);
     let renewed = changes.next().unwrap();
-    assert_eq!(generation(&renewed, Need::Access), 2);
-    assert!(world.accepts(Need::Access, &renewed));
+    assert_eq!(generation(&renewed, LeaseId::Access), 2);
+    assert!(world.accepts(LeaseId::Access, &renewed));
     session.settle();
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
     assert_eq!(world.requests_to(Endpoint::SignIn), 1);
@@ -38,40 +38,40 @@ fn tokens_are_renewed_ahead_of_time_without_any_caller<S: Subject>() {
 fn nobody_waits_while_a_token_is_renewed_ahead_of_time<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
-    let mut changes = session.renewals(Need::Access);
+    let mut changes = session.renewals(LeaseId::Access);
     let gate = Gate::closed();
     world.emulator.fault(Endpoint::Refresh, Fault::Hold(gate.clone()));
     world.pass(AT_THE_MARGIN);
     assert!(world.wait_for(Endpoint::Refresh, 1));
     assert_eq!(session.state(), State::Renewing);
     for _ in 0..100 {
-        let held = session.at_once(Need::Access).expect("nobody waits").unwrap();
-        assert_eq!(generation(&held, Need::Access), 1);
+        let held = session.at_once(LeaseId::Access).expect("nobody waits").unwrap();
+        assert_eq!(generation(&held, LeaseId::Access), 1);
     }
     gate.open();
-    assert_eq!(generation(&changes.next().unwrap(), Need::Access), 2);
+    assert_eq!(generation(&changes.next().unwrap(), LeaseId::Access), 2);
 }
 
 fn a_lazy_session_renews_when_it_is_asked<S: Subject>() {
     let world = World::new();
-    let lazy = Policy::default().lazy().request_timeout(TIMEOUT);
-    let session: S = world.connect_with(world.setup().policy(lazy));
+    let on_demand = Policy::default().on_demand().request_timeout(TIMEOUT);
+    let session: S = world.connect_with(world.setup().policy(on_demand));
     world.pass_for(&session, EXPIRY);
     assert_eq!(world.requests(), 1);
-    assert!(session.current(Need::Access).is_none());
-    let renewed = session.credentials(Need::Access).unwrap();
-    assert!(world.accepts(Need::Access, &renewed));
+    assert!(session.current(LeaseId::Access).is_none());
+    let renewed = session.credentials(LeaseId::Access).unwrap();
+    assert!(world.accepts(LeaseId::Access, &renewed));
     assert_eq!(world.requests(), 2);
 }
 
 fn a_lazy_session_renews_behind_a_caller_at_the_margin<S: Subject>() {
     let world = World::new();
-    let lazy = Policy::default().lazy().request_timeout(TIMEOUT);
-    let session: S = world.connect_with(world.setup().policy(lazy));
-    let mut changes = session.renewals(Need::Access);
+    let on_demand = Policy::default().on_demand().request_timeout(TIMEOUT);
+    let session: S = world.connect_with(world.setup().policy(on_demand));
+    let mut changes = session.renewals(LeaseId::Access);
     world.pass(AT_THE_MARGIN);
-    assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 1);
-    assert_eq!(generation(&changes.next().unwrap(), Need::Access), 2);
+    assert_eq!(generation(&session.credentials(LeaseId::Access).unwrap(), LeaseId::Access), 1);
+    assert_eq!(generation(&changes.next().unwrap(), LeaseId::Access), 2);
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
 }
 
@@ -80,13 +80,13 @@ fn a_valid_token_is_served_during_an_outage<S: Subject>() {
     let session: S = world.connect();
     world.emulator.fault_always(Endpoint::Any, Fault::status(503));
     world.pass_for(&session, AT_THE_MARGIN);
-    assert!(has_failed(&world, Need::Access));
-    let held = session.credentials(Need::Access).unwrap();
-    assert_eq!(generation(&held, Need::Access), 1);
-    assert!(world.accepts(Need::Access, &held));
+    assert!(has_failed(&world, LeaseId::Access));
+    let held = session.credentials(LeaseId::Access).unwrap();
+    assert_eq!(generation(&held, LeaseId::Access), 1);
+    assert!(world.accepts(LeaseId::Access, &held));
     world.emulator.clear_faults();
     world.pass_for(&session, Duration::from_secs(200));
-    assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 2);
+    assert_eq!(generation(&session.credentials(LeaseId::Access).unwrap(), LeaseId::Access), 2);
 }
 
 fn an_outage_is_not_stormed<S: Subject>() {
@@ -98,7 +98,7 @@ fn an_outage_is_not_stormed<S: Subject>() {
     let callers: Vec<_> = (0..60)
         .map(|_| {
             let caller = session.clone();
-            let caller = thread::spawn(move || caller.credentials(Need::Access));
+            let caller = thread::spawn(move || caller.credentials(LeaseId::Access));
             world.pass_for(&session, Duration::from_secs(1));
             caller
         })
@@ -109,9 +109,9 @@ fn an_outage_is_not_stormed<S: Subject>() {
     world.emulator.clear_faults();
     let served = (0..60).any(|_| {
         world.pass_for(&session, Duration::from_secs(5));
-        session.current(Need::Access).is_some()
+        session.current(LeaseId::Access).is_some()
     });
-    assert!(served && world.accepts(Need::Access, &session.current(Need::Access).unwrap()));
+    assert!(served && world.accepts(LeaseId::Access, &session.current(LeaseId::Access).unwrap()));
     for caller in callers {
         assert!(caller.join().unwrap().map_or_else(|error| error.is_retryable(), |_| true));
     }
@@ -122,8 +122,8 @@ fn each_refresh_uses_the_newest_refresh_token<S: Subject>() {
     let session: S = world.connect();
     for _ in 0..20 {
         world.pass(EXPIRY);
-        let credentials = session.credentials(Need::Access).unwrap();
-        assert!(world.accepts(Need::Access, &credentials));
+        let credentials = session.credentials(LeaseId::Access).unwrap();
+        assert!(world.accepts(LeaseId::Access, &credentials));
         session.settle();
     }
     let navien = world.emulator.navien();
@@ -137,10 +137,10 @@ fn a_refresh_token_that_is_not_rotated_is_kept<S: Subject>() {
         settings.refresh_answer_omits_id_token = true;
     });
     let session: S = world.connect();
-    let first = session.credentials(Need::Access).unwrap();
+    let first = session.credentials(LeaseId::Access).unwrap();
     for _ in 0..3 {
         world.pass(EXPIRY);
-        let renewed = session.credentials(Need::Access).unwrap();
+        let renewed = session.credentials(LeaseId::Access).unwrap();
         assert_eq!(renewed.refresh_token().unwrap().expose(), first.refresh_token().unwrap().expose());
         assert_eq!(renewed.id_token().unwrap().expose(), first.id_token().unwrap().expose());
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use perennial_core::{Credentials, Error, Need, TransportErrorKind};
+use perennial_core::{Credentials, Error, LeaseId, TransportErrorKind};
 use perennial_emulator::{Endpoint, Fault, Gate};
 use perennial_tests::{Blocking, Hyper, Subject, World, both};
 
@@ -62,7 +62,7 @@ impl Crowd for Blocking {
         thread::scope(|scope| {
             let ask = || {
                 start.wait();
-                self.credentials(Need::Access)
+                self.credentials(LeaseId::Access)
             };
             let callers: Vec<_> = (0..Self::SIZE).map(|_| scope.spawn(ask)).collect();
             start.wait();
@@ -85,8 +85,8 @@ fn a_crowd_at_expiry_makes_one_request<S: Crowd>() {
     assert_eq!(answers.len(), S::SIZE);
     for answer in answers {
         let credentials = answer.unwrap();
-        assert_eq!(generation(&credentials, Need::Access), 2);
-        assert!(world.accepts(Need::Access, &credentials));
+        assert_eq!(generation(&credentials, LeaseId::Access), 2);
+        assert!(world.accepts(LeaseId::Access, &credentials));
     }
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
     assert_eq!(world.requests_to(Endpoint::SignIn), 1);
@@ -99,7 +99,7 @@ fn a_crowd_that_comes_first_signs_in_once<S: Crowd>() {
     let gate = Gate::closed();
     world.emulator.fault(Endpoint::SignIn, Fault::Hold(gate.clone()));
     let answers = session.all_ask(|| gate.open());
-    assert!(answers.iter().all(|answer| generation(answer.as_ref().unwrap(), Need::Access) == 1));
+    assert!(answers.iter().all(|answer| generation(answer.as_ref().unwrap(), LeaseId::Access) == 1));
     assert_eq!(world.requests(), 1);
 }
 
@@ -132,22 +132,22 @@ fn a_crowd_shares_one_refusal<S: Crowd>() {
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
     assert_eq!(world.requests(), 2);
     // A person makes it well again.
-    assert!(world.accepts(Need::Access, &session.sign_in(perennial_tests::login()).unwrap()));
+    assert!(world.accepts(LeaseId::Access, &session.sign_in(perennial_tests::login()).unwrap()));
 }
 
 fn a_hundred_refusals_of_one_token_cause_one_renewal<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
-    let refused = session.credentials(Need::Access).unwrap();
+    let refused = session.credentials(LeaseId::Access).unwrap();
     world.pass_seconds(120);
     world.emulator.navien().revoke_access(perennial_emulator::NavienSettings::EMAIL);
     thread::scope(|scope| {
         for _ in 0..100 {
             scope.spawn(|| {
-                session.rejected(Need::Access, &refused);
-                let renewed = session.credentials(Need::Access).unwrap();
-                assert_eq!(generation(&renewed, Need::Access), 2);
-                assert!(world.accepts(Need::Access, &renewed));
+                session.rejected(LeaseId::Access, &refused);
+                let renewed = session.credentials(LeaseId::Access).unwrap();
+                assert_eq!(generation(&renewed, LeaseId::Access), 2);
+                assert!(world.accepts(LeaseId::Access, &renewed));
             });
         }
     });
@@ -158,14 +158,14 @@ fn a_hundred_refusals_of_one_token_cause_one_renewal<S: Subject>() {
 fn a_refusal_of_an_old_token_does_nothing<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
-    let old = session.credentials(Need::Access).unwrap();
+    let old = session.credentials(LeaseId::Access).unwrap();
     world.pass_seconds(120);
-    let new = session.renew(Need::Access).unwrap();
+    let new = session.renew(LeaseId::Access).unwrap();
     world.pass_for(&session, Duration::from_secs(120));
     let before = world.requests();
     for _ in 0..10 {
-        session.rejected(Need::Access, &old);
-        assert_eq!(session.current(Need::Access).unwrap().access().expose(), new.access().expose());
+        session.rejected(LeaseId::Access, &old);
+        assert_eq!(session.current(LeaseId::Access).unwrap().access().expose(), new.access().expose());
     }
     session.settle();
     assert_eq!(world.requests(), before);
@@ -177,9 +177,9 @@ fn a_token_that_is_refused_at_once_is_renewed_at_backoff_pace<S: Subject>() {
     // The API refuses whatever comes, as one that is broken does. Ten callers of every issue say so.
     let mut served = 0;
     for _ in 0..60 {
-        if let Some(current) = session.current(Need::Access) {
+        if let Some(current) = session.current(LeaseId::Access) {
             let current = current.to_arc();
-            (0..10).for_each(|_| session.rejected(Need::Access, &current));
+            (0..10).for_each(|_| session.rejected(LeaseId::Access, &current));
             served += 1;
         }
         world.pass_for(&session, Duration::from_secs(1));

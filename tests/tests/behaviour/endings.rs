@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use perennial_core::{Error, Need, Request};
+use perennial_core::{Error, LeaseId, Request};
 use perennial_emulator::{Endpoint, Fault, Gate};
 use perennial_tests::{Issues, LONG, Link, Subject, World, both, within};
 
@@ -27,8 +27,8 @@ fn close_tells_who_waits<S: Subject>() {
     let gate = Gate::closed();
     world.emulator.fault(Endpoint::SignIn, Fault::Hold(gate.clone()));
     thread::scope(|scope| {
-        let callers: Vec<_> = (0..10).map(|_| scope.spawn(|| session.credentials(Need::Access))).collect();
-        let changes = scope.spawn(|| session.changes(Need::Access).next());
+        let callers: Vec<_> = (0..10).map(|_| scope.spawn(|| session.credentials(LeaseId::Access))).collect();
+        let changes = scope.spawn(|| session.changes(LeaseId::Access).next());
         assert!(world.wait_for(Endpoint::SignIn, 1));
         session.clone().close();
         for caller in callers {
@@ -37,9 +37,9 @@ fn close_tells_who_waits<S: Subject>() {
         assert!(is_closed(&changes.join().unwrap().unwrap_err()));
     });
     gate.open();
-    assert!(is_closed(&session.credentials(Need::Access).unwrap_err()));
-    assert!(is_closed(&session.renew(Need::Access).unwrap_err()));
-    assert!(session.current(Need::Access).is_none());
+    assert!(is_closed(&session.credentials(LeaseId::Access).unwrap_err()));
+    assert!(is_closed(&session.renew(LeaseId::Access).unwrap_err()));
+    assert!(session.current(LeaseId::Access).is_none());
 }
 
 /// A link that tells when the last that could use it is gone: driver, session and client.
@@ -62,7 +62,7 @@ fn the_last_handle_dropped_ends_the_work<S: Subject>() {
     let session = S::connect(link, world.setup()).unwrap();
     let other = session.clone();
     drop(session);
-    assert!(other.credentials(Need::Access).is_ok());
+    assert!(other.credentials(LeaseId::Access).is_ok());
     assert!(gone.try_recv().is_err());
     drop(other);
     gone.recv_timeout(LONG).expect("the driver is gone");
@@ -88,10 +88,10 @@ fn a_panicking_listener_harms_nobody<S: Subject>() {
     let world = World::new();
     let session: S = world.connect_with(world.setup().on_event(|_| panic!("a listener of a test")));
     world.pass(EXPIRY);
-    for need in Need::ALL {
+    for lease_id in LeaseId::ALL {
         let session = session.clone();
-        let credentials = within(LONG, move || session.credentials(need)).unwrap().unwrap();
-        assert!(world.accepts(need, &credentials));
+        let credentials = within(LONG, move || session.credentials(lease_id)).unwrap().unwrap();
+        assert!(world.accepts(lease_id, &credentials));
     }
 }
 
@@ -109,14 +109,14 @@ fn a_panicking_transport_harms_nobody<S: Subject>() {
     let session = S::build(link, world.setup()).unwrap();
     for _ in 0..3 {
         let waiting = session.clone();
-        let error = within(LONG, move || waiting.credentials(Need::Access)).unwrap().unwrap_err();
+        let error = within(LONG, move || waiting.credentials(LeaseId::Access)).unwrap().unwrap_err();
         assert!(matches!(error, Error::Transport(_)), "{error:?}");
         world.pass_for(&session, Duration::from_secs(5));
     }
     panics.store(false, Ordering::Relaxed);
     world.pass_for(&session, Duration::from_secs(5));
-    let credentials = within(LONG, move || session.credentials(Need::Access)).unwrap().unwrap();
-    assert!(world.accepts(Need::Access, &credentials));
+    let credentials = within(LONG, move || session.credentials(LeaseId::Access)).unwrap().unwrap();
+    assert!(world.accepts(LeaseId::Access, &credentials));
 }
 
 fn a_transport_that_panics_once_is_used_again_at_renewal<S: Subject>() {
@@ -127,12 +127,12 @@ fn a_transport_that_panics_once_is_used_again_at_renewal<S: Subject>() {
     panics.store(true, Ordering::Relaxed);
     world.pass(EXPIRY);
     let waiting = session.clone();
-    assert!(within(LONG, move || waiting.credentials(Need::Access)).unwrap().is_err());
+    assert!(within(LONG, move || waiting.credentials(LeaseId::Access)).unwrap().is_err());
     session.settle();
     panics.store(false, Ordering::Relaxed);
     world.pass_for(&session, Duration::from_secs(10));
-    let credentials = within(LONG, move || session.credentials(Need::Access)).unwrap().unwrap();
-    assert!(world.accepts(Need::Access, &credentials));
+    let credentials = within(LONG, move || session.credentials(LeaseId::Access)).unwrap().unwrap();
+    assert!(world.accepts(LeaseId::Access, &credentials));
 }
 
 fn a_caller_that_panics_harms_nobody<S: Subject>() {
@@ -140,10 +140,10 @@ fn a_caller_that_panics_harms_nobody<S: Subject>() {
     let session: S = world.build();
     let caller = session.clone();
     let panicked = thread::spawn(move || {
-        let held = caller.credentials(Need::Access);
+        let held = caller.credentials(LeaseId::Access);
         panic!("a caller of a test, with {held:?}");
     });
     assert!(panicked.join().is_err());
     world.pass(EXPIRY);
-    assert!(world.accepts(Need::Access, &session.credentials(Need::Access).unwrap()));
+    assert!(world.accepts(LeaseId::Access, &session.credentials(LeaseId::Access).unwrap()));
 }

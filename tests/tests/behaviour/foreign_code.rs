@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use perennial_core::adapter::{ManualClock, Setup};
-use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyRung};
+use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 use perennial_core::{
-    Credentials, Error, Event, Exchange, ExchangePhase, Grant, Need, Now, Provider, Request, Response,
-    ServiceErrorKind, SessionError, SignOut, Spends, State, Step, TransportError,
+    Consumes, Credentials, Error, Event, Exchange, ExchangePhase, Grant, LeaseId, Now, Provider, Request, Response,
+    ServiceErrorKind, SessionError, SignOut, State, Step, TransportError,
 };
 use perennial_tests::{Heard, LONG, within};
 use tokio::runtime::{Builder, Runtime};
@@ -91,38 +91,38 @@ impl Odd {
 
 impl Provider for Odd {
     type Login = ToyLogin;
-    type Rung = ToyRung;
+    type Method = ToyMethod;
     type Exchange = OddExchange;
 
     fn name(&self) -> &'static str {
         "odd"
     }
 
-    fn realm(&self) -> String {
-        Toy.realm()
+    fn namespace(&self) -> String {
+        Toy.namespace()
     }
 
     fn user_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
         Toy.user_id(login)
     }
 
-    fn ladder(&self, need: Need) -> &'static [ToyRung] {
-        Toy.ladder(need)
+    fn methods(&self, lease_id: LeaseId) -> &'static [ToyMethod] {
+        Toy.methods(lease_id)
     }
 
-    fn spends(&self, rung: ToyRung) -> Spends {
-        Toy.spends(rung)
+    fn consumes(&self, method: ToyMethod) -> Consumes {
+        Toy.consumes(method)
     }
 
-    fn describe(&self, rung: ToyRung) -> &'static str {
+    fn method_name(&self, method: ToyMethod) -> &'static str {
         self.reaches(At::Describe);
-        Toy.describe(rung)
+        Toy.method_name(method)
     }
 
-    fn begin(&self, rung: ToyRung, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<OddExchange> {
+    fn begin(&self, method: ToyMethod, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<OddExchange> {
         self.reaches(At::Begin);
-        let inner = Toy.begin(rung, login, have)?;
-        Some(OddExchange { inner, path: rung.name(), odd: self.clone() })
+        let inner = Toy.begin(method, login, have)?;
+        Some(OddExchange { inner, path: method.name(), odd: self.clone() })
     }
 
     fn sign_out(&self, have: &Credentials) -> Option<OddExchange> {
@@ -197,9 +197,9 @@ trait Adapter: Clone + Send + Sync + 'static {
     fn state(&self) -> State;
     fn exported(&self) -> bool;
 
-    fn bounded<T: Send + 'static>(&self, act: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+    fn bounded<T: Send + 'static>(&self, command: impl FnOnce(&Self) -> T + Send + 'static) -> T {
         let session = self.clone();
-        within(LONG, move || act(&session)).expect("nobody waits for a provider's code")
+        within(LONG, move || command(&session)).expect("nobody waits for a provider's code")
     }
 }
 
@@ -230,7 +230,7 @@ impl Adapter for Tasks {
     }
 
     fn renew(&self) -> Result<String, Error> {
-        runtime().block_on(self.0.renew(Need::Access)).map(|current| token(&current))
+        runtime().block_on(self.0.renew(LeaseId::Access)).map(|current| token(&current))
     }
 
     fn sign_in(&self) -> Result<String, Error> {
@@ -243,7 +243,7 @@ impl Adapter for Tasks {
 
     fn current(&self) -> Option<String> {
         let _inside = runtime().enter();
-        self.0.current(Need::Access).map(|current| token(&current))
+        self.0.current(LeaseId::Access).map(|current| token(&current))
     }
 
     fn state(&self) -> State {
@@ -268,7 +268,7 @@ impl Adapter for Threads {
     }
 
     fn renew(&self) -> Result<String, Error> {
-        self.0.renew(Need::Access).map(|current| token(&current))
+        self.0.renew(LeaseId::Access).map(|current| token(&current))
     }
 
     fn sign_in(&self) -> Result<String, Error> {
@@ -280,7 +280,7 @@ impl Adapter for Threads {
     }
 
     fn current(&self) -> Option<String> {
-        self.0.current(Need::Access).map(|current| token(&current))
+        self.0.current(LeaseId::Access).map(|current| token(&current))
     }
 
     fn state(&self) -> State {
@@ -444,7 +444,7 @@ fn a_panic_in_the_driver_is_told_and_the_session_lives<S: Adapter>() {
     let (session, odd, clock, heard) = signed_in::<S>(false);
     let told = odd.panics(At::Describe);
     clock.advance(Duration::from_secs(3400));
-    let failed = |event: &Event| matches!(event, Event::Failed { rung: "driver", .. });
+    let failed = |event: &Event| matches!(event, Event::Failed { method: "driver", .. });
     told.recv_timeout(LONG).expect("the renewal begins by itself");
     assert_eq!(session.bounded(S::ask).unwrap(), "at-1", "what is held serves");
     odd.is_mended();
@@ -454,7 +454,7 @@ fn a_panic_in_the_driver_is_told_and_the_session_lives<S: Adapter>() {
     }));
     clock.advance(Duration::from_secs(400));
     session.bounded(S::ask).unwrap();
-    assert!(heard.wait_for_issue(LONG, Need::Access, 2), "it renews again");
+    assert!(heard.wait_for_issue(LONG, LeaseId::Access, 2), "it renews again");
     assert!(told.try_iter().count() < 20, "no busy loop");
 }
 
@@ -477,7 +477,7 @@ fn on_one_thread_a_key_that_signs_holds_up_no_task() {
                 }
             });
             let renewing = session.clone();
-            let renewal = tokio::spawn(async move { renewing.renew(Need::Access).await.map(|new| token(&new)) });
+            let renewal = tokio::spawn(async move { renewing.renew(LeaseId::Access).await.map(|new| token(&new)) });
             wait.await.unwrap();
             assert_eq!(token(&session.credentials().await.unwrap()), "at-1");
             gate.open();

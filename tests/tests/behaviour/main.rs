@@ -19,7 +19,7 @@ mod times;
 
 use std::time::Duration;
 
-use perennial_core::{Error, Event, Generation, Need, ServiceErrorKind, SessionError};
+use perennial_core::{Error, Event, Generation, LeaseId, ServiceErrorKind, SessionError};
 use perennial_tests::{LONG, World};
 
 /// A little longer than tokens live, unless a test says otherwise.
@@ -29,17 +29,17 @@ const EXPIRY: Duration = Duration::from_secs(3601);
 const AT_THE_MARGIN: Duration = Duration::from_secs(3300);
 
 /// Waits until the driver has told of an issue.
-fn wait_for_issue(world: &World, lease: Need, count: u64) {
+fn wait_for_issue(world: &World, lease: LeaseId, count: u64) {
     assert!(world.heard.wait_for_issue(LONG, lease, count), "no issue {count} of {lease}");
 }
 
 /// Whether the driver has told of a failed attempt.
-fn has_failed(world: &World, lease: Need) -> bool {
-    world.heard.count(|event| matches!(event, Event::Failed { need, .. } if *need == lease)) > 0
+fn has_failed(world: &World, lease: LeaseId) -> bool {
+    world.heard.count(|event| matches!(event, Event::Failed { lease_id, .. } if *lease_id == lease)) > 0
 }
 
-fn generation(credentials: &perennial_core::Credentials, need: Need) -> u64 {
-    let generation: Generation = credentials.generation(need);
+fn generation(credentials: &perennial_core::Credentials, lease_id: LeaseId) -> u64 {
+    let generation: Generation = credentials.generation(lease_id);
     generation.get()
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{fs, process, thread};
 
 use perennial_core::store::{MemoryStore, Store, StoreErrorKind};
-use perennial_core::{Event, Need, Policy, Unfinished};
+use perennial_core::{Event, LeaseId, Policy, Unfinished};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_file::FileStore;
 use perennial_tests::{Blocking, Hyper, LONG, Subject, TIMEOUT, World, both, within};
@@ -77,7 +77,7 @@ fn an_end_that_may_not_wait_says_what_is_left<S: Subject>() {
     let (world, store) = (World::new(), MemoryStore::new());
     let (session, gate) = spending::<S>(&world, store.clone());
     assert!(is_unanswered(&session.finish(NO_TIME)));
-    assert!(is_closed(&session.credentials(Need::Access).unwrap_err()));
+    assert!(is_closed(&session.credentials(LeaseId::Access).unwrap_err()));
     gate.open();
     session.finish(LONG).unwrap();
     assert!(is_saved(&world, &store));
@@ -86,7 +86,7 @@ fn an_end_that_may_not_wait_says_what_is_left<S: Subject>() {
 fn an_end_waits_for_nothing_where_nothing_is_under_way<S: Subject>() {
     let world = World::new();
     world.build::<S>().finish(NO_TIME).unwrap();
-    for policy in [Policy::default(), Policy::default().lazy(), Policy::default().one_shot()] {
+    for policy in [Policy::default(), Policy::default().on_demand(), Policy::default().one_shot()] {
         let policy = policy.request_timeout(TIMEOUT);
         let stored = world.setup().store(MemoryStore::new()).policy(policy);
         for session in [world.connect::<S>(), world.connect_with(stored)] {
@@ -104,7 +104,7 @@ fn an_end_does_not_wait_for_a_sign_in_and_tells_who_does<S: Subject>() {
     let session: S = world.try_build(world.setup().store(store.clone())).unwrap();
     let waits = {
         let session = session.clone();
-        thread::spawn(move || session.credentials(Need::Access))
+        thread::spawn(move || session.credentials(LeaseId::Access))
     };
     assert!(world.wait_for(Endpoint::SignIn, 1));
     within(LONG, move || session.finish(LONG)).expect("it ends").unwrap();
@@ -168,7 +168,7 @@ fn an_end_comes_after_the_last_event<S: Subject>() {
     session.close();
     let heard = world.heard.all();
     assert!(heard.iter().any(|event| matches!(event, Event::Saved)), "{heard:?}");
-    assert!(heard.iter().any(|event| matches!(event, Event::Renewed { need: Need::Aws, .. })), "{heard:?}");
+    assert!(heard.iter().any(|event| matches!(event, Event::Renewed { lease_id: LeaseId::Aws, .. })), "{heard:?}");
 }
 
 fn whoever_asks_after_the_end_is_told<S: Subject>() {
@@ -176,10 +176,10 @@ fn whoever_asks_after_the_end_is_told<S: Subject>() {
     let session: S = world.connect();
     session.close();
     world.pass(EXPIRY);
-    for need in Need::ALL {
-        assert!(is_closed(&session.credentials(need).unwrap_err()));
-        assert!(is_closed(&session.renew(need).unwrap_err()));
-        assert!(session.current(need).is_none());
+    for lease_id in LeaseId::ALL {
+        assert!(is_closed(&session.credentials(lease_id).unwrap_err()));
+        assert!(is_closed(&session.renew(lease_id).unwrap_err()));
+        assert!(session.current(lease_id).is_none());
     }
     assert_eq!(world.requests(), 1);
 }
@@ -221,7 +221,7 @@ fn the_last_blocking_handle_leaves_no_file_and_no_lock_behind() {
 fn a_reader_and_those_who_wait_for_changes_are_handles_too() {
     let (world, store) = (World::new(), MemoryStore::new());
     let (session, gate) = spending::<Blocking>(&world, store.clone());
-    let (reader, changes) = (session.reader(), session.changes(Need::Access));
+    let (reader, changes) = (session.reader(), session.changes(LeaseId::Access));
     drop(session);
     drop(reader);
     gate.open();
@@ -241,7 +241,7 @@ fn the_last_blocking_handle_does_not_wait_for_what_nobody_could_keep() {
     world.emulator.fault(Endpoint::SignIn, Fault::Hold(Gate::closed()));
     let session: Blocking = world.try_build(world.setup().store(MemoryStore::new())).unwrap();
     let waits = session.clone();
-    let waits = thread::spawn(move || waits.credentials(Need::Access).map(drop));
+    let waits = thread::spawn(move || waits.credentials(LeaseId::Access).map(drop));
     assert!(world.wait_for(Endpoint::SignIn, 1));
     session.close();
     assert!(is_closed(&waits.join().unwrap().unwrap_err()));
@@ -257,7 +257,7 @@ fn a_listener_that_drops_the_last_handle_does_not_wait_for_itself() {
         let (kept, heard) = (Arc::clone(&kept), world.heard.listener());
         world.setup().store(store.clone()).on_event(move |event| {
             heard(event);
-            if matches!(event, Event::Attempt { rung: "refresh", .. }) {
+            if matches!(event, Event::RenewalStarted { method: "refresh", .. }) {
                 drop(kept.lock().unwrap().take());
                 dropped.send(()).unwrap();
             }
@@ -351,7 +351,7 @@ fn a_session_that_was_never_asked_ends_at_once() {
     let session: Blocking = world.build();
     within(LONG, move || drop(session)).expect("nothing is waited for");
     let session: Hyper = world.build();
-    assert_eq!(generation(&world.connect::<Blocking>().credentials(Need::Access).unwrap(), Need::Access), 1);
+    assert_eq!(generation(&world.connect::<Blocking>().credentials(LeaseId::Access).unwrap(), LeaseId::Access), 1);
     session.close();
     assert_eq!(world.requests(), 1);
 }

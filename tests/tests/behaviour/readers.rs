@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use perennial_core::adapter::{Clock, ManualClock};
-use perennial_core::{Event, Need, Now, Policy, SignOut, Timestamp};
+use perennial_core::{Event, LeaseId, Now, Policy, SignOut, Timestamp};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_tests::{Issues, Reads, Subject, TIMEOUT, World, both};
 
@@ -32,10 +32,10 @@ fn a_reader_reads_what_a_handle_reads<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
     let mut reader = session.reader();
-    for need in Need::ALL {
-        let held = session.current(need).unwrap();
-        assert!(std::ptr::eq(&raw const *held, reader.current(need).unwrap()));
-        assert!(std::ptr::eq(&raw const *held, reader.at_once(need).unwrap().unwrap()));
+    for lease_id in LeaseId::ALL {
+        let held = session.current(lease_id).unwrap();
+        assert!(std::ptr::eq(&raw const *held, reader.current(lease_id).unwrap()));
+        assert!(std::ptr::eq(&raw const *held, reader.at_once(lease_id).unwrap().unwrap()));
     }
     let mut headers = HeaderMap::new();
     reader.authorize_at_once(&mut headers).unwrap().unwrap();
@@ -49,13 +49,13 @@ fn a_reader_waits_where_nothing_valid_is_held<S: Subject>() {
     let world = World::new();
     let session: S = world.build();
     let mut reader = session.reader();
-    assert!(reader.current(Need::Access).is_none());
-    assert_eq!(generation(reader.credentials(Need::Access).unwrap(), Need::Access), 1);
+    assert!(reader.current(LeaseId::Access).is_none());
+    assert_eq!(generation(reader.credentials(LeaseId::Access).unwrap(), LeaseId::Access), 1);
     world.pass(EXPIRY);
-    let renewed = reader.credentials(Need::Access).unwrap();
-    assert_eq!(generation(renewed, Need::Access), 2);
-    assert!(world.accepts(Need::Access, renewed));
-    assert!(reader.current(Need::Access).is_some());
+    let renewed = reader.credentials(LeaseId::Access).unwrap();
+    assert_eq!(generation(renewed, LeaseId::Access), 2);
+    assert!(world.accepts(LeaseId::Access, renewed));
+    assert!(reader.current(LeaseId::Access).is_some());
 }
 
 fn a_reader_sees_a_renewal_at_its_next_read<S: Subject>() {
@@ -65,9 +65,9 @@ fn a_reader_sees_a_renewal_at_its_next_read<S: Subject>() {
     readers[1] = readers[0].clone();
     for count in 2..5 {
         world.pass_seconds(120);
-        session.renew(Need::Access).unwrap();
+        session.renew(LeaseId::Access).unwrap();
         for reader in &mut readers {
-            assert_eq!(generation(reader.current(Need::Access).unwrap(), Need::Access), count);
+            assert_eq!(generation(reader.current(LeaseId::Access).unwrap(), LeaseId::Access), count);
         }
     }
 }
@@ -103,17 +103,17 @@ fn a_token_that_ran_out_in_a_suspend_is_not_read_while_the_driver_sleeps<S: Subj
     let mut reader = session.reader();
     clock.pass(Duration::from_secs(60));
     clock.suspend(EXPIRY - Duration::from_secs(120));
-    assert!(reader.current(Need::Access).is_some() && session.current(Need::Access).is_some());
+    assert!(reader.current(LeaseId::Access).is_some() && session.current(LeaseId::Access).is_some());
     clock.suspend(Duration::from_secs(60));
     world.emulator.advance(EXPIRY);
-    assert!(reader.current(Need::Access).is_none());
-    assert!(session.current(Need::Access).is_none());
+    assert!(reader.current(LeaseId::Access).is_none());
+    assert!(session.current(LeaseId::Access).is_none());
     assert!(!session.is_authenticated());
     // Nobody has told the driver.
     assert_eq!(world.heard.count(|event| matches!(event, Event::Expired { .. })), 0);
-    let renewed = reader.credentials(Need::Access).unwrap();
-    assert_eq!(generation(renewed, Need::Access), 2);
-    assert!(world.accepts(Need::Access, renewed));
+    let renewed = reader.credentials(LeaseId::Access).unwrap();
+    assert_eq!(generation(renewed, LeaseId::Access), 2);
+    assert!(world.accepts(LeaseId::Access, renewed));
 }
 
 /// A clock at which something may happen to whoever looks at it.
@@ -151,13 +151,13 @@ fn a_reader_that_was_stopped_in_the_middle_of_a_read_reads_what_came_meanwhile<S
         let world = Arc::clone(&world);
         *clock.1.lock().unwrap() = Some(Box::new(move || {
             world.pass(EXPIRY);
-            wait_for_issue(&world, Need::Access, count);
+            wait_for_issue(&world, LeaseId::Access, count);
         }));
     };
     stop_for(2);
-    assert_eq!(generation(reader.current(Need::Access).unwrap(), Need::Access), 2);
+    assert_eq!(generation(reader.current(LeaseId::Access).unwrap(), LeaseId::Access), 2);
     stop_for(3);
-    assert_eq!(generation(&session.current(Need::Access).unwrap(), Need::Access), 3);
+    assert_eq!(generation(&session.current(LeaseId::Access).unwrap(), LeaseId::Access), 3);
 }
 
 fn a_token_that_a_reader_names_as_refused_is_renewed_once<S: Subject>() {
@@ -166,15 +166,15 @@ fn a_token_that_a_reader_names_as_refused_is_renewed_once<S: Subject>() {
     let mut readers = vec![session.reader(); 10];
     world.pass_seconds(120);
     for reader in &mut readers {
-        assert_eq!(generation(reader.current(Need::Access).unwrap(), Need::Access), 1);
+        assert_eq!(generation(reader.current(LeaseId::Access).unwrap(), LeaseId::Access), 1);
     }
     world.emulator.navien().revoke_access(NavienSettings::EMAIL);
     for reader in &mut readers {
         // What this one read is named, not what is held by now.
-        reader.rejected(Need::Access);
-        let renewed = reader.credentials(Need::Access).unwrap();
-        assert_eq!(generation(renewed, Need::Access), 2);
-        assert!(world.accepts(Need::Access, renewed));
+        reader.rejected(LeaseId::Access);
+        let renewed = reader.credentials(LeaseId::Access).unwrap();
+        assert_eq!(generation(renewed, LeaseId::Access), 2);
+        assert!(world.accepts(LeaseId::Access, renewed));
     }
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
 }
@@ -183,12 +183,12 @@ fn a_reader_reads_nothing_after_a_sign_out<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
     let mut reader = session.reader();
-    assert!(reader.current(Need::Access).is_some());
+    assert!(reader.current(LeaseId::Access).is_some());
     session.sign_out(SignOut::KeepLogin).unwrap();
-    assert!(reader.current(Need::Access).is_none());
-    assert!(reader.credentials(Need::Access).is_err());
+    assert!(reader.current(LeaseId::Access).is_none());
+    assert!(reader.credentials(LeaseId::Access).is_err());
     session.sign_in(perennial_tests::login()).unwrap();
-    assert!(world.accepts(Need::Access, reader.current(Need::Access).unwrap()));
+    assert!(world.accepts(LeaseId::Access, reader.current(LeaseId::Access).unwrap()));
 }
 
 fn nothing_is_read_in_a_closed_session<S: Subject>() {
@@ -196,10 +196,10 @@ fn nothing_is_read_in_a_closed_session<S: Subject>() {
     let session: S = world.connect();
     let mut reader = session.reader();
     session.close();
-    assert!(reader.current(Need::Access).is_none());
-    assert!(session.current(Need::Access).is_none());
+    assert!(reader.current(LeaseId::Access).is_none());
+    assert!(session.current(LeaseId::Access).is_none());
     assert!(!session.is_authenticated());
-    assert!(is_closed(&reader.credentials(Need::Access).unwrap_err()));
+    assert!(is_closed(&reader.credentials(LeaseId::Access).unwrap_err()));
 }
 
 fn a_reader_keeps_its_session_going<S: Subject>() {
@@ -208,8 +208,8 @@ fn a_reader_keeps_its_session_going<S: Subject>() {
     let mut reader = session.reader();
     drop(session);
     world.pass(AT_THE_MARGIN);
-    wait_for_issue(&world, Need::Access, 2);
-    assert!(world.accepts(Need::Access, reader.credentials(Need::Access).unwrap()));
+    wait_for_issue(&world, LeaseId::Access, 2);
+    assert!(world.accepts(LeaseId::Access, reader.credentials(LeaseId::Access).unwrap()));
 }
 
 /// A clock that counts how often it is asked for both readings: once whenever the session is locked. Readers ask for
@@ -239,53 +239,53 @@ impl Clock for Counting {
 fn a_lazy_session_hears_one_knock<S: Subject>() {
     let world = World::new();
     let clock = Counting(world.clock.clone(), Arc::default());
-    let lazy = Policy::default().lazy().request_timeout(TIMEOUT);
-    let session: S = world.connect_with(world.setup().policy(lazy).clock(clock.clone()));
-    let mut changes = session.renewals(Need::Access);
+    let on_demand = Policy::default().on_demand().request_timeout(TIMEOUT);
+    let session: S = world.connect_with(world.setup().policy(on_demand).clock(clock.clone()));
+    let mut changes = session.renewals(LeaseId::Access);
     let mut reader = session.reader();
     let gate = Gate::closed();
     world.emulator.fault(Endpoint::Refresh, Fault::Hold(gate.clone()));
     world.pass(AT_THE_MARGIN);
-    assert!(reader.current(Need::Access).is_some());
+    assert!(reader.current(LeaseId::Access).is_some());
     assert!(world.wait_for(Endpoint::Refresh, 1));
     let before = clock.1.load(Ordering::SeqCst);
     for _ in 0..1000 {
-        assert!(reader.current(Need::Access).is_some() && session.current(Need::Access).is_some());
+        assert!(reader.current(LeaseId::Access).is_some() && session.current(LeaseId::Access).is_some());
     }
     // The driver has its own reasons to look, but few of them.
     let looks = clock.1.load(Ordering::SeqCst) - before;
     assert!(looks < 100, "{looks} looks");
     gate.open();
-    assert_eq!(generation(&changes.next().unwrap(), Need::Access), 2);
+    assert_eq!(generation(&changes.next().unwrap(), LeaseId::Access), 2);
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
 }
 
 fn a_lazy_session_hears_a_knock_after_a_failure<S: Subject>() {
     let world = World::new();
-    let lazy = Policy::default().lazy().request_timeout(TIMEOUT);
-    let session: S = world.connect_with(world.setup().policy(lazy));
+    let on_demand = Policy::default().on_demand().request_timeout(TIMEOUT);
+    let session: S = world.connect_with(world.setup().policy(on_demand));
     let mut reader = session.reader();
     world.emulator.fault_always(Endpoint::Any, Fault::status(503));
     world.pass(AT_THE_MARGIN);
-    assert!(reader.current(Need::Access).is_some());
+    assert!(reader.current(LeaseId::Access).is_some());
     session.settle();
-    assert!(has_failed(&world, Need::Access));
+    assert!(has_failed(&world, LeaseId::Access));
     let failed = world.requests();
     world.emulator.clear_faults();
     world.pass_for(&session, Duration::from_secs(200));
     // Nobody has asked since: it stays lazy.
     assert_eq!(world.requests(), failed);
-    assert_eq!(generation(reader.current(Need::Access).unwrap(), Need::Access), 1);
-    wait_for_issue(&world, Need::Access, 2);
+    assert_eq!(generation(reader.current(LeaseId::Access).unwrap(), LeaseId::Access), 1);
+    wait_for_issue(&world, LeaseId::Access, 2);
 }
 
 fn a_reader_shows_no_secret<S: Subject>() {
     let world = World::new();
     let session: S = world.connect();
     let mut reader = session.reader();
-    reader.credentials(Need::Aws).unwrap();
+    reader.credentials(LeaseId::Aws).unwrap();
     let shown = reader.debug();
-    let held = reader.current(Need::Access).unwrap();
+    let held = reader.current(LeaseId::Access).unwrap();
     assert!(!shown.contains(held.access().expose()));
     assert!(!shown.contains(held.refresh_token().unwrap().expose()));
     assert!(shown.starts_with("Reader("), "{shown}");

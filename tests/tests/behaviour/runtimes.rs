@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use perennial_core::providers::navien::Navien;
-use perennial_core::{Error, Need, TransportErrorKind};
+use perennial_core::{Error, LeaseId, TransportErrorKind};
 use perennial_emulator::{Endpoint, Fault, Gate};
 use perennial_hyper::Handle;
 use perennial_tests::{Hyper, LONG, World, within};
@@ -38,7 +38,7 @@ fn a_cancelled_leader_leaves_the_others_served() {
     assert!(runtime.block_on(leader).unwrap_err().is_cancelled());
     gate.open();
     for other in others {
-        assert!(world.accepts(Need::Access, &runtime.block_on(other).unwrap().unwrap()));
+        assert!(world.accepts(LeaseId::Access, &runtime.block_on(other).unwrap().unwrap()));
     }
     assert_eq!(world.requests(), 1);
 }
@@ -69,7 +69,7 @@ fn a_runtime_dropped_in_flight_strands_nobody() {
     }
     world.pass_seconds(5);
     let credentials = second.block_on(session.credentials()).unwrap().to_arc();
-    assert!(world.accepts(Need::Access, &credentials));
+    assert!(world.accepts(LeaseId::Access, &credentials));
     gate.open();
 }
 
@@ -80,7 +80,7 @@ fn a_new_runtime_takes_over_from_one_that_is_gone() {
     for _ in 0..3 {
         let runtime = runtime();
         let credentials = runtime.block_on(session.credentials()).unwrap().to_arc();
-        assert!(world.accepts(Need::Access, &credentials));
+        assert!(world.accepts(LeaseId::Access, &credentials));
         drop(runtime);
         world.pass(EXPIRY);
     }
@@ -101,19 +101,19 @@ fn a_handle_outside_of_any_runtime_neither_panics_nor_hangs() {
     // Valid ones are had anywhere.
     assert!(matches!(pin!(session.credentials()).poll(&mut cx), Poll::Ready(Ok(_))));
     drop(runtime);
-    session.rejected(Need::Access, &credentials);
-    let _ = session.current(Need::Aws);
-    assert!(matches!(pin!(session.renew(Need::Access)).poll(&mut cx), Poll::Ready(Err(_))));
+    session.rejected(LeaseId::Access, &credentials);
+    let _ = session.current(LeaseId::Aws);
+    assert!(matches!(pin!(session.renew(LeaseId::Access)).poll(&mut cx), Poll::Ready(Err(_))));
     world.pass(EXPIRY);
     let again = self::runtime().block_on(session.credentials()).unwrap().to_arc();
-    assert!(world.accepts(Need::Access, &again));
+    assert!(world.accepts(LeaseId::Access, &again));
 }
 
 #[test]
 fn a_lazy_session_without_a_driver_is_knocked_at_until_there_is_one() {
     let world = World::new();
-    let lazy = perennial_core::Policy::default().lazy();
-    let session = Hyper::client(world.link()).build(world.setup().policy(lazy)).unwrap();
+    let on_demand = perennial_core::Policy::default().on_demand();
+    let session = Hyper::client(world.link()).build(world.setup().policy(on_demand)).unwrap();
     let first = runtime();
     first.block_on(session.credentials()).unwrap();
     drop(first);
@@ -121,12 +121,12 @@ fn a_lazy_session_without_a_driver_is_knocked_at_until_there_is_one() {
     let mut reader = session.reader();
     // Here is nothing that could run a driver.
     for _ in 0..10 {
-        assert!(session.current(Need::Access).is_some() && reader.current(Need::Access).is_some());
+        assert!(session.current(LeaseId::Access).is_some() && reader.current(LeaseId::Access).is_some());
     }
     assert_eq!(world.requests(), 1);
     let second = runtime();
     let _inside = second.enter();
-    assert!(reader.current(Need::Access).is_some());
+    assert!(reader.current(LeaseId::Access).is_some());
     assert!(world.wait_for(Endpoint::Refresh, 1));
 }
 
@@ -138,7 +138,7 @@ fn a_current_thread_runtime_is_enough() {
     runtime.block_on(session.credentials()).unwrap();
     world.pass(EXPIRY);
     let credentials = runtime.block_on(session.credentials()).unwrap().to_arc();
-    assert!(world.accepts(Need::Access, &credentials));
+    assert!(world.accepts(LeaseId::Access, &credentials));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_task_on_one_runtime_and_a_thread_on_another_share_a_session() {
         for _ in 0..8 {
             scope.spawn(|| {
                 let credentials = runtime().block_on(session.credentials()).unwrap().to_arc();
-                assert!(world.accepts(Need::Access, &credentials));
+                assert!(world.accepts(LeaseId::Access, &credentials));
             });
         }
     });

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use perennial_core::providers::navien::Login;
-use perennial_core::store::{Changed, Locked, MemoryStore, Store, Watch};
+use perennial_core::store::{ChangeCallback, LockGuard, MemoryStore, Store, WatchGuard};
 use perennial_core::wire::Body;
-use perennial_core::{Error, Event, Need, SavedError, SessionError, SignOut, State, StoreError, StoreErrorKind};
+use perennial_core::{Error, Event, ImportError, LeaseId, SessionError, SignOut, State, StoreError, StoreErrorKind};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_tests::{LONG, Subject, World, both, within};
 
@@ -55,7 +55,7 @@ fn a_second_session_needs_no_sign_in<S: Subject>() {
     let (world, store) = (World::new(), MemoryStore::new());
     let one: S = connect(&world, &store);
     let other: S = world.connect_with(world.stranger().store(store.clone()));
-    let [one, other] = [one, other].map(|session| session.credentials(Need::Access).unwrap());
+    let [one, other] = [one, other].map(|session| session.credentials(LeaseId::Access).unwrap());
     assert_eq!(one.access().expose(), other.access().expose());
     assert_eq!(world.requests(), 1);
 }
@@ -64,9 +64,9 @@ fn what_one_renews_the_other_takes_up<S: Subject>() {
     let (world, store) = (World::new(), MemoryStore::new());
     let one: S = connect(&world, &store);
     let other: S = connect(&world, &store);
-    let mut issues = other.renewals(Need::Access);
+    let mut issues = other.renewals(LeaseId::Access);
     world.pass_seconds(2);
-    let renewed = one.renew(Need::Access).unwrap();
+    let renewed = one.renew(LeaseId::Access).unwrap();
     world.pass_seconds(1);
     let taken = within(LONG, move || perennial_tests::Issues::next(&mut issues)).unwrap().unwrap();
     assert_eq!(taken.access().expose(), renewed.access().expose());
@@ -80,7 +80,7 @@ fn many_sessions_renew_once<S: Subject>() {
         world.pass(EXPIRY);
         let tokens: Vec<String> = thread::scope(|scope| {
             let callers: Vec<_> =
-                sessions.iter().map(|session| scope.spawn(|| session.credentials(Need::Access).unwrap())).collect();
+                sessions.iter().map(|session| scope.spawn(|| session.credentials(LeaseId::Access).unwrap())).collect();
             callers.into_iter().map(|caller| caller.join().unwrap().access().expose().to_owned()).collect()
         });
         sessions.iter().for_each(S::settle);
@@ -96,7 +96,7 @@ fn a_session_goes_on_where_another_ended<S: Subject>() {
     world.pass(EXPIRY);
     let session: S = world.try_build(world.stranger().store(store.clone())).unwrap();
     assert_eq!(session.state(), State::Idle);
-    session.credentials(Need::Access).unwrap();
+    session.credentials(LeaseId::Access).unwrap();
     assert_eq!((world.requests_to(Endpoint::SignIn), world.requests_to(Endpoint::Refresh)), (1, 1));
 }
 
@@ -105,10 +105,10 @@ fn valid_credentials_do_not_wait_for_the_store<S: Subject>() {
     let session: S = connect(&world, &store);
     let lock = store.lock(WAIT, WAIT).unwrap();
     world.pass(AT_THE_MARGIN);
-    assert!(session.at_once(Need::Access).is_some_and(|served| served.is_ok()));
+    assert!(session.at_once(LeaseId::Access).is_some_and(|served| served.is_ok()));
     assert_eq!(world.requests_to(Endpoint::Refresh), 0);
     drop(lock);
-    wait_for_issue(&world, Need::Access, 2);
+    wait_for_issue(&world, LeaseId::Access, 2);
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
 }
 
@@ -130,7 +130,7 @@ enum Orders {
 }
 
 struct ToldLock {
-    inner: Box<dyn Locked>,
+    inner: Box<dyn LockGuard>,
     told: Told,
 }
 
@@ -145,40 +145,40 @@ impl Told {
 }
 
 impl Store for Told {
-    fn read(&self, within: Duration) -> Result<Option<Body>, StoreError> {
-        self.store.read(within)
+    fn read(&self, timeout: Duration) -> Result<Option<Body>, StoreError> {
+        self.store.read(timeout)
     }
 
-    fn lock(&self, within: Duration, lease: Duration) -> Result<Box<dyn Locked>, StoreError> {
+    fn lock(&self, timeout: Duration, ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
         match self.orders() {
             Orders::FailLocks(kind) => Err(kind.into()),
             Orders::Panic => panic!("as told"),
             Orders::Work | Orders::FailWrites(_) => {
-                Ok(Box::new(ToldLock { inner: self.store.lock(within, lease)?, told: self.clone() }))
+                Ok(Box::new(ToldLock { inner: self.store.lock(timeout, ttl)?, told: self.clone() }))
             }
         }
     }
 
-    fn watch(&self, changed: Changed) -> Option<Watch> {
+    fn watch(&self, changed: ChangeCallback) -> Option<WatchGuard> {
         self.store.watch(changed)
     }
 }
 
-impl Locked for ToldLock {
-    fn read(&mut self, within: Duration) -> Result<Option<Body>, StoreError> {
-        self.inner.read(within)
+impl LockGuard for ToldLock {
+    fn read(&mut self, timeout: Duration) -> Result<Option<Body>, StoreError> {
+        self.inner.read(timeout)
     }
 
-    fn write(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
+    fn write(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError> {
         self.told.writes.fetch_add(1, Ordering::Relaxed);
         match self.told.orders() {
             Orders::FailWrites(kind) => Err(kind.into()),
-            _ => self.inner.write(record, within),
+            _ => self.inner.write(record, timeout),
         }
     }
 
-    fn set_aside(&mut self, within: Duration) -> Result<(), StoreError> {
-        self.inner.set_aside(within)
+    fn quarantine(&mut self, timeout: Duration) -> Result<(), StoreError> {
+        self.inner.quarantine(timeout)
     }
 }
 
@@ -193,7 +193,7 @@ fn store_kind(error: &Error) -> Option<StoreErrorKind> {
 fn served_soon<S: Subject>(world: &World, session: &S) {
     let served = (0..20).any(|_| {
         world.pass_for(session, Duration::from_secs(6));
-        session.current(Need::Access).is_some()
+        session.current(LeaseId::Access).is_some()
     });
     assert!(served, "the store works again, and nobody is served");
 }
@@ -205,10 +205,10 @@ fn a_failing_store_is_told_and_nothing_is_sent<S: Subject>() {
     store.order(Orders::FailLocks(StoreErrorKind::Unavailable));
     world.pass(AT_THE_MARGIN);
     session.settle();
-    wait_for(&world, "failed", |event| matches!(event, Event::Failed { rung: "store", .. }));
-    assert!(session.credentials(Need::Access).is_ok());
+    wait_for(&world, "failed", |event| matches!(event, Event::Failed { method: "store", .. }));
+    assert!(session.credentials(LeaseId::Access).is_ok());
     world.pass_for(&session, EXPIRY);
-    let error = session.credentials(Need::Access).unwrap_err();
+    let error = session.credentials(LeaseId::Access).unwrap_err();
     assert!(store_kind(&error).is_some() && error.is_retryable(), "{error}");
     assert_eq!(world.requests(), before);
 
@@ -222,7 +222,7 @@ fn a_panicking_store_harms_nobody<S: Subject>() {
     let session: S = world.connect_with(world.setup().store(store.clone()));
     store.order(Orders::Panic);
     world.pass_for(&session, EXPIRY);
-    assert!(store_kind(&session.credentials(Need::Access).unwrap_err()).is_some());
+    assert!(store_kind(&session.credentials(LeaseId::Access).unwrap_err()).is_some());
     store.order(Orders::Work);
     served_soon(&world, &session);
 }
@@ -233,7 +233,7 @@ fn credentials_that_cannot_be_saved_are_served_and_said<S: Subject>() {
     store.order(Orders::FailWrites(StoreErrorKind::MaybeWritten));
     let waiting = {
         let session = session.clone();
-        thread::spawn(move || session.credentials(Need::Access))
+        thread::spawn(move || session.credentials(LeaseId::Access))
     };
     wait_for(&world, "not saved", |event| matches!(event, Event::NotSaved { .. }));
     assert_eq!(world.heard.count(|event| matches!(event, Event::Renewed { .. })), 0);
@@ -256,13 +256,13 @@ fn credentials_that_cannot_be_saved_are_served_and_said<S: Subject>() {
 fn a_sign_out_clears_the_store<S: Subject>() {
     let (world, store) = (World::new(), MemoryStore::new());
     let session: S = connect(&world, &store);
-    let secret = session.credentials(Need::Access).unwrap().access().expose().to_owned();
+    let secret = session.credentials(LeaseId::Access).unwrap().access().expose().to_owned();
     assert!(text(&store).contains(&secret));
     session.sign_out(SignOut::KeepLogin).unwrap();
     let left = text(&store);
     assert!(left.contains("\"signed_out\":true") && !left.contains("token"), "{left}");
     let stranger: S = world.try_build(world.stranger().store(store.clone())).unwrap();
-    let error = stranger.credentials(Need::Access).unwrap_err();
+    let error = stranger.credentials(LeaseId::Access).unwrap_err();
     assert!(matches!(error, Error::Session(SessionError::SignedOut)), "{error}");
 }
 
@@ -290,8 +290,8 @@ fn another_accounts_session_is_left_alone<S: Subject>() {
     let before = text(&store);
     let login = Login::new("somebody@else.example", NavienSettings::PASSWORD).unwrap();
     let other: S = world.try_build(world.stranger().login(login).store(store.clone())).unwrap();
-    let error = other.credentials(Need::Access).unwrap_err();
-    assert_eq!(store_kind(&error), Some(StoreErrorKind::Refused(SavedError::OtherAccount)));
+    let error = other.credentials(LeaseId::Access).unwrap_err();
+    assert_eq!(store_kind(&error), Some(StoreErrorKind::Refused(ImportError::OtherAccount)));
     assert!(!error.is_retryable());
     assert_eq!(text(&store), before);
     assert_eq!(world.requests(), 1);
@@ -301,19 +301,19 @@ fn what_nobody_can_read_is_set_aside<S: Subject>() {
     let (world, store) = (World::new(), MemoryStore::new());
     put(&store, "{\"perennial\":1,\"torn");
     let session: S = connect(&world, &store);
-    session.credentials(Need::Access).unwrap();
-    wait_for(&world, "set aside", |event| matches!(event, Event::SetAside { .. }));
+    session.credentials(LeaseId::Access).unwrap();
+    wait_for(&world, "set aside", |event| matches!(event, Event::Quarantined { .. }));
     assert_eq!(store.aside().len(), 1);
     assert!(text(&store).contains("\"revision\":1"));
 }
 
 fn a_kept_login_signs_in_again<S: Subject>() {
     let (world, store) = (World::new(), MemoryStore::new());
-    drop(world.connect_with::<S>(world.setup().keep_login().store(store.clone())));
+    drop(world.connect_with::<S>(world.setup().persist_login().store(store.clone())));
     world.emulator.navien().revoke_refresh(NavienSettings::EMAIL);
     world.pass(EXPIRY);
-    let session: S = world.try_build(world.stranger().keep_login().store(store.clone())).unwrap();
-    session.credentials(Need::Access).unwrap();
+    let session: S = world.try_build(world.stranger().persist_login().store(store.clone())).unwrap();
+    session.credentials(LeaseId::Access).unwrap();
     assert_eq!(world.requests_to(Endpoint::SignIn), 2);
 
     session.settle();
@@ -347,7 +347,7 @@ fn a_closed_session_saves_what_it_asked_for<S: Subject>() {
     .unwrap();
     assert!(after != before && !after.contains("refresh_sent_at"), "{after}");
     let next: S = world.connect_with(world.stranger().store(store.clone()));
-    next.credentials(Need::Access).unwrap();
+    next.credentials(LeaseId::Access).unwrap();
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
 }
 
@@ -355,7 +355,7 @@ fn a_person_who_signs_in_replaces_what_is_saved<S: Subject>() {
     let (world, store) = (World::new(), MemoryStore::new());
     let session: S = connect(&world, &store);
     let other: S = connect(&world, &store);
-    let mut issues = other.renewals(Need::Access);
+    let mut issues = other.renewals(LeaseId::Access);
     let new = session.sign_in(perennial_tests::login()).unwrap();
     world.pass_seconds(1);
     let taken = within(LONG, move || perennial_tests::Issues::next(&mut issues)).unwrap().unwrap();

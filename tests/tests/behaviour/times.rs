@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use perennial_core::adapter::Clock;
-use perennial_core::{Error, Need, SessionError};
+use perennial_core::{Error, LeaseId, SessionError};
 use perennial_emulator::Endpoint;
 use perennial_tests::{Issues, LONG, Subject, World, both, within};
 
@@ -29,14 +29,14 @@ fn lasting(seconds: u64) -> World {
 fn a_token_of_five_minutes_is_used<S: Subject>() {
     let world = lasting(300);
     let session: S = world.connect();
-    let mut changes = session.renewals(Need::Access);
+    let mut changes = session.renewals(LeaseId::Access);
     for _ in 0..20 {
-        assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 1);
+        assert_eq!(generation(&session.credentials(LeaseId::Access).unwrap(), LeaseId::Access), 1);
         world.pass_for(&session, Duration::from_secs(10));
     }
     assert_eq!(world.requests(), 1);
     world.pass_seconds(50);
-    assert_eq!(generation(&changes.next().unwrap(), Need::Access), 2);
+    assert_eq!(generation(&changes.next().unwrap(), LeaseId::Access), 2);
     session.settle();
     assert_eq!(world.requests(), 2);
 }
@@ -46,7 +46,7 @@ fn a_token_of_ten_seconds_is_used_and_not_hammered<S: Subject>() {
     let session: S = world.connect();
     for _ in 0..120 {
         world.pass_for(&session, Duration::from_secs(1));
-        let credentials = session.credentials(Need::Access).unwrap();
+        let credentials = session.credentials(LeaseId::Access).unwrap();
         assert!(credentials.expires_at().unwrap() > world.clock.now().wall);
     }
     let refreshes = world.requests_to(Endpoint::Refresh);
@@ -59,11 +59,11 @@ fn credentials_with_enough_life_are_renewed_first_if_need_be<S: Subject>() {
     let session: S = world.connect();
     world.pass_for(&session, Duration::from_secs(3000));
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-    let held = session.credentials_with(Need::Access, minutes(9)).unwrap();
-    assert_eq!((generation(&held, Need::Access), world.requests()), (1, 1));
-    let renewed = session.credentials_with(Need::Access, minutes(30)).unwrap();
-    assert_eq!((generation(&renewed, Need::Access), world.requests()), (2, 2));
-    let error = session.credentials_with(Need::Access, minutes(61)).unwrap_err();
+    let held = session.credentials_with(LeaseId::Access, minutes(9)).unwrap();
+    assert_eq!((generation(&held, LeaseId::Access), world.requests()), (1, 1));
+    let renewed = session.credentials_with(LeaseId::Access, minutes(30)).unwrap();
+    assert_eq!((generation(&renewed, LeaseId::Access), world.requests()), (2, 2));
+    let error = session.credentials_with(LeaseId::Access, minutes(61)).unwrap_err();
     assert!(matches!(error, Error::Session(SessionError::LifetimeTooShort)), "{error:?}");
     assert_eq!(world.requests(), 2);
 }
@@ -74,9 +74,9 @@ fn a_suspended_machine_renews_once<S: Subject>() {
     world.pass_seconds(10);
     world.emulator.advance(EXPIRY);
     world.clock.suspend(EXPIRY);
-    assert!(world.accepts(Need::Access, &session.credentials(Need::Access).unwrap()));
+    assert!(world.accepts(LeaseId::Access, &session.credentials(LeaseId::Access).unwrap()));
     world.pass_for(&session, Duration::from_secs(60));
-    assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 2);
+    assert_eq!(generation(&session.credentials(LeaseId::Access).unwrap(), LeaseId::Access), 2);
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
 }
 
@@ -85,13 +85,13 @@ fn a_wall_clock_that_is_set_back_lengthens_no_life<S: Subject>() {
     let session: S = world.connect();
     let start = world.clock.now().wall;
     world.clock.set_wall(start.saturating_sub(Duration::from_secs(1_000_000)));
-    assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 1);
+    assert_eq!(generation(&session.credentials(LeaseId::Access).unwrap(), LeaseId::Access), 1);
     session.settle();
     assert_eq!(world.requests(), 1);
-    let mut changes = session.renewals(Need::Access);
+    let mut changes = session.renewals(LeaseId::Access);
     world.pass(AT_THE_MARGIN);
-    assert_eq!(generation(&changes.next().unwrap(), Need::Access), 2);
-    assert!(world.accepts(Need::Access, &session.credentials(Need::Access).unwrap()));
+    assert_eq!(generation(&changes.next().unwrap(), LeaseId::Access), 2);
+    assert!(world.accepts(LeaseId::Access, &session.credentials(LeaseId::Access).unwrap()));
 }
 
 fn a_wall_clock_that_jumps_ahead_causes_one_renewal<S: Subject>() {
@@ -102,8 +102,8 @@ fn a_wall_clock_that_jumps_ahead_causes_one_renewal<S: Subject>() {
     world.clock.set_wall(world.clock.now().wall.saturating_add(years));
     for _ in 0..10 {
         let waiting = session.clone();
-        let credentials = within(LONG, move || waiting.credentials(Need::Access)).unwrap().unwrap();
-        assert_eq!(generation(&credentials, Need::Access), 2);
+        let credentials = within(LONG, move || waiting.credentials(LeaseId::Access)).unwrap().unwrap();
+        assert_eq!(generation(&credentials, LeaseId::Access), 2);
         world.pass_for(&session, Duration::from_secs(60));
     }
     assert_eq!(world.requests_to(Endpoint::Refresh), 1);
@@ -115,9 +115,9 @@ fn a_wrong_clock_of_the_service_does_no_harm<S: Subject>() {
         world.emulator.skew(skew);
         let session: S = world.connect();
         world.pass_for(&session, Duration::from_secs(3000));
-        assert_eq!(generation(&session.credentials(Need::Access).unwrap(), Need::Access), 1);
+        assert_eq!(generation(&session.credentials(LeaseId::Access).unwrap(), LeaseId::Access), 1);
         world.pass_seconds(601);
-        assert!(world.accepts(Need::Access, &session.credentials(Need::Access).unwrap()));
+        assert!(world.accepts(LeaseId::Access, &session.credentials(LeaseId::Access).unwrap()));
         assert_eq!(world.requests(), 2);
     }
 }

@@ -3,15 +3,15 @@
 use std::sync::{Arc, OnceLock};
 
 use perennial_core::adapter::Setup;
-use perennial_core::{Credentials, Error, Exchange, Grant, Need, Provider};
+use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, Provider};
 use perennial_tests::{Blocking, Hyper, Link};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) trait Side<P: Provider>: Clone + Send + 'static {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error>;
     fn build(link: Link, setup: Setup<P>) -> Result<Self, Error>;
-    fn credentials(&self, need: Need) -> Result<Arc<Credentials>, Error>;
-    fn renew(&self, need: Need) -> Result<Arc<Credentials>, Error>;
+    fn credentials(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error>;
+    fn renew(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error>;
     fn sign_in(&self, login: P::Login) -> Result<Arc<Credentials>, Error>;
     fn accept(&self, grant: Grant) -> Result<(), Error>;
     fn debug(&self) -> String;
@@ -38,12 +38,12 @@ impl<P: Provider> Side<P> for OverHyper<P> {
         Hyper::client(link).build(setup).map(Self)
     }
 
-    fn credentials(&self, need: Need) -> Result<Arc<Credentials>, Error> {
-        runtime().block_on(self.0.credentials_for(need)).map(|current| current.to_arc())
+    fn credentials(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error> {
+        runtime().block_on(self.0.credentials_for(lease_id)).map(|current| current.to_arc())
     }
 
-    fn renew(&self, need: Need) -> Result<Arc<Credentials>, Error> {
-        runtime().block_on(self.0.renew(need)).map(|current| current.to_arc())
+    fn renew(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error> {
+        runtime().block_on(self.0.renew(lease_id)).map(|current| current.to_arc())
     }
 
     fn sign_in(&self, login: P::Login) -> Result<Arc<Credentials>, Error> {
@@ -69,12 +69,12 @@ impl<P: Provider> Side<P> for OverBlocking<P> {
         Blocking::client(link).build(setup).map(Self)
     }
 
-    fn credentials(&self, need: Need) -> Result<Arc<Credentials>, Error> {
-        self.0.credentials_for(need).map(|current| current.to_arc())
+    fn credentials(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error> {
+        self.0.credentials_for(lease_id).map(|current| current.to_arc())
     }
 
-    fn renew(&self, need: Need) -> Result<Arc<Credentials>, Error> {
-        self.0.renew(need).map(|current| current.to_arc())
+    fn renew(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error> {
+        self.0.renew(lease_id).map(|current| current.to_arc())
     }
 
     fn sign_in(&self, login: P::Login) -> Result<Arc<Credentials>, Error> {

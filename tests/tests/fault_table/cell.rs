@@ -11,7 +11,7 @@ use std::time::Duration;
 use perennial_core::adapter::{Clock, Setup};
 use perennial_core::wire::MAX_RETRY_AFTER;
 use perennial_core::{
-    Credentials, Error, Event, Need, Provider, ServiceErrorKind, SessionError, Term, TransportErrorKind,
+    Credentials, Error, Event, LeaseId, Provider, ServiceErrorKind, SessionError, TransportErrorKind, Validity,
 };
 use perennial_emulator::{Emulator, Fault, Recorded};
 use perennial_tests::{Heard, LONG, Secrets, TIMEOUT, clock_of, everything_said, within};
@@ -110,8 +110,8 @@ struct Cell<S, H> {
 
 impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
     fn ask(&self) -> Result<Outcome, String> {
-        let (session, need) = (self.session.clone(), self.operation.need);
-        within(LONG, move || session.credentials(need)).ok_or_else(|| "hangs or panics".to_owned())
+        let (session, lease_id) = (self.session.clone(), self.operation.lease_id);
+        within(LONG, move || session.credentials(lease_id)).ok_or_else(|| "hangs or panics".to_owned())
     }
 
     fn sign_in(&self) -> Result<Outcome, String> {
@@ -121,12 +121,12 @@ impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
 
     /// The driver tells its callers first and its listener then.
     fn listener_has_caught_up(&self) -> Result<(), String> {
-        let renewed = |events: &[Event], lease: Need| {
-            events.iter().any(|event| matches!(event, Event::Renewed { need, .. } if *need == lease))
+        let renewed = |events: &[Event], lease: LeaseId| {
+            events.iter().any(|event| matches!(event, Event::Renewed { lease_id, .. } if *lease_id == lease))
         };
         let provider = S::provider(&self.place.emulator, TIMEOUT);
-        let has = |lease: &&Need| !provider.ladder(**lease).is_empty();
-        let both = |events: &[Event]| Need::ALL.iter().filter(has).all(|lease| renewed(events, *lease));
+        let has = |lease: &&LeaseId| !provider.methods(**lease).is_empty();
+        let both = |events: &[Event]| LeaseId::ALL.iter().filter(has).all(|lease| renewed(events, *lease));
         let heard = self.place.heard.wait_until(LONG, both);
         heard.then_some(()).ok_or_else(|| "no event tells of the sign-in".to_owned())
     }
@@ -144,12 +144,12 @@ impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
 
     /// The cell's text.
     fn describe(&self, outcome: &Outcome, events_before: usize) -> Result<String, String> {
-        let need = self.operation.need;
+        let lease_id = self.operation.lease_id;
         let ended = |events: &[Event]| {
             events[events_before..].iter().any(|event| match event {
-                Event::Renewed { need: other, .. } => outcome.is_ok() && *other == need,
-                Event::Failed { need: other, .. } | Event::Stopped { need: other, .. } => {
-                    outcome.is_err() && *other == need
+                Event::Renewed { lease_id: other, .. } => outcome.is_ok() && *other == lease_id,
+                Event::Failed { lease_id: other, .. } | Event::Exhausted { lease_id: other, .. } => {
+                    outcome.is_err() && *other == lease_id
                 }
                 _ => false,
             })
@@ -160,12 +160,12 @@ impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
         let mut way = String::new();
         for event in &self.place.heard.all()[events_before..] {
             match event {
-                Event::Fallback { need: other, error, .. } if *other == need => {
+                Event::Fallback { lease_id: other, error, .. } if *other == lease_id => {
                     way += &format!("{} > ", kind(error));
                 }
-                Event::Renewed { need: other, rung, .. } if *other == need => {
-                    let rung = rung.unwrap_or("nobody");
-                    way += if way.is_empty() && rung == self.operation.rung { "ok" } else { rung };
+                Event::Renewed { lease_id: other, method, .. } if *other == lease_id => {
+                    let method = method.unwrap_or("nobody");
+                    way += if way.is_empty() && method == self.operation.method { "ok" } else { method };
                     way += if outcome.is_err() { " > " } else { "" };
                     break;
                 }
@@ -182,7 +182,7 @@ impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
 
     /// What is unusual about the lifetimes.
     fn lifetimes(&self, credentials: &Credentials) -> String {
-        let show = |name: &str, term: Option<&Term>, usual: Duration| match term.map(Term::lifetime) {
+        let show = |name: &str, validity: Option<&Validity>, usual: Duration| match validity.map(Validity::lifetime) {
             Some(Some(lifetime)) if lifetime == usual => String::new(),
             // Told as an end, in whole seconds.
             Some(Some(lifetime)) if S::ROUNDS && lifetime.abs_diff(usual) <= ROUNDING => String::new(),
@@ -190,8 +190,8 @@ impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
             Some(None) => format!(", {name} of unknown length"),
             None => format!(", no {name}"),
         };
-        let aws = |usual| show("AWS", credentials.term(Need::Aws), usual);
-        show("access", credentials.term(Need::Access), self.operation.access)
+        let aws = |usual| show("AWS", credentials.validity(LeaseId::Aws), usual);
+        show("access", credentials.validity(LeaseId::Access), self.operation.access)
             + &self.operation.aws.map(aws).unwrap_or_default()
     }
 
@@ -202,8 +202,8 @@ impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
             Ok(credentials) => {
                 self.is_right(&credentials)?;
                 self.place.pass(Duration::from_secs(2));
-                let (session, need) = (self.session.clone(), self.operation.need);
-                within(LONG, move || session.renew(need)).ok_or("renewal hangs")?
+                let (session, lease_id) = (self.session.clone(), self.operation.lease_id);
+                within(LONG, move || session.renew(lease_id)).ok_or("renewal hangs")?
             }
             Err(error) => {
                 self.said += &everything_said(&error);
@@ -250,7 +250,7 @@ impl<S: Service, H: Side<S::Provider>> Cell<S, H> {
     fn is_right(&mut self, credentials: &Credentials) -> Result<(), String> {
         self.secrets.add_credentials(credentials);
         self.said += &format!("{credentials:?} {credentials:#?}");
-        if S::accepts(&self.place.emulator, self.operation.need, credentials) {
+        if S::accepts(&self.place.emulator, self.operation.lease_id, credentials) {
             Ok(())
         } else {
             Err("with credentials that the service refuses".to_owned())

@@ -11,7 +11,7 @@ use perennial_core::providers::navien::Navien as NavienProvider;
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::providers::settrade::{self, Settrade as SettradeProvider};
 use perennial_core::wire::Body;
-use perennial_core::{Credentials, Error, Exchange, Need, Now, Provider, Request, Response, ServiceError, Step};
+use perennial_core::{Credentials, Error, Exchange, LeaseId, Now, Provider, Request, Response, ServiceError, Step};
 use perennial_emulator::{
     Auth0Settings, Builder, Emulator, Endpoint, MosaiaSettings, NavienSettings, SettradeSettings,
 };
@@ -26,10 +26,10 @@ pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
-    pub(crate) need: Need,
+    pub(crate) lease_id: LeaseId,
     pub(crate) endpoint: Endpoint,
     /// The rung that does it when nothing goes wrong.
-    pub(crate) rung: &'static str,
+    pub(crate) method: &'static str,
     pub(crate) session: Before,
     /// How long the leases live.
     pub(crate) access: Duration,
@@ -44,12 +44,28 @@ pub(crate) enum Before {
 }
 
 const fn sign_in(name: &'static str, endpoint: Endpoint, access: Duration) -> Operation {
-    Operation { name, need: Need::Access, endpoint, rung: "sign-in", session: Before::Nothing, access, aws: None }
+    Operation {
+        name,
+        lease_id: LeaseId::Access,
+        endpoint,
+        method: "sign-in",
+        session: Before::Nothing,
+        access,
+        aws: None,
+    }
 }
 
 const fn refresh(endpoint: Endpoint) -> Operation {
     let session = Before::SignedIn;
-    Operation { name: "refresh", need: Need::Access, endpoint, rung: "refresh", session, access: HOUR, aws: None }
+    Operation {
+        name: "refresh",
+        lease_id: LeaseId::Access,
+        endpoint,
+        method: "refresh",
+        session,
+        access: HOUR,
+        aws: None,
+    }
 }
 
 /// A service, its clock, and what was heard of its sessions.
@@ -123,7 +139,7 @@ pub(crate) trait Service: 'static {
     }
 
     /// Whether the service takes these credentials.
-    fn accepts(emulator: &Emulator, need: Need, credentials: &Credentials) -> bool;
+    fn accepts(emulator: &Emulator, lease_id: LeaseId, credentials: &Credentials) -> bool;
 
     /// Secrets that no credentials here have shown yet.
     fn secrets(emulator: &Emulator, secrets: &mut Secrets);
@@ -144,8 +160,8 @@ impl Service for Navien {
         Operation { aws: Some(DAY), ..refresh(Endpoint::Refresh) },
         Operation {
             name: "AWS renewal",
-            need: Need::Aws,
-            rung: "session refresh",
+            lease_id: LeaseId::Aws,
+            method: "session refresh",
             access: DAY,
             aws: Some(HOUR),
             ..refresh(Endpoint::SessionRefresh)
@@ -168,12 +184,12 @@ impl Service for Navien {
         Some(perennial_tests::login())
     }
 
-    fn accepts(emulator: &Emulator, need: Need, credentials: &Credentials) -> bool {
+    fn accepts(emulator: &Emulator, lease_id: LeaseId, credentials: &Credentials) -> bool {
         let navien = emulator.navien();
-        match (need, credentials.aws()) {
-            (Need::Access, _) => navien.is_access_valid(credentials.access().expose()),
-            (Need::Aws, None) => false,
-            (Need::Aws, Some(aws)) => navien.is_aws_valid(
+        match (lease_id, credentials.aws()) {
+            (LeaseId::Access, _) => navien.is_access_valid(credentials.access().expose()),
+            (LeaseId::Aws, None) => false,
+            (LeaseId::Aws, Some(aws)) => navien.is_aws_valid(
                 aws.access_key_id().expose(),
                 aws.secret_access_key().expose(),
                 aws.session_token().expose(),
@@ -209,7 +225,7 @@ impl Service for Mosaia {
         mosaia::Login::password(MosaiaSettings::EMAIL, MosaiaSettings::PASSWORD).ok()
     }
 
-    fn accepts(emulator: &Emulator, _need: Need, credentials: &Credentials) -> bool {
+    fn accepts(emulator: &Emulator, _need: LeaseId, credentials: &Credentials) -> bool {
         emulator.mosaia().is_access_valid(credentials.access().expose())
     }
 
@@ -240,7 +256,7 @@ impl Service for Settrade {
         settrade::Login::new(SettradeSettings::APP_ID, SettradeSettings::APP_SECRET).ok()
     }
 
-    fn accepts(emulator: &Emulator, _need: Need, credentials: &Credentials) -> bool {
+    fn accepts(emulator: &Emulator, _need: LeaseId, credentials: &Credentials) -> bool {
         emulator.settrade().is_access_valid(credentials.access().expose())
     }
 
@@ -274,7 +290,7 @@ impl Service for Auth0 {
         auth0::Login::new(Auth0Settings::EMAIL, Auth0Settings::PASSWORD).ok()
     }
 
-    fn accepts(emulator: &Emulator, _need: Need, credentials: &Credentials) -> bool {
+    fn accepts(emulator: &Emulator, _need: LeaseId, credentials: &Credentials) -> bool {
         emulator.auth0().is_token_valid(credentials.access().expose())
     }
 
@@ -313,11 +329,11 @@ impl Service for OAuth {
         let redirect = H::run(place.link(), Browser(authorization.url().to_owned()))?;
         let code = authorization.into_pending().redeem(&redirect, now).unwrap();
         session.accept(H::run(place.link(), At(now, code))?)?;
-        session.credentials(Need::Access)
+        session.credentials(LeaseId::Access)
     }
 
-    fn accepts(emulator: &Emulator, need: Need, credentials: &Credentials) -> bool {
-        Mosaia::accepts(emulator, need, credentials)
+    fn accepts(emulator: &Emulator, lease_id: LeaseId, credentials: &Credentials) -> bool {
+        Mosaia::accepts(emulator, lease_id, credentials)
     }
 
     fn secrets(emulator: &Emulator, secrets: &mut Secrets) {

@@ -11,7 +11,7 @@ use perennial_core::providers::mosaia::{self, Mosaia};
 use perennial_core::providers::navien::{self, Navien};
 use perennial_core::providers::oauth2::{self, OAuth2};
 use perennial_core::providers::settrade::{self, Settrade};
-use perennial_core::{Error, Event, Exchange, Need, Now, Provider};
+use perennial_core::{Error, Event, Exchange, LeaseId, Now, Provider};
 use perennial_tests::{Heard, Link};
 
 use crate::adapters::{OverBlocking, OverHyper, Side};
@@ -59,10 +59,10 @@ where
     <P::Exchange as Exchange>::Output: Debug,
 {
     let have = have();
-    for need in Need::ALL {
-        for rung in provider.ladder(need) {
-            if let Some(exchange) = provider.begin(*rung, Some(login), Some(&have)) {
-                let what = format!("{} of {}", provider.describe(*rung), provider.name());
+    for lease_id in LeaseId::ALL {
+        for method in provider.methods(lease_id) {
+            if let Some(exchange) = provider.begin(*method, Some(login), Some(&have)) {
+                let what = format!("{} of {}", provider.method_name(*method), provider.name());
                 run::<P, H, _>(answer, &what, exchange);
             }
         }
@@ -74,14 +74,14 @@ where
     let setup = Setup::new(provider.clone()).login(login.clone()).on_event(heard.listener()).seed(1);
     let session = H::build(link(), setup).unwrap();
     let what = format!("a session of {}", provider.name());
-    look(answer, &what, &session.credentials(Need::Access));
-    if provider.ladder(Need::Aws).is_empty() {
-        look(answer, &what, &session.renew(Need::Access));
+    look(answer, &what, &session.credentials(LeaseId::Access));
+    if provider.methods(LeaseId::Aws).is_empty() {
+        look(answer, &what, &session.renew(LeaseId::Access));
     } else {
-        look(answer, &what, &session.credentials(Need::Aws));
+        look(answer, &what, &session.credentials(LeaseId::Aws));
     }
     // Callers are told first, listeners then.
-    let ends = |event: &Event| matches!(event, Event::Renewed { .. } | Event::Failed { .. } | Event::Stopped { .. });
+    let ends = |event: &Event| matches!(event, Event::Renewed { .. } | Event::Failed { .. } | Event::Exhausted { .. });
     assert!(heard.wait_until(perennial_tests::LONG, |events| events.iter().any(ends)), "no event tells of it");
     let events: String = heard.all().iter().map(|event| format!("{event} {event:?} {event:#?}\n")).collect();
     check(answer, &what, &(events + &session.debug()));
@@ -199,7 +199,7 @@ fn what_a_panic_says_has_no_secret() {
     let setup = Setup::new(Navien::new(&service.url()).unwrap()).login(login).seed(1);
     let setup = setup.on_event(|event| panic!("{event:?}"));
     let session = <OverBlocking<Navien> as Side<Navien>>::build(link(), setup).unwrap();
-    let credentials = perennial_tests::within(perennial_tests::LONG, move || session.credentials(Need::Access));
+    let credentials = perennial_tests::within(perennial_tests::LONG, move || session.credentials(LeaseId::Access));
     std::panic::set_hook(before);
     assert!(credentials.is_some(), "the caller hangs");
     let said = said.lock().unwrap();

@@ -13,12 +13,14 @@ use perennial_core::providers::navien::Navien;
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::providers::settrade::Settrade;
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
-use perennial_core::store::{Keeper, MemoryStore, OpId, STORE_TIMEOUT, Store, StoreAct, StoreOp, Stored};
+use perennial_core::store::{
+    MemoryStore, OpId, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreReply, StoreRequest,
+};
 use perennial_core::wire::{Body, BodyBuffer, LoginText, Object, Text};
 use perennial_core::{
-    AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Input, Need, Now, Output, Policy,
-    Provider, Request, RequestId, Response, Saved, ServiceError, ServiceErrorKind, Session, SessionError, Step,
-    StoreError, StoreErrorKind, Term, TransportError, TransportErrorKind, Unfinished,
+    AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Input, LeaseId, Now, Output, Policy,
+    Provider, Request, RequestId, Response, SavedSession, ServiceError, ServiceErrorKind, Session, SessionError, Step,
+    StoreError, StoreErrorKind, TransportError, TransportErrorKind, Unfinished, Validity,
 };
 use perennial_file::{FileStore, Key};
 use perennial_redis::RedisStore;
@@ -59,13 +61,13 @@ fn now() -> Now {
 }
 
 fn access() -> AccessToken {
-    let term = Term::lasting(now(), Duration::from_secs(3600));
-    AccessToken::new("Bearer", &canary("access"), term).unwrap()
+    let validity = Validity::with_lifetime(now(), Duration::from_secs(3600));
+    AccessToken::new("Bearer", &canary("access"), validity).unwrap()
 }
 
 fn aws() -> AwsCredentials {
     let [id, key, session] = ["id", "key", "session"].map(canary);
-    AwsCredentials::new(&id, &key, &session, Term::unknown(now())).unwrap()
+    AwsCredentials::new(&id, &key, &session, Validity::unknown(now())).unwrap()
 }
 
 fn account() -> Account {
@@ -89,7 +91,7 @@ fn grant() -> Grant {
         id_token: Some(secret("ID")),
         aws: Some(aws()),
         account: Some(account()),
-        begun_by: None,
+        grant_type: None,
         extra: Some(secret("extra")),
         flaw: Some(ServiceError::malformed("no access token")),
     }
@@ -121,7 +123,7 @@ fn credentials() -> Vec<Shown> {
         "core/src/credentials/account.rs Account": account(),
         "core/src/credentials/grant.rs Grant": grant(),
         "core/src/credentials/mod.rs Credentials": have(),
-        "core/src/credentials/saved.rs Saved": Saved::new("p", "r", have()),
+        "core/src/credentials/saved.rs Saved": SavedSession::new("p", "r", have()),
         "core/src/aws/mqtt.rs PresignedUrl": Navien::mqtt().presign(&aws(), now().wall),
         "core/src/mqtt.rs Ticket": ticket(),
         "core/src/mqtt.rs Parts": ticket().into_parts(),
@@ -199,7 +201,7 @@ fn providers() -> Vec<Shown> {
         "core/src/providers/navien/exchange.rs Exchange": Navien::default().sign_in(&navien),
         "core/src/providers/navien/exchange.rs Exchange": Navien::default().refresh(&secret("refresh")),
         "core/src/providers/navien/exchange.rs Exchange":
-            Navien::default().begin(navien::Rung::SessionRefresh, Some(&navien), Some(&have())),
+            Navien::default().begin(navien::Method::SessionRefresh, Some(&navien), Some(&have())),
         "core/src/providers/auth0/login.rs Login": auth0.clone(),
         "core/src/providers/auth0/exchange.rs Exchange": auth0::Auth0::angel_studios().sign_in(&auth0),
         "core/src/providers/auth0/page.rs Page": auth0::Page::read(page.as_bytes()),
@@ -219,9 +221,9 @@ fn providers() -> Vec<Shown> {
         "core/src/providers/oauth2/login.rs Login": password.clone(),
         "core/src/providers/oauth2/mod.rs OAuth2": OAuth2::new(profile()),
         "core/src/providers/oauth2/exchange.rs Exchange":
-            OAuth2::new(profile()).begin(oauth2::Rung::SignIn, Some(&password), None),
+            OAuth2::new(profile()).begin(oauth2::Method::SignIn, Some(&password), None),
         "core/src/providers/oauth2/exchange.rs Exchange":
-            OAuth2::new(profile()).begin(oauth2::Rung::Refresh, None, Some(&have())),
+            OAuth2::new(profile()).begin(oauth2::Method::Refresh, None, Some(&have())),
         "core/src/providers/oauth2/exchange.rs Exchange": OAuth2::new(profile()).sign_out(&have()),
     }
 }
@@ -296,9 +298,9 @@ fn session() -> Vec<Shown> {
     let login = navien::Login::new(&format!("{}@host.example", canary("user")), secret("password")).unwrap();
     let mut session = Session::new(Navien::default(), login, Policy::default(), 1);
     let mut all = Vec::new();
-    for (grants, need) in [(true, Need::Access), (false, Need::Aws)] {
-        session.demand(need, now());
-        session.renew(need, now());
+    for (grants, lease_id) in [(true, LeaseId::Access), (false, LeaseId::Aws)] {
+        session.demand(lease_id, now());
+        session.renew(lease_id, now());
         loop {
             let output = session.poll_output();
             all.extend(shown!("core/src/session/io.rs Output": format!("{output:?}")));
@@ -352,16 +354,16 @@ fn stores() -> Vec<Shown> {
     let record = || Body::from(canary("record").into_bytes());
     let memory = MemoryStore::new();
     memory.lock(STORE_TIMEOUT, STORE_TIMEOUT).unwrap().write(&record(), STORE_TIMEOUT).unwrap();
-    let write = || StoreAct::Write { lock: OpId(1), record: record() };
+    let write = || StoreCommand::Write { lock: OpId(1), record: record() };
     let address = format!("rediss://{0}:{0}@host.example/0", canary("address"));
     let redis = || RedisStore::builder(&address, "key").user(secret("user")).password(secret("password"));
     shown! {
-        "core/src/store/mod.rs StoreOp": StoreOp { id: OpId(1), act: write(), timeout: STORE_TIMEOUT },
+        "core/src/store/mod.rs StoreOp": StoreRequest { id: OpId(1), command: write(), timeout: STORE_TIMEOUT },
         "core/src/store/mod.rs StoreAct": write(),
-        "core/src/store/mod.rs Stored": Stored::Read(Some(record())),
-        "core/src/store/mod.rs Stored": Stored::Locked { record: Some(record()), held_for: None },
+        "core/src/store/mod.rs Stored": StoreReply::Read(Some(record())),
+        "core/src/store/mod.rs Stored": StoreReply::Locked { record: Some(record()), remaining: None },
         "core/src/store/memory.rs MemoryStore": memory.clone(),
-        "core/src/store/keeper.rs Keeper": Keeper::new(memory),
+        "core/src/store/keeper.rs Keeper": StoreDriver::new(memory),
         "adapter-file/src/store.rs FileStore": FileStore::new("/session").encrypted_with(key("key")),
         "adapter-file/src/seal.rs Key": key("key"),
         "adapter-redis/src/settings.rs RedisStoreBuilder": redis(),
@@ -396,7 +398,7 @@ fn adapters() -> Vec<Shown> {
     let clock = ManualClock::at(perennial_core::adapter::Clock::now(&SystemClock).wall);
     let setup = || {
         let login = navien::Login::new(&format!("{}@host.example", canary("user")), secret("password")).unwrap();
-        Setup::new(Navien::default()).login(login).store(MemoryStore::new()).clock(clock.clone()).keep_login()
+        Setup::new(Navien::default()).login(login).store(MemoryStore::new()).clock(clock.clone()).persist_login()
     };
     let pledge = || {
         let Pledge { promise, reply } = Pledge::new();
@@ -410,16 +412,16 @@ fn adapters() -> Vec<Shown> {
     let mut headers = HeaderMap::new();
     blocking.authorize(&mut headers).unwrap();
     let all = shown! {
-        "core/src/adapter/setup.rs Setup": setup().saved(Saved::new("p", "r", have()).to_json().expose().as_bytes()),
-        "core/src/adapter/view.rs Current": blocking.credentials_for(Need::Access).unwrap(),
+        "core/src/adapter/setup.rs Setup": setup().saved(SavedSession::new("p", "r", have()).to_json().expose().as_bytes()),
+        "core/src/adapter/view.rs Current": blocking.credentials_for(LeaseId::Access).unwrap(),
         "core/src/adapter/handle.rs Handle": hyper.clone(),
-        "core/src/adapter/handle.rs Changes": hyper.changes(Need::Access),
+        "core/src/adapter/handle.rs Changes": hyper.changes(LeaseId::Access),
         "core/src/adapter/reader.rs Reader": hyper.reader(),
         "core/src/adapter/reply.rs Reply": reply,
         "core/src/adapter/reply.rs Promise": other.promise,
         "core/src/adapter/reply.rs Pledge": pledge().1,
         "adapter-blocking/src/handle.rs Handle": blocking.clone(),
-        "adapter-blocking/src/handle.rs Changes": blocking.changes(Need::Access),
+        "adapter-blocking/src/handle.rs Changes": blocking.changes(LeaseId::Access),
         "adapter-blocking/src/reader.rs Reader": blocking.reader(),
         "core/src/credentials/token.rs AccessToken": headers,
     };

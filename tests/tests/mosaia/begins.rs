@@ -1,7 +1,7 @@
 //! The four ways to begin a session, and what stands in their way.
 
 use perennial_core::oauth::{AuthorizationError, ErrorCode};
-use perennial_core::providers::mosaia::{BegunBy, Login, Mosaia, bare_token};
+use perennial_core::providers::mosaia::{SignInMethod, Login, Mosaia, bare_token};
 use perennial_core::{Error, FromEnv, Provider, ServiceErrorKind, SessionError, State};
 use perennial_emulator::{Consent, Endpoint, Fault, Refusals};
 
@@ -45,7 +45,7 @@ fn a_password_signs_in<S: Side>() {
     let session: S = place.signed_in(person());
     let held = session.credentials().unwrap();
     assert!(place.accepts(&held));
-    assert_eq!((held.account().user_id.as_str(), BegunBy::of(&held)), (EMAIL, Some(BegunBy::Password)));
+    assert_eq!((held.account().user_id.as_str(), SignInMethod::of(&held)), (EMAIL, Some(SignInMethod::Password)));
     assert_eq!(held.extra("sub"), Some("user-1".into()));
     assert_eq!(place.asked(), ["POST /v1/auth/signin"]);
     assert_eq!(place.service().sign_ins(), 1);
@@ -56,7 +56,7 @@ fn a_programs_secret_signs_in<S: Side>() {
     let session: S = place.signed_in(robot());
     let held = session.credentials().unwrap();
     assert!(place.accepts(&held));
-    assert_eq!((held.account().user_id.as_str(), BegunBy::of(&held)), (CLIENT_ID, Some(BegunBy::Client)));
+    assert_eq!((held.account().user_id.as_str(), SignInMethod::of(&held)), (CLIENT_ID, Some(SignInMethod::Client)));
     assert_eq!(place.service().client_sign_ins(), 1);
 }
 
@@ -65,7 +65,7 @@ fn a_browser_signs_in_there_and_back<S: Side>() {
     let session: S = place.consented();
     let held = session.credentials().unwrap();
     assert!(place.accepts(&held));
-    assert_eq!((held.account().user_id.as_str(), BegunBy::of(&held)), ("user-1", Some(BegunBy::OAuth)));
+    assert_eq!((held.account().user_id.as_str(), SignInMethod::of(&held)), ("user-1", Some(SignInMethod::OAuth)));
     assert_eq!(place.asked(), ["GET /oauth", "POST /v1/auth/token"]);
     // The service compared verifier and challenge.
     assert_eq!((place.service().code_exchanges(), place.service().refused_codes()), (1, 0));
@@ -111,7 +111,7 @@ fn a_bare_token_makes_a_session<S: Side>() {
     let session = S::build(place.stranger()).unwrap();
     session.accept(bare_token(lent.expose(), place.now()).unwrap());
     let held = session.credentials().unwrap();
-    assert_eq!((held.access().expose(), BegunBy::of(&held)), (lent.expose(), Some(BegunBy::Token)));
+    assert_eq!((held.access().expose(), SignInMethod::of(&held)), (lent.expose(), Some(SignInMethod::Token)));
     // It is a JWT, and says when it ends.
     assert!(held.expires_at().is_some());
 
@@ -124,7 +124,7 @@ fn a_bare_token_makes_a_session<S: Side>() {
     assert_eq!(session.state(), State::SignInRequired);
     let held = session.sign_in(person()).unwrap();
     assert!(place.accepts(&held));
-    assert_eq!(BegunBy::of(&held), Some(BegunBy::Password));
+    assert_eq!(SignInMethod::of(&held), Some(SignInMethod::Password));
 }
 
 fn refusals_are_typed<S: Side>() {

@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use perennial_core::providers::mosaia::{BegunBy, Checked};
-use perennial_core::{Error, SavedError, SessionError, SignOut, State};
+use perennial_core::providers::mosaia::{SignInMethod, Checked};
+use perennial_core::{Error, ImportError, SessionError, SignOut, State};
 use perennial_emulator::{Endpoint, ExpType, ExpUnit, Fault, MosaiaSettings, RefreshPaths};
 
 use crate::both_sides;
@@ -33,7 +33,7 @@ fn what_a_password_began_is_refreshed_where_it_began<S: Side>() {
         assert!(place.accepts(&session.credentials().unwrap()));
     }
     let held = session.credentials().unwrap();
-    assert_eq!((held.account().user_id.as_str(), BegunBy::of(&held)), (EMAIL, Some(BegunBy::Password)));
+    assert_eq!((held.account().user_id.as_str(), SignInMethod::of(&held)), (EMAIL, Some(SignInMethod::Password)));
     assert_eq!((place.service().sign_ins(), place.service().refreshes()), (1, 3));
     for request in place.requests_to(Endpoint::MosaiaSignIn) {
         assert!(request.header("authorization").is_none(), "a stale one would go out with it");
@@ -46,7 +46,7 @@ fn what_a_secret_began_is_refreshed_where_it_began<S: Side>() {
     place.pass(EXPIRY);
     let held = session.credentials().unwrap();
     assert!(place.accepts(&held));
-    assert_eq!((held.account().user_id.as_str(), BegunBy::of(&held)), (CLIENT_ID, Some(BegunBy::Client)));
+    assert_eq!((held.account().user_id.as_str(), SignInMethod::of(&held)), (CLIENT_ID, Some(SignInMethod::Client)));
     assert_eq!((place.service().client_sign_ins(), place.service().refreshes()), (1, 1));
 }
 
@@ -57,7 +57,7 @@ fn what_a_browser_began_is_refreshed_at_the_token_endpoint<S: Side>() {
         place.pass(EXPIRY);
         assert!(place.accepts(&session.credentials().unwrap()));
     }
-    assert_eq!(BegunBy::of(&session.credentials().unwrap()), Some(BegunBy::OAuth));
+    assert_eq!(SignInMethod::of(&session.credentials().unwrap()), Some(SignInMethod::OAuth));
     assert_eq!((place.service().oauth_refreshes(), place.service().refreshes()), (3, 0));
     for request in &place.requests_to(Endpoint::MosaiaToken)[1..] {
         let body = String::from_utf8(request.body.clone()).unwrap();
@@ -113,24 +113,24 @@ fn a_lost_refresh_is_not_repeated_where_a_login_is_at_hand<S: Side>() {
 }
 
 fn how_a_session_was_begun_survives_saving<S: Side>() {
-    for by in [BegunBy::Password, BegunBy::Client, BegunBy::OAuth] {
+    for by in [SignInMethod::Password, SignInMethod::Client, SignInMethod::OAuth] {
         let place = Place::new();
         let session: S = match by {
-            BegunBy::Client => place.signed_in(robot()),
-            BegunBy::OAuth => place.consented(),
+            SignInMethod::Client => place.signed_in(robot()),
+            SignInMethod::OAuth => place.consented(),
             _ => place.signed_in(person()),
         };
         let old = session.credentials().unwrap();
         let again = S::build(place.stranger().saved(saved(&session))).unwrap();
         let new = again.credentials().unwrap();
         assert_eq!((new.access().expose(), new.expires_at()), (old.access().expose(), old.expires_at()));
-        assert_eq!((BegunBy::of(&new), new.begun_by()), (Some(by), Some(by.name())));
+        assert_eq!((SignInMethod::of(&new), new.grant_type()), (Some(by), Some(by.name())));
         assert_eq!(new.account(), old.account());
         // It goes on where it was begun: the service takes a refresh token nowhere else.
         place.pass(EXPIRY);
         let renewed = again.credentials().unwrap();
         assert!(place.accepts(&renewed));
-        assert_eq!(BegunBy::of(&renewed), Some(by));
+        assert_eq!(SignInMethod::of(&renewed), Some(by));
         assert_eq!((place.service().refused_refreshes(), place.service().reuse_detected()), (0, 0));
     }
 }
@@ -139,12 +139,12 @@ fn a_saved_session_of_another_program_is_refused<S: Side>() {
     let (place, elsewhere) = (Place::new(), Place::new());
     let session: S = place.signed_in(person());
     let refused = |setup| match S::build(setup) {
-        Err(Error::Session(SessionError::Saved(error))) => error,
+        Err(Error::Session(SessionError::SavedSession(error))) => error,
         _ => panic!("taken up"),
     };
     let saved = saved(&session);
-    assert_eq!(refused(elsewhere.stranger().saved(&*saved)), SavedError::OtherProvider);
-    assert_eq!(refused(place.stranger().login(robot()).saved(&*saved)), SavedError::OtherAccount);
+    assert_eq!(refused(elsewhere.stranger().saved(&*saved)), ImportError::OtherProvider);
+    assert_eq!(refused(place.stranger().login(robot()).saved(&*saved)), ImportError::OtherAccount);
 }
 
 fn a_refused_call_renews_once<S: Side>() {
@@ -219,7 +219,7 @@ fn every_form_of_an_end_is_understood<S: Side>() {
                 });
                 place.emulator.skew(skew);
                 for session in [place.signed_in(person()), place.consented::<S>()] {
-                    let lifetime = session.credentials().unwrap().access().term().lifetime().unwrap();
+                    let lifetime = session.credentials().unwrap().access().validity().lifetime().unwrap();
                     assert!(
                         (3598..=3601).contains(&lifetime.as_secs()),
                         "{exp_unit:?} {exp_type:?} {skew}: {lifetime:?}"

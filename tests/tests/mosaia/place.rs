@@ -8,8 +8,8 @@ use perennial_core::oauth::{Pending, Wanted};
 use perennial_core::providers::mosaia::{CodeExchange, ENTROPY, Login, Mosaia};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Credentials, Error, Exchange, Grant, Need, Now, Request, Response, Saved, ServiceError, ServiceErrorKind, SignOut,
-    State, Step,
+    Credentials, Error, Exchange, Grant, LeaseId, Now, Request, Response, SavedSession, ServiceError, ServiceErrorKind,
+    SignOut, State, Step,
 };
 use perennial_emulator::{Emulator, Endpoint, MosaiaHandle, MosaiaSettings, Recorded};
 use perennial_tests::{Blocking, Heard, Hyper, Link, TIMEOUT, clock_of};
@@ -36,7 +36,7 @@ pub(crate) trait Side: Clone + Send + Sync + 'static {
     fn accept(&self, grant: Grant);
     fn rejected(&self, credentials: &Credentials);
     fn state(&self) -> State;
-    fn export(&self) -> Option<Saved>;
+    fn export(&self) -> Option<SavedSession>;
     fn close(&self);
 }
 
@@ -64,12 +64,12 @@ macro_rules! passed_on {
         }
         fn rejected(&self, credentials: &Credentials) {
             let _inside = runtime().enter();
-            self.0.rejected(Need::Access, credentials);
+            self.0.rejected(LeaseId::Access, credentials);
         }
         fn state(&self) -> State {
             self.0.state()
         }
-        fn export(&self) -> Option<Saved> {
+        fn export(&self) -> Option<SavedSession> {
             self.0.export()
         }
     };

@@ -28,7 +28,7 @@ fn a_given_token_is_refreshed_without_a_session<S: Side>() {
     let mut token = S::run(place.code_exchange::<S>()).unwrap().refresh_token.unwrap();
     for _ in 0..2 {
         let grant = S::run(provider.refresh_oauth(&token)).unwrap();
-        assert_eq!(grant.begun_by, Some("oauth"));
+        assert_eq!(grant.grant_type, Some("oauth"));
         assert!(place.service().is_access_valid(grant.access.unwrap().expose()));
         token = grant.refresh_token.unwrap();
     }
@@ -75,7 +75,7 @@ fn nothing_secret_is_said<S: Side>() {
     for session in &sessions {
         let held = session.credentials().unwrap();
         secrets.add_credentials(&held);
-        said += &format!("{held:?} {:?} {:?}", held.begun_by(), session.export());
+        said += &format!("{held:?} {:?} {:?}", held.grant_type(), session.export());
         session.sign_out(SignOut::KeepLogin).unwrap();
         said += &everything_said(&session.credentials().unwrap_err());
     }

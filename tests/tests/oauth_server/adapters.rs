@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use perennial_core::adapter::Setup;
 use perennial_core::providers::oauth2::OAuth2;
-use perennial_core::{Credentials, Error, Exchange, Grant, Need, SignOut};
+use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, SignOut};
 use tokio::runtime::Runtime;
 
 /// One of the two.
@@ -41,7 +41,7 @@ impl Adapter for Hyper {
     }
 
     fn renew(session: &Self::Session) -> Result<Arc<Credentials>, Error> {
-        RUNTIME.block_on(session.renew(Need::Access)).map(|current| current.to_arc())
+        RUNTIME.block_on(session.renew(LeaseId::Access)).map(|current| current.to_arc())
     }
 
     fn accept(session: &Self::Session, grant: Grant) {
@@ -70,7 +70,7 @@ impl Adapter for Blocking {
     }
 
     fn renew(session: &Self::Session) -> Result<Arc<Credentials>, Error> {
-        session.renew(Need::Access).map(|current| current.to_arc())
+        session.renew(LeaseId::Access).map(|current| current.to_arc())
     }
 
     fn accept(session: &Self::Session, grant: Grant) {

@@ -70,7 +70,7 @@ fn code_with_pkce<A: Adapter>() {
     let Some(server) = Server::start() else { return };
     let profile = server.profile::<A>();
     let grant = sign_in::<A>(&profile);
-    assert_eq!(grant.begun_by, Some("authorization_code"));
+    assert_eq!(grant.grant_type, Some("authorization_code"));
     assert!(grant.refresh_token.is_some() && grant.id_token.is_some());
     assert!(server.is_active(grant.access.as_ref().unwrap().expose()));
     let credentials = perennial_core::Credentials::from_grant(grant, None).unwrap();
@@ -129,7 +129,7 @@ fn refresh_with_rotation_and_reuse_detection<A: Adapter>() {
     let renewed = A::run(profile.refresh(&first)).unwrap();
     let second = renewed.refresh_token.unwrap();
     assert_ne!(first.expose(), second.expose());
-    assert_eq!(renewed.begun_by, None);
+    assert_eq!(renewed.grant_type, None);
 
     // A token that was shown twice is stolen or lost: the server ends the whole family.
     assert_eq!(kind(&A::run(profile.refresh(&first)).unwrap_err()), ServiceErrorKind::RefreshRefused);
@@ -165,9 +165,9 @@ fn client_credentials<A: Adapter>() {
         let session = A::build(Setup::new(OAuth2::new(profile)).login(Login::client_credentials().scopes(["read"])));
         let credentials = A::credentials(&session).unwrap();
         assert_eq!(scopes(&credentials), ["read"], "{client}");
-        assert_eq!(credentials.access().term().lifetime(), Some(Duration::from_secs(600)));
+        assert_eq!(credentials.access().validity().lifetime(), Some(Duration::from_secs(600)));
         assert_eq!(server.introspect(credentials.access().expose())["aud"], "https://api.example/");
-        assert_eq!(credentials.begun_by(), Some("client_credentials"));
+        assert_eq!(credentials.grant_type(), Some("client_credentials"));
         // Each statement is good once: the second sign-in brings a new one.
         let renewed = A::renew(&session).unwrap();
         assert_ne!(renewed.access().expose(), credentials.access().expose());
@@ -219,7 +219,7 @@ fn device_flow<A: Adapter>() {
 
     Browser::default().approve(device.verification_uri(), device.user_code());
     let grant = A::run(device.poll()).unwrap();
-    assert_eq!(grant.begun_by, Some("device_code"));
+    assert_eq!(grant.grant_type, Some("device_code"));
     let session = A::build(Setup::new(OAuth2::new(profile)));
     A::accept(&session, grant);
     assert!(server.is_active(A::renew(&session).unwrap().access().expose()));

@@ -1,6 +1,6 @@
 //! Redis is away when renewal is due.
 
-use perennial_core::{Error, Event, Need, StoreErrorKind};
+use perennial_core::{Error, Event, LeaseId, StoreErrorKind};
 use perennial_tests::{Subject, both};
 
 use crate::outage::{Outage, Place};
@@ -36,8 +36,8 @@ fn outlast<S: Subject>(outage: Outage) {
     pair.world.pass(AT_THE_MARGIN);
     if place.is_away() {
         for member in pair.members() {
-            member.wait_for("the store fails", |event| matches!(event, Event::Failed { rung: "store", .. }));
-            let error = member.session.renew(Need::Access).unwrap_err();
+            member.wait_for("the store fails", |event| matches!(event, Event::Failed { method: "store", .. }));
+            let error = member.session.renew(LeaseId::Access).unwrap_err();
             assert!(is_passing(&error), "{error}");
         }
         // Nobody renews on a guess.
@@ -47,7 +47,7 @@ fn outlast<S: Subject>(outage: Outage) {
     pair.wait_for_generation(2);
     // Where the store has forgotten, somebody may have used the token: it is not shown again.
     assert_eq!(pair.asked(), if place.forgets() { [2, 0] } else { [1, 1] });
-    let went_back = |event: &Event| matches!(event, Event::StoreWentBack);
+    let went_back = |event: &Event| matches!(event, Event::StoreRegressed);
     let said: usize = pair.members().iter().map(|member| member.heard.count(went_back)).sum();
     assert_eq!(said, usize::from(place.forgets()));
     assert!(callers.end() > 0);

@@ -1,6 +1,6 @@
 //! Redis goes away while the service has the one-use token, and the answer comes before Redis is back.
 
-use perennial_core::{Event, Need};
+use perennial_core::{Event, LeaseId};
 use perennial_emulator::{Endpoint, Fault, Gate};
 use perennial_tests::{Subject, both};
 
@@ -70,7 +70,7 @@ fn outlast<S: Subject>(outage: Outage, logins: Logins) {
     assert!(!pair.one.has_issue(2), "told before it was saved");
     // Two seconds later it is served all the same.
     pair.world.pass_seconds(2);
-    assert!(pair.one.heard.wait_for_issue(perennial_tests::LONG, Need::Access, 2));
+    assert!(pair.one.heard.wait_for_issue(perennial_tests::LONG, LeaseId::Access, 2));
     assert_eq!(pair.asked(), [1, 1]);
 
     place.end();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial_core::adapter::Setup;
 use perennial_core::providers::navien::Navien;
-use perennial_core::{Event, Need, Policy};
+use perennial_core::{Event, LeaseId, Policy};
 use perennial_emulator::Endpoint;
 use perennial_tests::{Heard, Issues, LONG, Subject, TIMEOUT, World, within};
 
@@ -42,11 +42,11 @@ impl<S: Subject> Member<S> {
     }
 
     pub fn has_issue(&self, generation: u64) -> bool {
-        self.heard.wait_for_issue(Duration::ZERO, Need::Access, generation)
+        self.heard.wait_for_issue(Duration::ZERO, LeaseId::Access, generation)
     }
 
     pub fn token(&self) -> String {
-        self.session.credentials(Need::Access).unwrap().access().expose().to_owned()
+        self.session.credentials(LeaseId::Access).unwrap().access().expose().to_owned()
     }
 }
 
@@ -83,7 +83,7 @@ impl<S: Subject> Pair<S> {
             }
             self.world.pass(Duration::from_secs(3));
         }
-        let there = self.members().iter().all(|member| member.heard.wait_for_issue(LONG, Need::Access, generation));
+        let there = self.members().iter().all(|member| member.heard.wait_for_issue(LONG, LeaseId::Access, generation));
         let heard = self.members().map(|member| member.heard.all());
         assert!(there, "not both come to generation {generation}: {heard:#?}");
     }
@@ -91,8 +91,8 @@ impl<S: Subject> Pair<S> {
     /// What one renews the other hears of: it is not due itself, and asks nobody.
     pub fn renewals_are_told(&self) {
         let before = self.asked();
-        let mut issues = self.other.session.renewals(Need::Access);
-        let renewed = self.one.session.renew(Need::Access).unwrap();
+        let mut issues = self.other.session.renewals(LeaseId::Access);
+        let renewed = self.one.session.renew(LeaseId::Access).unwrap();
         let taken = thread::spawn(move || issues.next().unwrap());
         for _ in 0..100 {
             if taken.is_finished() {
@@ -141,7 +141,10 @@ impl Callers {
         let thread = thread::spawn(move || {
             while !end.load(Ordering::Relaxed) {
                 for session in &sessions {
-                    assert!(session.at_once(Need::Access).is_some_and(|served| served.is_ok()), "not served at once");
+                    assert!(
+                        session.at_once(LeaseId::Access).is_some_and(|served| served.is_ok()),
+                        "not served at once"
+                    );
                     count.fetch_add(1, Ordering::Relaxed);
                 }
                 thread::park_timeout(Duration::from_millis(2));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use perennial_core::Saved;
+use perennial_core::SavedSession;
 use perennial_core::adapter::{Clock, SystemClock};
 use perennial_tests::LONG;
 use perennial_tests::tenant::{AdapterName, ClockName, Crew, Line, Order, Orders, Service};
@@ -106,7 +106,7 @@ impl House {
     }
 
     fn saved_token(&self, cell: usize) -> String {
-        let saved = Saved::parse(self.place.record(cell).as_ref(), SystemClock.now()).unwrap();
+        let saved = SavedSession::parse(self.place.record(cell).as_ref(), SystemClock.now()).unwrap();
         saved.credentials().access().expose().to_owned()
     }
 

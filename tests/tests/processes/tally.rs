@@ -54,7 +54,7 @@ impl Tally {
             }
             News::Writes(_) => {}
             News::Torn => self.torn += 1,
-            News::Asks(rung) if rung == "sign-in" => {
+            News::Asks(method) if method == "sign-in" => {
                 self.sign_ins += 1;
                 let found = self.found.get(&seat);
                 if found != Some(&Mark::Sent) {

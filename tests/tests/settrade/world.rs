@@ -9,7 +9,7 @@ use perennial_core::mqtt::Ticket;
 use perennial_core::providers::settrade::{Login, Settrade};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Credentials, Error, Exchange, Need, Now, Request, Response, Saved, ServiceErrorKind, SignOut, State, Step,
+    Credentials, Error, Exchange, LeaseId, Now, Request, Response, SavedSession, ServiceErrorKind, SignOut, State, Step,
 };
 use perennial_emulator::{Emulator, Endpoint, SettradeSettings};
 use perennial_tests::{Blocking, Heard, Hyper, LONG, Link, TIMEOUT, clock_of, within};
@@ -26,7 +26,7 @@ pub(crate) trait Side: Clone + Send + 'static {
     fn rejected(&self, credentials: &Credentials);
     fn forget_login(&self);
     fn state(&self) -> State;
-    fn export(&self) -> Option<Saved>;
+    fn export(&self) -> Option<SavedSession>;
     fn settle(&self);
 }
 
@@ -46,7 +46,7 @@ macro_rules! passed_on {
     () => {
         fn rejected(&self, credentials: &Credentials) {
             let _inside = runtime().enter();
-            self.0.rejected(Need::Access, credentials);
+            self.0.rejected(LeaseId::Access, credentials);
         }
         fn forget_login(&self) {
             self.0.forget_login();
@@ -54,7 +54,7 @@ macro_rules! passed_on {
         fn state(&self) -> State {
             self.0.state()
         }
-        fn export(&self) -> Option<Saved> {
+        fn export(&self) -> Option<SavedSession> {
             self.0.export()
         }
     };
@@ -81,7 +81,7 @@ impl Side for OverHyper {
         runtime().block_on(self.0.sign_out(login))
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
-        let mut changes = self.0.changes(Need::Access);
+        let mut changes = self.0.changes(LeaseId::Access);
         runtime().block_on(changes.next()).unwrap();
         action();
         runtime().block_on(changes.next()).unwrap().to_arc()
@@ -113,7 +113,7 @@ impl Side for OverBlocking {
         self.0.sign_out(login)
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
-        let mut changes = self.0.changes(Need::Access);
+        let mut changes = self.0.changes(LeaseId::Access);
         changes.next().unwrap();
         action();
         changes.next().unwrap().to_arc()

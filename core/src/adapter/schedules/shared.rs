@@ -10,7 +10,7 @@ use loom::thread;
 
 use super::super::{BoxFuture, CannotSpawn, Clock, Handle, Host, Setup};
 use super::{block_on, explore};
-use crate::credentials::{AccessToken, Grant, Now, Term, Timestamp};
+use crate::credentials::{AccessToken, Grant, Now, Timestamp, Validity};
 use crate::error::{Error, SessionError, TransportError};
 use crate::exchange::{Request, Response};
 use crate::providers::navien::{Login, Navien};
@@ -73,8 +73,8 @@ fn build(host: Arc<Toy>) -> Handle<Navien> {
 }
 
 fn grant() -> Grant {
-    let term = Term::lasting(Noon.now(), Duration::from_secs(3600));
-    Grant { access: Some(AccessToken::new("Bearer", "ey.J", term).unwrap()), ..Grant::default() }
+    let validity = Validity::with_lifetime(Noon.now(), Duration::from_secs(3600));
+    Grant { access: Some(AccessToken::new("Bearer", "ey.J", validity).unwrap()), ..Grant::default() }
 }
 
 fn is_closed<T>(result: &Result<T, Error>) -> bool {

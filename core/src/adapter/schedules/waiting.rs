@@ -167,7 +167,7 @@ fn a_reply_that_nobody_waits_for_any_more_takes_the_answer_with_it() {
         assert_eq!(Arc::strong_count(&said), 1);
         // Nobody holds the waker any more, either.
         assert_eq!(Arc::strong_count(&alarm), 1);
-        drop(lock(&alarm.rung));
+        drop(lock(&alarm.method));
     });
 }
 

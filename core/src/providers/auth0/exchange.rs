@@ -150,7 +150,7 @@ impl Exchange {
         let Some((name, token, claims)) = read else {
             return if held().next().is_none() { Ok(None) } else { Err(ServiceError::malformed(NOT_A_JWT)) };
         };
-        let access = AccessToken::new("Bearer", token, claims.term(self.sent, server));
+        let access = AccessToken::new("Bearer", token, claims.validity(self.sent, server));
         let grant = Grant {
             access: Some(access.map_err(|_| ServiceError::malformed(NOT_A_JWT))?),
             account: Some(Account { user_id: self.login.email().to_owned(), ..Account::default() }),

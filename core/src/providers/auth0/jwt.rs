@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::credentials::{Now, Term, Timestamp, check_token};
+use crate::credentials::{Now, Timestamp, Validity, check_token};
 use crate::wire::Object;
 
 /// What a token says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Validity {
+pub enum JwtStatus {
     /// It is good until then.
     ValidUntil(Timestamp),
     /// It has been over since then. Sign in.
@@ -23,21 +23,21 @@ pub enum Validity {
     Unreadable,
 }
 
-impl Validity {
+impl JwtStatus {
     /// Whether it may be used.
     pub fn is_usable(self) -> bool {
-        matches!(self, Validity::ValidUntil(_) | Validity::Unlimited)
+        matches!(self, JwtStatus::ValidUntil(_) | JwtStatus::Unlimited)
     }
 }
 
 /// Whether a token is still good, by this machine's wall clock: no request is made, no signature checked. Takes the
 /// token or the value of its cookie.
-pub fn validate(token: &str, now: Now) -> Validity {
+pub fn validate(token: &str, now: Now) -> JwtStatus {
     match Claims::of(token.trim().trim_matches('"')) {
-        None => Validity::Unreadable,
-        Some(Claims { expires_at: None, .. }) => Validity::Unlimited,
-        Some(Claims { expires_at: Some(end), .. }) if end <= now.wall => Validity::ExpiredAt(end),
-        Some(Claims { expires_at: Some(end), .. }) => Validity::ValidUntil(end),
+        None => JwtStatus::Unreadable,
+        Some(Claims { expires_at: None, .. }) => JwtStatus::Unlimited,
+        Some(Claims { expires_at: Some(end), .. }) if end <= now.wall => JwtStatus::ExpiredAt(end),
+        Some(Claims { expires_at: Some(end), .. }) => JwtStatus::ValidUntil(end),
     }
 }
 
@@ -72,12 +72,12 @@ impl Claims {
     }
 
     /// Its end as a lifetime, by the clock of the server that sent it just now.
-    pub(super) fn term(&self, sent: Now, server: Option<Timestamp>) -> Term {
+    pub(super) fn validity(&self, sent: Now, server: Option<Timestamp>) -> Validity {
         match self.expires_at {
-            None => Term::unknown(sent),
+            None => Validity::unknown(sent),
             Some(end) => {
                 let left = Duration::try_from(end.since(server.unwrap_or(sent.wall))).unwrap_or_default();
-                Term::lasting(sent, left)
+                Validity::with_lifetime(sent, left)
             }
         }
     }
@@ -111,23 +111,23 @@ mod tests {
     fn a_token_is_judged_without_any_request() {
         let end = Timestamp::from_unix_seconds;
         for (payload, validity) in [
-            (r#"{"exp":1700000001}"#, Validity::ValidUntil(end(1_700_000_001))),
-            (r#"{"exp":1700000000}"#, Validity::ExpiredAt(end(1_700_000_000))),
-            (r#"{"exp":1.700000001e9,"sub":"x"}"#, Validity::ValidUntil(end(1_700_000_001))),
-            (r#"{"exp":" 1700000001 "}"#, Validity::ValidUntil(end(1_700_000_001))),
-            (r#"{"exp":1700000000.5}"#, Validity::ValidUntil(Timestamp::from_unix_millis(1_700_000_000_500))),
-            (r#"{"exp":0}"#, Validity::ExpiredAt(end(0))),
-            (r#"{"exp":-1e300}"#, Validity::ExpiredAt(Timestamp::from_unix_millis(i64::MIN))),
-            (r#"{"exp":1e300}"#, Validity::ValidUntil(Timestamp::from_unix_millis(i64::MAX))),
-            (r#"{"exp":null}"#, Validity::Unlimited),
-            (r#"{"exp":"soon"}"#, Validity::Unlimited),
-            (r#"{"exp":[1]}"#, Validity::Unlimited),
-            ("{}", Validity::Unlimited),
-            (r#"{"exp":1700000001,"exp":1}"#, Validity::Unreadable),
-            ("[1700000001]", Validity::Unreadable),
-            ("null", Validity::Unreadable),
-            ("{", Validity::Unreadable),
-            ("", Validity::Unreadable),
+            (r#"{"exp":1700000001}"#, JwtStatus::ValidUntil(end(1_700_000_001))),
+            (r#"{"exp":1700000000}"#, JwtStatus::ExpiredAt(end(1_700_000_000))),
+            (r#"{"exp":1.700000001e9,"sub":"x"}"#, JwtStatus::ValidUntil(end(1_700_000_001))),
+            (r#"{"exp":" 1700000001 "}"#, JwtStatus::ValidUntil(end(1_700_000_001))),
+            (r#"{"exp":1700000000.5}"#, JwtStatus::ValidUntil(Timestamp::from_unix_millis(1_700_000_000_500))),
+            (r#"{"exp":0}"#, JwtStatus::ExpiredAt(end(0))),
+            (r#"{"exp":-1e300}"#, JwtStatus::ExpiredAt(Timestamp::from_unix_millis(i64::MIN))),
+            (r#"{"exp":1e300}"#, JwtStatus::ValidUntil(Timestamp::from_unix_millis(i64::MAX))),
+            (r#"{"exp":null}"#, JwtStatus::Unlimited),
+            (r#"{"exp":"soon"}"#, JwtStatus::Unlimited),
+            (r#"{"exp":[1]}"#, JwtStatus::Unlimited),
+            ("{}", JwtStatus::Unlimited),
+            (r#"{"exp":1700000001,"exp":1}"#, JwtStatus::Unreadable),
+            ("[1700000001]", JwtStatus::Unreadable),
+            ("null", JwtStatus::Unreadable),
+            ("{", JwtStatus::Unreadable),
+            ("", JwtStatus::Unreadable),
         ] {
             assert_eq!(validate(&token(payload), now()), validity, "{payload}");
             assert_eq!(validate(&format!(" \"{}\" ", token(payload)), now()), validity, "{payload}");
@@ -147,7 +147,7 @@ mod tests {
             "e30.é.c".into(),
             "e30.!!!!.c".into(),
         ] {
-            assert_eq!(validate(&bad, now()), Validity::Unreadable, "{bad}");
+            assert_eq!(validate(&bad, now()), JwtStatus::Unreadable, "{bad}");
             assert!(!validate(&bad, now()).is_usable());
         }
         assert!(validate(&good, now()).is_usable());
@@ -156,10 +156,10 @@ mod tests {
     #[test]
     fn an_end_is_counted_by_the_servers_clock() {
         let claims = Claims::of(&token(r#"{"exp":1700003600}"#)).unwrap();
-        let left = |server: Option<i64>| claims.term(now(), server.map(Timestamp::from_unix_seconds)).lifetime();
+        let left = |server: Option<i64>| claims.validity(now(), server.map(Timestamp::from_unix_seconds)).lifetime();
         assert_eq!(left(None), Some(Duration::from_secs(3600)));
         assert_eq!(left(Some(1_700_003_500)), Some(Duration::from_secs(100)));
         assert_eq!(left(Some(1_700_003_700)), Some(Duration::ZERO));
-        assert_eq!(Claims::of(&token("{}")).unwrap().term(now(), None).deadline(), None);
+        assert_eq!(Claims::of(&token("{}")).unwrap().validity(now(), None).deadline(), None);
     }
 }

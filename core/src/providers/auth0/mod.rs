@@ -1,7 +1,7 @@
 //! Auth0 CIAM behind a web site's own sign-in pages, with a preset for Angel Studios.
 //!
 //! There is no token endpoint: a sign-in walks the pages that a browser would see, and the token, a JWT, comes as a
-//! cookie. There is no refresh token either: renewal is a whole sign-in ([`Rung::SignIn`]), and so the refresh
+//! cookie. There is no refresh token either: renewal is a whole sign-in ([`Method::SignIn`]), and so the refresh
 //! buffer is long, an hour by default.
 //!
 //! | step | request | what is taken from the answer |
@@ -65,15 +65,15 @@ use std::time::Duration;
 use http::{HeaderMap, header};
 
 pub use self::exchange::Exchange;
-pub use self::jwt::{Validity, validate};
+pub use self::jwt::{JwtStatus, validate};
 pub use self::login::{InvalidLogin, Login};
 pub use self::page::Page;
 pub use self::refusal::parse_refusal;
 pub use self::saved::NotAJwt;
 use self::settings::Settings;
 pub use self::settings::{Authorization, Builder, InvalidSettings};
-use crate::credentials::{Credentials, Grant, Need, Now, Saved, SavedError, Secret};
-use crate::exchange::{Provider, Spends};
+use crate::credentials::{Credentials, Grant, ImportError, LeaseId, Now, SavedSession, Secret};
+use crate::exchange::{Consumes, Provider};
 
 /// The web site of Angel Studios.
 pub const ANGEL_BASE_URL: &str = "https://www.angel.com";
@@ -103,7 +103,7 @@ pub struct Auth0 {
 
 /// The service's ways to renew: one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rung {
+pub enum Method {
     /// The walk through the sign-in pages.
     SignIn,
 }
@@ -149,7 +149,7 @@ impl Auth0 {
 
 impl Provider for Auth0 {
     type Login = Login;
-    type Rung = Rung;
+    type Method = Method;
     type Exchange = Exchange;
 
     fn name(&self) -> &'static str {
@@ -157,7 +157,7 @@ impl Provider for Auth0 {
     }
 
     /// The web site's address.
-    fn realm(&self) -> String {
+    fn namespace(&self) -> String {
         self.base_url().to_owned()
     }
 
@@ -166,28 +166,28 @@ impl Provider for Auth0 {
         Some(login.email())
     }
 
-    fn ladder(&self, need: Need) -> &'static [Rung] {
-        match need {
-            Need::Access => &[Rung::SignIn],
-            Need::Aws => &[],
+    fn methods(&self, lease_id: LeaseId) -> &'static [Method] {
+        match lease_id {
+            LeaseId::Access => &[Method::SignIn],
+            LeaseId::Aws => &[],
         }
     }
 
-    fn spends(&self, rung: Rung) -> Spends {
-        match rung {
-            Rung::SignIn => Spends::Login,
+    fn consumes(&self, method: Method) -> Consumes {
+        match method {
+            Method::SignIn => Consumes::LoginAttempt,
         }
     }
 
-    fn describe(&self, rung: Rung) -> &'static str {
-        match rung {
-            Rung::SignIn => "sign-in",
+    fn method_name(&self, method: Method) -> &'static str {
+        match method {
+            Method::SignIn => "sign-in",
         }
     }
 
-    fn begin(&self, rung: Rung, login: Option<&Login>, _have: Option<&Credentials>) -> Option<Exchange> {
-        match rung {
-            Rung::SignIn => Some(self.sign_in(login?)),
+    fn begin(&self, method: Method, login: Option<&Login>, _have: Option<&Credentials>) -> Option<Exchange> {
+        match method {
+            Method::SignIn => Some(self.sign_in(login?)),
         }
     }
 
@@ -223,7 +223,7 @@ impl Provider for Auth0 {
 
     /// Also reads a bare JWT. A token that cannot be read as one is an error here, and never taken up: build the
     /// session without it, and it signs in.
-    fn read_saved(&self, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
+    fn read_saved_session(&self, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
         saved::read(self.base_url(), saved, now)
     }
 }

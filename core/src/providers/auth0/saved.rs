@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::NAME;
 use super::jwt::Claims;
-use crate::credentials::{AccessToken, Credentials, Grant, Now, Saved, SavedError, Secret, Term};
+use crate::credentials::{AccessToken, Credentials, Grant, ImportError, Now, SavedSession, Secret, Validity};
 
 /// The token is no JWT. Sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,22 +33,22 @@ pub(super) fn grant(token: &str, now: Now) -> Result<Grant, NotAJwt> {
 }
 
 /// From when to when it runs, as far as it tells.
-fn kept_term(claims: Claims, now: Now) -> Term {
-    let Some(end) = claims.expires_at else { return Term::unknown(now) };
+fn kept_term(claims: Claims, now: Now) -> Validity {
+    let Some(end) = claims.expires_at else { return Validity::unknown(now) };
     let issued_at = claims.issued_at.unwrap_or(now.wall).min(end);
-    Term::restored(issued_at, end.since(issued_at).try_into().ok(), now)
+    Validity::restored(issued_at, end.since(issued_at).try_into().ok(), now)
 }
 
-pub(super) fn read(realm: &str, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
-    let no_jwt = |_| SavedError::Malformed { what: "its token is no JWT" };
-    let text = std::str::from_utf8(saved).map_err(|_| SavedError::Malformed { what: "not UTF-8" })?;
+pub(super) fn read(namespace: &str, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
+    let no_jwt = |_| ImportError::Malformed { what: "its token is no JWT" };
+    let text = std::str::from_utf8(saved).map_err(|_| ImportError::Malformed { what: "not UTF-8" })?;
     if text.trim_start().starts_with('{') {
-        let saved = Saved::parse(saved, now)?;
+        let saved = SavedSession::parse(saved, now)?;
         // A token that nothing can come of would be shown to the service again and again.
         Claims::of(saved.credentials().access().expose()).ok_or(NotAJwt).map_err(no_jwt)?;
         return Ok(saved);
     }
     let grant = grant(text, now).map_err(no_jwt)?;
-    let credentials = Credentials::from_grant(grant, None).ok_or(SavedError::Malformed { what: "no access token" })?;
-    Ok(Saved::new(NAME, realm, credentials))
+    let credentials = Credentials::from_grant(grant, None).ok_or(ImportError::Malformed { what: "no access token" })?;
+    Ok(SavedSession::new(NAME, namespace, credentials))
 }

@@ -3,11 +3,11 @@
 mod provider;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use super::*;
 use crate::credentials::{Now, Secret, Timestamp};
-use crate::error::{Error, ServiceError, ServiceErrorKind, Verdict};
+use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange as _, Request, Response, Step};
 
 const EMAIL: &str = "viewer@example.com";
@@ -154,8 +154,8 @@ fn a_sign_in_walks_the_pages_with_each_hosts_cookies() {
     assert_eq!(post.http.body().as_ref(), form.as_bytes());
 
     assert_eq!(token(&grant), jwt("angel_jwt", START + 86_400));
-    let term = *grant.access.as_ref().unwrap().term();
-    assert_eq!(term.deadline().unwrap().wall, now(86_400).wall);
+    let validity = *grant.access.as_ref().unwrap().validity();
+    assert_eq!(validity.deadline().unwrap().wall, now(86_400).wall);
     assert_eq!(grant.account.unwrap().user_id, EMAIL);
     assert!(grant.refresh_token.is_none() && grant.aws.is_none());
 }
@@ -165,7 +165,7 @@ fn the_first_page_may_be_behind_redirects() {
     let mut walk = Walk::start();
     let next = walk.goes_on(with(to("../login?x=1"), &[("set-cookie", "a=1")]));
     assert_eq!(next.http.uri(), "https://www.angel.com/login?x=1");
-    assert_eq!((header(next, "cookie"), next.http.method()), ("a=1", &Method::GET));
+    assert_eq!((header(next, "cookie"), next.http.method()), ("a=1", &http::Method::GET));
     let next = walk.goes_on(to("//auth.angel.com/u/login/identifier?state=s-1"));
     assert_eq!(next.http.uri(), "https://auth.angel.com/u/login/identifier?state=s-1");
     let next = walk.goes_on(login_page());
@@ -234,7 +234,7 @@ fn a_token_that_is_no_jwt_is_malformed() {
 #[test]
 fn a_token_that_does_not_say_when_it_ends_is_of_unknown_length() {
     let grant = Walk::submitted().ends(with(page(200, ""), &[("set-cookie", "angel_jwt=e30.e30.x")]));
-    assert_eq!(grant.access.unwrap().term().deadline(), None);
+    assert_eq!(grant.access.unwrap().validity().deadline(), None);
 }
 
 #[test]
@@ -243,10 +243,10 @@ fn a_wrong_clock_moves_no_deadline() {
     let cookie = format!("angel_jwt={}", jwt("x", START + 86_400 + 3600));
     let headers = [("set-cookie", cookie.as_str()), ("date", "Wed, 15 Nov 2023 22:13:20 GMT")];
     let grant = Walk::submitted().ends(with(page(200, ""), &headers));
-    let term = *grant.access.unwrap().term();
-    assert_eq!(term.lifetime(), Some(Duration::from_secs(3600)));
+    let validity = *grant.access.unwrap().validity();
+    assert_eq!(validity.lifetime(), Some(Duration::from_secs(3600)));
     // Lifetimes run from the moment of sending, which was a second before the last answer.
-    assert_eq!(term.issued_at(), now(1).wall);
+    assert_eq!(validity.issued_at(), now(1).wall);
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn a_redirect_never_repeats_the_password() {
     for status in [301, 302, 303] {
         let mut walk = Walk::submitted();
         let next = walk.goes_on(with(page(status, ""), &[("location", "/resume")]));
-        assert_eq!((next.http.method(), next.http.body().as_ref().len()), (&Method::GET, 0));
+        assert_eq!((next.http.method(), next.http.body().as_ref().len()), (&http::Method::GET, 0));
         walk.goes_on(with(page(307, ""), &[("location", "/on")]));
     }
 }
@@ -374,12 +374,12 @@ fn bug_a_502_was_a_wrong_password() {
 fn retry_after_is_obeyed() {
     for status in [429, 503] {
         let error = Error::from(Walk::submitted().fails(with(page(status, ""), &[("retry-after", "7")])));
-        assert_eq!((error.retry_after(), error.verdict()), (Some(Duration::from_secs(7)), Verdict::Unprocessed));
+        assert_eq!((error.retry_after(), error.outcome()), (Some(Duration::from_secs(7)), Outcome::NotProcessed));
     }
     for status in [403, 500, 501, 502] {
         for mut walk in [Walk::start(), Walk::submitted()] {
             let error = Error::from(walk.fails(with(page(status, ""), &[("retry-after", "7")])));
-            assert_eq!((error.retry_after(), error.verdict()), (Some(Duration::from_secs(7)), Verdict::Unknown));
+            assert_eq!((error.retry_after(), error.outcome()), (Some(Duration::from_secs(7)), Outcome::Indeterminate));
         }
     }
 }
@@ -418,7 +418,7 @@ fn nothing_is_refused_before_the_password_was_shown() {
             for walk in [&mut first, &mut second] {
                 let error = walk.fails(page(status, &html));
                 assert_eq!((error.kind(), error.message()), (ServiceErrorKind::Service, Some(words)), "{status}");
-                assert_eq!(Error::from(error).verdict(), Verdict::Unknown);
+                assert_eq!(Error::from(error).outcome(), Outcome::Indeterminate);
                 assert!(!walk.exchange.has_shown_login());
             }
         }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::refusal::{Asked, Failure, Said, failure, failure_of_unread};
-use super::{BegunBy, Login, MARGIN};
-use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Term, Timestamp, check_token};
+use super::{SignInMethod, Login, MARGIN};
+use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Timestamp, Validity, check_token};
 use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;
 use crate::wire::{self, Object, Text};
@@ -30,7 +30,7 @@ use crate::wire::{self, Object, Text};
 pub fn parse_sign_in(response: &Response, login: &Login, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     Ok(Grant {
         account: Some(Account { user_id: login.name().to_owned(), ..Account::default() }),
-        begun_by: Some(BegunBy::of_login(login).name()),
+        grant_type: Some(SignInMethod::of_login(login).name()),
         ..opened(response, Asked::SignIn, sent, now)?
     })
 }
@@ -156,11 +156,11 @@ impl Tokens<'_> {
             return Err(malformed("a token of an unknown type"));
         }
         let token = self.access_token.get().ok_or(malformed("no access token"))?;
-        let term = match lifetime(&self.exp, response, now) {
-            Some(lifetime) => Term::lasting(sent, lifetime),
-            None => Term::unknown(sent),
+        let validity = match lifetime(&self.exp, response, now) {
+            Some(lifetime) => Validity::with_lifetime(sent, lifetime),
+            None => Validity::unknown(sent),
         };
-        AccessToken::new("Bearer", token, term.with_margin(MARGIN))
+        AccessToken::new("Bearer", token, validity.with_margin(MARGIN))
             .map_err(|_| malformed("an access token that is too long or has odd characters"))
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::builder::InvalidSettings;
-use super::{BegunBy, Mosaia};
+use super::{SignInMethod, Mosaia};
 use crate::credentials::{Account, Credentials, Grant, Now, Secret};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
@@ -106,7 +106,7 @@ impl exchange::Exchange for CodeExchange {
 
 /// A grant that OAuth brought.
 pub(super) fn begun(grant: Grant) -> Grant {
-    Grant { begun_by: Some(BegunBy::OAuth.name()), ..grant }
+    Grant { grant_type: Some(SignInMethod::OAuth.name()), ..grant }
 }
 
 #[derive(Default, Deserialize)]
@@ -217,10 +217,10 @@ impl OAuth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::{AccessToken, Term};
+    use crate::credentials::{AccessToken, Validity};
 
     fn credentials(extra: Option<&str>) -> Credentials {
-        let access = AccessToken::new("Bearer", "a", Term::unknown(Now::default())).unwrap();
+        let access = AccessToken::new("Bearer", "a", Validity::unknown(Now::default())).unwrap();
         let grant = Grant { access: Some(access), extra: extra.map(Secret::from), ..Grant::default() };
         Credentials::from_grant(grant, None).unwrap()
     }

@@ -1,12 +1,12 @@
 //! Mosaia: agents and the people and programs that use them.
 //!
-//! A session is begun in one of four ways, and goes on accordingly ([`BegunBy`]):
+//! A session is begun in one of four ways, and goes on accordingly ([`SignInMethod`]):
 //!
 //! | begun by | how | renewed by |
 //! | --- | --- | --- |
-//! | a person's password | [`Login::password`] | [`Rung::Refresh`], then [`Rung::SignIn`] |
-//! | a program's secret | [`Login::client`] | [`Rung::Refresh`], then [`Rung::SignIn`] |
-//! | a person's consent in a browser | [`Mosaia::authorize`], then [`accept`](crate::Session::accept) | [`Rung::OAuthRefresh`] |
+//! | a person's password | [`Login::password`] | [`Method::Refresh`], then [`Method::SignIn`] |
+//! | a program's secret | [`Login::client`] | [`Method::Refresh`], then [`Method::SignIn`] |
+//! | a person's consent in a browser | [`Mosaia::authorize`], then [`accept`](crate::Session::accept) | [`Method::OAuthRefresh`] |
 //! | a bare access token | [`bare_token`], then [`accept`](crate::Session::accept) | nothing: a sign-in |
 //!
 //! [`Mosaia`] is what a session takes. Without a session, an exchange is two calls around a transport:
@@ -38,7 +38,7 @@
 //! [`oauth`](crate::oauth) and take [`Mosaia::profile`].
 
 mod answer;
-mod begun;
+mod method;
 mod builder;
 mod consent;
 mod env;
@@ -53,7 +53,7 @@ use std::time::Duration;
 use http::{HeaderMap, header};
 
 pub use self::answer::{Checked, parse_refresh, parse_self, parse_sign_in, parse_sign_out};
-pub use self::begun::BegunBy;
+pub use self::method::SignInMethod;
 pub use self::builder::{Builder, InvalidSettings};
 use self::consent::OAuth;
 pub use self::consent::{CannotBegin, CodeExchange, ENTROPY};
@@ -61,8 +61,8 @@ pub use self::exchange::{Check, Exchange};
 use self::login::Kind;
 pub use self::login::{InvalidLogin, Login};
 pub use self::token::bare_token;
-use crate::credentials::{AccessToken, Credentials, Need, Secret};
-use crate::exchange::{LoginOwner, Provider, Spends};
+use crate::credentials::{AccessToken, Credentials, LeaseId, Secret};
+use crate::exchange::{Consumes, LoginOwner, Provider};
 use crate::wire::BaseUrl;
 
 /// Where the API is, without its version.
@@ -91,7 +91,7 @@ pub struct Mosaia {
 
 /// The service's ways to renew. How a session was begun decides which of them it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rung {
+pub enum Method {
     /// `/auth/signin` with a refresh token. Rotates it.
     Refresh,
     /// `/auth/token` with a refresh token that OAuth brought. Rotates it.
@@ -151,7 +151,7 @@ impl Mosaia {
 
 impl Provider for Mosaia {
     type Login = Login;
-    type Rung = Rung;
+    type Method = Method;
     type Exchange = Exchange;
 
     fn name(&self) -> &'static str {
@@ -159,7 +159,7 @@ impl Provider for Mosaia {
     }
 
     /// The address and the client's id.
-    fn realm(&self) -> String {
+    fn namespace(&self) -> String {
         match &self.client_id {
             Some(client_id) => format!("{} {client_id}", self.api.as_str()),
             None => self.api.as_str().to_owned(),
@@ -178,36 +178,36 @@ impl Provider for Mosaia {
         }
     }
 
-    fn ladder(&self, need: Need) -> &'static [Rung] {
-        match need {
-            Need::Access => &[Rung::Refresh, Rung::OAuthRefresh, Rung::SignIn],
-            Need::Aws => &[],
+    fn methods(&self, lease_id: LeaseId) -> &'static [Method] {
+        match lease_id {
+            LeaseId::Access => &[Method::Refresh, Method::OAuthRefresh, Method::SignIn],
+            LeaseId::Aws => &[],
         }
     }
 
-    fn spends(&self, rung: Rung) -> Spends {
-        match rung {
-            Rung::Refresh | Rung::OAuthRefresh => Spends::OneUse,
-            Rung::SignIn => Spends::Login,
+    fn consumes(&self, method: Method) -> Consumes {
+        match method {
+            Method::Refresh | Method::OAuthRefresh => Consumes::RefreshToken,
+            Method::SignIn => Consumes::LoginAttempt,
         }
     }
 
-    fn describe(&self, rung: Rung) -> &'static str {
-        match rung {
-            Rung::Refresh => "refresh",
-            Rung::OAuthRefresh => "OAuth refresh",
-            Rung::SignIn => "sign-in",
+    fn method_name(&self, method: Method) -> &'static str {
+        match method {
+            Method::Refresh => "refresh",
+            Method::OAuthRefresh => "OAuth refresh",
+            Method::SignIn => "sign-in",
         }
     }
 
     /// A refresh token goes to the endpoint that it came from, and to no other.
-    fn begin(&self, rung: Rung, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
-        let by_oauth = || have.and_then(BegunBy::of) == Some(BegunBy::OAuth);
-        match rung {
-            Rung::SignIn => Some(self.sign_in(login?)),
-            Rung::Refresh if !by_oauth() => Some(self.refresh(have?.refresh_token()?)),
-            Rung::OAuthRefresh if by_oauth() => Some(Exchange::refresh_oauth(self, have?.refresh_token()?, have)),
-            Rung::Refresh | Rung::OAuthRefresh => None,
+    fn begin(&self, method: Method, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
+        let by_oauth = || have.and_then(SignInMethod::of) == Some(SignInMethod::OAuth);
+        match method {
+            Method::SignIn => Some(self.sign_in(login?)),
+            Method::Refresh if !by_oauth() => Some(self.refresh(have?.refresh_token()?)),
+            Method::OAuthRefresh if by_oauth() => Some(Exchange::refresh_oauth(self, have?.refresh_token()?, have)),
+            Method::Refresh | Method::OAuthRefresh => None,
         }
     }
 

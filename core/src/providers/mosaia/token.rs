@@ -6,8 +6,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::answer::moment;
-use super::{BegunBy, MARGIN};
-use crate::credentials::{AccessToken, Grant, InvalidToken, Now, Term};
+use super::{SignInMethod, MARGIN};
+use crate::credentials::{AccessToken, Grant, InvalidToken, Now, Validity};
 use crate::wire::{self, Object};
 
 /// What [`accept`](crate::Session::accept) takes to begin a session with a bare access token.
@@ -21,17 +21,19 @@ use crate::wire::{self, Object};
 /// # use perennial_core::Now;
 /// # let now = Now::default();
 /// let grant = bare_token("an-api-key", now)?;
-/// assert!(grant.access.is_some_and(|access| access.term().deadline().is_none()));
+/// assert!(grant.access.is_some_and(|access| access.validity().deadline().is_none()));
 /// # Ok::<(), perennial_core::credentials::InvalidToken>(())
 /// ```
 pub fn bare_token(token: &str, now: Now) -> Result<Grant, InvalidToken> {
-    let term = match expiry(token) {
-        Some(end) => Term::lasting(now, std::time::Duration::try_from(end.since(now.wall)).unwrap_or_default()),
-        None => Term::unknown(now),
+    let validity = match expiry(token) {
+        Some(end) => {
+            Validity::with_lifetime(now, std::time::Duration::try_from(end.since(now.wall)).unwrap_or_default())
+        }
+        None => Validity::unknown(now),
     };
     Ok(Grant {
-        access: Some(AccessToken::new("Bearer", token, term.with_margin(MARGIN))?),
-        begun_by: Some(BegunBy::Token.name()),
+        access: Some(AccessToken::new("Bearer", token, validity.with_margin(MARGIN))?),
+        grant_type: Some(SignInMethod::Token.name()),
         ..Grant::default()
     })
 }
@@ -66,7 +68,7 @@ mod tests {
 
     fn lifetime(token: &str) -> Option<Duration> {
         let now = Now::new(Timestamp::from_unix_seconds(1_000_000_000), Duration::ZERO);
-        bare_token(token, now).unwrap().access.unwrap().term().lifetime()
+        bare_token(token, now).unwrap().access.unwrap().validity().lifetime()
     }
 
     #[test]
@@ -86,6 +88,6 @@ mod tests {
 
     #[test]
     fn a_bare_token_says_how_its_session_was_begun() {
-        assert_eq!(bare_token("an-api-key", Now::default()).unwrap().begun_by, Some(BegunBy::Token.name()));
+        assert_eq!(bare_token("an-api-key", Now::default()).unwrap().grant_type, Some(SignInMethod::Token.name()));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::credentials::{AccessToken, Account, AwsCredentials, Grant, Now, Term};
+use crate::credentials::{AccessToken, Account, AwsCredentials, Grant, Now, Validity};
 use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;
 use crate::wire;
@@ -193,20 +193,20 @@ fn aws_first<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> 
 
 fn access_token<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<AccessToken, ServiceError> {
     let malformed = |what| ServiceError::malformed(what).with_status(response.status());
-    let term = Term::lasting(sent, tokens.access_lifetime()).with_margin(MARGIN);
-    let token = tokens.access_token(term).ok_or_else(|| malformed("no access token"))?;
+    let validity = Validity::with_lifetime(sent, tokens.access_lifetime()).with_margin(MARGIN);
+    let token = tokens.access_token(validity).ok_or_else(|| malformed("no access token"))?;
     token.map_err(|_| malformed("an access token that is too long or has odd characters"))
 }
 
 fn aws_set<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<AwsCredentials, ServiceError> {
     let malformed = |what| ServiceError::malformed(what).with_status(response.status());
-    let term = match tokens.aws_lifetime() {
-        Some(lifetime) => Term::lasting(sent, lifetime),
-        None => Term::unknown(sent),
+    let validity = match tokens.aws_lifetime() {
+        Some(lifetime) => Validity::with_lifetime(sent, lifetime),
+        None => Validity::unknown(sent),
     };
     match tokens.aws() {
         Aws::Complete(parts) => parts
-            .build(term.with_margin(MARGIN))
+            .build(validity.with_margin(MARGIN))
             .map_err(|_| malformed("AWS credentials that are too long or have odd characters")),
         Aws::Incomplete => Err(malformed("an incomplete AWS set")),
         Aws::Absent => Err(ServiceError::new(ServiceErrorKind::NotGranted).with_status(response.status())),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::credentials::{AccessToken, Account, AwsCredentials, InvalidToken, Secret, Term, check_token};
+use crate::credentials::{AccessToken, Account, AwsCredentials, InvalidToken, Secret, Validity, check_token};
 use crate::wire::Lifetime;
 
 use super::DEFAULT_LIFETIME;
@@ -70,16 +70,16 @@ pub(super) struct AwsParts<'a> {
 }
 
 impl AwsParts<'_> {
-    pub(super) fn build(&self, term: Term) -> Result<AwsCredentials, InvalidToken> {
-        AwsCredentials::new(self.access_key_id, self.secret_key, self.session_token, term)
+    pub(super) fn build(&self, validity: Validity) -> Result<AwsCredentials, InvalidToken> {
+        AwsCredentials::new(self.access_key_id, self.secret_key, self.session_token, validity)
     }
 }
 
 impl<T: AnyText> Tokens<T> {
     /// `None` where there is none, or an empty one.
-    pub(super) fn access_token(&self, term: Term) -> Option<Result<AccessToken, InvalidToken>> {
+    pub(super) fn access_token(&self, validity: Validity) -> Option<Result<AccessToken, InvalidToken>> {
         let token = either(&self.access_token, &self.access_token_)?;
-        Some(AccessToken::new("Bearer", token, term))
+        Some(AccessToken::new("Bearer", token, validity))
     }
 
     pub(super) fn refresh_token(&self) -> Result<Option<Secret>, InvalidToken> {

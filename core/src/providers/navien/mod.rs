@@ -1,12 +1,12 @@
 //! Navien Smart Control: water heaters.
 //!
-//! Sign-in grants two leases that run out apart: JWTs for the REST API ([`Need::Access`]) and temporary AWS
-//! credentials for MQTT ([`Need::Aws`]). Each has its own ladder:
+//! Sign-in grants two leases that run out apart: JWTs for the REST API ([`LeaseId::Access`]) and temporary AWS
+//! credentials for MQTT ([`LeaseId::Aws`]). Each has its own ladder:
 //!
 //! | lease | rungs, cheapest first |
 //! | --- | --- |
-//! | access token | [`Rung::Refresh`], [`Rung::SignIn`] |
-//! | AWS credentials | [`Rung::SessionRefresh`], [`Rung::SecuredSignIn`], [`Rung::SignIn`] |
+//! | access token | [`Method::Refresh`], [`Method::SignIn`] |
+//! | AWS credentials | [`Method::SessionRefresh`], [`Method::SecuredSignIn`], [`Method::SignIn`] |
 //!
 //! [`Navien`] is what a session takes. Without a session, an exchange is two calls around a transport:
 //!
@@ -53,8 +53,8 @@ pub use self::login::{InvalidLogin, Login};
 pub use self::saved::{write_python, write_python_local};
 #[cfg(feature = "aws")]
 use crate::credentials::Timestamp;
-use crate::credentials::{Credentials, Need, Now, Saved, SavedError, Secret};
-use crate::exchange::{Provider, Spends};
+use crate::credentials::{Credentials, ImportError, LeaseId, Now, SavedSession, Secret};
+use crate::exchange::{Consumes, Provider};
 #[cfg(feature = "aws")]
 use crate::mqtt::Ticket;
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
@@ -95,7 +95,7 @@ pub enum Authorization {
 
 /// The service's ways to renew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rung {
+pub enum Method {
     /// `/auth/refresh`: a refresh token for new JWTs. Rotates the refresh token.
     Refresh,
     /// `/auth/session/refresh`: a live access token for new AWS credentials.
@@ -169,7 +169,7 @@ impl Navien {
 
 impl Provider for Navien {
     type Login = Login;
-    type Rung = Rung;
+    type Method = Method;
     type Exchange = Exchange;
 
     fn name(&self) -> &'static str {
@@ -177,7 +177,7 @@ impl Provider for Navien {
     }
 
     /// The address: the service has no client ids.
-    fn realm(&self) -> String {
+    fn namespace(&self) -> String {
         self.base.as_str().to_owned()
     }
 
@@ -186,47 +186,47 @@ impl Provider for Navien {
         Some(login.email())
     }
 
-    fn ladder(&self, need: Need) -> &'static [Rung] {
-        match need {
-            Need::Access => &[Rung::Refresh, Rung::SignIn],
-            Need::Aws => &[Rung::SessionRefresh, Rung::SecuredSignIn, Rung::SignIn],
+    fn methods(&self, lease_id: LeaseId) -> &'static [Method] {
+        match lease_id {
+            LeaseId::Access => &[Method::Refresh, Method::SignIn],
+            LeaseId::Aws => &[Method::SessionRefresh, Method::SecuredSignIn, Method::SignIn],
         }
     }
 
-    fn spends(&self, rung: Rung) -> Spends {
-        match rung {
-            Rung::Refresh => Spends::OneUse,
-            Rung::SessionRefresh | Rung::SecuredSignIn => Spends::Nothing,
-            Rung::SignIn => Spends::Login,
+    fn consumes(&self, method: Method) -> Consumes {
+        match method {
+            Method::Refresh => Consumes::RefreshToken,
+            Method::SessionRefresh | Method::SecuredSignIn => Consumes::Nothing,
+            Method::SignIn => Consumes::LoginAttempt,
         }
     }
 
     /// Both AWS-only rungs show the access token.
-    fn builds_on(&self, rung: Rung) -> Option<Need> {
-        match rung {
-            Rung::SessionRefresh | Rung::SecuredSignIn => Some(Need::Access),
-            Rung::Refresh | Rung::SignIn => None,
+    fn requires(&self, method: Method) -> Option<LeaseId> {
+        match method {
+            Method::SessionRefresh | Method::SecuredSignIn => Some(LeaseId::Access),
+            Method::Refresh | Method::SignIn => None,
         }
     }
 
-    fn describe(&self, rung: Rung) -> &'static str {
-        match rung {
-            Rung::Refresh => "refresh",
-            Rung::SessionRefresh => "session refresh",
-            Rung::SecuredSignIn => "secured sign-in",
-            Rung::SignIn => "sign-in",
+    fn method_name(&self, method: Method) -> &'static str {
+        match method {
+            Method::Refresh => "refresh",
+            Method::SessionRefresh => "session refresh",
+            Method::SecuredSignIn => "secured sign-in",
+            Method::SignIn => "sign-in",
         }
     }
 
-    fn begin(&self, rung: Rung, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
-        match rung {
-            Rung::SignIn => Some(self.sign_in(login?)),
-            Rung::Refresh => Some(self.refresh(have?.refresh_token()?)),
-            Rung::SessionRefresh => {
+    fn begin(&self, method: Method, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
+        match method {
+            Method::SignIn => Some(self.sign_in(login?)),
+            Method::Refresh => Some(self.refresh(have?.refresh_token()?)),
+            Method::SessionRefresh => {
                 let (user_id, have) = (user_id(login, have?)?, have?);
                 Some(Exchange::session_refresh(self.clone(), user_id, have.access().clone()))
             }
-            Rung::SecuredSignIn => {
+            Method::SecuredSignIn => {
                 let (user_id, have) = (user_id(login, have?)?, have?);
                 Some(Exchange::secured_sign_in(self.clone(), user_id, have.access().clone()))
             }
@@ -259,7 +259,7 @@ impl Provider for Navien {
     }
 
     /// Also reads what the Python client `nwp500-python` saves; [`write_python`] writes it.
-    fn read_saved(&self, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
+    fn read_saved_session(&self, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
         saved::read(self.base.as_str(), saved, now)
     }
 }

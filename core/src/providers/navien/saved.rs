@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::credentials::{Account, Credentials, Grant, Now, Saved, SavedError, Secret, Term, Timestamp};
+use crate::credentials::{Account, Credentials, Grant, ImportError, Now, SavedSession, Secret, Timestamp, Validity};
 use crate::wire;
 
 use super::fields::{Aws, Tokens};
@@ -14,16 +14,16 @@ use super::{DEFAULT_LIFETIME, MARGIN, NAME};
 use crate::wire::{BodyBuffer, Object, Text};
 
 /// Reads either form. A file of the Python client says nothing about the address that it is for: it is taken to
-/// be `realm`.
+/// be `namespace`.
 /// A day within the years that Python's dates have, 1 to 9999: a local clock may be a day apart.
 const FIRST_MOMENT: Timestamp = Timestamp::from_unix_seconds(-62_135_596_800 + 86_400);
 const LAST_MOMENT: Timestamp = Timestamp::from_unix_seconds(253_402_300_799 - 86_400);
 
-pub(super) fn read(realm: &str, saved: &[u8], now: Now) -> Result<Saved, SavedError> {
+pub(super) fn read(namespace: &str, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
     match wire::parse_json::<Object<Probe>>(saved) {
-        Ok(Object(Some(Probe { perennial: None }))) => Ok(Saved::new(NAME, realm, read_python(saved, now)?)),
+        Ok(Object(Some(Probe { perennial: None }))) => Ok(SavedSession::new(NAME, namespace, read_python(saved, now)?)),
         // It has its own words for what is broken.
-        _ => Saved::parse(saved, now),
+        _ => SavedSession::parse(saved, now),
     }
 }
 
@@ -45,8 +45,8 @@ struct Beside<'a> {
     email: Text<'a>,
 }
 
-fn read_python(saved: &[u8], now: Now) -> Result<Credentials, SavedError> {
-    let malformed = |what| SavedError::Malformed { what };
+fn read_python(saved: &[u8], now: Now) -> Result<Credentials, ImportError> {
+    let malformed = |what| ImportError::Malformed { what };
     let shape = |_| malformed("a field is of another type, or there twice");
     let tokens: Tokens<Text<'_>> = wire::parse_json(saved).map_err(shape)?;
     let beside: Beside<'_> = wire::parse_json(saved).map_err(shape)?;
@@ -54,14 +54,14 @@ fn read_python(saved: &[u8], now: Now) -> Result<Credentials, SavedError> {
     let issued_at = moment(&beside.issued_at);
 
     let access = tokens
-        .access_token(term(issued_at, Some(tokens.access_lifetime()), now))
+        .access_token(validity(issued_at, Some(tokens.access_lifetime()), now))
         .ok_or(malformed("no access token"))?
         .map_err(odd)?;
     let aws_term = match moment(&beside.aws_credentials_issued_at) {
-        Some(issued_at) => term(Some(issued_at), tokens.aws_lifetime(), now),
+        Some(issued_at) => validity(Some(issued_at), tokens.aws_lifetime(), now),
         // Each refresh of the JWTs moved `issued_at` and left the AWS set as old as it was: the set is at least
         // so old, so this deadline is the latest that is possible.
-        None => term(issued_at, tokens.aws_lifetime(), now).in_doubt(),
+        None => validity(issued_at, tokens.aws_lifetime(), now).uncertain(),
     };
     let aws = match tokens.aws() {
         Aws::Complete(parts) => parts.build(aws_term).ok(),
@@ -87,24 +87,24 @@ fn moment(text: &Text<'_>) -> Option<Timestamp> {
 }
 
 /// An issue that is not told, or lies in the future, proves no age: renewal is due at once.
-fn term(issued_at: Option<Timestamp>, lifetime: Option<Duration>, now: Now) -> Term {
-    let term = match (issued_at, lifetime) {
-        (Some(issued_at), lifetime) => Term::restored(issued_at, lifetime, now),
-        (None, Some(lifetime)) => Term::lasting(now, lifetime).in_doubt(),
-        (None, None) => Term::unknown(now).in_doubt(),
+fn validity(issued_at: Option<Timestamp>, lifetime: Option<Duration>, now: Now) -> Validity {
+    let validity = match (issued_at, lifetime) {
+        (Some(issued_at), lifetime) => Validity::restored(issued_at, lifetime, now),
+        (None, Some(lifetime)) => Validity::with_lifetime(now, lifetime).uncertain(),
+        (None, None) => Validity::unknown(now).uncertain(),
     };
-    term.with_margin(MARGIN)
+    validity.with_margin(MARGIN)
 }
 
 /// The credentials as the token file of the Python client `nwp500-python`: JSON, moments in UTC with their zone,
-/// lifetimes in whole seconds. [`read_saved`](crate::Provider::read_saved) reads it back.
+/// lifetimes in whole seconds. [`read_saved_session`](crate::Provider::read_saved_session) reads it back.
 ///
 /// It has the secrets in the clear: put it where only its owner reads. Refresh tokens work once: from now on either
 /// the Python client renews or this session does, not both.
 ///
 /// Both leases are told from one issue, because most versions of the client know no other; their deadlines are
 /// right to the second. An access token without a known lifetime gets [`DEFAULT_LIFETIME`]. That
-/// [the access token's age is in doubt](Term::is_doubtful) cannot be told.
+/// [the access token's age is in doubt](Validity::is_uncertain) cannot be told.
 ///
 /// Versions that compare moments without a zone (6.1.1 and 7.0.0 do, 7.4.10 and later do not) load this and then fail
 /// to compare: they need [`write_python_local`].
@@ -115,7 +115,7 @@ fn term(issued_at: Option<Timestamp>, lifetime: Option<Duration>, now: Now) -> T
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let now = Now::default();
 /// # let saved = br#"{"access_token":"ey.J","issued_at":"1970-01-01T00:00:00Z"}"#;
-/// # let credentials = Navien::default().read_saved(saved, now)?.into_credentials();
+/// # let credentials = Navien::default().read_saved_session(saved, now)?.into_credentials();
 /// let file = navien::write_python(&credentials);
 /// assert!(file.expose().contains(r#""access_token":"ey.J""#));
 /// # Ok(())
@@ -128,7 +128,7 @@ pub fn write_python(credentials: &Credentials) -> Secret {
 /// The same for versions that compare moments without a zone, which they take for local time: `seconds_east` is by how
 /// many seconds the client's clock is ahead of UTC, negative in the west.
 ///
-/// Such a file is good where clocks show that time. [`read_saved`](crate::Provider::read_saved) takes its moments for
+/// Such a file is good where clocks show that time. [`read_saved_session`](crate::Provider::read_saved_session) takes its moments for
 /// UTC, as newer versions do, and where they are not it renews at once.
 pub fn write_python_local(credentials: &Credentials, seconds_east: i32) -> Secret {
     let ahead = i64::from(seconds_east) * 1000;
@@ -156,7 +156,7 @@ fn python_form(credentials: &Credentials, write: impl Fn(Timestamp) -> String) -
         authorization_expires_in: credentials.aws_expires_at().map(seconds),
         issued_at: &moment,
         email: &credentials.account().user_id,
-        aws_credentials_issued_at: aws.filter(|aws| !aws.term().is_doubtful()).map(|_| moment.as_str()),
+        aws_credentials_issued_at: aws.filter(|aws| !aws.validity().is_uncertain()).map(|_| moment.as_str()),
     };
     let mut buffer = BodyBuffer::new(usize::MAX);
     // Strings and numbers into memory: neither side can fail.
@@ -169,7 +169,7 @@ fn python_form(credentials: &Credentials, write: impl Fn(Timestamp) -> String) -
 fn common_issue(credentials: &Credentials) -> Timestamp {
     let issued_at = credentials.issued_at();
     match (credentials.aws(), credentials.aws_expires_at()) {
-        (Some(aws), Some(end)) if end <= issued_at => aws.term().issued_at(),
+        (Some(aws), Some(end)) if end <= issued_at => aws.validity().issued_at(),
         _ => issued_at,
     }
 }

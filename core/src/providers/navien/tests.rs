@@ -2,8 +2,8 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::credentials::{AccessToken, Account, Grant, Term, Timestamp};
-use crate::error::{Error, ServiceError, ServiceErrorKind, Verdict};
+use crate::credentials::{AccessToken, Account, Grant, Timestamp, Validity};
+use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange as _, Request, Response, Step};
 
 const EMAIL: &str = "grower@example.com";
@@ -46,7 +46,7 @@ fn kinds(status: u16, body: &str) -> [ServiceErrorKind; 2] {
 
 fn credentials(user_id: &str, refresh_token: Option<&str>) -> Credentials {
     let grant = Grant {
-        access: Some(AccessToken::new("Bearer", "ey.access", Term::unknown(now(0))).unwrap()),
+        access: Some(AccessToken::new("Bearer", "ey.access", Validity::unknown(now(0))).unwrap()),
         refresh_token: refresh_token.map(Secret::from),
         account: Some(Account { user_id: user_id.to_owned(), ..Account::default() }),
         ..Grant::default()
@@ -80,7 +80,7 @@ fn a_password_goes_to_https_or_to_this_machine_only() {
 fn requests_carry_the_secret_in_the_body_or_a_sensitive_header() {
     let navien = Navien::new("https://a.example/api/").unwrap();
     let login = Login::new(EMAIL, "pass \"word\"").unwrap();
-    let access = AccessToken::new("Bearer", "ey.access", Term::unknown(now(0))).unwrap();
+    let access = AccessToken::new("Bearer", "ey.access", Validity::unknown(now(0))).unwrap();
 
     let request = navien.sign_in_request(&login);
     assert_eq!(format!("{request:?}"), "POST a.example/api/user/sign-in");
@@ -118,7 +118,7 @@ fn api_calls_carry_the_token_raw_unless_bearer_is_asked_for() {
     assert_eq!(header(&bearer), "Bearer ey.access");
 
     // Renewals stay raw.
-    let mut exchange = bearer.begin(Rung::SessionRefresh, None, Some(&have)).unwrap();
+    let mut exchange = bearer.begin(Method::SessionRefresh, None, Some(&have)).unwrap();
     assert_eq!(exchange.start(now(0)).http.headers()["authorization"], "ey.access");
 }
 
@@ -126,20 +126,20 @@ fn api_calls_carry_the_token_raw_unless_bearer_is_asked_for() {
 fn a_rung_needs_what_it_takes() {
     let navien = Navien::default();
     let login = Login::new("other@example.com", "x").unwrap();
-    let begins = |rung, login, have: Option<&Credentials>| navien.begin(rung, login, have).is_some();
+    let begins = |method, login, have: Option<&Credentials>| navien.begin(method, login, have).is_some();
 
-    assert!(!begins(Rung::SignIn, None, Some(&credentials(EMAIL, Some("r")))));
-    assert!(begins(Rung::SignIn, Some(&login), None));
-    assert!(!begins(Rung::Refresh, Some(&login), Some(&credentials(EMAIL, None))));
-    assert!(begins(Rung::Refresh, None, Some(&credentials(EMAIL, Some("r")))));
-    for rung in [Rung::SessionRefresh, Rung::SecuredSignIn] {
-        assert!(!begins(rung, Some(&login), None));
-        assert!(!begins(rung, None, Some(&credentials("", None))));
-        assert!(begins(rung, None, Some(&credentials(EMAIL, None))));
-        assert!(begins(rung, Some(&login), Some(&credentials("", None))));
+    assert!(!begins(Method::SignIn, None, Some(&credentials(EMAIL, Some("r")))));
+    assert!(begins(Method::SignIn, Some(&login), None));
+    assert!(!begins(Method::Refresh, Some(&login), Some(&credentials(EMAIL, None))));
+    assert!(begins(Method::Refresh, None, Some(&credentials(EMAIL, Some("r")))));
+    for method in [Method::SessionRefresh, Method::SecuredSignIn] {
+        assert!(!begins(method, Some(&login), None));
+        assert!(!begins(method, None, Some(&credentials("", None))));
+        assert!(begins(method, None, Some(&credentials(EMAIL, None))));
+        assert!(begins(method, Some(&login), Some(&credentials("", None))));
     }
     // The one that the access token is of, where both are known.
-    let mut exchange = navien.begin(Rung::SessionRefresh, Some(&login), Some(&credentials(EMAIL, None))).unwrap();
+    let mut exchange = navien.begin(Method::SessionRefresh, Some(&login), Some(&credentials(EMAIL, None))).unwrap();
     assert_eq!(body(&exchange.start(now(0))), json!({"userId": EMAIL}));
     assert!(navien.sign_out(&credentials(EMAIL, Some("r"))).is_none());
 }
@@ -153,15 +153,15 @@ fn lifetimes_run_from_the_moment_of_sending() {
     let data = json!({"accessToken": "ey.2", "authenticationExpiresIn": 60});
     let step = exchange.receive(answer(200, envelope(200, "", data)), now(125)).unwrap();
     let Step::Done(grant) = step else { panic!("another request") };
-    let term = *grant.access.unwrap().term();
-    assert_eq!(term.issued_at(), now(100).wall);
-    assert_eq!(term.deadline().unwrap().monotonic, now(160).monotonic);
+    let validity = *grant.access.unwrap().validity();
+    assert_eq!(validity.issued_at(), now(100).wall);
+    assert_eq!(validity.deadline().unwrap().monotonic, now(160).monotonic);
 }
 
 #[test]
 fn an_exchange_hides_what_it_sends() {
     let login = Login::new(EMAIL, "hunter2").unwrap();
-    let renewal = Navien::default().begin(Rung::SessionRefresh, None, Some(&credentials(EMAIL, None))).unwrap();
+    let renewal = Navien::default().begin(Method::SessionRefresh, None, Some(&credentials(EMAIL, None))).unwrap();
     assert!(format!("{renewal:?}").contains("SessionRefresh(Caller(***))"), "{renewal:?}");
     for exchange in [Navien::default().sign_in(&login), Navien::default().refresh(&Secret::from("hunter2")), renewal] {
         let shown = format!("{exchange:?}");
@@ -246,15 +246,15 @@ fn retry_after_is_obeyed_under_http_200_too() {
         response.headers_mut().insert("retry-after", HeaderValue::from_static("7"));
         let error = Error::from(refresh(&response).unwrap_err());
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)), "{status} {code}");
-        assert_eq!(error.verdict(), Verdict::Unprocessed);
+        assert_eq!(error.outcome(), Outcome::NotProcessed);
     }
     for (status, code) in [(403, 0), (400, 400), (500, 500), (200, 500)] {
         let mut response = answer(status, envelope(code, "slow down", Value::Null));
         response.headers_mut().insert("retry-after", HeaderValue::from_static("7"));
         let error = Error::from(sign_in(&response).unwrap_err());
         assert_eq!(
-            (error.retry_after(), error.verdict()),
-            (Some(Duration::from_secs(7)), Verdict::Unknown),
+            (error.retry_after(), error.outcome()),
+            (Some(Duration::from_secs(7)), Outcome::Indeterminate),
             "{status}"
         );
     }
@@ -402,9 +402,9 @@ fn lifetimes_that_make_no_sense_are_defaults() {
             "accessKeyId": "k", "secretKey": "s", "sessionToken": "t", "authorizationExpiresIn": odd,
         });
         let grant = refresh(&answer(200, envelope(200, "", data))).unwrap();
-        let lifetime = grant.access.unwrap().term().lifetime();
+        let lifetime = grant.access.unwrap().validity().lifetime();
         assert_eq!(lifetime, Some(DEFAULT_LIFETIME), "{odd}");
-        assert_eq!(grant.aws.unwrap().term().lifetime(), None, "{odd}");
+        assert_eq!(grant.aws.unwrap().validity().lifetime(), None, "{odd}");
     }
 }
 
@@ -433,6 +433,6 @@ fn renewing_aws_credentials_moves_no_other_deadline_unless_jwts_come_with_them()
     data["accessToken"] = json!("ey.1");
     data["refreshToken"] = json!("r\n");
     let grant = session_refresh(&answer(200, envelope(200, "", data))).unwrap();
-    assert_eq!(grant.access.unwrap().term().lifetime(), Some(Duration::from_secs(60)));
+    assert_eq!(grant.access.unwrap().validity().lifetime(), Some(Duration::from_secs(60)));
     assert!(grant.aws.is_some() && grant.refresh_token.is_none(), "an odd token is no reason to lose the others");
 }

@@ -2,7 +2,7 @@
 //!
 //! | lease | rungs, cheapest first |
 //! | --- | --- |
-//! | access token | [`Rung::Refresh`], [`Rung::SignIn`] |
+//! | access token | [`Method::Refresh`], [`Method::SignIn`] |
 //!
 //! A [`Login`] signs in by itself: the client's own credentials, or a password where a server has nothing else.
 //! Sign-ins with a person in them (a browser, a device) stand beside the session; it takes what they bring:
@@ -10,7 +10,7 @@
 //! ```
 //! use perennial_core::oauth::{Profile, Wanted};
 //! use perennial_core::providers::oauth2::OAuth2;
-//! # use perennial_core::{Exchange, Need, Now, Policy, Session, Step};
+//! # use perennial_core::{Exchange, LeaseId, Now, Policy, Session, Step};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (entropy, now, seed) = ([7; 64], Now::default(), 7);
 //! let profile = Profile::new("https://auth.example/token", "my-app")?
@@ -28,7 +28,7 @@
 //! # let response = http::Response::new(br#"{"access_token":"at-1","expires_in":60}"#.to_vec().into());
 //! # let Step::Done(grant) = exchange.receive(response, now)? else { unreachable!() };
 //! session.accept(grant, now)?;
-//! assert!(session.credentials(Need::Access, now).is_some());
+//! assert!(session.credentials(LeaseId::Access, now).is_some());
 //! # Ok(())
 //! # }
 //! ```
@@ -41,8 +41,8 @@ use http::{HeaderMap, header};
 
 pub use self::exchange::Exchange;
 pub use self::login::{InvalidLogin, Login};
-use crate::credentials::{Credentials, Need, Secret};
-use crate::exchange::{LoginOwner, Provider, Spends};
+use crate::credentials::{Credentials, LeaseId, Secret};
+use crate::exchange::{Consumes, LoginOwner, Provider};
 use crate::oauth::{Profile, Rotation};
 
 const NAME: &str = "oauth2";
@@ -55,7 +55,7 @@ pub struct OAuth2 {
 
 /// A server's ways to renew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rung {
+pub enum Method {
     /// The refresh token for a new access token. Uses it up where the server rotates.
     Refresh,
     /// The login for everything.
@@ -76,7 +76,7 @@ impl OAuth2 {
 
 impl Provider for OAuth2 {
     type Login = Login;
-    type Rung = Rung;
+    type Method = Method;
     type Exchange = Exchange;
 
     fn name(&self) -> &'static str {
@@ -84,7 +84,7 @@ impl Provider for OAuth2 {
     }
 
     /// The issuer, or the token endpoint where none is known, and the client: a refresh token is bound to both.
-    fn realm(&self) -> String {
+    fn namespace(&self) -> String {
         let server = self.profile.issuer().map_or_else(|| self.profile.token_endpoint().to_string(), str::to_owned);
         format!("{server} {}", self.profile.client_id())
     }
@@ -98,32 +98,32 @@ impl Provider for OAuth2 {
         login.owner()
     }
 
-    fn ladder(&self, need: Need) -> &'static [Rung] {
-        match need {
-            Need::Access => &[Rung::Refresh, Rung::SignIn],
-            Need::Aws => &[],
+    fn methods(&self, lease_id: LeaseId) -> &'static [Method] {
+        match lease_id {
+            LeaseId::Access => &[Method::Refresh, Method::SignIn],
+            LeaseId::Aws => &[],
         }
     }
 
-    fn spends(&self, rung: Rung) -> Spends {
-        match (rung, self.profile.rotation()) {
-            (Rung::Refresh, Rotation::OneUse) => Spends::OneUse,
-            (Rung::Refresh, Rotation::Reusable) => Spends::Nothing,
-            (Rung::SignIn, _) => Spends::Login,
+    fn consumes(&self, method: Method) -> Consumes {
+        match (method, self.profile.rotation()) {
+            (Method::Refresh, Rotation::OneUse) => Consumes::RefreshToken,
+            (Method::Refresh, Rotation::Reusable) => Consumes::Nothing,
+            (Method::SignIn, _) => Consumes::LoginAttempt,
         }
     }
 
-    fn describe(&self, rung: Rung) -> &'static str {
-        match rung {
-            Rung::Refresh => "refresh",
-            Rung::SignIn => "sign-in",
+    fn method_name(&self, method: Method) -> &'static str {
+        match method {
+            Method::Refresh => "refresh",
+            Method::SignIn => "sign-in",
         }
     }
 
-    fn begin(&self, rung: Rung, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
-        Some(Exchange::token(match rung {
-            Rung::Refresh => self.profile.refresh(have?.refresh_token()?),
-            Rung::SignIn => login?.exchange(&self.profile),
+    fn begin(&self, method: Method, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
+        Some(Exchange::token(match method {
+            Method::Refresh => self.profile.refresh(have?.refresh_token()?),
+            Method::SignIn => login?.exchange(&self.profile),
         }))
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::credentials::{AccessToken, Grant, Now, Secret, Term};
+use crate::credentials::{AccessToken, Grant, Now, Secret, Validity};
 use crate::exchange::{Exchange as _, Step};
 use crate::oauth::{ClientAuth, GrantType, Issuer};
 
@@ -9,7 +9,7 @@ fn profile() -> Profile {
 
 fn held(refresh_token: Option<&str>) -> Credentials {
     let grant = Grant {
-        access: Some(AccessToken::new("Bearer", "at-1", Term::unknown(Now::default())).unwrap()),
+        access: Some(AccessToken::new("Bearer", "at-1", Validity::unknown(Now::default())).unwrap()),
         refresh_token: refresh_token.map(Secret::from),
         ..Grant::default()
     };
@@ -19,27 +19,27 @@ fn held(refresh_token: Option<&str>) -> Credentials {
 #[test]
 fn a_rung_needs_what_it_takes() {
     let (provider, login) = (OAuth2::new(profile()), Login::client_credentials());
-    let begins = |rung, login, have: &Credentials| provider.begin(rung, login, Some(have)).is_some();
-    assert!(begins(Rung::Refresh, None, &held(Some("rt"))));
-    assert!(!begins(Rung::Refresh, Some(&login), &held(None)));
-    assert!(begins(Rung::SignIn, Some(&login), &held(None)));
-    assert!(!begins(Rung::SignIn, None, &held(Some("rt"))));
-    assert!(provider.ladder(Need::Aws).is_empty());
+    let begins = |method, login, have: &Credentials| provider.begin(method, login, Some(have)).is_some();
+    assert!(begins(Method::Refresh, None, &held(Some("rt"))));
+    assert!(!begins(Method::Refresh, Some(&login), &held(None)));
+    assert!(begins(Method::SignIn, Some(&login), &held(None)));
+    assert!(!begins(Method::SignIn, None, &held(Some("rt"))));
+    assert!(provider.methods(LeaseId::Aws).is_empty());
 }
 
 #[test]
 fn a_refresh_token_works_once_unless_the_profile_says_otherwise() {
-    assert_eq!(OAuth2::new(profile()).spends(Rung::Refresh), Spends::OneUse);
+    assert_eq!(OAuth2::new(profile()).consumes(Method::Refresh), Consumes::RefreshToken);
     let reusable = OAuth2::new(profile().with_rotation(Rotation::Reusable));
-    assert_eq!(reusable.spends(Rung::Refresh), Spends::Nothing);
-    assert_eq!(reusable.spends(Rung::SignIn), Spends::Login);
+    assert_eq!(reusable.consumes(Method::Refresh), Consumes::Nothing);
+    assert_eq!(reusable.consumes(Method::SignIn), Consumes::LoginAttempt);
 }
 
 #[test]
 fn a_session_is_bound_to_server_and_client() {
-    assert_eq!(OAuth2::new(profile()).realm(), "https://a.example/token app");
+    assert_eq!(OAuth2::new(profile()).namespace(), "https://a.example/token app");
     let named = OAuth2::new(profile().with_issuer("https://a.example", Issuer::Optional));
-    assert_eq!(named.realm(), "https://a.example app");
+    assert_eq!(named.namespace(), "https://a.example app");
 }
 
 #[test]
@@ -52,15 +52,15 @@ fn a_token_goes_into_a_header_and_never_into_a_query() {
 
 #[test]
 fn a_session_remembers_how_it_was_begun() {
-    for (login, begun_by) in [
+    for (login, grant_type) in [
         (Login::client_credentials(), GrantType::ClientCredentials),
         (Login::legacy_password("ada", "x").unwrap(), GrantType::Password),
     ] {
-        let mut exchange = OAuth2::new(profile()).begin(Rung::SignIn, Some(&login), None).unwrap();
+        let mut exchange = OAuth2::new(profile()).begin(Method::SignIn, Some(&login), None).unwrap();
         exchange.start(Now::default());
         let answer = http::Response::new(br#"{"access_token":"at"}"#.to_vec().into());
         let Step::Done(grant) = exchange.receive(answer, Now::default()).unwrap() else { panic!("another request") };
-        assert_eq!(grant.begun_by, Some(begun_by.as_str()));
+        assert_eq!(grant.grant_type, Some(grant_type.as_str()));
     }
 }
 
@@ -76,8 +76,8 @@ fn nothing_secret_shows() {
     let profile = profile().with_client_auth(ClientAuth::SecretBasic(Secret::from("hunter2")));
     let login = Login::legacy_password("ada@a.example", "hunter3").unwrap();
     let provider = OAuth2::new(profile);
-    let exchange = provider.begin(Rung::SignIn, Some(&login), None);
-    let refresh = provider.begin(Rung::Refresh, None, Some(&held(Some("hunter4"))));
+    let exchange = provider.begin(Method::SignIn, Some(&login), None);
+    let refresh = provider.begin(Method::Refresh, None, Some(&held(Some("hunter4"))));
     let shown = format!("{provider:?} {login:?} {exchange:?} {refresh:?}");
     assert!(!shown.contains("hunter") && !shown.contains("ada@"), "{shown}");
 }

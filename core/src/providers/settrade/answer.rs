@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::refusal::{Asked, Code, failure_in};
 use super::{DEFAULT_LIFETIME, MARGIN, Settrade};
-use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Term, check_token};
+use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Validity, check_token};
 use crate::error::ServiceError;
 use crate::exchange::Response;
 use crate::mqtt::Ticket;
@@ -57,7 +57,7 @@ impl Settrade {
         let host = hosts.first().and_then(Text::get).ok_or_else(|| malformed("no hosts"))?;
         let token = dispatcher.token.get().ok_or_else(|| malformed("no dispatcher token"))?;
         // Builds and checks the header.
-        let token = AccessToken::new(access.token_type(), token, *access.term())
+        let token = AccessToken::new(access.token_type(), token, *access.validity())
             .map_err(|_| malformed("a dispatcher token that is too long or has odd characters"))?;
         let ticket = self.address(host.trim()).and_then(|url| Ticket::new(url).ok());
         let ticket = ticket.ok_or_else(|| malformed("a host that is not the name of one"))?;
@@ -65,7 +65,7 @@ impl Settrade {
             .with_header(header::AUTHORIZATION, token.typed_header().clone())
             // Newer brokers look at the header, older ones at these.
             .with_login(&self.app_code, Secret::from(token.expose()))
-            .with_deadline(access.term().deadline().map(|deadline| deadline.wall)))
+            .with_deadline(access.validity().deadline().map(|deadline| deadline.wall)))
     }
 
     /// The broker's address. `ws` only where everything is on this machine.
@@ -110,8 +110,8 @@ impl Tokens<'_> {
             Some(_) => return Err(malformed("an unknown type of token")),
         };
         let token = self.access_token.get().ok_or_else(|| malformed("no access token"))?;
-        let term = Term::lasting(sent, self.expires_in.0.unwrap_or(DEFAULT_LIFETIME)).with_margin(MARGIN);
-        AccessToken::new(token_type, token, term).map_err(|_| odd(response))
+        let validity = Validity::with_lifetime(sent, self.expires_in.0.unwrap_or(DEFAULT_LIFETIME)).with_margin(MARGIN);
+        AccessToken::new(token_type, token, validity).map_err(|_| odd(response))
     }
 }
 

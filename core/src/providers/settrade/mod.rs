@@ -1,7 +1,7 @@
 //! Settrade Open API: trading in Thailand, through a broker.
 //!
 //! Sign-in is signed with the app's secret, an ECDSA key, and grants an access token and a refresh token that works
-//! once. There is one lease, [`Need::Access`], with the rungs [`Rung::Refresh`] and [`Rung::SignIn`]. Market data
+//! once. There is one lease, [`LeaseId::Access`], with the rungs [`Method::Refresh`] and [`Method::SignIn`]. Market data
 //! comes over MQTT: [`Settrade::mqtt`] fetches a [`Ticket`] for one connection.
 //!
 //! [`Settrade`] is what a session takes. Without a session, an exchange is one or two calls around a transport:
@@ -50,8 +50,8 @@ pub use self::answer::{parse_refresh, parse_sign_in};
 pub use self::exchange::{Exchange, MqttExchange};
 pub use self::login::{InvalidLogin, Login};
 pub use self::refusal::{LARGE_SKEW, server_clock};
-use crate::credentials::{Credentials, Need, Secret};
-use crate::exchange::{LoginOwner, Provider, Spends};
+use crate::credentials::{Credentials, LeaseId, Secret};
+use crate::exchange::{Consumes, LoginOwner, Provider};
 #[cfg(doc)]
 use crate::mqtt::Ticket;
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
@@ -97,7 +97,7 @@ pub enum InvalidApp {
 
 /// The service's ways to renew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rung {
+pub enum Method {
     /// `/refresh-token`: a refresh token, which works once, for new tokens.
     Refresh,
     /// `/login`: a signature with the app's secret for new tokens.
@@ -179,7 +179,7 @@ impl Settrade {
 
 impl Provider for Settrade {
     type Login = Login;
-    type Rung = Rung;
+    type Method = Method;
     type Exchange = Exchange;
 
     fn name(&self) -> &'static str {
@@ -187,7 +187,7 @@ impl Provider for Settrade {
     }
 
     /// The address, the broker and the app.
-    fn realm(&self) -> String {
+    fn namespace(&self) -> String {
         format!("{}/{}/{}", self.base.as_str(), self.broker_id, self.app_code)
     }
 
@@ -201,31 +201,31 @@ impl Provider for Settrade {
         LoginOwner::Program
     }
 
-    fn ladder(&self, need: Need) -> &'static [Rung] {
-        match need {
-            Need::Access => &[Rung::Refresh, Rung::SignIn],
-            Need::Aws => &[],
+    fn methods(&self, lease_id: LeaseId) -> &'static [Method] {
+        match lease_id {
+            LeaseId::Access => &[Method::Refresh, Method::SignIn],
+            LeaseId::Aws => &[],
         }
     }
 
-    fn spends(&self, rung: Rung) -> Spends {
-        match rung {
-            Rung::Refresh => Spends::OneUse,
-            Rung::SignIn => Spends::Login,
+    fn consumes(&self, method: Method) -> Consumes {
+        match method {
+            Method::Refresh => Consumes::RefreshToken,
+            Method::SignIn => Consumes::LoginAttempt,
         }
     }
 
-    fn describe(&self, rung: Rung) -> &'static str {
-        match rung {
-            Rung::Refresh => "refresh",
-            Rung::SignIn => "sign-in",
+    fn method_name(&self, method: Method) -> &'static str {
+        match method {
+            Method::Refresh => "refresh",
+            Method::SignIn => "sign-in",
         }
     }
 
-    fn begin(&self, rung: Rung, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
-        match rung {
-            Rung::SignIn => Some(self.sign_in(login?)),
-            Rung::Refresh => {
+    fn begin(&self, method: Method, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
+        match method {
+            Method::SignIn => Some(self.sign_in(login?)),
+            Method::Refresh => {
                 let (app_id, have) = (app_id(login, have?)?, have?);
                 Some(self.refresh(app_id, have.refresh_token()?, have.access().token_type()))
             }

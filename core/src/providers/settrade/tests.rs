@@ -1,9 +1,9 @@
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::credentials::{AccessToken, Account, Grant, Now, Saved, Term, Timestamp};
-use crate::error::{Error, ServiceError, ServiceErrorKind, Verdict};
+use crate::credentials::{AccessToken, Account, Grant, Now, SavedSession, Timestamp, Validity};
+use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange as _, Request, Response, Step};
 
 mod tickets;
@@ -62,7 +62,7 @@ fn kinds(status: u16, body: &str) -> [ServiceErrorKind; 2] {
 }
 
 fn access(token_type: &str) -> AccessToken {
-    AccessToken::new(token_type, "ey.access", Term::lasting(now(0), Duration::from_secs(3600))).unwrap()
+    AccessToken::new(token_type, "ey.access", Validity::with_lifetime(now(0), Duration::from_secs(3600))).unwrap()
 }
 
 fn credentials(token_type: &str, app_id: &str) -> Credentials {
@@ -121,7 +121,7 @@ fn brokers_and_apps_cannot_change_the_path() {
 #[test]
 fn a_sign_in_request_is_signed_for_its_moment() {
     let request = settrade().sign_in_request(&login(), now(0).wall);
-    assert_eq!(request.http.method(), Method::POST);
+    assert_eq!(request.http.method(), http::Method::POST);
     assert_eq!(request.http.uri().to_string(), format!("{BASE_URL}/api/oam/v1/041/broker-apps/ALGO_EQ/login"));
     let signature = login().sign("", now(0).wall);
     assert_eq!(
@@ -161,29 +161,29 @@ fn api_calls_carry_the_type_of_the_token() {
 
 #[test]
 fn a_session_belongs_to_an_app_at_a_broker_at_an_address() {
-    let realm = |broker, app| Settrade::new(broker, app).unwrap().realm();
-    assert_ne!(realm("098", "A"), realm("098", "B"));
-    assert_ne!(realm("097", "A"), realm("098", "A"));
-    assert_ne!(realm("098", "A"), realm("SANDBOX", "A"));
+    let namespace = |broker, app| Settrade::new(broker, app).unwrap().namespace();
+    assert_ne!(namespace("098", "A"), namespace("098", "B"));
+    assert_ne!(namespace("097", "A"), namespace("098", "A"));
+    assert_ne!(namespace("098", "A"), namespace("SANDBOX", "A"));
 }
 
 #[test]
 fn a_refresh_needs_a_refresh_token_and_an_app() {
     let have = credentials("Bearer", APP_ID);
-    assert!(settrade().begin(Rung::Refresh, None, Some(&have)).is_some());
-    assert!(settrade().begin(Rung::Refresh, None, Some(&credentials("Bearer", ""))).is_none());
-    assert!(settrade().begin(Rung::Refresh, Some(&login()), Some(&credentials("Bearer", ""))).is_some());
-    assert!(settrade().begin(Rung::Refresh, Some(&login()), None).is_none());
-    assert!(settrade().begin(Rung::SignIn, None, Some(&have)).is_none());
-    assert!(settrade().begin(Rung::SignIn, Some(&login()), None).is_some());
+    assert!(settrade().begin(Method::Refresh, None, Some(&have)).is_some());
+    assert!(settrade().begin(Method::Refresh, None, Some(&credentials("Bearer", ""))).is_none());
+    assert!(settrade().begin(Method::Refresh, Some(&login()), Some(&credentials("Bearer", ""))).is_some());
+    assert!(settrade().begin(Method::Refresh, Some(&login()), None).is_none());
+    assert!(settrade().begin(Method::SignIn, None, Some(&have)).is_none());
+    assert!(settrade().begin(Method::SignIn, Some(&login()), None).is_some());
 }
 
 #[test]
 fn there_is_one_lease_and_no_way_to_sign_out_there() {
-    assert_eq!(settrade().ladder(Need::Access), [Rung::Refresh, Rung::SignIn]);
-    assert!(settrade().ladder(Need::Aws).is_empty());
-    assert_eq!(settrade().spends(Rung::Refresh), Spends::OneUse);
-    assert_eq!(settrade().spends(Rung::SignIn), Spends::Login);
+    assert_eq!(settrade().methods(LeaseId::Access), [Method::Refresh, Method::SignIn]);
+    assert!(settrade().methods(LeaseId::Aws).is_empty());
+    assert_eq!(settrade().consumes(Method::Refresh), Consumes::RefreshToken);
+    assert_eq!(settrade().consumes(Method::SignIn), Consumes::LoginAttempt);
     assert!(settrade().sign_out(&credentials("Bearer", APP_ID)).is_none());
     assert_eq!(settrade().margin(), Duration::from_secs(300));
 }
@@ -195,9 +195,9 @@ fn a_sign_in_answer_is_read_whole() {
     let grant = sign_in(&answer(200, granted())).unwrap();
     let access = grant.access.unwrap();
     assert_eq!((access.expose(), access.token_type()), ("ey.access", "Bearer"));
-    assert_eq!(access.term().lifetime(), Some(Duration::from_secs(7200)));
-    assert_eq!(access.term().issued_at(), now(0).wall);
-    assert_eq!(access.term().margin(), MARGIN);
+    assert_eq!(access.validity().lifetime(), Some(Duration::from_secs(7200)));
+    assert_eq!(access.validity().issued_at(), now(0).wall);
+    assert_eq!(access.validity().margin(), MARGIN);
     assert_eq!(grant.refresh_token.unwrap().expose(), "refresh");
     assert_eq!(grant.account.unwrap().user_id, APP_ID);
 }
@@ -216,7 +216,7 @@ fn a_refresh_answer_may_leave_out_the_type_and_the_refresh_token() {
 #[test]
 fn a_session_refreshes_with_the_type_that_it_has() {
     let have = credentials("Basic", APP_ID);
-    let mut exchange = settrade().begin(Rung::Refresh, None, Some(&have)).unwrap();
+    let mut exchange = settrade().begin(Method::Refresh, None, Some(&have)).unwrap();
     exchange.start(now(0));
     let step = exchange.receive(answer(200, json!({"access_token": "ey.new"})), now(1)).unwrap();
     let Step::Done(grant) = step else { panic!("{step:?}") };
@@ -228,7 +228,7 @@ fn a_lifetime_is_read_in_every_form_and_has_a_default() {
     let lifetime = |expires_in: Value| {
         let mut body = granted();
         body["expires_in"] = expires_in;
-        sign_in(&answer(200, body)).unwrap().access.unwrap().term().lifetime().unwrap()
+        sign_in(&answer(200, body)).unwrap().access.unwrap().validity().lifetime().unwrap()
     };
     for hour in [json!(3600), json!("3600"), json!(3600.0), json!(0), json!(-1), json!(null), json!("soon")] {
         assert_eq!(lifetime(hour.clone()), Duration::from_secs(3600), "{hour}");
@@ -308,7 +308,7 @@ fn a_failed_refresh_is_an_error() {
     let error = refresh(&answer(401, refused)).unwrap_err();
     assert_eq!(error.kind(), ServiceErrorKind::RefreshRefused);
     assert_eq!((error.code(), error.message()), (Some("OAM-401"), Some("Invalid refresh token")));
-    assert_eq!(Error::from(error).verdict(), Verdict::Refused);
+    assert_eq!(Error::from(error).outcome(), Outcome::Rejected);
 }
 
 #[test]
@@ -348,11 +348,12 @@ fn what_is_transient_refuses_nothing() {
 
 #[test]
 fn retry_after_is_obeyed_whatever_it_comes_with() {
-    for (status, verdict) in [(429, Verdict::Unprocessed), (503, Verdict::Unprocessed), (500, Verdict::Unknown)] {
+    for (status, outcome) in [(429, Outcome::NotProcessed), (503, Outcome::NotProcessed), (500, Outcome::Indeterminate)]
+    {
         let mut busy = answer(status, json!({"code": "E", "message": "slow down"}));
         busy.headers_mut().insert("retry-after", http::HeaderValue::from_static("90000"));
         let error = Error::from(sign_in(&busy).unwrap_err());
-        assert_eq!((error.retry_after(), error.verdict()), (Some(Duration::from_secs(86_400)), verdict), "{status}");
+        assert_eq!((error.retry_after(), error.outcome()), (Some(Duration::from_secs(86_400)), outcome), "{status}");
     }
     let mut forbidden = answer(403, json!({"message": "slow down"}));
     forbidden.headers_mut().insert("retry-after", http::HeaderValue::from_static("7"));
@@ -418,7 +419,7 @@ fn a_wrong_clock_is_corrected_by_the_date_once() {
     assert_eq!(body(&request)["signature"], login().sign("", now(0).wall));
     // Refused again: it was not the clock.
     let error = exchange.receive(dated(text_answer(401, SILENT), DATE), now(5002)).unwrap_err();
-    assert_eq!(error.verdict(), Verdict::Refused);
+    assert_eq!(error.outcome(), Outcome::Rejected);
     // Begun anew, it may be corrected anew.
     exchange.start(now(6000));
     assert!(matches!(exchange.receive(dated(text_answer(401, SILENT), DATE), now(6001)), Ok(Step::Send(_))));
@@ -430,9 +431,9 @@ fn lifetimes_run_by_this_machines_clock_even_where_it_is_wrong() {
     exchange.start(now(5000));
     exchange.receive(dated(text_answer(401, TELLING), DATE), now(5010)).unwrap();
     let Step::Done(grant) = exchange.receive(answer(200, granted()), now(5020)).unwrap() else { panic!() };
-    let term = *grant.access.unwrap().term();
-    assert_eq!(term.issued_at(), now(5010).wall);
-    assert_eq!(term.deadline().unwrap().remaining(now(5010)), Duration::from_secs(7200));
+    let validity = *grant.access.unwrap().validity();
+    assert_eq!(validity.issued_at(), now(5010).wall);
+    assert_eq!(validity.deadline().unwrap().remaining(now(5010)), Duration::from_secs(7200));
 }
 
 #[test]
@@ -440,18 +441,18 @@ fn a_refused_refresh_is_not_tried_again_by_another_clock() {
     let mut exchange = settrade().refresh(APP_ID, &"refresh".into(), "Bearer");
     exchange.start(now(5000));
     let error = exchange.receive(dated(text_answer(401, TELLING), DATE), now(5001)).unwrap_err();
-    assert_eq!(error.verdict(), Verdict::Refused);
+    assert_eq!(error.outcome(), Outcome::Rejected);
 }
 
 // -- Saving, hiding.
 
 #[test]
 fn a_saved_session_keeps_the_app_and_the_type_of_the_token() {
-    let saved = Saved::new(NAME, settrade().realm(), credentials("Basic", APP_ID)).to_json();
-    let read = settrade().read_saved(saved.expose().as_bytes(), now(60)).unwrap();
+    let saved = SavedSession::new(NAME, settrade().namespace(), credentials("Basic", APP_ID)).to_json();
+    let read = settrade().read_saved_session(saved.expose().as_bytes(), now(60)).unwrap();
     let have = read.credentials();
     assert_eq!((have.access().token_type(), have.account().user_id.as_str()), ("Basic", APP_ID));
-    assert!(settrade().begin(Rung::Refresh, None, Some(have)).is_some());
+    assert!(settrade().begin(Method::Refresh, None, Some(have)).is_some());
 }
 
 #[test]

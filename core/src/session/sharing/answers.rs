@@ -1,38 +1,38 @@
 //! What a store answers.
 
 use super::{Decided, FileOf, Hold, Note, Over, Purpose, Saving, Under, What};
-use crate::credentials::{Deadline, Need, Now};
+use crate::credentials::{Deadline, LeaseId, Now};
 use crate::exchange::Provider;
-use crate::session::schedule::{MAX_BACKOFF_ASKED, Pace};
+use crate::session::schedule::{MAX_BACKOFF_FOREGROUND, Pace};
 use crate::session::{Event, Output, Session};
-use crate::store::{OpId, STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind, Stored};
+use crate::store::{OpId, STORE_TIMEOUT, StoreCommand, StoreError, StoreErrorKind, StoreReply};
 
 impl<P: Provider> Session<P> {
-    pub(in crate::session) fn stored(&mut self, id: OpId, result: Result<Stored, StoreError>) {
+    pub(in crate::session) fn stored(&mut self, id: OpId, result: Result<StoreReply, StoreError>) {
         let Some(cell) = &mut self.cell else { return };
         let Some(asked) = cell.op.take_if(|op| op.id == id) else {
-            if let Ok(Stored::Locked { .. }) = result {
-                self.ask(StoreAct::Unlock { lock: id }, STORE_TIMEOUT, None);
+            if let Ok(StoreReply::Locked { .. }) = result {
+                self.ask(StoreCommand::Unlock { lock: id }, STORE_TIMEOUT, None);
             }
             return;
         };
         match (asked.what, result) {
-            (What::Look, Ok(Stored::Read(record))) => {
+            (What::Look, Ok(StoreReply::Read(record))) => {
                 cell.looked = true;
                 self.examine(record.as_ref(), Under::Nothing, asked.since);
             }
-            (What::Lock, Ok(Stored::Locked { record, held_for })) => {
-                let until = held_for.map(|held_for| Deadline::after(asked.since, held_for));
+            (What::Lock, Ok(StoreReply::Locked { record, remaining })) => {
+                let until = remaining.map(|remaining| Deadline::after(asked.since, remaining));
                 (cell.looked, cell.look) = (true, false);
                 cell.hold = Some(Hold::new(id, until));
                 self.examine(record.as_ref(), Under::Lock, asked.since);
             }
-            (What::Save(saving), Ok(Stored::Done)) => self.was_saved(saving, asked.since),
-            (What::SetAside(error), Ok(Stored::Done)) => {
+            (What::Save(saving), Ok(StoreReply::Done)) => self.was_saved(saving, asked.since),
+            (What::SetAside(error), Ok(StoreReply::Done)) => {
                 if let Some(hold) = &mut cell.hold {
                     hold.file = FileOf::Perennial;
                 }
-                self.outputs.push_back(Output::Event(Event::SetAside { error }));
+                self.outputs.push_back(Output::Event(Event::Quarantined { error }));
             }
             (what, Ok(_)) => {
                 let error = StoreError::new(StoreErrorKind::Unavailable).with_source("the answer to something else");
@@ -61,7 +61,7 @@ impl<P: Provider> Session<P> {
 
     fn was_saved(&mut self, saving: Saving, since: Now) {
         let granted = self.pending.as_ref().and_then(|pending| pending.granted());
-        let brings_access = granted.is_some_and(|granted| granted.covers[Need::Access.index()]);
+        let brings_access = granted.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
         let signs_in = self.is_taking_over() && !brings_access;
         let Some(cell) = &mut self.cell else { return };
         if saving.purpose == Purpose::Note {
@@ -114,7 +114,7 @@ impl<P: Provider> Session<P> {
         let pause = match &mut self.cell {
             Some(cell) => {
                 cell.failures = cell.failures.saturating_add(1);
-                self.random.backoff(cell.failures, MAX_BACKOFF_ASKED)
+                self.random.backoff(cell.failures, MAX_BACKOFF_FOREGROUND)
             }
             None => return,
         };
@@ -159,9 +159,9 @@ impl<P: Provider> Session<P> {
 
     /// Nothing is asked of the service without the store: whoever waits is told.
     pub(super) fn fail_waiting(&mut self, error: &StoreError) {
-        for need in Need::ALL {
-            if self.is_ready(need) {
-                self.back_off(need, "store", error.clone().into(), Pace::Outage);
+        for lease_id in LeaseId::ALL {
+            if self.is_ready(lease_id) {
+                self.back_off(lease_id, "store", error.clone().into(), Pace::Outage);
             }
         }
     }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::{Asked, FileOf, GRACE, LOOK_GAP, Left, Purpose, Saving, What};
-use crate::credentials::{Beside, Credentials, Need, RecordOf, Saved, SavedError, Secret, Written};
-use crate::exchange::{Provider, Spends};
+use crate::credentials::{Beside, Credentials, ImportError, LeaseId, RecordOf, SavedSession, Secret, Written};
+use crate::exchange::{Consumes, Provider};
 use crate::session::machine::Standing;
 use crate::session::work::caught;
-use crate::session::{MIN_GAP, Output, Session, StoredLogin};
-use crate::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreAct, StoreOp};
+use crate::session::{LoginPersistence, MIN_RETRY_INTERVAL, Output, Session};
+use crate::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreCommand, StoreRequest};
 
 impl<P: Provider> Session<P> {
-    pub(super) fn ask(&mut self, act: StoreAct, timeout: Duration, what: Option<What>) -> OpId {
+    pub(super) fn ask(&mut self, command: StoreCommand, timeout: Duration, what: Option<What>) -> OpId {
         let now = self.now;
         let Some(cell) = &mut self.cell else { return OpId::default() };
         cell.last_op = OpId(cell.last_op.0.wrapping_add(1));
@@ -20,29 +20,29 @@ impl<P: Provider> Session<P> {
             let deadline = now.monotonic.saturating_add(timeout).saturating_add(GRACE);
             cell.op = Some(Asked { id, what, since: now, deadline });
         }
-        self.outputs.push_back(Output::Store(StoreOp { id, act, timeout }));
+        self.outputs.push_back(Output::Store(StoreRequest { id, command, timeout }));
         id
     }
 
     pub(super) fn look(&mut self) {
         // Whoever asks while nobody is signed in makes us look.
-        let gap = if self.standing == Standing::SignedOut { MIN_GAP } else { LOOK_GAP };
+        let gap = if self.standing == Standing::SignedOut { MIN_RETRY_INTERVAL } else { LOOK_GAP };
         if let Some(cell) = &mut self.cell {
             cell.look = false;
             cell.look_at = self.now.monotonic.saturating_add(gap);
         }
-        self.ask(StoreAct::Read, STORE_TIMEOUT, Some(What::Look));
+        self.ask(StoreCommand::Read, STORE_TIMEOUT, Some(What::Look));
     }
 
     pub(super) fn lock(&mut self) {
         // A request, the mark before it and the save after it, and a bit.
         let lease = self.time_needed().saturating_add(2 * STORE_TIMEOUT);
-        self.ask(StoreAct::Lock { lease }, LOCK_TIMEOUT + STORE_TIMEOUT, Some(What::Lock));
+        self.ask(StoreCommand::Lock { ttl: lease }, LOCK_TIMEOUT + STORE_TIMEOUT, Some(What::Lock));
     }
 
     pub(super) fn unlock(&mut self) {
         if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.take()) {
-            self.ask(StoreAct::Unlock { lock: hold.by }, STORE_TIMEOUT, None);
+            self.ask(StoreCommand::Unlock { lock: hold.by }, STORE_TIMEOUT, None);
         }
     }
 
@@ -57,12 +57,12 @@ impl<P: Provider> Session<P> {
         let saving = Saving { revision, print, change, purpose };
         let aside = match hold.file {
             FileOf::Perennial => None,
-            FileOf::Predecessor => Some(StoreAct::Retire { lock }),
-            FileOf::Stranger => Some(StoreAct::SetAside { lock }),
+            FileOf::Predecessor => Some(StoreCommand::Retire { lock }),
+            FileOf::Stranger => Some(StoreCommand::Quarantine { lock }),
         };
-        if let Some(act) = aside {
-            let what = What::SetAside(SavedError::Malformed { what: "it is of another program" });
-            self.ask(act, STORE_TIMEOUT, Some(what));
+        if let Some(command) = aside {
+            let what = What::SetAside(ImportError::Malformed { what: "it is of another program" });
+            self.ask(command, STORE_TIMEOUT, Some(what));
             return;
         }
         let left = match purpose {
@@ -70,23 +70,23 @@ impl<P: Provider> Session<P> {
             Purpose::Mark | Purpose::Keep => Some(self.kept(saving)),
         };
         let Some(left) = left else { return };
-        let (name, realm) = (self.provider.name(), self.provider.realm());
+        let (name, namespace) = (self.provider.name(), self.provider.namespace());
         let record = match &left {
-            Left::SignOut { at, beside } => RecordOf::signed_out(name, &realm, *at, beside),
-            Left::Nobody(beside) => RecordOf::never_signed_in(name, &realm, beside),
+            Left::SignOut { at, beside } => RecordOf::signed_out(name, &namespace, *at, beside),
+            Left::Nobody(beside) => RecordOf::never_signed_in(name, &namespace, beside),
             Left::Session(session) => {
                 let (credentials, beside) = &**session;
-                Saved::new(name, realm, credentials.clone()).write(beside)
+                SavedSession::new(name, namespace, credentials.clone()).write(beside)
             }
         };
         if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) {
             hold.left = Some(left);
         }
-        let act = match self.standing {
-            Standing::SignedIn => StoreAct::Write { lock, record },
-            Standing::SignedOut => StoreAct::Clear { lock, record },
+        let command = match self.standing {
+            Standing::SignedIn => StoreCommand::Write { lock, record },
+            Standing::SignedOut => StoreCommand::Clear { lock, record },
         };
-        self.ask(act, STORE_TIMEOUT, Some(What::Save(saving)));
+        self.ask(command, STORE_TIMEOUT, Some(What::Save(saving)));
     }
 
     /// What a record would hold; `None` where somebody has signed out.
@@ -130,7 +130,7 @@ impl<P: Provider> Session<P> {
             };
         };
         let granted = self.pending.as_ref().and_then(|pending| pending.granted());
-        let new = granted.is_some_and(|granted| granted.covers[Need::Access.index()]);
+        let new = granted.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
         let known = self.is_in_doubt() || self.cell.as_ref().is_some_and(|cell| cell.sent);
         let sent = saving.purpose == Purpose::Mark || (!new && known);
         let refresh_sent_at = sent.then_some(self.now.wall);
@@ -141,7 +141,7 @@ impl<P: Provider> Session<P> {
 
     /// The login for the record: ours where that is wished for, else the one that is there already.
     pub(super) fn login_to_keep(&self) -> Option<Secret> {
-        let kept = self.policy.stored_login == StoredLogin::Kept && self.has_login();
+        let kept = self.policy.login_persistence == LoginPersistence::Stored && self.has_login();
         let ours = if kept { self.written_login() } else { None };
         ours.or_else(|| self.cell.as_ref()?.login.clone())
     }
@@ -153,24 +153,24 @@ impl<P: Provider> Session<P> {
 
     /// Whether a one-use token went out, and nobody knows what became of it.
     pub(in crate::session) fn is_in_doubt(&self) -> bool {
-        self.one_use_positions().any(|(need, position)| {
-            let lease = &self.leases[need.index()];
+        self.one_use_positions().any(|(lease_id, position)| {
+            let lease = &self.leases[lease_id.index()];
             lease.is_lost(position) || lease.is_ruled_out(position)
         })
     }
 
     pub(super) fn doubt(&mut self) {
         let positions: Vec<_> = self.one_use_positions().collect();
-        for (need, position) in positions {
-            self.leases[need.index()].lose(position);
+        for (lease_id, position) in positions {
+            self.leases[lease_id.index()].lose(position);
         }
     }
 
-    pub(super) fn one_use_positions(&self) -> impl Iterator<Item = (Need, usize)> {
-        Need::ALL.into_iter().flat_map(move |need| {
-            let rungs = self.provider.ladder(need).iter().enumerate();
-            let one_use = rungs.filter(|(_, rung)| self.spends(**rung) == Spends::OneUse);
-            one_use.map(move |(position, _)| (need, position))
+    pub(super) fn one_use_positions(&self) -> impl Iterator<Item = (LeaseId, usize)> {
+        LeaseId::ALL.into_iter().flat_map(move |lease_id| {
+            let methods = self.provider.methods(lease_id).iter().enumerate();
+            let one_use = methods.filter(|(_, method)| self.consumes(**method) == Consumes::RefreshToken);
+            one_use.map(move |(position, _)| (lease_id, position))
         })
     }
 }

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Cell, Decided, FileOf, Left, Note, Over, Under, What};
-use crate::credentials::{Beside, Credentials, Need, Now, RecordOf, SavedError, Secret, Timestamp, same_user};
+use crate::credentials::{Beside, Credentials, ImportError, LeaseId, Now, RecordOf, Secret, Timestamp, same_user};
 use crate::exchange::Provider;
 use crate::session::login::LoginState;
 use crate::session::machine::{Origin, Standing};
-use crate::session::schedule::MAX_BACKOFF_ASKED;
+use crate::session::schedule::MAX_BACKOFF_FOREGROUND;
 use crate::session::work::caught;
-use crate::session::{Event, Output, Session, SignOut, StoredLogin};
-use crate::store::{MAX_RECORD, STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind};
+use crate::session::{Event, LoginPersistence, Output, Session, SignOut};
+use crate::store::{MAX_RECORD, STORE_TIMEOUT, StoreCommand, StoreError, StoreErrorKind};
 use crate::wire::Body;
 
 /// What is in a store.
 enum Found {
     Nothing,
-    Unreadable(SavedError),
+    Unreadable(ImportError),
     NeverSignedIn { beside: Beside },
     SignedOut { at: Option<Timestamp>, beside: Beside },
     Session { credentials: Box<Credentials>, beside: Beside, foreign: bool },
@@ -74,7 +74,7 @@ impl<P: Provider> Session<P> {
                 let error = StoreError::new(StoreErrorKind::Refused(error));
                 self.unlock();
                 if let Some(cell) = &mut self.cell {
-                    cell.save_at = self.now.monotonic.saturating_add(MAX_BACKOFF_ASKED);
+                    cell.save_at = self.now.monotonic.saturating_add(MAX_BACKOFF_FOREGROUND);
                 }
                 self.fail_save(&error);
                 self.fail_waiting(&error);
@@ -90,36 +90,36 @@ impl<P: Provider> Session<P> {
     }
 
     /// An error where it is somebody else's: it is left as it is.
-    fn understand(&self, record: Option<&Body>) -> Result<Found, SavedError> {
+    fn understand(&self, record: Option<&Body>) -> Result<Found, ImportError> {
         let Some(record) = record else { return Ok(Found::Nothing) };
         if record.as_ref().len() > MAX_RECORD {
-            return Ok(Found::Unreadable(SavedError::Malformed { what: "it is larger than any session" }));
+            return Ok(Found::Unreadable(ImportError::Malformed { what: "it is larger than any session" }));
         }
-        let (name, realm) = (self.provider.name(), self.provider.realm());
+        let (name, namespace) = (self.provider.name(), self.provider.namespace());
         let read = match RecordOf::parse(record.as_ref(), self.now) {
-            Ok(RecordOf::SignedOut { provider, realm: place, at, beside }) => {
-                if provider != name || place != realm {
-                    return Err(SavedError::OtherProvider);
+            Ok(RecordOf::SignedOut { provider, namespace: place, at, beside }) => {
+                if provider != name || place != namespace {
+                    return Err(ImportError::OtherProvider);
                 }
                 return Ok(Found::SignedOut { at, beside });
             }
-            Ok(RecordOf::NeverSignedIn { provider, realm: at, beside }) => {
-                if provider != name || at != realm {
-                    return Err(SavedError::OtherProvider);
+            Ok(RecordOf::NeverSignedIn { provider, namespace: at, beside }) => {
+                if provider != name || at != namespace {
+                    return Err(ImportError::OtherProvider);
                 }
                 return Ok(Found::NeverSignedIn { beside });
             }
             Ok(RecordOf::Session { saved, beside }) => Ok((*saved, beside, false)),
-            Err(SavedError::Malformed { .. }) => {
-                let read = caught(|| self.provider.read_saved(record.as_ref(), self.now));
-                let panicked = SavedError::Malformed { what: "the provider's code panicked at it" };
+            Err(ImportError::Malformed { .. }) => {
+                let read = caught(|| self.provider.read_saved_session(record.as_ref(), self.now));
+                let panicked = ImportError::Malformed { what: "the provider's code panicked at it" };
                 read.unwrap_or(Err(panicked)).map(|saved| (saved, Beside::default(), true))
             }
             Err(error) => Err(error),
         };
         let (saved, beside, foreign) = match read {
             Ok(read) => read,
-            Err(error @ SavedError::Malformed { .. }) => return Ok(Found::Unreadable(error)),
+            Err(error @ ImportError::Malformed { .. }) => return Ok(Found::Unreadable(error)),
             Err(error) => return Err(error),
         };
         let ours = self.login.as_ref().and_then(|login| self.provider.user_id(login));
@@ -128,7 +128,7 @@ impl<P: Provider> Session<P> {
         let user = ours.or(said).or(held.filter(|user| !user.is_empty()));
         let counts = self.cell.as_ref().is_some_and(|cell| matches!(cell.decided, Decided::Nothing));
         let user = user.filter(|_| counts || self.is_signed_in_since(&beside));
-        saved.check(name, &realm, user)?;
+        saved.check(name, &namespace, user)?;
         Ok(Found::Session { credentials: Box::new(saved.into_credentials()), beside, foreign })
     }
 
@@ -157,19 +157,19 @@ impl<P: Provider> Session<P> {
         }
         if under == Under::Lock && seen.is_some() && matches!(cell.decided, Decided::Nothing) {
             // Nobody knows what others did with the token since then.
-            self.outputs.push_back(Output::Event(Event::StoreWentBack));
+            self.outputs.push_back(Output::Event(Event::StoreRegressed));
             self.doubt();
         }
     }
 
-    fn find_unreadable(&mut self, error: SavedError, under: Under) {
+    fn find_unreadable(&mut self, error: ImportError, under: Under) {
         if under == Under::Nothing {
             return;
         }
         self.find_gone(0, under);
         if let Some(hold) = self.cell.as_ref().and_then(|cell| cell.hold.as_ref()) {
             let lock = hold.by;
-            self.ask(StoreAct::SetAside { lock }, STORE_TIMEOUT, Some(What::SetAside(error)));
+            self.ask(StoreCommand::Quarantine { lock }, STORE_TIMEOUT, Some(What::SetAside(error)));
         }
     }
 
@@ -319,7 +319,7 @@ impl<P: Provider> Session<P> {
                     *over = Over::AnotherAccount;
                 }
                 let held = self.credentials.as_ref();
-                let known = held.is_some_and(|held| held.is_same(Need::Access, &credentials));
+                let known = held.is_some_and(|held| held.is_same(LeaseId::Access, &credentials));
                 cell.differs = !known;
                 cell.signed_in_at = beside.signed_in_at;
                 // What is held from before may be saved again, under the same mark.
@@ -400,7 +400,7 @@ impl<P: Provider> Session<P> {
     /// Whether what has the revision that was seen is something else, and not ours either.
     fn is_branch(&self, found: &Credentials, ours: &Credentials) -> bool {
         let seen = self.cell.as_ref().and_then(|cell| cell.seen_print);
-        seen != Some(found.print()) && !ours.is_same(Need::Access, found)
+        seen != Some(found.print()) && !ours.is_same(LeaseId::Access, found)
     }
 
     /// Machines that share a store need not share a clock. What is newer than what was seen here was written since then.
@@ -442,11 +442,11 @@ impl<P: Provider> Session<P> {
         self.pending = None;
         self.adopt_login(login, first);
         let old = self.credentials.clone();
-        let covers = Need::ALL.map(|need| {
-            let same = old.as_ref().is_some_and(|old| credentials.is_same(need, old));
-            credentials.term(need).is_some() && !same
+        let covers = LeaseId::ALL.map(|lease_id| {
+            let same = old.as_ref().is_some_and(|old| credentials.is_same(lease_id, old));
+            credentials.validity(lease_id).is_some() && !same
         });
-        self.publish(credentials.keeping(old.as_deref()), covers, None, Origin::Saved);
+        self.publish(credentials.keeping(old.as_deref()), covers, None, Origin::SavedSession);
     }
 
     /// A login that stood in the store, and that a sign-out took out of it, is forgotten; one that it left there is not.
@@ -459,14 +459,14 @@ impl<P: Provider> Session<P> {
         }
         let ours = self.written_login();
         let stood_there = matches!((&ours, &before), (Some(ours), Some(before)) if ours.expose() == before.expose());
-        if stood_there && self.policy.stored_login == StoredLogin::Kept {
+        if stood_there && self.policy.login_persistence == LoginPersistence::Stored {
             (self.login, self.login_state) = (None, LoginState::Open);
         }
     }
 
     /// A login that was given here stands against one that was found; one that somebody saved later does not.
     fn adopt_login(&mut self, found: Option<Secret>, first: bool) {
-        if self.policy.stored_login != StoredLogin::Kept {
+        if self.policy.login_persistence != LoginPersistence::Stored {
             return;
         }
         let ours = self.written_login();

@@ -13,7 +13,7 @@
 //! | locked, with a mark on the token that is held | somebody sent it and got no answer: the rule *lost answer* |
 //! | locked, and what is there belongs to somebody else | given back; callers are told |
 //! | locked, and what is there cannot be understood | set aside, and the store is as good as empty |
-//! | a grant | saved, then announced; announced unsaved after [`TELL_AFTER`] |
+//! | a grant | saved, then announced; announced unsaved after [`SAVE_GRACE`] |
 //! | a login that is refused or answered oddly, a service that asks for rest | likewise |
 //! | read: failures that others met | heeded: no login that was refused to them, no request before its time |
 //! | saving fails | said, and tried again; the lock is kept as long as it can be |
@@ -41,13 +41,13 @@ use std::time::Duration;
 
 use super::machine::{Origin, Slot, Standing};
 use super::outcome::{Failed, Granted, Pending};
-use super::{Event, Output, Session, SignOut, StoredLogin};
-use crate::credentials::{Beside, Credentials, Deadline, Need, Now, Print, SavedError, Secret, Timestamp};
-use crate::exchange::{Provider, REQUEST_TIMEOUT, Spends};
+use super::{Event, LoginPersistence, Output, Session, SignOut};
+use crate::credentials::{Beside, Credentials, Deadline, ImportError, LeaseId, Now, Print, Secret, Timestamp};
+use crate::exchange::{Consumes, Provider, REQUEST_TIMEOUT};
 use crate::store::{OpId, STORE_TIMEOUT, StoreError, StoreErrorKind};
 
 /// New credentials that cannot be saved are announced after this.
-pub const TELL_AFTER: Duration = Duration::from_secs(2);
+pub const SAVE_GRACE: Duration = Duration::from_secs(2);
 
 /// The least time between two looks into the store without a lock.
 const LOOK_GAP: Duration = Duration::from_millis(100);
@@ -153,7 +153,7 @@ enum What {
     Lock,
     /// Save the state after so many changes.
     Save(Saving),
-    SetAside(SavedError),
+    SetAside(ImportError),
 }
 
 #[derive(Clone, Copy)]
@@ -267,11 +267,11 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether this attempt may begin: a one-use token is marked first.
-    pub(super) fn may_begin(&mut self, need: Need, position: usize) -> bool {
-        let spends = self.spends(self.provider.ladder(need)[position]);
+    pub(super) fn may_begin(&mut self, lease_id: LeaseId, position: usize) -> bool {
+        let consumes = self.consumes(self.provider.methods(lease_id)[position]);
         let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) else { return true };
         hold.fresh = false;
-        if spends != Spends::OneUse || hold.marked {
+        if consumes != Consumes::RefreshToken || hold.marked {
             return true;
         }
         self.save(Purpose::Mark);
@@ -299,10 +299,10 @@ impl<P: Provider> Session<P> {
             hold.marked = false;
         }
         // What comes from a save is no news.
-        if granted.origin == Origin::Saved {
+        if granted.origin == Origin::SavedSession {
             return self.announce(granted);
         }
-        self.tell_at = self.now.monotonic.saturating_add(TELL_AFTER);
+        self.tell_at = self.now.monotonic.saturating_add(SAVE_GRACE);
         self.pending = Some(Pending::Granted(Box::new(granted)));
     }
 
@@ -321,7 +321,7 @@ impl<P: Provider> Session<P> {
         if !saves {
             return self.conclude(failed);
         }
-        self.tell_at = self.now.monotonic.saturating_add(TELL_AFTER);
+        self.tell_at = self.now.monotonic.saturating_add(SAVE_GRACE);
         self.pending = Some(Pending::Failed(Box::new(failed)));
     }
 
@@ -427,14 +427,14 @@ impl<P: Provider> Session<P> {
 
     /// A person has signed in here: no other lease is renewed from what was held before, which the store may know
     /// better.
-    pub(super) fn waits_for_login(&self, need: Need) -> bool {
+    pub(super) fn waits_for_login(&self, lease_id: LeaseId) -> bool {
         let differs = self.cell.as_ref().is_some_and(|cell| cell.differs);
-        differs && need != Need::Access && self.is_taking_over()
+        differs && lease_id != LeaseId::Access && self.is_taking_over()
     }
 
     /// A person has signed in here, and that has not brought anything yet.
     fn is_taking_over(&self) -> bool {
-        self.cell.as_deref().is_some_and(Cell::takes_over) && self.leases[Need::Access.index()].login_first
+        self.cell.as_deref().is_some_and(Cell::takes_over) && self.leases[LeaseId::Access.index()].login_first
     }
 
     /// When somebody last signed out, for the record.
@@ -450,7 +450,7 @@ impl<P: Provider> Session<P> {
     fn signed_in_at(&self) -> Option<Timestamp> {
         let cell = self.cell.as_ref()?;
         let pending = self.pending.as_ref().and_then(|pending| pending.granted());
-        let granted = pending.is_some_and(|granted| granted.covers[Need::Access.index()]);
+        let granted = pending.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
         match cell.decided {
             Decided::SignIn { at, .. } if granted || !self.is_taking_over() => Some(at.wall),
             _ => cell.signed_in_at,
@@ -461,7 +461,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn replace_stored(&mut self, origin: Origin, displaced: Option<Arc<Credentials>>) {
         if let Some(cell) = &mut self.cell {
             cell.begin_sign_in(self.now, Standing::SignedIn);
-            if origin == Origin::Saved {
+            if origin == Origin::SavedSession {
                 cell.decided = Decided::Nothing;
             }
             (cell.tried, cell.differs, cell.note) = (None, false, Note::None);
@@ -469,7 +469,7 @@ impl<P: Provider> Session<P> {
             if let Some(hold) = &mut cell.hold {
                 hold.other = hold.other.take().or(displaced);
             }
-            cell.imports = origin == Origin::Saved;
+            cell.imports = origin == Origin::SavedSession;
             if cell.imports {
                 (cell.seen, cell.looked) = (None, false);
             }
@@ -495,7 +495,7 @@ impl<P: Provider> Session<P> {
     /// The login is not kept any longer.
     pub(super) fn forget_stored_login(&mut self) {
         if let Some(cell) = &mut self.cell
-            && (cell.login.take().is_some() || self.policy.stored_login == StoredLogin::Kept)
+            && (cell.login.take().is_some() || self.policy.login_persistence == LoginPersistence::Stored)
         {
             cell.changes += 1;
         }

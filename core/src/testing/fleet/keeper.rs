@@ -9,7 +9,7 @@ use super::scenario::{Level, Sabotage, StoreKind};
 use super::store::{Record, Waiter};
 use super::world::{Event, Phase, World};
 use crate::Input;
-use crate::store::{STORE_TIMEOUT, StoreAct, StoreError, StoreErrorKind, StoreOp, Stored};
+use crate::store::{STORE_TIMEOUT, StoreCommand, StoreError, StoreErrorKind, StoreReply, StoreRequest};
 use crate::wire::Body;
 
 /// How a keeper ends.
@@ -22,20 +22,20 @@ pub(super) enum Leaving {
 }
 
 impl World {
-    pub(super) fn ask_store(&mut self, process: usize, op: StoreOp) {
+    pub(super) fn ask_store(&mut self, process: usize, op: StoreRequest) {
         self.report.store_ops += 1;
-        self.note(process, || format!("asks the store: {:?} {}", op.id, act_name(&op.act)));
+        self.note(process, || format!("asks the store: {:?} {}", op.id, act_name(&op.command)));
         self.count_op(process);
         let truth = self.now;
         let state = &mut self.processes[process];
-        if !matches!(op.act, StoreAct::Unlock { .. }) {
+        if !matches!(op.command, StoreCommand::Unlock { .. }) {
             state.sight.asked = Some((op.id, truth));
         }
-        if matches!(op.act, StoreAct::Lock { .. }) {
+        if matches!(op.command, StoreCommand::Lock { .. }) {
             state.sight.asked_lock = Some(Asked { truth, now: state.clock.read(truth) });
         }
-        let dropped = match op.act {
-            StoreAct::Unlock { .. } => self.scenario.is(Sabotage::KeepsLock),
+        let dropped = match op.command {
+            StoreCommand::Unlock { .. } => self.scenario.is(Sabotage::KeepsLock),
             _ => false,
         };
         if !dropped {
@@ -51,14 +51,14 @@ impl World {
         }
         let Some(op) = keeper.queue.pop_front() else { return };
         let holds = |lock| keeper.held.is_some_and(|held| held.by == lock);
-        let lost = match &op.act {
-            StoreAct::Write { lock, .. }
-            | StoreAct::Clear { lock, .. }
-            | StoreAct::SetAside { lock }
-            | StoreAct::Retire { lock } => !holds(*lock),
-            StoreAct::Read | StoreAct::Lock { .. } | StoreAct::Unlock { .. } => false,
+        let lost = match &op.command {
+            StoreCommand::Write { lock, .. }
+            | StoreCommand::Clear { lock, .. }
+            | StoreCommand::Quarantine { lock }
+            | StoreCommand::Retire { lock } => !holds(*lock),
+            StoreCommand::Read | StoreCommand::Lock { .. } | StoreCommand::Unlock { .. } => false,
         };
-        if matches!(op.act, StoreAct::Lock { .. })
+        if matches!(op.command, StoreCommand::Lock { .. })
             && let Some(held) = keeper.held.take()
         {
             self.give_back(held.fence);
@@ -70,7 +70,7 @@ impl World {
         };
         let keeper = &mut self.processes[process].keeper;
         keeper.last_serial += 1;
-        let (serial, locks) = (keeper.last_serial, matches!(op.act, StoreAct::Lock { .. }));
+        let (serial, locks) = (keeper.last_serial, matches!(op.command, StoreCommand::Lock { .. }));
         let started = self.now;
         keeper.running =
             Some(Running { serial, op, started, plan, fence: None, waits: false, read: None, result: None });
@@ -93,7 +93,7 @@ impl World {
     }
 
     /// What becomes of an operation.
-    fn plan(&mut self, op: &StoreOp) -> Plan {
+    fn plan(&mut self, op: &StoreRequest) -> Plan {
         let level = self.scenario.store_trouble;
         let slow =
             level != Level::Never && !self.is_well && self.random.one_in(if level == Level::Often { 4 } else { 20 });
@@ -101,7 +101,7 @@ impl World {
         let answer = apply + if slow { self.random.about(Duration::from_secs(1)) } else { self.random.millis(0, 12) };
         let good = Plan { apply: Some(apply), answer, error: None };
         let fails = self.store_down || self.random.per_mille(level.share(15, 120));
-        if self.is_well || !fails || matches!(op.act, StoreAct::Unlock { .. }) {
+        if self.is_well || !fails || matches!(op.command, StoreCommand::Unlock { .. }) {
             return good;
         }
         let done = Some(apply).filter(|_| self.random.one_in(2) && !self.store_down);
@@ -116,7 +116,7 @@ impl World {
                 let answer = op.timeout + self.random.about(Duration::from_secs(15));
                 Plan { apply: Some(self.random.between(Duration::ZERO, answer)), answer, error: None }
             }
-            _ => Plan { apply: done, answer, error: Some(StoreErrorKind::Unavailable) }.honest(&op.act),
+            _ => Plan { apply: done, answer, error: Some(StoreErrorKind::Unavailable) }.honest(&op.command),
         }
     }
 
@@ -146,12 +146,12 @@ impl World {
     fn ask_lock(&mut self, process: usize) {
         let lease_kind = self.scenario.store == StoreKind::Lease;
         let Some(running) = &mut self.processes[process].keeper.running else { return };
-        let StoreAct::Lock { lease } = running.op.act else { return };
+        let StoreCommand::Lock { ttl } = running.op.command else { return };
         if let Some(error) = running.plan.error {
             let done = running.plan.apply.is_some() && lease_kind;
             if done && self.store.is_free(self.now) {
                 // Locked, and nobody knows: until it ends by itself.
-                self.hold(lease);
+                self.hold(ttl);
             }
             return self.fail_op(process, error);
         }
@@ -164,14 +164,14 @@ impl World {
         if taken || self.scenario.is(Sabotage::LockIgnored) {
             return self.got_lock(process, 0);
         }
-        self.store.waiters.push(Waiter { process, lease });
+        self.store.waiters.push(Waiter { process, ttl });
         self.later(process, left, Phase::GiveUp);
         self.serve_waiters();
     }
 
-    fn hold(&mut self, lease: Duration) -> u64 {
-        let lease = if self.scenario.is(Sabotage::LockEndsEarly) { lease / 400 } else { lease };
-        let ends = (self.scenario.store == StoreKind::Lease).then(|| self.now.saturating_add(lease));
+    fn hold(&mut self, ttl: Duration) -> u64 {
+        let ttl = if self.scenario.is(Sabotage::LockEndsEarly) { ttl / 400 } else { ttl };
+        let ends = (self.scenario.store == StoreKind::Lease).then(|| self.now.saturating_add(ttl));
         let fence = self.store.hold(ends);
         if let Some(ends) = ends {
             self.at(ends, Event::LockEnds { fence });
@@ -192,7 +192,7 @@ impl World {
         let Some(first) = ready.first().copied() else { return };
         let chosen = if self.random.one_in(2) { first } else { self.random.pick(first, &ready) };
         let waiter = self.store.waiters.remove(chosen);
-        let fence = self.hold(waiter.lease);
+        let fence = self.hold(waiter.ttl);
         self.got_lock(waiter.process, fence);
     }
 
@@ -230,7 +230,7 @@ impl World {
         let keeper = std::mem::take(&mut self.processes[process].keeper);
         self.processes[process].keeper.last_serial = keeper.last_serial;
         if let Some(Running { op, plan, result: None, .. }) = &keeper.running
-            && let StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } = &op.act
+            && let StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. } = &op.command
             && let (Some(_), Some(held)) = (plan.apply, keeper.held)
             && self.random.one_in(2)
         {
@@ -257,21 +257,21 @@ impl World {
         let state = &mut self.processes[process];
         let Some(running) = &mut state.keeper.running else { return };
         let (op, held) = (running.op.clone(), state.keeper.held);
-        let result = match &op.act {
-            StoreAct::Read | StoreAct::Lock { .. } => {
+        let result = match &op.command {
+            StoreCommand::Read | StoreCommand::Lock { .. } => {
                 let read = self.read(process);
                 if let Some(running) = &mut self.processes[process].keeper.running {
                     running.read = read;
                 }
                 return;
             }
-            StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => {
+            StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. } => {
                 held.is_none_or(|held| self.write(process, held.fence, record))
             }
-            StoreAct::SetAside { .. } | StoreAct::Retire { .. } => {
-                held.is_none_or(|held| self.set_aside(process, held.fence))
+            StoreCommand::Quarantine { .. } | StoreCommand::Retire { .. } => {
+                held.is_none_or(|held| self.quarantine(process, held.fence))
             }
-            StoreAct::Unlock { lock } => {
+            StoreCommand::Unlock { lock } => {
                 if held.is_some_and(|held| held.by == *lock) {
                     self.processes[process].keeper.held = None;
                     self.give_back(held.map_or(0, |held| held.fence));
@@ -280,7 +280,7 @@ impl World {
             }
         };
         if let Some(running) = &mut self.processes[process].keeper.running {
-            running.result = Some(if result { Ok(Stored::Done) } else { Err(StoreErrorKind::Lost.into()) });
+            running.result = Some(if result { Ok(StoreReply::Done) } else { Err(StoreErrorKind::Lost.into()) });
         }
     }
 
@@ -345,7 +345,7 @@ impl World {
         }
     }
 
-    fn set_aside(&mut self, process: usize, fence: u64) -> bool {
+    fn quarantine(&mut self, process: usize, fence: u64) -> bool {
         if self.is_fenced(fence) {
             return false;
         }
@@ -367,25 +367,25 @@ impl World {
     fn answer_op(&mut self, process: usize) {
         let Some(running) = self.processes[process].keeper.running.take() else { return };
         let Running { op, plan, started, fence, read, result, .. } = running;
-        let answer = match (plan.error, &op.act, result) {
+        let answer = match (plan.error, &op.command, result) {
             (Some(error), _, _) => Err(StoreError::from(error)),
-            (None, StoreAct::Read, _) => Ok(Stored::Read(self.shown(process, read.clone()))),
-            (None, StoreAct::Lock { .. }, _) => {
+            (None, StoreCommand::Read, _) => Ok(StoreReply::Read(self.shown(process, read.clone()))),
+            (None, StoreCommand::Lock { .. }, _) => {
                 let fence = fence.unwrap_or(0);
                 self.processes[process].keeper.held = Some(Held { by: op.id, fence, since: started });
                 let ends = self.store.holder.filter(|holder| holder.fence == fence).and_then(|holder| holder.ends);
-                let held_for = match self.scenario.store {
+                let remaining = match self.scenario.store {
                     StoreKind::Kernel => None,
-                    StoreKind::Lease if self.scenario.is(Sabotage::LockEndsEarly) => match op.act {
-                        StoreAct::Lock { lease } => Some(lease),
+                    StoreKind::Lease if self.scenario.is(Sabotage::LockEndsEarly) => match op.command {
+                        StoreCommand::Lock { ttl } => Some(ttl),
                         _ => None,
                     },
                     StoreKind::Lease => Some(ends.map_or(Duration::ZERO, |ends| ends.saturating_sub(started))),
                 };
                 self.observe_lock(process, read.as_deref());
-                Ok(Stored::Locked { record: self.shown(process, read.clone()), held_for })
+                Ok(StoreReply::Locked { record: self.shown(process, read.clone()), remaining })
             }
-            (None, StoreAct::Unlock { .. }, _) => Ok(Stored::Done),
+            (None, StoreCommand::Unlock { .. }, _) => Ok(StoreReply::Done),
             (None, _, Some(result)) => result,
             (None, _, None) => Err(StoreErrorKind::Lost.into()),
         };
@@ -396,41 +396,43 @@ impl World {
         self.report.store_failures += u64::from(answer.is_err());
         self.note(process, || format!("the store says: {:?} {}", op.id, answer_name(&answer)));
         self.observe_answer(process, &answer, read.as_deref());
-        if let Ok(Stored::Read(_) | Stored::Locked { .. }) = &answer {
+        if let Ok(StoreReply::Read(_) | StoreReply::Locked { .. }) = &answer {
             self.observe_sight(process, read.map(|record| record.facts), &op);
         }
-        self.tell(process, Input::Stored(op.id, answer));
+        self.tell(process, Input::Store(op.id, answer));
         self.begin_next(process);
     }
 }
 
 impl Plan {
     /// What has written does not say that it has not.
-    fn honest(self, act: &StoreAct) -> Self {
-        match act {
-            StoreAct::Lock { .. } => self,
+    fn honest(self, command: &StoreCommand) -> Self {
+        match command {
+            StoreCommand::Lock { .. } => self,
             _ => Self { apply: None, ..self },
         }
     }
 }
 
-fn act_name(act: &StoreAct) -> String {
-    match act {
-        StoreAct::Read => "read".into(),
-        StoreAct::Lock { lease } => format!("lock for {} s", lease.as_secs()),
-        StoreAct::Write { lock, record } => format!("write under {lock:?} {:?}", Record::new(record.clone()).facts),
-        StoreAct::Clear { lock, record } => format!("clear under {lock:?} {:?}", Record::new(record.clone()).facts),
-        StoreAct::SetAside { lock } => format!("set aside under {lock:?}"),
-        StoreAct::Retire { lock } => format!("retire under {lock:?}"),
-        StoreAct::Unlock { lock } => format!("unlock {lock:?}"),
+fn act_name(command: &StoreCommand) -> String {
+    match command {
+        StoreCommand::Read => "read".into(),
+        StoreCommand::Lock { ttl } => format!("lock for {} s", ttl.as_secs()),
+        StoreCommand::Write { lock, record } => format!("write under {lock:?} {:?}", Record::new(record.clone()).facts),
+        StoreCommand::Clear { lock, record } => format!("clear under {lock:?} {:?}", Record::new(record.clone()).facts),
+        StoreCommand::Quarantine { lock } => format!("set aside under {lock:?}"),
+        StoreCommand::Retire { lock } => format!("retire under {lock:?}"),
+        StoreCommand::Unlock { lock } => format!("unlock {lock:?}"),
     }
 }
 
-fn answer_name(answer: &Result<Stored, StoreError>) -> String {
+fn answer_name(answer: &Result<StoreReply, StoreError>) -> String {
     match answer {
-        Ok(Stored::Read(record)) => format!("read {:?}", facts(record.as_ref())),
-        Ok(Stored::Locked { record, held_for }) => format!("locked for {held_for:?}, {:?}", facts(record.as_ref())),
-        Ok(Stored::Done) => "done".into(),
+        Ok(StoreReply::Read(record)) => format!("read {:?}", facts(record.as_ref())),
+        Ok(StoreReply::Locked { record, remaining }) => {
+            format!("locked for {remaining:?}, {:?}", facts(record.as_ref()))
+        }
+        Ok(StoreReply::Done) => "done".into(),
         Err(error) => format!("{:?}", error.kind()),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::report::FleetRule;
 use super::store::{Facts, RecordKind};
 use super::world::World;
-use crate::store::{OpId, StoreOp};
+use crate::store::{OpId, StoreRequest};
 use crate::{Event, SignOut, State};
 
 /// Whether a person has decided to sign in at a process, and that is not yet in the cell.
@@ -60,7 +60,7 @@ impl World {
     // ---- What is seen
 
     /// A process has got an answer of the store. One that comes late is not looked at, or only just.
-    pub(super) fn observe_sight(&mut self, process: usize, read: Option<Facts>, op: &StoreOp) {
+    pub(super) fn observe_sight(&mut self, process: usize, read: Option<Facts>, op: &StoreRequest) {
         let now = self.now;
         let sight = &mut self.processes[process].sight;
         let Some((_, asked)) = sight.asked.filter(|(id, _): &(OpId, Duration)| *id == op.id) else { return };

@@ -10,10 +10,10 @@ use super::scenario::Sabotage;
 use super::service::{Serial, serial_of};
 use super::store::{Record, RecordKind};
 use super::world::World;
-use crate::session::TELL_AFTER;
-use crate::store::{StoreError, Stored};
+use crate::session::SAVE_GRACE;
+use crate::store::{StoreError, StoreReply};
 use crate::testing::Asked;
-use crate::{Credentials, Event, Need, Timestamp};
+use crate::{Credentials, Event, LeaseId, Timestamp};
 
 /// No caller waits longer: a lock, a mark, two ways of the ladder with two requests each, and another lock.
 const LONGEST_WAIT: Duration = Duration::from_secs(400);
@@ -227,11 +227,11 @@ impl World {
     pub(super) fn observe_answer(
         &mut self,
         process: usize,
-        answer: &Result<Stored, StoreError>,
+        answer: &Result<StoreReply, StoreError>,
         read: Option<&Record>,
     ) {
         let sight = &mut self.processes[process].sight;
-        if let Ok(Stored::Read(body) | Stored::Locked { record: body, .. }) = answer {
+        if let Ok(StoreReply::Read(body) | StoreReply::Locked { record: body, .. }) = answer {
             sight.version = sight.version_read;
             sight.read = read.map(|record| record.facts);
             let whole = read.map(|record| record.body.as_ref()) == body.as_ref().map(AsRef::as_ref);
@@ -295,24 +295,24 @@ impl World {
     pub(super) fn observe_event(&mut self, process: usize, event: &Event) {
         self.note(process, || format!("says: {event}"));
         self.observe_signed_out(process, event);
-        let Event::Renewed { need, rung, generation, .. } = event else { return };
-        if rung.is_none() {
+        let Event::Renewed { lease_id, method, generation, .. } = event else { return };
+        if method.is_none() {
             self.report.adoptions += 1;
             return;
         }
         let state = &self.processes[process];
         let Some(held) = state.session.as_ref().and_then(|session| session.held()) else { return };
-        if held.generation(*need) != *generation {
+        if held.generation(*lease_id) != *generation {
             return;
         }
-        let serial = serial_for(held, *need);
+        let serial = serial_for(held, *lease_id);
         let since = state.now(self.now).monotonic.saturating_sub(state.sight.granted_at);
-        if state.sight.saved[*need as usize] == serial {
+        if state.sight.saved[*lease_id as usize] == serial {
             return;
         }
         self.report.unsaved += 1;
         // Who signs in meanwhile is told at once: it must not be lost.
-        if since < TELL_AFTER && !state.sight.commanded {
+        if since < SAVE_GRACE && !state.sight.commanded {
             self.breaks(FleetRule::SaveThenTell, process, format!("announces {serial} after {since:?}, unsaved"));
         }
     }
@@ -320,32 +320,33 @@ impl World {
     /// Looks at a session after it was told something.
     pub(super) fn look_at(&mut self, process: usize) {
         let now = self.processes[process].now(self.now);
-        for need in Need::ALL {
+        for lease_id in LeaseId::ALL {
             let busy = self.processes[process].keeper.running.is_some() && self.scenario.is(Sabotage::WaitsForStore);
-            let served = self.processes[process].serves(need, self.now).filter(|_| !busy);
+            let served = self.processes[process].serves(lease_id, self.now).filter(|_| !busy);
             let state = &mut self.processes[process];
-            let before = state.sight.served[need as usize].take();
-            state.sight.served[need as usize].clone_from(&served);
+            let before = state.sight.served[lease_id as usize].take();
+            state.sight.served[lease_id as usize].clone_from(&served);
             let commanded = state.sight.commanded;
             let held = state.session.as_ref().and_then(|session| session.held());
             let (same, gone) = match (&before, held) {
-                (Some(before), Some(held)) => (serial_for(before, need) == serial_for(held, need), false),
+                (Some(before), Some(held)) => (serial_for(before, lease_id) == serial_for(held, lease_id), false),
                 (_, held) => (false, held.is_none()),
             };
             let read = state.sight.read.unwrap_or_default();
-            let valid = before.as_ref().and_then(|before| before.term(need)).is_some_and(|term| !term.is_expired(now));
+            let valid =
+                before.as_ref().and_then(|before| before.validity(lease_id)).is_some_and(|validity| !validity.is_expired(now));
             // Where somebody has tried to sign in again since, the record tells of that.
             let nobody = matches!(read.kind, RecordKind::SignedOut | RecordKind::NeverSignedIn);
             let signed_out_elsewhere = gone && nobody;
             if valid && served.is_none() && !commanded && (same || gone) && !signed_out_elsewhere {
-                self.breaks(FleetRule::ValidNeverWait, process, format!("valid {need} are not served any more"));
+                self.breaks(FleetRule::ValidNeverWait, process, format!("valid {lease_id} are not served any more"));
             }
-            if let Some(served) = served.filter(|_| need == Need::Access) {
+            if let Some(served) = served.filter(|_| lease_id == LeaseId::Access) {
                 let serial = access_of(&served);
                 self.processes[process].sight.well |= self.is_well && self.service.takes(serial, self.now);
                 self.check_age(process, serial);
             }
-            self.look_at_wait(process, need);
+            self.look_at_wait(process, lease_id);
         }
         self.look_at_standing(process);
         self.processes[process].sight.commanded = false;
@@ -366,31 +367,31 @@ impl World {
 
     // ---- Waits and work
 
-    pub(super) fn begin_wait(&mut self, process: usize, need: Need) {
-        let served = self.processes[process].serves(need, self.now).is_some();
+    pub(super) fn begin_wait(&mut self, process: usize, lease_id: LeaseId) {
+        let served = self.processes[process].serves(lease_id, self.now).is_some();
         let since = self.now;
         let state = &mut self.processes[process];
         let Some(session) = &state.session else { return };
-        let told = session.failures(need).0;
-        let wait = &mut state.sight.waits[need as usize];
+        let told = session.failures(lease_id).0;
+        let wait = &mut state.sight.waits[lease_id as usize];
         if !served && wait.is_none() {
             *wait = Some(Wait { since, told });
         }
     }
 
-    fn look_at_wait(&mut self, process: usize, need: Need) {
+    fn look_at_wait(&mut self, process: usize, lease_id: LeaseId) {
         let state = &mut self.processes[process];
         let Some(session) = &state.session else { return };
-        let Some(wait) = state.sight.waits[need as usize] else { return };
-        let served = session.credentials(need, state.clock.read(self.now)).is_some();
-        let told = session.failures(need).0 != wait.told || session.obstacle(need).is_some();
+        let Some(wait) = state.sight.waits[lease_id as usize] else { return };
+        let served = session.credentials(lease_id, state.clock.read(self.now)).is_some();
+        let told = session.failures(lease_id).0 != wait.told || session.obstacle(lease_id).is_some();
         let waited = self.now.saturating_sub(wait.since);
         if served || told {
-            state.sight.waits[need as usize] = None;
+            state.sight.waits[lease_id as usize] = None;
         }
         self.report.longest_wait = self.report.longest_wait.max(waited);
         if waited > LONGEST_WAIT {
-            self.breaks(FleetRule::WaitsEnd, process, format!("{need}: a caller waits for {waited:?}"));
+            self.breaks(FleetRule::WaitsEnd, process, format!("{lease_id}: a caller waits for {waited:?}"));
         }
     }
 
@@ -428,9 +429,9 @@ pub(super) fn access_of(held: &Credentials) -> Serial {
     serial_of(held.access().expose())
 }
 
-fn serial_for(held: &Credentials, need: Need) -> Serial {
-    match need {
-        Need::Access => access_of(held),
-        Need::Aws => held.aws().map_or(0, |aws| serial_of(aws.session_token().expose())),
+fn serial_for(held: &Credentials, lease_id: LeaseId) -> Serial {
+    match lease_id {
+        LeaseId::Access => access_of(held),
+        LeaseId::Aws => held.aws().map_or(0, |aws| serial_of(aws.session_token().expose())),
     }
 }

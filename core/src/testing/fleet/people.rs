@@ -9,10 +9,10 @@ use super::service::USER;
 use super::store::{Record, RecordKind};
 use super::world::{Event, World};
 use crate::credentials::Beside;
-use crate::store::{OpId, Stored};
+use crate::store::{OpId, StoreReply};
 use crate::testing::Toy;
 use crate::wire::Body;
-use crate::{Account, Credentials, Grant, Input, Need, Policy, Provider, Saved};
+use crate::{Account, Credentials, Grant, Input, LeaseId, Policy, Provider, SavedSession};
 
 impl World {
     /// Makes the fleet of the scenario.
@@ -54,7 +54,7 @@ impl World {
     fn some_policy(&mut self) -> Policy {
         let mut policy = Policy::default();
         if self.random.one_in(4) {
-            policy = policy.lazy();
+            policy = policy.on_demand();
         } else if self.random.one_in(6) {
             policy = policy.one_shot();
         }
@@ -65,7 +65,7 @@ impl World {
             policy = policy.request_timeout(Duration::from_secs(5));
         }
         if self.random.one_in(3) {
-            policy = policy.keep_login();
+            policy = policy.persist_login();
         }
         policy
     }
@@ -89,7 +89,7 @@ impl World {
         let answer = self.service.grant_to_person(self.now);
         let body = answer.grant(now).ok().and_then(|grant| Credentials::from_grant(grant, None)).map(|credentials| {
             let beside = Beside { revision: Some(1), ..Beside::default() };
-            Saved::new(Toy.name(), Toy.realm(), credentials).write(&beside)
+            SavedSession::new(Toy.name(), Toy.namespace(), credentials).write(&beside)
         });
         Record::new(body.unwrap_or_default())
     }
@@ -132,32 +132,32 @@ impl World {
 
     fn call(&mut self, process: usize) {
         match self.random.below(20) {
-            0..9 => self.demand(process, Need::Access),
-            9..12 => self.demand(process, Need::Aws),
+            0..9 => self.demand(process, LeaseId::Access),
+            9..12 => self.demand(process, LeaseId::Aws),
             12..17 => self.use_access(process),
             17 => {
                 self.note(process, || "renew".into());
-                self.command(process, |session, now| session.renew(Need::Access, now));
+                self.command(process, |session, now| session.renew(LeaseId::Access, now));
             }
             18 => self.tell(process, Input::Wake),
             _ => {
                 // An answer to nothing.
                 let id = OpId(u64::MAX - self.random.below(20));
-                self.tell(process, Input::Stored(id, Ok(Stored::Done)));
+                self.tell(process, Input::Store(id, Ok(StoreReply::Done)));
             }
         }
     }
 
-    pub(super) fn demand(&mut self, process: usize, need: Need) {
-        self.note(process, || format!("demand {need:?}"));
-        self.begin_wait(process, need);
-        self.command(process, |session, now| session.demand(need, now));
+    pub(super) fn demand(&mut self, process: usize, lease_id: LeaseId) {
+        self.note(process, || format!("demand {lease_id:?}"));
+        self.begin_wait(process, lease_id);
+        self.command(process, |session, now| session.demand(lease_id, now));
     }
 
     /// Calls the service's API: it knows which tokens are good.
     pub(super) fn use_access(&mut self, process: usize) {
-        let Some(held) = self.processes[process].serves(Need::Access, self.now) else {
-            return self.demand(process, Need::Access);
+        let Some(held) = self.processes[process].serves(LeaseId::Access, self.now) else {
+            return self.demand(process, LeaseId::Access);
         };
         let serial = super::service::serial_of(held.access().expose());
         if self.service.takes(serial, self.now) {
@@ -165,9 +165,9 @@ impl World {
         }
         self.note(process, || format!("the API refuses {serial}"));
         self.processes[process].sight.commanded = true;
-        let generation = held.generation(Need::Access);
-        self.command(process, |session, now| session.reject(Need::Access, generation, now));
-        self.demand(process, Need::Access);
+        let generation = held.generation(LeaseId::Access);
+        self.command(process, |session, now| session.reject(LeaseId::Access, generation, now));
+        self.demand(process, LeaseId::Access);
     }
 
     // ---- People

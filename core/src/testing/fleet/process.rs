@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::leaving::Decided;
 use super::service::Serial;
 use super::store::{Facts, Record};
-use crate::store::{OpId, StoreError, StoreErrorKind, StoreOp, Stored};
+use crate::store::{OpId, StoreError, StoreErrorKind, StoreReply, StoreRequest};
 use crate::testing::{Toy, ToyLogin};
-use crate::{Credentials, Need, Now, Policy, RequestId, Session, Timestamp, Wake};
+use crate::{Credentials, LeaseId, Now, Policy, RequestId, Session, Timestamp, Wake};
 
 /// When the true clock begins.
 const EPOCH: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
@@ -30,7 +30,7 @@ pub(super) struct Process {
     pub(super) login: Option<ToyLogin>,
     pub(super) clock: Clock,
     pub(super) frozen_until: Option<Duration>,
-    pub(super) keeper: Keeper,
+    pub(super) keeper: StoreDriver,
     pub(super) flight: Option<Flight>,
     pub(super) wake: Option<Wake>,
     pub(super) wake_number: u64,
@@ -53,8 +53,8 @@ impl Clock {
 
 /// Carries out operations on the store, one after another.
 #[derive(Default)]
-pub(super) struct Keeper {
-    pub(super) queue: VecDeque<StoreOp>,
+pub(super) struct StoreDriver {
+    pub(super) queue: VecDeque<StoreRequest>,
     pub(super) running: Option<Running>,
     pub(super) held: Option<Held>,
     pub(super) last_serial: u64,
@@ -70,7 +70,7 @@ pub(super) struct Held {
 
 pub(super) struct Running {
     pub(super) serial: u64,
-    pub(super) op: StoreOp,
+    pub(super) op: StoreRequest,
     pub(super) started: Duration,
     pub(super) plan: Plan,
     /// The lock that this operation has got.
@@ -78,7 +78,7 @@ pub(super) struct Running {
     /// Whether it still waits for the lock.
     pub(super) waits: bool,
     pub(super) read: Option<Rc<Record>>,
-    pub(super) result: Option<Result<Stored, StoreError>>,
+    pub(super) result: Option<Result<StoreReply, StoreError>>,
 }
 
 /// What is to become of an operation.
@@ -184,7 +184,7 @@ impl Process {
     }
 
     /// The serial of what is served for a need.
-    pub(super) fn serves(&self, need: Need, truth: Duration) -> Option<Arc<Credentials>> {
-        self.session.as_ref()?.credentials(need, self.now(truth)).cloned()
+    pub(super) fn serves(&self, lease_id: LeaseId, truth: Duration) -> Option<Arc<Credentials>> {
+        self.session.as_ref()?.credentials(lease_id, self.now(truth)).cloned()
     }
 }

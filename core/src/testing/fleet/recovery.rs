@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::report::FleetRule;
 use super::store::RecordKind;
 use super::world::{Event, World};
-use crate::{Need, State};
+use crate::{LeaseId, State};
 
 /// How long it may take: what hangs comes to its end, locks run out, pauses end.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -66,7 +66,7 @@ impl World {
             if !self.processes[process].is_frozen(self.now) {
                 self.use_access(process);
                 if self.random.one_in(4) {
-                    self.demand(process, Need::Aws);
+                    self.demand(process, LeaseId::Aws);
                 }
             }
         }

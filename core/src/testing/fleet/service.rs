@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::testing::Asked;
-use crate::testing::toy::{Answer, CANARY, ToyLogin, ToyRung};
+use crate::testing::toy::{Answer, CANARY, ToyLogin, ToyMethod};
 
 /// The only user.
 pub(in crate::testing) const USER: &str = "ann@toy.example";
@@ -28,7 +28,7 @@ struct Issue {
 
 #[derive(Clone, Copy)]
 struct Pending {
-    rung: ToyRung,
+    method: ToyMethod,
     /// `None`: a new one.
     family: Option<usize>,
 }
@@ -111,7 +111,7 @@ impl Service {
 
     /// A grant as an interactive sign-in brings it.
     pub(in crate::testing) fn grant_to_person(&mut self, now: Duration) -> Answer {
-        self.issue(Pending { rung: ToyRung::SignIn, family: None }, now).1
+        self.issue(Pending { method: ToyMethod::SignIn, family: None }, now).1
     }
 
     pub(in crate::testing) fn work(&mut self, asked: &Asked, steps: Steps, now: Duration) -> Work {
@@ -141,18 +141,18 @@ impl Service {
                 if !self.families[family] {
                     return Err(Work::Refused);
                 }
-                Ok(Pending { rung: ToyRung::Refresh, family: Some(family) })
+                Ok(Pending { method: ToyMethod::Refresh, family: Some(family) })
             }
             Asked::AwsRefresh { token } => {
                 let serial = serial_of(token);
                 let family = self.family(serial).filter(|_| self.takes(serial, now)).ok_or(Work::Refused)?;
-                Ok(Pending { rung: ToyRung::AwsRefresh, family: Some(family) })
+                Ok(Pending { method: ToyMethod::AwsRefresh, family: Some(family) })
             }
             Asked::SignIn { password, .. } => {
                 if *password != *self.login().password().expose() {
                     return Err(Work::Refused);
                 }
-                Ok(Pending { rung: ToyRung::SignIn, family: None })
+                Ok(Pending { method: ToyMethod::SignIn, family: None })
             }
             Asked::Ticket { ticket } => {
                 let index = index(serial_of(ticket)).ok_or(Work::Refused)?;
@@ -176,20 +176,20 @@ impl Service {
         if pending.family.is_none() {
             self.families.push(true);
         }
-        let brings_access = pending.rung != ToyRung::AwsRefresh;
+        let brings_access = pending.method != ToyMethod::AwsRefresh;
         let access_until = if brings_access { now.saturating_add(self.lifetime) } else { Duration::ZERO };
         self.grants.push(Issue { family, spent: !brings_access, access_until });
         let serial = self.newest();
         let token = |kind: &str| format!("{CANARY}-{kind}-{serial}");
         let millis = u64::try_from(self.lifetime.as_millis()).ok();
-        let brings_aws = pending.rung != ToyRung::Refresh;
+        let brings_aws = pending.method != ToyMethod::Refresh;
         let answer = Answer {
             access: brings_access.then(|| token("access")),
             access_ms: millis,
             refresh: brings_access.then(|| token("refresh")),
             aws: brings_aws.then(|| ["key", "secret", "session"].map(token)),
             aws_ms: millis,
-            user: (pending.rung == ToyRung::SignIn).then(|| USER.into()),
+            user: (pending.method == ToyMethod::SignIn).then(|| USER.into()),
             ticket: None,
         };
         (serial, answer)

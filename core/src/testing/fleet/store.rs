@@ -82,7 +82,7 @@ pub(super) struct Holder {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiter {
     pub(super) process: usize,
-    pub(super) lease: Duration,
+    pub(super) ttl: Duration,
 }
 
 #[derive(Default)]

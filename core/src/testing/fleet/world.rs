@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::network::{Answering, Sent};
-use super::process::{Clock, Flight, Keeper, Process, Sight};
+use super::process::{Clock, Flight, Process, Sight, StoreDriver};
 use super::random::Random;
 use super::report::{FleetReport, FleetRule, FleetViolation};
 use super::scenario::{Level, Sabotage, Scenario};
@@ -253,7 +253,7 @@ impl World {
             login,
             clock,
             frozen_until: None,
-            keeper: Keeper::default(),
+            keeper: StoreDriver::default(),
             flight: None,
             wake: None,
             wake_number: 0,
@@ -273,7 +273,7 @@ impl World {
         state.closes = false;
         state.incarnation += 1;
         state.sight = Sight { own_login: state.login.clone(), ..Sight::default() };
-        (state.keeper, state.flight, state.wake) = (Keeper::default(), None, None);
+        (state.keeper, state.flight, state.wake) = (StoreDriver::default(), None, None);
         self.report.processes += 1;
         self.note(process, || "starts".into());
         self.tell(process, Input::Wake);
@@ -304,10 +304,10 @@ impl World {
         if !(session.is_finished() && is_still || self.scenario.is(Sabotage::EndsAtOnce)) {
             return;
         }
-        let spends = state
+        let consumes = state
             .flight
             .is_some_and(|flight| flight.renews && !flight.orphaned && self.requests[flight.first].token > 0);
-        if spends {
+        if consumes {
             self.breaks(FleetRule::ProgramsEnd, process, "ends while a one-use token is in flight");
         } else if keeper.held.is_some() {
             self.breaks(FleetRule::ProgramsEnd, process, "ends with the lock in its hands");

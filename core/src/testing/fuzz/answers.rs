@@ -1,7 +1,7 @@
 //! The answers of services.
 
 use super::check::{Received, check_error, check_grant, outcome, received, with_error};
-use crate::credentials::{Credentials, Grant, Saved};
+use crate::credentials::{Credentials, Grant, SavedSession};
 use crate::error::ServiceError;
 use crate::exchange::Response;
 
@@ -30,11 +30,11 @@ pub(super) fn check_answer(
 /// All of a grant as text, to be compared and never shown.
 fn written(grant: &Grant) -> String {
     match Credentials::from_grant(grant.clone(), None) {
-        Some(credentials) => Saved::new("provider", "realm", credentials).to_json().expose().to_owned(),
+        Some(credentials) => SavedSession::new("provider", "realm", credentials).to_json().expose().to_owned(),
         None => {
             let aws = grant.aws.as_ref().map(|aws| {
                 let parts = [aws.access_key_id(), aws.secret_access_key(), aws.session_token()];
-                format!("{:?} {:?}", parts.map(crate::Secret::expose), aws.term())
+                format!("{:?} {:?}", parts.map(crate::Secret::expose), aws.validity())
             });
             format!("{aws:?} {:?} {:?}", grant.refresh_token.as_ref().map(crate::Secret::expose), grant.flaw)
         }
@@ -117,12 +117,12 @@ pub(super) fn settrade_answer(data: &[u8]) {
 #[cfg(feature = "settrade")]
 pub(super) fn settrade_ticket(data: &[u8]) {
     use crate::providers::settrade::Settrade;
-    use crate::{AccessToken, Term};
+    use crate::{AccessToken, Validity};
 
     let Some(answer) = received(data) else { return };
     let now = answer.now;
     let Ok(settrade) = Settrade::new("SANDBOX", "ALGO") else { return };
-    let Ok(access) = AccessToken::new("Bearer", "access-token-1", Term::unknown(now)) else { return };
+    let Ok(access) = AccessToken::new("Bearer", "access-token-1", Validity::unknown(now)) else { return };
     let ticket = match settrade.parse_ticket(&answer.response, &access, now) {
         Ok(ticket) => ticket,
         Err(error) => return check_error(&error, answer.body),
@@ -152,25 +152,25 @@ pub(super) fn jwt(data: &[u8]) {
     let now = super::check::clock(*clocks);
     #[cfg(feature = "auth0")]
     {
-        use crate::providers::auth0::{Auth0, Validity, validate};
+        use crate::providers::auth0::{Auth0, JwtStatus, validate};
 
-        let validity = validate(text, now);
-        assert_eq!(validity, validate(text, now));
+        let status = validate(text, now);
+        assert_eq!(status, validate(text, now));
         match Auth0::angel_studios().from_token(text, now) {
             Ok(grant) => {
                 check_grant(&grant, now);
-                let term = *grant.access.as_ref().expect("it is a token").term();
-                match validity {
-                    Validity::Unreadable => panic!("a grant of nothing that can be read"),
-                    Validity::Unlimited => assert_eq!(term.deadline(), None),
-                    Validity::ExpiredAt(_) => assert!(term.is_expired(now), "a second life"),
-                    Validity::ValidUntil(end) => {
-                        assert!(term.deadline().is_some_and(|deadline| deadline.wall <= end), "longer than it says");
+                let validity = *grant.access.as_ref().expect("it is a token").validity();
+                match status {
+                    JwtStatus::Unreadable => panic!("a grant of nothing that can be read"),
+                    JwtStatus::Unlimited => assert_eq!(validity.deadline(), None),
+                    JwtStatus::ExpiredAt(_) => assert!(validity.is_expired(now), "a second life"),
+                    JwtStatus::ValidUntil(end) => {
+                        assert!(validity.deadline().is_some_and(|deadline| deadline.wall <= end), "longer than it says");
                     }
                 }
             }
             Err(error) => {
-                assert_eq!(validity, Validity::Unreadable);
+                assert_eq!(status, JwtStatus::Unreadable);
                 super::check::check_silent(error);
             }
         }
@@ -227,7 +227,7 @@ pub(super) fn key(data: &[u8]) {
 pub(super) fn presign(data: &[u8]) {
     use crate::aws::Mqtt;
     use crate::mqtt::Ticket;
-    use crate::{AwsCredentials, Term};
+    use crate::{AwsCredentials, Validity};
 
     let Some((clocks, data)) = data.split_first() else { return };
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -239,7 +239,7 @@ pub(super) fn presign(data: &[u8]) {
         Ok(mqtt) => mqtt,
         Err(error) => return super::check::check_silent(error),
     };
-    let Ok(aws) = AwsCredentials::new(id, secret, session, Term::unknown(now)) else { return };
+    let Ok(aws) = AwsCredentials::new(id, secret, session, Validity::unknown(now)) else { return };
     let url = mqtt.presign(&aws, now.wall);
     assert!(url.expose() == mqtt.presign(&aws, now.wall).expose(), "signed in two ways");
     let (address, query) = url.expose().split_once('?').expect("it has a query");

@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
 use crate::credentials::{
-    AccessToken, AwsCredentials, Credentials, Grant, MAX_LIFETIME, Now, Saved, Secret, Term, Timestamp, check_token,
+    AccessToken, AwsCredentials, Credentials, Grant, MAX_LIFETIME, Now, SavedSession, Secret, Timestamp, Validity,
+    check_token,
 };
 use crate::error::{Error, ServiceError};
 use crate::exchange::Response;
@@ -82,9 +83,9 @@ pub(super) fn shown(error: &(impl std::error::Error + ?Sized)) -> String {
 pub(super) fn check_grant(grant: &Grant, now: Now) {
     let kept = grant.flaw.is_some() && grant.refresh_token.is_some();
     assert!(grant.access.is_some() || grant.aws.is_some() || kept, "a grant of nothing");
-    let access = grant.access.as_ref().map(AccessToken::term);
-    for term in access.into_iter().chain(grant.aws.as_ref().map(AwsCredentials::term)) {
-        check_term(term, now);
+    let access = grant.access.as_ref().map(AccessToken::validity);
+    for validity in access.into_iter().chain(grant.aws.as_ref().map(AwsCredentials::validity)) {
+        check_term(validity, now);
     }
     let mut secrets = Vec::new();
     if let Some(access) = &grant.access {
@@ -102,24 +103,26 @@ pub(super) fn check_grant(grant: &Grant, now: Now) {
     }
     check_hidden(&format!("{grant:?}"), &secrets, &[]);
     if let Some(credentials) = Credentials::from_grant(grant.clone(), None) {
-        check_saved(&Saved::new("provider", "realm", credentials), now);
+        check_saved(&SavedSession::new("provider", "realm", credentials), now);
     }
 }
 
 /// No lease lives longer than anybody believes.
-pub(super) fn check_term(term: &Term, now: Now) {
-    let left = term.deadline().map(|deadline| deadline.remaining(now));
+pub(super) fn check_term(validity: &Validity, now: Now) {
+    let left = validity.deadline().map(|deadline| deadline.remaining(now));
     assert!(left.is_none_or(|left| left <= MAX_LIFETIME), "{left:?} left");
-    assert!(term.lifetime().is_none_or(|lifetime| term.margin() <= lifetime / 4), "a margin of {:?}", term.margin());
+    assert!(validity.lifetime().is_none_or(|lifetime| validity.margin() <= lifetime / 4), "a margin of {:?}", validity.margin());
 }
 
 /// What is saved is read back the same.
-pub(super) fn check_saved(saved: &Saved, now: Now) {
+pub(super) fn check_saved(saved: &SavedSession, now: Now) {
     let json = saved.to_json();
-    let again = Saved::parse(json.expose().as_bytes(), now);
+    let again = SavedSession::parse(json.expose().as_bytes(), now);
     let again = again.unwrap_or_else(|error| panic!("not read back: {error}"));
     // By a clock that has gone back since, an issue lies in the future: that is noted.
-    let doubts = crate::Need::ALL.into_iter().any(|need| again.credentials().term(need).is_some_and(Term::is_doubtful));
+    let doubts = crate::LeaseId::ALL
+        .into_iter()
+        .any(|lease_id| again.credentials().validity(lease_id).is_some_and(Validity::is_uncertain));
     assert!(doubts || json.expose() == again.to_json().expose(), "written back otherwise");
 }
 

@@ -1,10 +1,10 @@
 //! What is saved: a session, a store's record, other programs' files.
 
 use super::check::{check_hidden, check_saved, check_silent, check_term, clock};
-use crate::credentials::{Need, RecordOf, Saved, SavedError, Secret};
+use crate::credentials::{ImportError, LeaseId, RecordOf, SavedSession, Secret};
 use crate::exchange::Provider;
 use crate::session::{Input, Output, Policy, Session};
-use crate::store::{StoreAct, Stored};
+use crate::store::{StoreCommand, StoreReply};
 use crate::testing::{Toy, Who};
 use crate::wire::Body;
 
@@ -19,19 +19,22 @@ const MOST_OUTPUTS: u32 = 64;
 pub(super) fn saved(data: &[u8]) {
     let Some((clocks, data)) = data.split_first() else { return };
     let now = clock(*clocks);
-    let read = Saved::parse(data, now);
+    let read = SavedSession::parse(data, now);
     check(&read, now);
-    if let (Ok(one), Ok(other)) = (read, Saved::parse(data, now)) {
+    if let (Ok(one), Ok(other)) = (read, SavedSession::parse(data, now)) {
         assert!(one.to_json().expose() == other.to_json().expose(), "read in two ways");
     }
 }
 
-fn check(read: &Result<Saved, SavedError>, now: crate::Now) {
+fn check(read: &Result<SavedSession, ImportError>, now: crate::Now) {
     match read {
         Ok(saved) => {
             check_saved(saved, now);
             let credentials = saved.credentials();
-            Need::ALL.into_iter().filter_map(|need| credentials.term(need)).for_each(|term| check_term(term, now));
+            LeaseId::ALL
+                .into_iter()
+                .filter_map(|lease_id| credentials.validity(lease_id))
+                .for_each(|validity| check_term(validity, now));
             let mut secrets = vec![credentials.access().expose()];
             assert!(!secrets[0].is_empty(), "an empty token");
             secrets.extend(credentials.refresh_token().map(Secret::expose));
@@ -62,29 +65,29 @@ pub(super) fn record(data: &[u8]) {
                 other => panic!("a record is not read back: {other:?}"),
             }
         }
-        Ok(RecordOf::SignedOut { provider, realm, at, beside }) => {
-            let written = RecordOf::signed_out(provider, realm, *at, beside);
+        Ok(RecordOf::SignedOut { provider, namespace, at, beside }) => {
+            let written = RecordOf::signed_out(provider, namespace, *at, beside);
             match RecordOf::parse(written.as_ref(), now) {
-                Ok(RecordOf::SignedOut { provider, realm, at, beside }) => {
-                    let again = RecordOf::signed_out(&provider, &realm, at, &beside);
+                Ok(RecordOf::SignedOut { provider, namespace, at, beside }) => {
+                    let again = RecordOf::signed_out(&provider, &namespace, at, &beside);
                     assert!(written.as_ref() == again.as_ref(), "written back otherwise");
                 }
                 again => panic!("a sign-out is not read back: {again:?}"),
             }
         }
-        Ok(RecordOf::NeverSignedIn { provider, realm, beside }) => {
-            let written = RecordOf::never_signed_in(provider, realm, beside);
+        Ok(RecordOf::NeverSignedIn { provider, namespace, beside }) => {
+            let written = RecordOf::never_signed_in(provider, namespace, beside);
             let again = RecordOf::parse(written.as_ref(), now);
             assert!(matches!(again, Ok(RecordOf::NeverSignedIn { .. })), "failures are not read back: {again:?}");
         }
         Err(error) => check_silent(*error),
     }
     let left = match read {
-        Err(SavedError::Malformed { .. }) => false,
+        Err(ImportError::Malformed { .. }) => false,
         Err(_) => true,
-        Ok(RecordOf::Session { saved, .. }) => saved.check(Toy.name(), &Toy.realm(), Some(Who::Ann.user())).is_err(),
-        Ok(RecordOf::SignedOut { provider, realm, .. } | RecordOf::NeverSignedIn { provider, realm, .. }) => {
-            provider != Toy.name() || realm != Toy.realm()
+        Ok(RecordOf::Session { saved, .. }) => saved.check(Toy.name(), &Toy.namespace(), Some(Who::Ann.user())).is_err(),
+        Ok(RecordOf::SignedOut { provider, namespace, .. } | RecordOf::NeverSignedIn { provider, namespace, .. }) => {
+            provider != Toy.name() || namespace != Toy.namespace()
         }
     };
     find(data, left, now);
@@ -93,28 +96,28 @@ pub(super) fn record(data: &[u8]) {
 /// A session with a login finds this in its store. `left`: it is somebody else's.
 fn find(data: &[u8], left: bool, now: crate::Now) {
     let mut session = Session::new(Toy, Some(Who::Ann.login()), Policy::default(), 7).with_store();
-    session.demand(Need::Access, now);
+    session.demand(LeaseId::Access, now);
     let mut record = Some(Body::from(data.to_vec()));
     for _ in 0..MOST_OUTPUTS {
         match session.poll_output() {
             Output::Store(op) => {
-                let stored = match op.act {
-                    StoreAct::Read => Stored::Read(record.clone()),
-                    StoreAct::Lock { lease } => Stored::Locked { record: record.clone(), held_for: Some(lease) },
-                    StoreAct::Write { record: written, .. } | StoreAct::Clear { record: written, .. } => {
+                let stored = match op.command {
+                    StoreCommand::Read => StoreReply::Read(record.clone()),
+                    StoreCommand::Lock { ttl } => StoreReply::Locked { record: record.clone(), remaining: Some(ttl) },
+                    StoreCommand::Write { record: written, .. } | StoreCommand::Clear { record: written, .. } => {
                         assert!(!left, "somebody else's record is written over");
                         assert!(RecordOf::parse(written.as_ref(), now).is_ok(), "nobody can read what is written");
                         record = Some(written);
-                        Stored::Done
+                        StoreReply::Done
                     }
-                    StoreAct::SetAside { .. } | StoreAct::Retire { .. } => {
+                    StoreCommand::Quarantine { .. } | StoreCommand::Retire { .. } => {
                         assert!(!left, "somebody else's record is set aside");
                         record = None;
-                        Stored::Done
+                        StoreReply::Done
                     }
-                    StoreAct::Unlock { .. } => Stored::Done,
+                    StoreCommand::Unlock { .. } => StoreReply::Done,
                 };
-                session.handle_input(Input::Stored(op.id, Ok(stored)), now);
+                session.handle_input(Input::Store(op.id, Ok(stored)), now);
             }
             // Whoever asks for more goes on as the sequences do.
             Output::Send(_) | Output::Sleep(_) => break,
@@ -140,12 +143,12 @@ pub(super) fn saved_python(data: &[u8]) {
 
     let Some((clocks, data)) = data.split_first() else { return };
     let (now, navien) = (clock(*clocks), Navien::default());
-    let read = navien.read_saved(data, now);
+    let read = navien.read_saved_session(data, now);
     check(&read, now);
     let Ok(saved) = read else { return };
     let credentials = saved.credentials();
     let written = write_python(credentials);
-    let again = navien.read_saved(written.expose().as_bytes(), now);
+    let again = navien.read_saved_session(written.expose().as_bytes(), now);
     let again = again.unwrap_or_else(|error| panic!("not read back: {error}")).into_credentials();
     let tokens = |held: &crate::Credentials| {
         let aws = held.aws();
@@ -154,21 +157,24 @@ pub(super) fn saved_python(data: &[u8]) {
         format!("{} {:?} {parts:?}", held.access().expose(), held.refresh_token().map(Secret::expose))
     };
     assert!(tokens(credentials) == tokens(&again), "other tokens");
-    for need in Need::ALL {
+    for lease_id in LeaseId::ALL {
         // A deadline that nobody knew stays unknown for AWS, and is an hour for the access token.
-        let (Some(old), Some(new)) = (credentials.term(need), again.term(need)) else { continue };
+        let (Some(old), Some(new)) = (credentials.validity(lease_id), again.validity(lease_id)) else { continue };
         let (Some(old), Some(new)) = (old.deadline(), new.deadline()) else { continue };
         let moved = new.wall.since(old.wall).unsigned_abs();
         let sound = |moment: crate::Timestamp| (0..253_402_300_799_999).contains(&moment.unix_millis());
         // One issue stands for both leases: what ends more than a year after it is cut.
-        let issued = credentials.aws().map_or(i64::MAX, |aws| aws.term().issued_at().unix_millis());
+        let issued = credentials.aws().map_or(i64::MAX, |aws| aws.validity().issued_at().unix_millis());
         let issued = crate::Timestamp::from_unix_millis(issued.min(credentials.issued_at().unix_millis()));
         let whole = sound(old.wall) && sound(issued) && old.wall.since(issued) < crate::credentials::MAX_LIFETIME;
-        assert!(!whole || moved <= std::time::Duration::from_secs(1) || old.is_past(now), "{need}: moved by {moved:?}");
+        assert!(
+            !whole || moved <= std::time::Duration::from_secs(1) || old.is_past(now),
+            "{lease_id}: moved by {moved:?}"
+        );
     }
     // By its own clock, wherever it is.
     let local = write_python_local(credentials, i32::from(clocks & 0x3f) * 900);
-    assert!(navien.read_saved(local.expose().as_bytes(), now).is_ok(), "the local form is not read back");
+    assert!(navien.read_saved_session(local.expose().as_bytes(), now).is_ok(), "the local form is not read back");
 }
 
 /// Any bytes as what is saved for Auth0, a bare JWT too: as any saved session, and its token is a JWT. The first byte
@@ -178,15 +184,15 @@ pub(super) fn saved_python(data: &[u8]) {
 /// Where that does not hold.
 #[cfg(feature = "auth0")]
 pub(super) fn saved_jwt(data: &[u8]) {
-    use crate::providers::auth0::{Auth0, Validity, validate};
+    use crate::providers::auth0::{Auth0, JwtStatus, validate};
 
     let Some((clocks, data)) = data.split_first() else { return };
     let (now, auth0) = (clock(*clocks), Auth0::angel_studios());
-    let read = auth0.read_saved(data, now);
+    let read = auth0.read_saved_session(data, now);
     check(&read, now);
     if let Ok(saved) = read {
-        assert_ne!(validate(saved.credentials().access().expose(), now), Validity::Unreadable);
-        let again = auth0.read_saved(saved.to_json().expose().as_bytes(), now);
+        assert_ne!(validate(saved.credentials().access().expose(), now), JwtStatus::Unreadable);
+        let again = auth0.read_saved_session(saved.to_json().expose().as_bytes(), now);
         assert!(again.is_ok_and(|again| again.to_json().expose() == saved.to_json().expose()), "not read back");
     }
 }

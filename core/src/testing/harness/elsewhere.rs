@@ -10,7 +10,7 @@ use crate::testing::step::Lives;
 use crate::testing::subject::Subject;
 use crate::testing::toy::Toy;
 use crate::wire::Body;
-use crate::{Provider, Saved, SignOut, State};
+use crate::{Provider, SavedSession, SignOut, State};
 
 impl<S: Subject> Harness<S> {
     pub(super) fn sign_in_again(&mut self) -> Result<(), Violation> {
@@ -42,7 +42,7 @@ impl<S: Subject> Harness<S> {
         // No two at the same moment: they would be one.
         self.sign_outs_elsewhere += 1;
         let at = self.now.wall.saturating_add(Duration::from_millis(self.sign_outs_elsewhere));
-        self.write_elsewhere(&RecordOf::signed_out(Toy.name(), &Toy.realm(), Some(at), &beside))
+        self.write_elsewhere(&RecordOf::signed_out(Toy.name(), &Toy.namespace(), Some(at), &beside))
     }
 
     /// By the login that was kept there, or the account that this session is of, when it has heard of the sign-out.
@@ -71,6 +71,6 @@ impl<S: Subject> Harness<S> {
             signed_in_at: Some(self.now.wall),
             ..Beside::default()
         };
-        self.write_elsewhere(&Saved::new(Toy.name(), Toy.realm(), credentials).write(&beside))
+        self.write_elsewhere(&SavedSession::new(Toy.name(), Toy.namespace(), credentials).write(&beside))
     }
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::{Call, Harness};
-use crate::session::{MIN_GAP, Renewal};
+use crate::session::{MIN_RETRY_INTERVAL, RefreshMode};
 use crate::testing::model::Told;
 use crate::testing::rule::{Rule, Violation};
-use crate::testing::step::{Lives, Outcome, Who};
+use crate::testing::step::{Lives, ScriptedReply, Who};
 use crate::testing::subject::Subject;
-use crate::testing::toy::ToyRung;
-use crate::{Need, State};
+use crate::testing::toy::ToyMethod;
+use crate::{LeaseId, State};
 
 /// A session is live within this after a right login: what an older exchange may still take, and a bit.
 const SIGN_IN: Duration = Duration::from_secs(120);
@@ -29,15 +29,15 @@ pub(super) const MOST_TURNS: u32 = 10_000;
 
 /// Ways for a method to be broken for good, and how long it takes to get past it. With the last ones the service does
 /// its work: of two sign-ins it keeps the later one, so that a token of before is dead.
-const BROKEN: [(Outcome, Duration); 8] = [
-    (Outcome::LostBefore, PAST_A_SILENT_ONE),
-    (Outcome::ServerError, PAST_A_SILENT_ONE),
-    (Outcome::BadRequest, PAST_AN_ODD_ONE),
-    (Outcome::MissingPage, PAST_AN_ODD_ONE),
-    (Outcome::Missing, PAST_AN_ODD_ONE),
-    (Outcome::TimedOut, PAST_A_SILENT_ONE),
-    (Outcome::WebPage, PAST_AN_ODD_ONE),
-    (Outcome::NoToken, PAST_AN_ODD_ONE),
+const BROKEN: [(ScriptedReply, Duration); 8] = [
+    (ScriptedReply::LostBefore, PAST_A_SILENT_ONE),
+    (ScriptedReply::ServerError, PAST_A_SILENT_ONE),
+    (ScriptedReply::BadRequest, PAST_AN_ODD_ONE),
+    (ScriptedReply::MissingPage, PAST_AN_ODD_ONE),
+    (ScriptedReply::Missing, PAST_AN_ODD_ONE),
+    (ScriptedReply::TimedOut, PAST_A_SILENT_ONE),
+    (ScriptedReply::WebPage, PAST_AN_ODD_ONE),
+    (ScriptedReply::NoToken, PAST_AN_ODD_ONE),
 ];
 const WITHOUT_WORK: u64 = 5;
 
@@ -56,46 +56,46 @@ impl<S: Subject> Harness<S> {
             self.sign_in_again()?;
         }
         if self.model.can_sign_in() {
-            self.tell(Call::Demand(Need::Access), &Told::Demand(Need::Access))?;
+            self.tell(Call::Demand(LeaseId::Access), &Told::Demand(LeaseId::Access))?;
             let within = self.model.recovers_within();
-            self.until_served(Need::Access, within, Recovery::ByItself, Rule::NobodyPoisons)?;
+            self.until_served(LeaseId::Access, within, Recovery::ByItself, Rule::NobodyPoisons)?;
         }
         let login = Who::Ann.login();
         (self.login, self.user) = (Some(login.clone()), Who::Ann.user().into());
         self.tell(Call::SignIn(login.clone()), &Told::SignIn(login))?;
-        self.until_served(Need::Access, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
-        self.tell(Call::Demand(Need::Aws), &Told::Demand(Need::Aws))?;
-        self.until_served(Need::Aws, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
+        self.until_served(LeaseId::Access, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
+        self.tell(Call::Demand(LeaseId::Aws), &Told::Demand(LeaseId::Aws))?;
+        self.until_served(LeaseId::Aws, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
         // A one-shot session tries once for each who asks: who falls down a ladder comes more than once.
-        if self.policy.renewal == Renewal::OneShot {
+        if self.policy.refresh_mode == RefreshMode::OneShot {
             return Ok(());
         }
         if self.checks(Rule::SomeWayWorks) || self.checks(Rule::SameInputsSameOutputs) {
-            ToyRung::ALL.into_iter().try_for_each(|method| self.serve_without(method))?;
+            ToyMethod::ALL.into_iter().try_for_each(|method| self.serve_without(method))?;
         }
         Ok(())
     }
 
     /// With one method that is broken, somebody is served whenever he asks after what was held is over.
-    fn serve_without(&mut self, method: ToyRung) -> Result<(), Violation> {
-        let kinds = if method == ToyRung::SignIn { WITHOUT_WORK } else { BROKEN.len() as u64 };
+    fn serve_without(&mut self, method: ToyMethod) -> Result<(), Violation> {
+        let kinds = if method == ToyMethod::SignIn { WITHOUT_WORK } else { BROKEN.len() as u64 };
         let kind = usize::try_from((self.seed / 32 + method as u64) % kinds).unwrap_or(0);
         let (outcome, within) = BROKEN[kind];
         self.weather[method as usize] = Some(outcome);
-        if method == ToyRung::SignIn {
+        if method == ToyMethod::SignIn {
             // Even if somebody tries to sign in meanwhile: what is held of the same account goes on.
             let login = Who::Ann.login();
             self.tell(Call::SignIn(login.clone()), &Told::SignIn(login))?;
         }
-        for need in Need::ALL {
+        for lease_id in LeaseId::ALL {
             self.live_on(OVER)?;
-            self.tell(Call::Demand(need), &Told::Demand(need))?;
-            self.until_served(need, within, Recovery::WithLogin, Rule::SomeWayWorks)?;
+            self.tell(Call::Demand(lease_id), &Told::Demand(lease_id))?;
+            self.until_served(lease_id, within, Recovery::WithLogin, Rule::SomeWayWorks)?;
         }
         self.weather = [None; 3];
-        for need in Need::ALL {
-            self.tell(Call::Demand(need), &Told::Demand(need))?;
-            self.until_served(need, PAST_AN_ODD_ONE, Recovery::WithLogin, Rule::SomeWayWorks)?;
+        for lease_id in LeaseId::ALL {
+            self.tell(Call::Demand(lease_id), &Told::Demand(lease_id))?;
+            self.until_served(lease_id, PAST_AN_ODD_ONE, Recovery::WithLogin, Rule::SomeWayWorks)?;
         }
         Ok(())
     }
@@ -115,46 +115,54 @@ impl<S: Subject> Harness<S> {
         self.broken(Rule::NoBusyLoop, format!("{MOST_TURNS} wake-ups in {time:?}"))
     }
 
-    fn until_served(&mut self, need: Need, within: Duration, recovery: Recovery, rule: Rule) -> Result<(), Violation> {
+    fn until_served(
+        &mut self,
+        lease_id: LeaseId,
+        within: Duration,
+        recovery: Recovery,
+        rule: Rule,
+    ) -> Result<(), Violation> {
         let end = self.now.monotonic.saturating_add(within);
         for _ in 0..MOST_TURNS {
-            let served = self.session.credentials(need, self.now).is_some();
+            let served = self.session.credentials(lease_id, self.now).is_some();
             let wake = self.session.next_wake().filter(|wake| wake.at <= end);
             if self.flight.is_some() {
-                self.answer(Outcome::Works(Lives::HOUR))?;
-                if self.policy.renewal != Renewal::Ahead && self.session.credentials(need, self.now).is_none() {
+                self.answer(ScriptedReply::Works(Lives::HOUR))?;
+                if self.policy.refresh_mode != RefreshMode::Proactive
+                    && self.session.credentials(lease_id, self.now).is_none()
+                {
                     // Whoever was told of a failure asks again.
-                    self.tell(Call::Demand(need), &Told::Demand(need))?;
+                    self.tell(Call::Demand(lease_id), &Told::Demand(lease_id))?;
                 }
             } else if served || recovery == Recovery::ByItself && !self.model.can_sign_in() {
                 // A login that was never tried before may be wrong.
                 return Ok(());
-            } else if self.policy.renewal == Renewal::OneShot && self.now.monotonic < end {
+            } else if self.policy.refresh_mode == RefreshMode::OneShot && self.now.monotonic < end {
                 // Nothing comes by itself: whoever was told of a failure asks again when it may be over.
-                let at = self.session.obstacle(need).and_then(|error| error.retry_at());
-                let left = at.map_or(MIN_GAP, |at| Duration::try_from(at.since(self.now.wall)).unwrap_or(MIN_GAP));
+                let at = self.session.obstacle(lease_id).and_then(|error| error.retry_at());
+                let left = at.map_or(MIN_RETRY_INTERVAL, |at| Duration::try_from(at.since(self.now.wall)).unwrap_or(MIN_RETRY_INTERVAL));
                 // A moment later: what callers are told is in whole milliseconds.
                 let left = left + Duration::from_millis(1);
                 self.pass(left, left)?;
-                self.tell(Call::Demand(need), &Told::Demand(need))?;
+                self.tell(Call::Demand(lease_id), &Told::Demand(lease_id))?;
             } else if let Some(wake) = wake {
                 let left = wake.at.saturating_sub(self.now.monotonic);
                 self.pass(left, left)?;
-            } else if self.policy.renewal == Renewal::Lazy && self.now.monotonic < end {
+            } else if self.policy.refresh_mode == RefreshMode::OnDemand && self.now.monotonic < end {
                 // Whoever was told when to come again does.
-                let pause = self.told_to_wait(need).max(Duration::from_secs(1));
+                let pause = self.told_to_wait(lease_id).max(Duration::from_secs(1));
                 self.pass(pause, pause)?;
-                self.tell(Call::Demand(need), &Told::Demand(need))?;
+                self.tell(Call::Demand(lease_id), &Told::Demand(lease_id))?;
             } else {
                 break;
             }
         }
         let state: State = self.session.state();
-        let broken = ToyRung::ALL.into_iter().find_map(|method| Some((method, self.weather[method as usize]?)));
+        let broken = ToyMethod::ALL.into_iter().find_map(|method| Some((method, self.weather[method as usize]?)));
         let works = match broken {
             Some((method, outcome)) => format!("all but {method:?} ({outcome:?}) works"),
             None => "the service is well".into(),
         };
-        self.broken(rule, format!("{need}: {state} though {works}, {within:?} later"))
+        self.broken(rule, format!("{lease_id}: {state} though {works}, {within:?} later"))
     }
 }

@@ -3,11 +3,11 @@
 use super::{Model, serial};
 use crate::credentials::{Credentials, LoginAnswer, RecordOf, Secret, same_user};
 use crate::exchange::Provider;
-use crate::session::StoredLogin;
+use crate::session::LoginPersistence;
 use crate::testing::rule::Rule;
-use crate::testing::toy::{Toy, ToyLogin, ToyRung};
+use crate::testing::toy::{Toy, ToyLogin, ToyMethod};
 use crate::wire::Body;
-use crate::{Need, SignOut};
+use crate::{LeaseId, SignOut};
 
 /// What is known of the last sign-out.
 #[derive(Debug, Default)]
@@ -112,8 +112,8 @@ impl Model {
             if let Some(store) = &mut self.store {
                 store.there.is_read_since = store.is_locked();
             }
-            let valid = self.is_live(Need::Access) && !self.lease(Need::Access).named;
-            self.lease(Need::Access).asked |= !valid;
+            let valid = self.is_live(LeaseId::Access) && !self.lease(LeaseId::Access).named;
+            self.lease(LeaseId::Access).asked |= !valid;
         } else {
             self.sign_in(&login);
             self.leases.iter_mut().for_each(|lease| lease.falls = None);
@@ -130,7 +130,7 @@ impl Model {
             return;
         }
         self.signed_out = true;
-        let access = self.leases[Need::Access.index()].held.as_ref().map(|held| held.serial);
+        let access = self.leases[LeaseId::Access.index()].held.as_ref().map(|held| held.serial);
         self.revocations.extend(access);
         // What the store still holds of another account goes, too.
         let known = self.store.as_ref().filter(|store| !store.there.is_news);
@@ -172,7 +172,7 @@ impl Model {
         let flights = [&self.flight, &self.continuing];
         let shows = |flight: &super::Flight| {
             let attempt = flight.attempt.filter(|_| !flight.orphan && !flight.dropped);
-            attempt.is_some_and(|attempt| attempt.need == Need::Access && attempt.rung == ToyRung::SignIn)
+            attempt.is_some_and(|attempt| attempt.lease_id == LeaseId::Access && attempt.method == ToyMethod::SignIn)
         };
         flights.into_iter().flatten().any(shows)
     }
@@ -218,7 +218,7 @@ impl Model {
     }
 
     fn check_kept(&mut self, login: Option<&ToyLogin>) {
-        let keeps = self.policy.stored_login == StoredLogin::Kept && self.has_login();
+        let keeps = self.policy.login_persistence == LoginPersistence::Stored && self.has_login();
         let ours = self.login.as_ref().filter(|_| keeps);
         let choice = self.leaving.unwritten.or(self.leaving.forgets.then_some(SignOut::ForgetLogin));
         match (choice, login, ours) {
@@ -235,7 +235,10 @@ impl Model {
     /// The session has read what is there.
     pub(super) fn has_read(&mut self) {
         let decides = self.login_first && self.has_login();
-        let ours = self.login.clone().filter(|_| self.policy.stored_login == StoredLogin::Kept && self.has_login());
+        let ours = self
+            .login
+            .clone()
+            .filter(|_| self.policy.login_persistence == LoginPersistence::Stored && self.has_login());
         let Some(store) = &mut self.store else { return };
         store.there.is_unread = false;
         let record = store.there.record.as_ref();
@@ -308,7 +311,7 @@ impl Model {
         let before = std::mem::replace(&mut store.there.login, login.clone());
         if login.is_some() {
             self.follow_login(login, first);
-        } else if self.policy.stored_login == StoredLogin::Kept
+        } else if self.policy.login_persistence == LoginPersistence::Stored
             && matches!((&self.login, &before), (Some(ours), Some(before)) if same(ours, before))
         {
             self.login = None;
@@ -321,14 +324,14 @@ impl Model {
         if let Some(store) = &mut self.store {
             (store.there.login, store.there.is_known) = (found.clone(), true);
         }
-        let wanted = self.policy.stored_login == StoredLogin::Kept && (!self.has_login() || !first);
+        let wanted = self.policy.login_persistence == LoginPersistence::Stored && (!self.has_login() || !first);
         if let Some(found) = found.filter(|_| wanted)
             && self.login.as_ref().is_none_or(|ours| !same(ours, &found))
         {
             self.login_refused = self.is_refused_there();
             self.login = Some(found);
             for lease in &mut self.leases {
-                lease.attempted_at[ToyRung::SignIn as usize] = None;
+                lease.attempted_at[ToyMethod::SignIn as usize] = None;
                 (lease.answers, lease.falls) = Default::default();
             }
         }
@@ -366,7 +369,7 @@ impl Model {
         let maybe =
             self.login.as_ref().zip(self.account.maybe_refused.as_ref()).is_some_and(|(one, other)| same(one, other));
         // One whose endpoint is not there may be given up on a moment later.
-        let maybe = maybe || self.missing[ToyRung::SignIn as usize].is_some();
+        let maybe = maybe || self.missing[ToyMethod::SignIn as usize].is_some();
         if says != self.has_login() && !maybe && !self.is_store_unread() {
             let what = format!("it has a login: {says}, and should: {}", self.has_login());
             self.breaks(Rule::SignedOutCanComeBack, what);

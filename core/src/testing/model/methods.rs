@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::account::DAY;
-use super::{Lease, MIN_GAP, Model, Said, is_reusable};
-use crate::Need;
+use super::{Lease, MIN_RETRY_INTERVAL, Model, Said, is_reusable};
+use crate::LeaseId;
 use crate::testing::rule::Rule;
-use crate::testing::toy::ToyRung;
+use crate::testing::toy::ToyMethod;
 
 /// A missing endpoint is left out for so long the first time, and twice as long each time.
 const LEFT_OUT: Duration = Duration::from_secs(300);
@@ -36,7 +36,7 @@ pub(super) enum Fall {
     /// The service will not grant anything by the method before.
     Refused,
     /// Nobody knows what became of this one.
-    Unknown(ToyRung),
+    Unknown(ToyMethod),
 }
 
 /// An endpoint that the service says it does not have.
@@ -57,8 +57,8 @@ impl Missing {
 
 /// The pause after so many noes in a row, at least: doubling, a quarter of it jitter.
 fn pace(noes: u32) -> Duration {
-    let full = MIN_GAP.saturating_mul(1 << noes.saturating_sub(1).min(16)).min(Duration::from_secs(300));
-    (full * 3 / 4).max(MIN_GAP)
+    let full = MIN_RETRY_INTERVAL.saturating_mul(1 << noes.saturating_sub(1).min(16)).min(Duration::from_secs(300));
+    (full * 3 / 4).max(MIN_RETRY_INTERVAL)
 }
 
 impl Lease {
@@ -67,9 +67,9 @@ impl Lease {
         self.arguable || self.answers.iter().any(|answers| answers.noes > 0)
     }
 
-    fn note_answer(&mut self, rung: ToyRung, said: &Said, now: Duration, held: Holding) {
+    fn note_answer(&mut self, method: ToyMethod, said: &Said, now: Duration, held: Holding) {
         self.arguable |= *said == Said::TooLarge;
-        let answers = &mut self.answers[rung as usize];
+        let answers = &mut self.answers[method as usize];
         if matches!(said, Said::Odd | Said::Missing | Said::TooMany { .. }) {
             (answers.noes, answers.last_no, answers.held) = (answers.noes + 1, now, held);
         }
@@ -82,73 +82,73 @@ impl Model {
     // ---- What is left
 
     /// Whether a method may work now, for all that is known.
-    pub(super) fn is_usable(&self, need: Need, rung: ToyRung) -> bool {
-        let offered = match rung {
-            ToyRung::SignIn => self.can_sign_in() && !self.account.may_login_rest(),
-            ToyRung::Refresh => need == Need::Access && self.refresh.is_some() && !self.refresh_refused,
-            ToyRung::AwsRefresh => need == Need::Aws && self.is_taken(Need::Access),
+    pub(super) fn is_usable(&self, lease_id: LeaseId, method: ToyMethod) -> bool {
+        let offered = match method {
+            ToyMethod::SignIn => self.can_sign_in() && !self.account.may_login_rest(),
+            ToyMethod::Refresh => lease_id == LeaseId::Access && self.refresh.is_some() && !self.refresh_refused,
+            ToyMethod::AwsRefresh => lease_id == LeaseId::Aws && self.is_taken(LeaseId::Access),
         };
-        let ruled_out = need == Need::Aws && self.aws_ruled_out.contains(&rung);
-        offered && !ruled_out && self.left_out(rung).is_none()
+        let ruled_out = lease_id == LeaseId::Aws && self.aws_ruled_out.contains(&method);
+        offered && !ruled_out && self.left_out(method).is_none()
     }
 
     /// Live, and the API takes it.
-    fn is_taken(&self, need: Need) -> bool {
-        self.is_live(need) && !self.leases[need.index()].named
+    fn is_taken(&self, lease_id: LeaseId) -> bool {
+        self.is_live(lease_id) && !self.leases[lease_id.index()].named
     }
 
     /// How long a missing endpoint is left out yet; `None`: it is not.
-    fn left_out(&self, rung: ToyRung) -> Option<Duration> {
-        let missing = self.missing[rung as usize].filter(|missing| !missing.goes_on)?;
+    fn left_out(&self, method: ToyMethod) -> Option<Duration> {
+        let missing = self.missing[method as usize].filter(|missing| !missing.goes_on)?;
         let until = missing.since.saturating_add(missing.lasts());
         (self.now.monotonic < until).then(|| until - self.now.monotonic)
     }
 
     /// How long any of them may be left out yet.
     pub(super) fn left_out_at_most(&self) -> Duration {
-        ToyRung::ALL.into_iter().filter_map(|rung| self.left_out(rung)).max().unwrap_or_default()
+        ToyMethod::ALL.into_iter().filter_map(|method| self.left_out(method)).max().unwrap_or_default()
     }
 
-    fn others(need: Need, rung: ToyRung) -> impl Iterator<Item = ToyRung> {
-        let cheap = if need == Need::Access { ToyRung::Refresh } else { ToyRung::AwsRefresh };
-        [cheap, ToyRung::SignIn].into_iter().filter(move |other| *other != rung)
+    fn others(lease_id: LeaseId, method: ToyMethod) -> impl Iterator<Item = ToyMethod> {
+        let cheap = if lease_id == LeaseId::Access { ToyMethod::Refresh } else { ToyMethod::AwsRefresh };
+        [cheap, ToyMethod::SignIn].into_iter().filter(move |other| *other != method)
     }
 
-    fn is_last_left(&self, need: Need, rung: ToyRung) -> bool {
-        !Self::others(need, rung).any(|other| self.is_usable(need, other))
+    fn is_last_left(&self, lease_id: LeaseId, method: ToyMethod) -> bool {
+        !Self::others(lease_id, method).any(|other| self.is_usable(lease_id, other))
     }
 
     // ---- Answers
 
     /// A method was answered, and it was no grant.
-    pub(super) fn note_answer(&mut self, need: Need, rung: ToyRung, steps: u32, said: &Said) {
+    pub(super) fn note_answer(&mut self, lease_id: LeaseId, method: ToyMethod, steps: u32, said: &Said) {
         let now = self.now;
         if *said == Said::Missing {
-            let last = self.is_last_left(need, rung) || self.signs_in_over_a_sign_out();
-            let before = self.missing[rung as usize].map_or(0, |missing| missing.times);
-            let goes_on = last || self.worked[rung as usize];
+            let last = self.is_last_left(lease_id, method) || self.signs_in_over_a_sign_out();
+            let before = self.missing[method as usize].map_or(0, |missing| missing.times);
+            let goes_on = last || self.worked[method as usize];
             // The last way left is not left out, and that does not count.
             let times = before + u32::from(!goes_on);
-            self.missing[rung as usize] = Some(Missing { since: now.monotonic, times, goes_on });
+            self.missing[method as usize] = Some(Missing { since: now.monotonic, times, goes_on });
         } else {
-            self.missing[rung as usize] = None;
+            self.missing[method as usize] = None;
         }
         let refused = matches!(said, Said::Refused | Said::Missing);
-        self.lease(need).falls = Some(if refused { Fall::Refused } else { Fall::Unknown(rung) });
-        if self.missing[rung as usize].is_none_or(|missing| missing.goes_on) {
-            let held = if self.is_taken(need) { Holding::Valid } else { Holding::Nothing };
-            self.lease(need).note_answer(rung, said, now.monotonic, held);
-        } else if rung == ToyRung::SignIn {
+        self.lease(lease_id).falls = Some(if refused { Fall::Refused } else { Fall::Unknown(method) });
+        if self.missing[method as usize].is_none_or(|missing| missing.goes_on) {
+            let held = if self.is_taken(lease_id) { Holding::Valid } else { Holding::Nothing };
+            self.lease(lease_id).note_answer(method, said, now.monotonic, held);
+        } else if method == ToyMethod::SignIn {
             self.login_first = false;
         }
         match said {
             Said::TooMany { quiet } | Said::Down { quiet } => self.account.asked_for_quiet(now, *quiet),
             _ => {}
         }
-        if rung == ToyRung::SignIn {
+        if method == ToyMethod::SignIn {
             self.note_shown(steps, said);
         }
-        self.note_fall(need, rung);
+        self.note_fall(lease_id, method);
     }
 
     fn note_shown(&mut self, steps: u32, said: &Said) {
@@ -166,83 +166,86 @@ impl Model {
     }
 
     /// What failed twice in a row without anybody knowing how is fallen through at once.
-    fn note_fall(&mut self, need: Need, rung: ToyRung) {
-        let twice = self.leases[need.index()].answers[rung as usize].unknown >= 2;
-        let next = Self::others(need, rung).find(|_| rung != ToyRung::SignIn);
+    fn note_fall(&mut self, lease_id: LeaseId, method: ToyMethod) {
+        let twice = self.leases[lease_id.index()].answers[method as usize].unknown >= 2;
+        let next = Self::others(lease_id, method).find(|_| method != ToyMethod::SignIn);
         self.owed = next.filter(|next| {
             let gap = self.leases.iter().filter_map(|lease| lease.attempted_at[*next as usize]).max();
-            let in_gap = gap.is_some_and(|last| self.now.monotonic < last.saturating_add(MIN_GAP));
+            let in_gap = gap.is_some_and(|last| self.now.monotonic < last.saturating_add(MIN_RETRY_INTERVAL));
             // Without an access token that comes first.
-            let blocked = need == Need::Aws && !self.is_taken(Need::Access);
-            twice && !in_gap && !blocked && self.is_usable(need, *next) && !self.is_taken(need)
+            let blocked = lease_id == LeaseId::Aws && !self.is_taken(LeaseId::Access);
+            twice && !in_gap && !blocked && self.is_usable(lease_id, *next) && !self.is_taken(lease_id)
         });
-        self.owed_to = need;
+        self.owed_to = lease_id;
     }
 
     /// A method of this name was granted what it asked for.
-    pub(super) fn note_success(&mut self, rung: ToyRung) {
-        self.missing[rung as usize] = None;
-        self.worked[rung as usize] = true;
-        if rung == ToyRung::SignIn {
+    pub(super) fn note_success(&mut self, method: ToyMethod) {
+        self.missing[method as usize] = None;
+        self.worked[method as usize] = true;
+        if method == ToyMethod::SignIn {
             self.account.password_was_taken();
         }
     }
 
     // ---- Attempts
 
-    pub(super) fn check_method(&mut self, need: Need, rung: ToyRung) {
+    pub(super) fn check_method(&mut self, lease_id: LeaseId, method: ToyMethod) {
         let now = self.now.monotonic;
-        let Answers { noes, last_no, held, .. } = self.leases[need.index()].answers[rung as usize];
+        let Answers { noes, last_no, held, .. } = self.leases[lease_id.index()].answers[method as usize];
         // Since what was held has ended, another method may be the next in the same attempt.
-        let ended = held == Holding::Valid && !self.is_taken(need);
+        let ended = held == Holding::Valid && !self.is_taken(lease_id);
         // The first may not have ended an attempt: another method was tried at once.
         if noes > 1 && !ended && now < last_no.saturating_add(pace(noes - 1)) {
-            let what = format!("{need}: {rung:?} was answered no {noes} times in a row, {:?} ago", now - last_no);
+            let what = format!("{lease_id}: {method:?} was answered no {noes} times in a row, {:?} ago", now - last_no);
             self.breaks(Rule::AnsweredNoIsNoOutage, what);
         }
-        if let Some(left) = self.left_out(rung).filter(|_| !self.is_last_left(need, rung)) {
-            self.breaks(Rule::UnsupportedPasses, format!("{need}: {rung:?} is not there, and left out for {left:?}"));
+        if let Some(left) = self.left_out(method).filter(|_| !self.is_last_left(lease_id, method)) {
+            self.breaks(
+                Rule::UnsupportedPasses,
+                format!("{lease_id}: {method:?} is not there, and left out for {left:?}"),
+            );
         }
-        match self.lease(need).falls.take() {
-            Some(from) => self.check_fall(need, from, rung),
-            None if rung == ToyRung::SignIn && !self.login_first => self.check_cheap_first(need),
+        match self.lease(lease_id).falls.take() {
+            Some(from) => self.check_fall(lease_id, from, method),
+            None if method == ToyMethod::SignIn && !self.login_first => self.check_cheap_first(lease_id),
             None => {}
         }
-        if self.owed_to != need || self.owed == Some(rung) {
+        if self.owed_to != lease_id || self.owed == Some(method) {
             // Another lease may have its turn before.
             self.owed = None;
         }
     }
 
     /// From a method that failed to the next one.
-    fn check_fall(&mut self, need: Need, from: Fall, rung: ToyRung) {
-        let lost = from == Fall::Unknown(ToyRung::Refresh) && !is_reusable(&self.policy);
+    fn check_fall(&mut self, lease_id: LeaseId, from: Fall, method: ToyMethod) {
+        let lost = from == Fall::Unknown(ToyMethod::Refresh) && !is_reusable(&self.policy);
         let cheaper = from != Fall::Refused && !lost;
-        if rung == ToyRung::SignIn && cheaper && self.is_taken(need) && !self.login_first {
-            let what = format!("{need}: shows the password for a cheaper method that failed, and holds valid ones");
+        if method == ToyMethod::SignIn && cheaper && self.is_taken(lease_id) && !self.login_first {
+            let what = format!("{lease_id}: shows the password for a cheaper method that failed, and holds valid ones");
             self.breaks(Rule::SomeWayWorks, what);
         }
     }
 
     /// A new attempt begins with the cheapest method, unless that is left out.
-    fn check_cheap_first(&mut self, need: Need) {
-        let rung = ToyRung::AwsRefresh;
-        if need != Need::Aws || !self.is_usable(need, rung) {
+    fn check_cheap_first(&mut self, lease_id: LeaseId) {
+        let method = ToyMethod::AwsRefresh;
+        if lease_id != LeaseId::Aws || !self.is_usable(lease_id, method) {
             return;
         }
-        let rule = match self.missing[rung as usize] {
+        let rule = match self.missing[method as usize] {
             Some(_) => Rule::UnsupportedPasses,
             None => Rule::SomeWayWorks,
         };
-        self.breaks(rule, format!("{need}: signs in without trying {rung:?} again"));
+        self.breaks(rule, format!("{lease_id}: signs in without trying {method:?} again"));
     }
 
     pub(super) fn check_owed(&mut self) {
-        if let Some(rung) = self.owed.take() {
-            let need = self.owed_to;
+        if let Some(method) = self.owed.take() {
+            let lease_id = self.owed_to;
             self.breaks(
                 Rule::SomeWayWorks,
-                format!("{need}: a method failed twice in a row, and {rung:?} is not tried"),
+                format!("{lease_id}: a method failed twice in a row, and {method:?} is not tried"),
             );
         }
     }

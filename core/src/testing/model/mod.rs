@@ -21,14 +21,16 @@ use self::doubt::Doubt;
 use self::methods::{Answers, Fall, Missing};
 use super::rule::Rule;
 use super::service::Facts;
-use super::toy::{ToyLogin, ToyRung};
+use super::toy::{ToyLogin, ToyMethod};
 use crate::credentials::{MAX_LIFETIME, same_user};
 use crate::exchange::MAX_STEPS;
-use crate::session::{MAX_BACKOFF, MIN_GAP, RefreshTokens};
-use crate::{Credentials, Deadline, Error, Generation, Need, Now, Policy, RequestId, SignOut, State, Term, Wake};
+use crate::session::{MAX_BACKOFF, MIN_RETRY_INTERVAL, RefreshTokens};
+use crate::{
+    Credentials, Deadline, Error, Generation, LeaseId, Now, Policy, RequestId, SignOut, State, Validity, Wake,
+};
 
 /// Credentials that are refused within this of their issue are renewed at a growing pace.
-const FRESH: Duration = Duration::from_secs(60);
+const REJECTION_GRACE: Duration = Duration::from_secs(60);
 
 /// What a session was told.
 #[derive(Clone, Debug)]
@@ -36,11 +38,11 @@ pub enum Told {
     /// Time has passed, or nothing has happened.
     Nothing,
     /// Somebody wants credentials.
-    Demand(Need),
+    Demand(LeaseId),
     /// The service's API refused this generation.
-    Reject(Need, Generation),
+    Reject(LeaseId, Generation),
     /// A renewal is commanded.
-    Renew(Need),
+    Renew(LeaseId),
     /// A login was given.
     SignIn(ToyLogin),
     /// A grant was given.
@@ -150,7 +152,7 @@ pub struct Model {
     refresh_refused: bool,
     refresh_lost_at: Option<Duration>,
     /// Ways to AWS credentials that did not bring any.
-    aws_ruled_out: Vec<ToyRung>,
+    aws_ruled_out: Vec<ToyMethod>,
 
     store: Option<store::StoreSide>,
     attempt: Option<Attempt>,
@@ -163,8 +165,8 @@ pub struct Model {
     // ---- This step
     failure: Option<Failure>,
     /// The method that has to follow on one that failed, and the lease for which.
-    owed: Option<ToyRung>,
-    owed_to: Need,
+    owed: Option<ToyMethod>,
+    owed_to: LeaseId,
     /// A person's login came, and waits to be tried.
     person: bool,
     stray: bool,
@@ -228,8 +230,8 @@ struct Held {
 
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
-    need: Need,
-    rung: ToyRung,
+    lease_id: LeaseId,
+    method: ToyMethod,
 }
 
 #[derive(Clone, Debug)]
@@ -247,7 +249,7 @@ struct Flight {
 
 #[derive(Clone, Copy, Debug)]
 struct Failure {
-    need: Need,
+    lease_id: LeaseId,
     /// Whether callers waited for it.
     asked: bool,
     /// Whether it says something of the whole account: its login, or that it is to be left alone.
@@ -284,7 +286,7 @@ impl Model {
             revocations: VecDeque::new(),
             failure: None,
             owed: None,
-            owed_to: Need::Access,
+            owed_to: LeaseId::Access,
             person: false,
             stray: false,
             commanded: false,
@@ -341,18 +343,18 @@ impl Model {
         self.failed_events = [false; 2];
         match told {
             Told::Nothing => {}
-            Told::Demand(need) => {
-                let valid = self.is_servable(*need) && !self.lease(*need).named;
-                self.lease(*need).asked |= !self.signed_out && !valid;
-                self.lease(*need).wanted |= !self.signed_out;
+            Told::Demand(lease_id) => {
+                let valid = self.is_servable(*lease_id) && !self.lease(*lease_id).named;
+                self.lease(*lease_id).asked |= !self.signed_out && !valid;
+                self.lease(*lease_id).wanted |= !self.signed_out;
             }
-            Told::Reject(need, generation) => self.rejected(*need, *generation),
-            Told::Renew(need) => self.lease(*need).forced |= !self.signed_out,
+            Told::Reject(lease_id, generation) => self.rejected(*lease_id, *generation),
+            Told::Renew(lease_id) => self.lease(*lease_id).forced |= !self.signed_out,
             Told::SignIn(login) => {
                 self.login_refused = false;
                 self.account.signed_in_by_person();
                 // A new login may find what the old one did not.
-                self.missing[ToyRung::SignIn as usize] = None;
+                self.missing[ToyMethod::SignIn as usize] = None;
                 self.sign_in(login);
                 for lease in &mut self.leases {
                     lease.attempted_at = [None; 3];
@@ -367,7 +369,7 @@ impl Model {
                 self.taken_up(facts.user.as_deref());
                 self.account.grant_was_brought();
                 self.decided(true);
-                self.expect(facts, now, &Need::ALL);
+                self.expect(facts, now, &LeaseId::ALL);
                 self.refresh = facts.refresh.then_some(facts.serial);
             }
             Told::Restored(credentials) => self.restored(credentials),
@@ -382,13 +384,13 @@ impl Model {
         self.note_who_waits(told);
     }
 
-    fn lease(&mut self, need: Need) -> &mut Lease {
-        &mut self.leases[need.index()]
+    fn lease(&mut self, lease_id: LeaseId) -> &mut Lease {
+        &mut self.leases[lease_id.index()]
     }
 
     /// Whether a lease is before its deadline by both clocks.
-    fn is_live(&self, need: Need) -> bool {
-        let held = self.leases[need.index()].held.as_ref();
+    fn is_live(&self, lease_id: LeaseId) -> bool {
+        let held = self.leases[lease_id.index()].held.as_ref();
         held.is_some_and(|held| held.deadline.is_none_or(|deadline| !deadline.is_past(self.now)))
     }
 
@@ -402,16 +404,16 @@ impl Model {
 
     // ---- Commands
 
-    fn rejected(&mut self, need: Need, generation: Generation) {
+    fn rejected(&mut self, lease_id: LeaseId, generation: Generation) {
         let now = self.now.monotonic;
         let signed_out = self.signed_out;
-        let lease = self.lease(need);
+        let lease = self.lease(lease_id);
         let current = lease.held.as_ref().is_some_and(|held| held.generation == Some(generation));
         if signed_out || !current || lease.named {
             self.idle_reject = true;
             return;
         }
-        let fresh = lease.renewed_at.is_some_and(|at| now.saturating_sub(at) < FRESH);
+        let fresh = lease.renewed_at.is_some_and(|at| now.saturating_sub(at) < REJECTION_GRACE);
         lease.fresh_rejects = if fresh { lease.fresh_rejects.saturating_add(1) } else { 0 };
         lease.named = true;
         lease.forced = true;
@@ -429,11 +431,11 @@ impl Model {
         self.login = Some(login.clone());
         self.login_first = true;
         self.decided(false);
-        self.aws_ruled_out.retain(|rung| *rung != ToyRung::SignIn);
+        self.aws_ruled_out.retain(|method| *method != ToyMethod::SignIn);
         for lease in &mut self.leases {
             lease.stopped = false;
         }
-        self.lease(Need::Access).forced = true;
+        self.lease(LeaseId::Access).forced = true;
     }
 
     fn taken_up(&mut self, user: Option<&str>) {
@@ -465,17 +467,17 @@ impl Model {
 
     /// These are held now.
     fn hold(&mut self, credentials: &Credentials) {
-        for need in Need::ALL {
-            let held = credentials.term(need).map(|term| Held {
-                serial: serial(token(credentials, need)),
-                deadline: term.deadline(),
-                lifetime: term.lifetime(),
-                doubt: Doubt::of(term),
+        for lease_id in LeaseId::ALL {
+            let held = credentials.validity(lease_id).map(|validity| Held {
+                serial: serial(token(credentials, lease_id)),
+                deadline: validity.deadline(),
+                lifetime: validity.lifetime(),
+                doubt: Doubt::of(validity),
                 generation: None,
             });
-            self.lease(need).held = held;
-            let usable = self.is_servable(need);
-            self.lease(need).asked &= !usable;
+            self.lease(lease_id).held = held;
+            let usable = self.is_servable(lease_id);
+            self.lease(lease_id).asked &= !usable;
         }
         self.refresh = credentials.refresh_token().map(|token| serial(token.expose()));
     }
@@ -499,7 +501,7 @@ impl Model {
             return;
         }
         flight.dropped = true;
-        if flight.attempt.is_some_and(|attempt| attempt.rung == ToyRung::Refresh) {
+        if flight.attempt.is_some_and(|attempt| attempt.method == ToyMethod::Refresh) {
             self.refresh_lost_at = Some(self.now.monotonic);
         }
     }
@@ -514,7 +516,7 @@ impl Model {
             self.continuing = Some(flight);
             return;
         }
-        let Some(Attempt { need, rung }) = flight.attempt else {
+        let Some(Attempt { lease_id, method }) = flight.attempt else {
             return;
         };
         if flight.dropped {
@@ -531,43 +533,43 @@ impl Model {
         match said {
             Said::Granted(facts) => {
                 self.note_grant();
-                self.note_success(rung);
-                return self.granted(need, rung, &flight, facts);
+                self.note_success(method);
+                return self.granted(lease_id, method, &flight, facts);
             }
             Said::Continues | Said::SignedOut => {}
-            Said::Refused => match rung {
-                ToyRung::SignIn => {
+            Said::Refused => match method {
+                ToyMethod::SignIn => {
                     (self.login_refused, self.login_first) = (true, false);
                     if !self.is_another_account_there() {
                         self.account.refused.clone_from(&self.login);
                     }
                 }
-                ToyRung::Refresh => self.refresh_refused = true,
-                ToyRung::AwsRefresh => self.aws_ruled_out.push(rung),
+                ToyMethod::Refresh => self.refresh_refused = true,
+                ToyMethod::AwsRefresh => self.aws_ruled_out.push(method),
             },
             // The request before this one was carried out.
             Said::TooMany { .. } | Said::Down { .. } | Said::NotSent | Said::Missing => {
-                self.lost(rung, flight.steps > 1);
+                self.lost(method, flight.steps > 1);
             }
-            Said::Odd | Said::Failed | Said::Unheard | Said::TooLarge => self.lost(rung, true),
+            Said::Odd | Said::Failed | Said::Unheard | Said::TooLarge => self.lost(method, true),
         }
-        self.note_answer(need, rung, flight.steps, said);
+        self.note_answer(lease_id, method, flight.steps, said);
         // It was forgotten meanwhile.
-        self.login_first &= rung != ToyRung::SignIn || self.login.is_some();
-        self.lease(need).failed = true;
-        let asked = self.lease(need).asked;
-        let of_account = rung == ToyRung::SignIn || matches!(said, Said::TooMany { .. } | Said::Down { .. });
-        self.failure = Some(Failure { need, asked, of_account });
+        self.login_first &= method != ToyMethod::SignIn || self.login.is_some();
+        self.lease(lease_id).failed = true;
+        let asked = self.lease(lease_id).asked;
+        let of_account = method == ToyMethod::SignIn || matches!(said, Said::TooMany { .. } | Said::Down { .. });
+        self.failure = Some(Failure { lease_id, asked, of_account });
     }
 
-    fn lost(&mut self, rung: ToyRung, sent: bool) {
-        if rung == ToyRung::Refresh && sent {
+    fn lost(&mut self, method: ToyMethod, sent: bool) {
+        if method == ToyMethod::Refresh && sent {
             self.refresh_lost_at = Some(self.now.monotonic);
         }
     }
 
-    fn granted(&mut self, need: Need, rung: ToyRung, flight: &Flight, facts: &Facts) {
-        let covered = |need| if need == Need::Access { facts.access } else { facts.aws };
+    fn granted(&mut self, lease_id: LeaseId, method: ToyMethod, flight: &Flight, facts: &Facts) {
+        let covered = |lease_id| if lease_id == LeaseId::Access { facts.access } else { facts.aws };
         if let Some(user) = &facts.user {
             self.user = Some(user.clone());
         }
@@ -577,47 +579,47 @@ impl Model {
             self.refresh_lost_at = None;
         }
         // One that is over when it comes does not displace what is valid.
-        let kept: Vec<Need> = Need::ALL
+        let kept: Vec<LeaseId> = LeaseId::ALL
             .into_iter()
-            .filter(|need| self.is_live(*need) && is_over(facts, *need, flight.sent, self.now))
+            .filter(|lease_id| self.is_live(*lease_id) && is_over(facts, *lease_id, flight.sent, self.now))
             .collect();
-        let taken: Vec<Need> = Need::ALL.into_iter().filter(|need| !kept.contains(need)).collect();
-        if facts.access && !kept.contains(&Need::Access) {
+        let taken: Vec<LeaseId> = LeaseId::ALL.into_iter().filter(|lease_id| !kept.contains(lease_id)).collect();
+        if facts.access && !kept.contains(&LeaseId::Access) {
             self.login_first = false;
-            self.aws_ruled_out.retain(|rung| *rung != ToyRung::AwsRefresh);
-            self.lease(Need::Aws).stopped = false;
+            self.aws_ruled_out.retain(|method| *method != ToyMethod::AwsRefresh);
+            self.lease(LeaseId::Aws).stopped = false;
         }
         self.expect(facts, flight.sent, &taken);
-        if need == Need::Aws && !covered(need) {
-            self.aws_ruled_out.push(rung);
+        if lease_id == LeaseId::Aws && !covered(lease_id) {
+            self.aws_ruled_out.push(method);
         }
-        if !covered(need) || kept.contains(&need) || !self.is_live(need) {
-            (self.lease(need).failed, self.lease(need).arguable) = (true, true);
+        if !covered(lease_id) || kept.contains(&lease_id) || !self.is_live(lease_id) {
+            (self.lease(lease_id).failed, self.lease(lease_id).arguable) = (true, true);
             // What has ended when it comes is a failure of its method, like one of which nobody knows.
-            self.lease(need).falls = Some(if covered(need) { Fall::Unknown(rung) } else { Fall::Refused });
-            let asked = self.lease(need).asked;
-            self.failure = Some(Failure { need, asked, of_account: false });
+            self.lease(lease_id).falls = Some(if covered(lease_id) { Fall::Unknown(method) } else { Fall::Refused });
+            let asked = self.lease(lease_id).asked;
+            self.failure = Some(Failure { lease_id, asked, of_account: false });
         }
     }
 
     /// These leases are new now.
-    fn expect(&mut self, facts: &Facts, sent: Now, needs: &[Need]) {
-        for need in needs {
-            let (covered, millis) = match need {
-                Need::Access => (facts.access, facts.access_ms),
-                Need::Aws => (facts.aws, facts.aws_ms),
+    fn expect(&mut self, facts: &Facts, sent: Now, needs: &[LeaseId]) {
+        for lease_id in needs {
+            let (covered, millis) = match lease_id {
+                LeaseId::Access => (facts.access, facts.access_ms),
+                LeaseId::Aws => (facts.aws, facts.aws_ms),
             };
             if !covered {
                 continue;
             }
             let lifetime = millis.map(|millis| Duration::from_millis(millis).min(MAX_LIFETIME));
             let now = self.now;
-            let lease = self.lease(*need);
+            let lease = self.lease(*lease_id);
             let deadline = lifetime.map(|lifetime| Deadline::after(sent, lifetime));
             // Callers of one that is over already still wait.
             let asked = lease.asked && deadline.is_some_and(|deadline| deadline.is_past(now));
             // One that was good for its minute says that the service is right again.
-            let lived = lease.renewed_at.is_some_and(|at| now.monotonic.saturating_sub(at) >= FRESH);
+            let lived = lease.renewed_at.is_some_and(|at| now.monotonic.saturating_sub(at) >= REJECTION_GRACE);
             *lease = Lease {
                 held: Some(Held { serial: facts.serial, deadline, lifetime, doubt: Doubt::None, generation: None }),
                 asked,
@@ -632,10 +634,10 @@ impl Model {
     }
 }
 
-fn is_over(facts: &Facts, need: Need, sent: Now, now: Now) -> bool {
-    let millis = match need {
-        Need::Access => facts.access_ms.filter(|_| facts.access),
-        Need::Aws => facts.aws_ms.filter(|_| facts.aws),
+fn is_over(facts: &Facts, lease_id: LeaseId, sent: Now, now: Now) -> bool {
+    let millis = match lease_id {
+        LeaseId::Access => facts.access_ms.filter(|_| facts.access),
+        LeaseId::Aws => facts.aws_ms.filter(|_| facts.aws),
     };
     millis.is_some_and(|millis| {
         let lifetime = Duration::from_millis(millis).min(MAX_LIFETIME);
@@ -644,10 +646,10 @@ fn is_over(facts: &Facts, need: Need, sent: Now, now: Now) -> bool {
 }
 
 /// The token that tells which grant a lease is of.
-fn token(credentials: &Credentials, need: Need) -> &str {
-    match need {
-        Need::Access => credentials.access().expose(),
-        Need::Aws => credentials.aws().map_or("", |aws| aws.access_key_id().expose()),
+fn token(credentials: &Credentials, lease_id: LeaseId) -> &str {
+    match lease_id {
+        LeaseId::Access => credentials.access().expose(),
+        LeaseId::Aws => credentials.aws().map_or("", |aws| aws.access_key_id().expose()),
     }
 }
 
@@ -663,14 +665,14 @@ fn margin(policy: &Policy, lifetime: Duration) -> Duration {
 
 /// The pause that a generation refused so often gets at least: doubling, a quarter of it jitter.
 fn pace(rejects: u32) -> Duration {
-    (most_pace(rejects) * 3 / 4).max(MIN_GAP)
+    (most_pace(rejects) * 3 / 4).max(MIN_RETRY_INTERVAL)
 }
 
 /// The same without jitter; nothing at all where it was refused later than right after its issue.
 fn most_pace(rejects: u32) -> Duration {
     match rejects {
         0 => Duration::ZERO,
-        _ => MIN_GAP.saturating_mul(1 << (rejects - 1).min(16)).min(MAX_BACKOFF),
+        _ => MIN_RETRY_INTERVAL.saturating_mul(1 << (rejects - 1).min(16)).min(MAX_BACKOFF),
     }
 }
 
@@ -682,6 +684,6 @@ fn is_reusable(policy: &Policy) -> bool {
     policy.refresh_tokens == RefreshTokens::Reusable
 }
 
-fn lifetime_of(term: &Term) -> Option<Duration> {
-    term.lifetime()
+fn lifetime_of(validity: &Validity) -> Option<Duration> {
+    validity.lifetime()
 }

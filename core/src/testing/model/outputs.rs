@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::account::DAY;
 use super::doubt::Doubt;
-use super::{Attempt, Flight, Lease, MAX_BACKOFF, MIN_GAP, Model, Said, is_reusable, margin, pace, serial};
-use crate::session::MAX_BACKOFF_ASKED;
+use super::{Attempt, Flight, Lease, MAX_BACKOFF, MIN_RETRY_INTERVAL, Model, Said, is_reusable, margin, pace, serial};
+use crate::session::MAX_BACKOFF_FOREGROUND;
 use crate::testing::rule::Rule;
 use crate::testing::service::{Asked, Service};
-use crate::testing::toy::ToyRung;
-use crate::{Error, Event, Need, Output, Request};
+use crate::testing::toy::ToyMethod;
+use crate::{Error, Event, LeaseId, Output, Request};
 
 /// Clocks of the outputs are whole milliseconds.
 const ROUNDING: Duration = Duration::from_millis(1);
@@ -27,7 +27,7 @@ impl Model {
                 Some(flight) if flight.dropped => {}
                 // Somebody signs in again: it is given up for that.
                 Some(flight) if self.signs_in_again && !flight.orphan => {
-                    if flight.attempt.is_some_and(|attempt| attempt.rung == ToyRung::Refresh) {
+                    if flight.attempt.is_some_and(|attempt| attempt.method == ToyMethod::Refresh) {
                         self.refresh_lost_at = Some(self.now.monotonic);
                     }
                 }
@@ -97,9 +97,9 @@ impl Model {
         let Some(lost_at) = self.refresh_lost_at.filter(|_| !is_reusable(&self.policy)) else {
             return;
         };
-        if self.is_usable(Need::Access, ToyRung::SignIn) {
+        if self.is_usable(LeaseId::Access, ToyMethod::SignIn) {
             self.breaks(Rule::LostAnswer, format!("repeats refresh token {serial}, though there is a login"));
-        } else if self.now.monotonic < lost_at.saturating_add(MIN_GAP) {
+        } else if self.now.monotonic < lost_at.saturating_add(MIN_RETRY_INTERVAL) {
             self.breaks(Rule::LostAnswer, format!("repeats refresh token {serial} without a pause"));
         }
     }
@@ -118,12 +118,12 @@ impl Model {
 
     fn happened(&mut self, event: &Event) {
         match event {
-            Event::Attempt { need, rung } => {
+            Event::RenewalStarted { lease_id, method } => {
                 self.check_lock_of_attempt();
-                self.check_attempt_is_waited_for(*need);
-                if let Some(rung) = ToyRung::ALL.into_iter().find(|known| known.name() == *rung) {
-                    self.check_attempt(*need, rung);
-                    self.attempt = Some(Attempt { need: *need, rung });
+                self.check_attempt_is_waited_for(*lease_id);
+                if let Some(method) = ToyMethod::ALL.into_iter().find(|known| known.name() == *method) {
+                    self.check_attempt(*lease_id, method);
+                    self.attempt = Some(Attempt { lease_id: *lease_id, method });
                 }
                 if self.idle_reject {
                     self.breaks(Rule::NameWhatWasRefused, "an old refusal begins a renewal");
@@ -135,43 +135,43 @@ impl Model {
             Event::Renewed { .. } if self.signed_out => {
                 self.breaks(Rule::SignOutWins, "credentials are announced after a sign-out");
             }
-            Event::Renewed { rung: Some(_), .. } => self.check_saved_before_told(),
-            Event::Fallback { need: Need::Access, .. } => self.login_failed = true,
-            Event::Failed { need, error, .. } => {
-                self.failed_events[need.index()] = true;
-                self.check_failed(*need, error);
-                self.was_looked_into(*need);
-                self.lease(*need).forced &= self.login_first;
-                self.lease(*need).falls = None;
+            Event::Renewed { method: Some(_), .. } => self.check_saved_before_told(),
+            Event::Fallback { lease_id: LeaseId::Access, .. } => self.login_failed = true,
+            Event::Failed { lease_id, error, .. } => {
+                self.failed_events[lease_id.index()] = true;
+                self.check_failed(*lease_id, error);
+                self.was_looked_into(*lease_id);
+                self.lease(*lease_id).forced &= self.login_first;
+                self.lease(*lease_id).falls = None;
             }
-            Event::Stopped { need, error } => {
-                self.failed_events[need.index()] = true;
-                self.check_stopped(*need, error);
-                self.cannot_be_looked_into(*need);
-                let lease = self.lease(*need);
+            Event::Exhausted { lease_id, error } => {
+                self.failed_events[lease_id.index()] = true;
+                self.check_stopped(*lease_id, error);
+                self.cannot_be_looked_into(*lease_id);
+                let lease = self.lease(*lease_id);
                 (lease.stopped, lease.forced, lease.falls) = (true, false, None);
             }
             _ => {}
         }
     }
 
-    fn check_attempt(&mut self, need: Need, rung: ToyRung) {
+    fn check_attempt(&mut self, lease_id: LeaseId, method: ToyMethod) {
         let now = self.now.monotonic;
-        let lease = self.leases[need.index()].clone();
-        let live = self.is_live(need);
+        let lease = self.leases[lease_id.index()].clone();
+        let live = self.is_live(lease_id);
         let quiet = self.account.quiet_left(self.now);
         if quiet > ROUNDING {
-            self.breaks(Rule::QuietIsTheServices, format!("{need}: {rung:?} {quiet:?} before the quiet ends"));
+            self.breaks(Rule::QuietIsTheServices, format!("{lease_id}: {method:?} {quiet:?} before the quiet ends"));
         }
-        self.check_method(need, rung);
-        self.person &= rung != ToyRung::SignIn;
+        self.check_method(lease_id, method);
+        self.person &= method != ToyMethod::SignIn;
         let mut breaks = |rule, what: String| self.broken.push(super::Broken { rule, what });
         if lease.stopped {
-            breaks(Rule::RefusedStops, format!("{need}: {rung:?} after everything was refused"));
+            breaks(Rule::RefusedStops, format!("{lease_id}: {method:?} after everything was refused"));
         }
-        let last = lease.attempted_at[rung as usize];
-        if last.is_some_and(|last| now < last.saturating_add(MIN_GAP)) {
-            breaks(Rule::NoBusyLoop, format!("{need}: {rung:?} twice within the gap"));
+        let last = lease.attempted_at[method as usize];
+        if last.is_some_and(|last| now < last.saturating_add(MIN_RETRY_INTERVAL)) {
+            breaks(Rule::NoBusyLoop, format!("{lease_id}: {method:?} twice within the gap"));
         }
         if let Some(at) = lease.renewed_at.filter(|_| lease.named && lease.fresh_rejects > 0)
             && now < at.saturating_add(pace(lease.fresh_rejects)).saturating_sub(ROUNDING)
@@ -179,10 +179,10 @@ impl Model {
             && self.failure.is_none()
             && live
         {
-            breaks(Rule::NameWhatWasRefused, format!("{need}: refused right after its issue, and no pause"));
+            breaks(Rule::NameWhatWasRefused, format!("{lease_id}: refused right after its issue, and no pause"));
         }
         if let Some(held) = lease.held
-            && self.is_live(need)
+            && self.is_live(lease_id)
             && !(lease.forced || lease.named || held.doubt != Doubt::None)
         {
             let early = match (held.deadline, held.lifetime) {
@@ -193,60 +193,62 @@ impl Model {
                 _ => true,
             };
             if early {
-                self.breaks(Rule::MarginsFitLifetimes, format!("{need}: {rung:?} before its margin"));
+                self.breaks(Rule::MarginsFitLifetimes, format!("{lease_id}: {method:?} before its margin"));
             }
         }
-        self.lease(need).attempted_at[rung as usize] = Some(now);
+        self.lease(lease_id).attempted_at[method as usize] = Some(now);
     }
 
-    fn check_failed(&mut self, need: Need, error: &Error) {
+    fn check_failed(&mut self, lease_id: LeaseId, error: &Error) {
         let Some(at) = error.retry_at() else {
-            self.breaks(Rule::FailuresAreShared, format!("{need}: failed, and nobody knows until when"));
+            self.breaks(Rule::FailuresAreShared, format!("{lease_id}: failed, and nobody knows until when"));
             return;
         };
         let pause = Duration::try_from(at.since(self.now.wall)).unwrap_or_default();
         if pause + ROUNDING < self.account.quiet_left(self.now) {
-            let what = format!("{need}: again in {pause:?}, before the quiet ends");
+            let what = format!("{lease_id}: again in {pause:?}, before the quiet ends");
             self.breaks(Rule::QuietIsTheServices, what);
         }
-        let asked = self.leases[need.index()].asked;
-        self.check_pause(need, pause, asked);
+        let asked = self.leases[lease_id.index()].asked;
+        self.check_pause(lease_id, pause, asked);
     }
 
     /// A pause is as long as there is a reason for.
-    pub(super) fn check_pause(&mut self, need: Need, pause: Duration, asked: bool) {
+    pub(super) fn check_pause(&mut self, lease_id: LeaseId, pause: Duration, asked: bool) {
         let rests = if self.account.may_login_rest() { DAY } else { Duration::ZERO };
         let told = rests.max(self.account.quiet_left_at_most(self.now));
         let told_no = self.leases.iter().any(Lease::was_told_no);
-        let waits = asked && !self.is_live(need);
+        let waits = asked && !self.is_live(lease_id);
         if pause > told.max(MAX_BACKOFF) + ROUNDING {
-            self.breaks(Rule::NobodyPoisons, format!("{need}: a pause of {pause:?}"));
-        } else if waits && !told_no && pause > told.max(MAX_BACKOFF_ASKED) + ROUNDING {
-            self.breaks(Rule::FailuresAreShared, format!("{need}: callers wait {pause:?}"));
+            self.breaks(Rule::NobodyPoisons, format!("{lease_id}: a pause of {pause:?}"));
+        } else if waits && !told_no && pause > told.max(MAX_BACKOFF_FOREGROUND) + ROUNDING {
+            self.breaks(Rule::FailuresAreShared, format!("{lease_id}: callers wait {pause:?}"));
         }
     }
 
     /// A lease may stop only when nothing is left.
-    fn check_stopped(&mut self, need: Need, error: &Error) {
+    fn check_stopped(&mut self, lease_id: LeaseId, error: &Error) {
         if error.retry_at().is_some() {
-            self.breaks(Rule::FailuresAreShared, format!("{need}: stopped, and still to be tried again"));
+            self.breaks(Rule::FailuresAreShared, format!("{lease_id}: stopped, and still to be tried again"));
         }
-        let left = match need {
-            _ if self.can_sign_in() && !(need == Need::Aws && self.aws_ruled_out.contains(&ToyRung::SignIn)) => {
-                Some(ToyRung::SignIn)
+        let left = match lease_id {
+            _ if self.can_sign_in()
+                && !(lease_id == LeaseId::Aws && self.aws_ruled_out.contains(&ToyMethod::SignIn)) =>
+            {
+                Some(ToyMethod::SignIn)
             }
-            Need::Access => (self.refresh.is_some() && !self.refresh_refused).then_some(ToyRung::Refresh),
-            Need::Aws => {
-                let base = self.is_servable(Need::Access) && !self.leases[Need::Access.index()].named;
-                (base && !self.aws_ruled_out.contains(&ToyRung::AwsRefresh)).then_some(ToyRung::AwsRefresh)
+            LeaseId::Access => (self.refresh.is_some() && !self.refresh_refused).then_some(ToyMethod::Refresh),
+            LeaseId::Aws => {
+                let base = self.is_servable(LeaseId::Access) && !self.leases[LeaseId::Access.index()].named;
+                (base && !self.aws_ruled_out.contains(&ToyMethod::AwsRefresh)).then_some(ToyMethod::AwsRefresh)
             }
         };
-        if let Some(rung) = left {
-            let rule = match self.missing[rung as usize] {
+        if let Some(method) = left {
+            let rule = match self.missing[method as usize] {
                 Some(_) => Rule::UnsupportedPasses,
                 None => Rule::TransientIsNotRefused,
             };
-            self.breaks(rule, format!("{need}: stops, though {rung:?} is left"));
+            self.breaks(rule, format!("{lease_id}: stops, though {method:?} is left"));
         }
     }
 }

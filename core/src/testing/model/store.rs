@@ -3,14 +3,14 @@
 use super::leaving::There;
 use super::{Model, is_reusable, serial};
 use crate::credentials::{Credentials, RecordOf};
-use crate::store::{OpId, StoreAct, StoreOp};
+use crate::store::{OpId, StoreCommand, StoreRequest};
 use crate::testing::rule::Rule;
 use crate::wire::Body;
 
 /// A store as the model sees it: it never fails, and answers at once.
 #[derive(Debug, Default)]
 pub(super) struct StoreSide {
-    out: Option<StoreOp>,
+    out: Option<StoreRequest>,
     locked: Option<OpId>,
     /// The refresh token that is marked as sent, by its number.
     marked: Option<u64>,
@@ -52,13 +52,13 @@ impl Model {
         let now = self.now;
         let Some(store) = &mut self.store else { return };
         let Some(op) = store.out.take_if(|op| op.id == id) else { return };
-        match op.act {
-            StoreAct::Lock { .. } => {
+        match op.command {
+            StoreCommand::Lock { .. } => {
                 store.locked = Some(id);
                 self.has_read();
             }
-            StoreAct::Read => self.has_read(),
-            StoreAct::Write { record, .. } | StoreAct::Clear { record, .. } => {
+            StoreCommand::Read => self.has_read(),
+            StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. } => {
                 store.unsaved = false;
                 (store.saved, store.marked) = match RecordOf::parse(record.as_ref(), now) {
                     Ok(RecordOf::Session { saved, beside }) => {
@@ -74,27 +74,27 @@ impl Model {
                 };
                 self.wrote(&record);
             }
-            StoreAct::SetAside { .. } | StoreAct::Retire { .. } => store.there.is_set_aside(),
-            StoreAct::Unlock { .. } => {}
+            StoreCommand::Quarantine { .. } | StoreCommand::Retire { .. } => store.there.is_set_aside(),
+            StoreCommand::Unlock { .. } => {}
         }
     }
 
-    pub(super) fn asked_store(&mut self, op: &StoreOp) {
+    pub(super) fn asked_store(&mut self, op: &StoreRequest) {
         let signed_out = self.signed_out;
         let now = self.now;
         let Some(store) = &mut self.store else {
             return self.breaks(Rule::LockReadDecide, "asks for a store that there is not");
         };
-        let under = match &op.act {
-            StoreAct::Write { lock, .. }
-            | StoreAct::Clear { lock, .. }
-            | StoreAct::SetAside { lock }
-            | StoreAct::Retire { lock }
-            | StoreAct::Unlock { lock } => Some(*lock),
-            StoreAct::Read | StoreAct::Lock { .. } => None,
+        let under = match &op.command {
+            StoreCommand::Write { lock, .. }
+            | StoreCommand::Clear { lock, .. }
+            | StoreCommand::Quarantine { lock }
+            | StoreCommand::Retire { lock }
+            | StoreCommand::Unlock { lock } => Some(*lock),
+            StoreCommand::Read | StoreCommand::Lock { .. } => None,
         };
         let (out, locked) = (store.out.is_some(), store.locked);
-        if matches!(op.act, StoreAct::Unlock { .. }) {
+        if matches!(op.command, StoreCommand::Unlock { .. }) {
             store.locked = None;
         } else {
             store.out = Some(op.clone());
@@ -107,7 +107,7 @@ impl Model {
         } else if under.is_none() && locked.is_some() {
             self.breaks(Rule::LockReadDecide, "reads or locks while it holds the lock");
         }
-        if let StoreAct::Write { record, .. } = &op.act
+        if let StoreCommand::Write { record, .. } = &op.command
             && signed_out
             && matches!(RecordOf::parse(record.as_ref(), now), Ok(RecordOf::Session { .. }))
         {

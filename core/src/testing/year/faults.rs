@@ -6,7 +6,7 @@ use super::diary::Marked;
 use super::scenario::{DAY, Fault, HOUR, MINUTE, Sabotage, Trouble};
 use super::world::{Event, World};
 use crate::testing::fleet::service::{USER, serial_of};
-use crate::{Account, Grant, Need};
+use crate::{Account, Grant, LeaseId};
 
 /// How long the traces of a fault may last: what it spoiled runs out, and pauses end.
 const AFTERMATH: Duration = HOUR.saturating_mul(3);
@@ -29,13 +29,13 @@ impl World<'_> {
                 self.look_within_a_minute();
             }
             Trouble::Suspend { lasts } => self.suspend(lasts),
-            Trouble::Rejection(Need::Access) => {
+            Trouble::Rejection(LeaseId::Access) => {
                 let held = self.session.as_ref().and_then(|session| session.held());
                 if let Some(held) = held {
                     self.service.end_access(serial_of(held.access().expose()));
                 }
             }
-            Trouble::Rejection(Need::Aws) => self.aws_refused = true,
+            Trouble::Rejection(LeaseId::Aws) => self.aws_refused = true,
             Trouble::SessionsEnded => self.service.end_sessions(),
             Trouble::NewPassword => {
                 self.service.change_password();

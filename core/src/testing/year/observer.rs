@@ -8,11 +8,11 @@ use super::network::{End, Kind};
 use super::rule::YearRule;
 use super::store::MARK;
 use super::world::{LIFETIME, World};
-use crate::session::{MAX_BACKOFF, MIN_GAP};
+use crate::session::{MAX_BACKOFF, MIN_RETRY_INTERVAL};
 use crate::testing::Asked;
 use crate::testing::fleet::service::{Serial, serial_of};
 use crate::testing::fleet::store::Record;
-use crate::{Credentials, Need, Now};
+use crate::{Credentials, LeaseId, Now};
 
 /// Where nothing stands in the way, valid credentials are there within the longest pause, and a bit: the driver's look
 /// at the clocks after a suspend, and a conversation.
@@ -167,7 +167,7 @@ impl World<'_> {
             self.report.repeats += 1;
             if has_login {
                 self.breaks(YearRule::NoReuse, format!("sends token {token} again, and has a login"));
-            } else if now < before.token_sent_at + MIN_GAP {
+            } else if now < before.token_sent_at + MIN_RETRY_INTERVAL {
                 self.breaks(YearRule::NoReuse, format!("sends token {token} again at once"));
             }
         }
@@ -193,8 +193,9 @@ impl World<'_> {
         // A cheaper method that failed twice in a row gives way where nothing valid is held.
         let now = self.told_now();
         let gives_way = self.session.as_ref().is_some_and(|session| {
-            let lacks = |need: &Need| session.credentials(*need, now).is_none() && session.failures(*need).0 > 0;
-            Need::ALL.iter().any(lacks)
+            let lacks =
+                |lease_id: &LeaseId| session.credentials(*lease_id, now).is_none() && session.failures(*lease_id).0 > 0;
+            LeaseId::ALL.iter().any(lacks)
         });
         if good && !self.sight.person && !self.sight.aws_refused && !gives_way {
             self.breaks(YearRule::SignInsJustified, format!("signs in, and has the token {token}"));
@@ -228,53 +229,60 @@ impl World<'_> {
     /// Looks at a session after it was told something.
     pub(super) fn look_at(&mut self) {
         let (told, real) = (self.told_now(), self.real_now());
-        for need in Need::ALL {
-            let served = self.served(need, told).cloned();
-            let before = self.sight.served[need.index()].take();
+        for lease_id in LeaseId::ALL {
+            let served = self.served(lease_id, told).cloned();
+            let before = self.sight.served[lease_id.index()].take();
             if let (Some(before), None) = (&before, &served)
                 && !self.sight.commanded
-                && self.is_within_life(need, before, real)
-                && self.session.as_ref().and_then(|session| session.held()).is_some_and(|held| same(held, before, need))
+                && self.is_within_life(lease_id, before, real)
+                && self
+                    .session
+                    .as_ref()
+                    .and_then(|session| session.held())
+                    .is_some_and(|held| same(held, before, lease_id))
             {
-                self.breaks(YearRule::ValidNeverWait, format!("valid {need} are not served any more"));
+                self.breaks(YearRule::ValidNeverWait, format!("valid {lease_id} are not served any more"));
             }
-            self.sight.served[need.index()] = served;
+            self.sight.served[lease_id.index()] = served;
         }
         self.sight.commanded = false;
         self.look_at_waits();
     }
 
     /// What was served when the session was last looked at, and has not run out, is there for whoever asks.
-    pub(super) fn check_before_asking(&mut self, need: Need) {
-        let Some(last) = self.sight.served[need.index()].clone() else { return };
+    pub(super) fn check_before_asking(&mut self, lease_id: LeaseId) {
+        let Some(last) = self.sight.served[lease_id.index()].clone() else { return };
         let (told, real) = (self.told_now(), self.real_now());
-        if !self.is_within_life(need, &last, real) {
+        if !self.is_within_life(lease_id, &last, real) {
             return;
         }
-        let obstacle = self.session.as_ref().and_then(|session| session.obstacle(need));
-        if self.served(need, told).is_none() {
-            self.breaks(YearRule::ValidNeverWait, format!("valid {need} are not served"));
+        let obstacle = self.session.as_ref().and_then(|session| session.obstacle(lease_id));
+        if self.served(lease_id, told).is_none() {
+            self.breaks(YearRule::ValidNeverWait, format!("valid {lease_id} are not served"));
         } else if obstacle.is_some() {
-            self.breaks(YearRule::ValidNeverWait, format!("valid {need}, and {obstacle:?}"));
+            self.breaks(YearRule::ValidNeverWait, format!("valid {lease_id}, and {obstacle:?}"));
         }
     }
 
-    pub(super) fn check_deadline(&mut self, need: Need) {
+    pub(super) fn check_deadline(&mut self, lease_id: LeaseId) {
         let real = self.real_now();
-        let Some(held) = self.served(need, self.told_now()).cloned() else { return };
-        let lived = self.age(need, &held, real);
+        let Some(held) = self.served(lease_id, self.told_now()).cloned() else { return };
+        let lived = self.age(lease_id, &held, real);
         if lived > LIFETIME + ROUNDING {
-            self.breaks(YearRule::EarlierDeadline, format!("{need} are served {lived:?} after they were asked for"));
+            self.breaks(
+                YearRule::EarlierDeadline,
+                format!("{lease_id} are served {lived:?} after they were asked for"),
+            );
         }
     }
 
-    fn is_within_life(&mut self, need: Need, held: &Credentials, real: Now) -> bool {
-        self.age(need, held, real) + ROUNDING < LIFETIME
+    fn is_within_life(&mut self, lease_id: LeaseId, held: &Credentials, real: Now) -> bool {
+        self.age(lease_id, held, real) + ROUNDING < LIFETIME
     }
 
     /// How old they are, by the clock that says the most.
-    fn age(&mut self, need: Need, held: &Credentials, real: Now) -> Duration {
-        let issue = *self.issue(serial_for(held, need));
+    fn age(&mut self, lease_id: LeaseId, held: &Credentials, real: Now) -> Duration {
+        let issue = *self.issue(serial_for(held, lease_id));
         let wall = Duration::try_from(real.wall.since(issue.sent.wall)).unwrap_or_default();
         let here = issue.incarnation == self.incarnation;
         let since = if here { issue.sent.monotonic } else { self.sight.started.monotonic };
@@ -290,23 +298,23 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn check_quiet(&mut self, need: Need, waited: Duration) {
+    pub(super) fn check_quiet(&mut self, lease_id: LeaseId, waited: Duration) {
         let settled = self.sight.started_at + LIFETIME;
         // A login that rests does so for hours after the trouble: callers hear that a person can sign in.
         let rests = self.session.as_ref().is_some_and(|session| session.has_login() && !session.may_show_login());
         if self.now > self.unrest_until.max(settled) && !self.year.account.is_lazy() && !rests {
-            self.breaks(YearRule::QuietIsQuiet, format!("{need}: a caller waits for {waited:?}, or in vain"));
+            self.breaks(YearRule::QuietIsQuiet, format!("{lease_id}: a caller waits for {waited:?}, or in vain"));
         }
     }
 }
 
-fn serial_for(held: &Credentials, need: Need) -> Serial {
-    match need {
-        Need::Access => serial_of(held.access().expose()),
-        Need::Aws => held.aws().map_or(0, |aws| serial_of(aws.session_token().expose())),
+fn serial_for(held: &Credentials, lease_id: LeaseId) -> Serial {
+    match lease_id {
+        LeaseId::Access => serial_of(held.access().expose()),
+        LeaseId::Aws => held.aws().map_or(0, |aws| serial_of(aws.session_token().expose())),
     }
 }
 
-fn same(one: &Credentials, other: &Credentials, need: Need) -> bool {
-    serial_for(one, need) == serial_for(other, need)
+fn same(one: &Credentials, other: &Credentials, lease_id: LeaseId) -> bool {
+    serial_for(one, lease_id) == serial_for(other, lease_id)
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::testing::fleet::random::Random;
-use crate::{Need, Policy};
+use crate::{LeaseId, Policy};
 
 /// The days of a year.
 pub const DAYS: u16 = 365;
@@ -93,7 +93,7 @@ pub enum Trouble {
         lasts: Duration,
     },
     /// The service's API refuses what it has granted.
-    Rejection(Need),
+    Rejection(LeaseId),
     /// The service ends every session of the user: it refuses to renew.
     SessionsEnded,
     /// Somebody changes the password elsewhere.
@@ -222,7 +222,7 @@ impl Account {
     fn some(random: &mut Random) -> Self {
         let mut policy = Policy::default();
         if random.one_in(4) {
-            policy = policy.lazy();
+            policy = policy.on_demand();
         }
         if random.one_in(6) {
             policy = policy.margin(Duration::from_secs(30 + random.below(1200)));
@@ -233,7 +233,7 @@ impl Account {
         let has_login = !random.one_in(4);
         let has_store = !has_login || !random.one_in(3);
         if has_login && has_store && random.one_in(4) {
-            policy = policy.keep_login();
+            policy = policy.persist_login();
         }
         let keepers = u8::try_from(random.below(3)).unwrap_or(0);
         let comers = u8::try_from(random.below(4)).unwrap_or(0).max(u8::from(keepers == 0));
@@ -241,7 +241,7 @@ impl Account {
     }
 
     pub(super) fn is_lazy(&self) -> bool {
-        self.policy.renewal == crate::session::Renewal::Lazy
+        self.policy.refresh_mode == crate::session::RefreshMode::OnDemand
     }
 }
 
@@ -264,7 +264,7 @@ impl Trouble {
                 Trouble::ClockSet { ahead: some_offset(random, seconds) }
             }
             60..70 => Trouble::Suspend { lasts: some_length(random) },
-            70..77 => Trouble::Rejection(random.pick(Need::Access, &[Need::Access, Need::Aws])),
+            70..77 => Trouble::Rejection(random.pick(LeaseId::Access, &[LeaseId::Access, LeaseId::Aws])),
             77..80 => Trouble::SessionsEnded,
             80..83 => Trouble::NewPassword,
             83..94 => Trouble::Restart { after: random.pick(MINUTE, &[Duration::from_secs(2), MINUTE, 3 * HOUR]) },
@@ -320,7 +320,7 @@ impl fmt::Display for Trouble {
             Trouble::Skew { ahead } => write!(f, "the service's clock goes wrong by {ahead} ms"),
             Trouble::ClockSet { ahead } => write!(f, "the wall clock is set wrong by {ahead} ms"),
             Trouble::Suspend { lasts } => write!(f, "the machine is suspended for {lasts:?}"),
-            Trouble::Rejection(need) => write!(f, "the API refuses the {need}"),
+            Trouble::Rejection(lease_id) => write!(f, "the API refuses the {lease_id}"),
             Trouble::SessionsEnded => f.write_str("the service ends every session of the user"),
             Trouble::NewPassword => f.write_str("a new password is set elsewhere"),
             Trouble::Restart { after } => write!(f, "the process ends, and starts after {after:?}"),

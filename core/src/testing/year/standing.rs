@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::testing::fleet::service::serial_of;
-use crate::{Need, State};
+use crate::{LeaseId, State};
 
 /// How it stands with the access token at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,7 +90,7 @@ impl World<'_> {
     fn standing(&self) -> Standing {
         let Some(session) = self.session.as_ref().filter(|_| !self.is_frozen()) else { return Standing::Off };
         let now = self.told_now();
-        if let Some(held) = self.served(Need::Access, now) {
+        if let Some(held) = self.served(LeaseId::Access, now) {
             let taken = self.service.takes(serial_of(held.access().expose()), self.now);
             return if taken { Standing::Live } else { Standing::Unnoticed };
         }

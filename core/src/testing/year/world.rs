@@ -13,13 +13,13 @@ use super::rule::{YearRule, YearViolation};
 use super::scenario::{DAY, MINUTE, Sabotage, Year, moment};
 use super::standing::Standing;
 use crate::session::Timer;
-use crate::store::{OpId, StoreError, Stored};
+use crate::store::{OpId, StoreError, StoreReply};
 use crate::testing::fleet::process::Clock;
 use crate::testing::fleet::random::Random;
 use crate::testing::fleet::service::{Serial, Service};
 use crate::testing::store::Cell;
 use crate::testing::{Toy, ToyLogin};
-use crate::{Credentials, Event as Said, Input, Need, Now, Output, RequestId, Session, Wake};
+use crate::{Credentials, Event as Said, Input, LeaseId, Now, Output, RequestId, Session, Wake};
 
 /// How long everything lives that the service grants.
 pub(super) const LIFETIME: Duration = Duration::from_secs(3600);
@@ -37,13 +37,13 @@ pub(super) enum Event {
     /// The driver looks at the clocks.
     Look { incarnation: u32 },
     /// The store answers.
-    Stored { incarnation: u32, id: OpId, result: Result<Stored, StoreError> },
+    StoreReply { incarnation: u32, id: OpId, result: Result<StoreReply, StoreError> },
     /// An answer reaches the process.
     Answers { incarnation: u32, id: RequestId, answer: Box<Answering> },
     /// Somebody asks for credentials.
     Call { caller: u8 },
     /// Somebody who was told an error asks again.
-    Insist { caller: u8, tries: u8, need: Need },
+    Insist { caller: u8, tries: u8, lease_id: LeaseId },
     /// A person comes to sign in.
     Person,
     /// The service changes: how it stands is looked at.
@@ -232,14 +232,14 @@ impl<'a> World<'a> {
         match event {
             Event::Start => self.start(),
             Event::Look { incarnation } if incarnation == self.incarnation => self.look(),
-            Event::Stored { incarnation, id, result } if incarnation == self.incarnation => {
+            Event::StoreReply { incarnation, id, result } if incarnation == self.incarnation => {
                 self.store_busy = self.store_busy.saturating_sub(1);
-                self.tell(Input::Stored(id, result));
+                self.tell(Input::Store(id, result));
             }
             Event::Answers { incarnation, id, answer } if incarnation == self.incarnation => self.answer(id, *answer),
-            Event::Look { .. } | Event::Stored { .. } | Event::Answers { .. } => {}
+            Event::Look { .. } | Event::StoreReply { .. } | Event::Answers { .. } => {}
             Event::Call { caller } => self.call(caller),
-            Event::Insist { caller, tries, need } => self.insist(caller, tries, need),
+            Event::Insist { caller, tries, lease_id } => self.insist(caller, tries, lease_id),
             Event::Person => self.person(),
             Event::Turn => {}
             Event::Thaw => self.look(),
@@ -267,10 +267,10 @@ impl<'a> World<'a> {
     }
 
     /// What the session serves, as its callers see it.
-    pub(super) fn served(&self, need: Need, now: Now) -> Option<&Arc<Credentials>> {
+    pub(super) fn served(&self, lease_id: LeaseId, now: Now) -> Option<&Arc<Credentials>> {
         let session = self.session.as_ref()?;
         let withheld = self.year.is(Sabotage::WithholdsWhileRenewing) && session.state() == crate::State::Renewing;
-        session.credentials(need, now).filter(|_| !withheld)
+        session.credentials(lease_id, now).filter(|_| !withheld)
     }
 
     fn start(&mut self) {
@@ -293,7 +293,7 @@ impl<'a> World<'a> {
         self.note(|| "the process starts".into());
         self.observe_start();
         if !self.year.account.is_lazy() {
-            self.command(|session, now| session.demand(Need::Access, now));
+            self.command(|session, now| session.demand(LeaseId::Access, now));
         }
     }
 
@@ -319,7 +319,7 @@ impl<'a> World<'a> {
             return;
         }
         if self.year.is(Sabotage::Hammers) {
-            Need::ALL.into_iter().for_each(|need| self.command(|session, now| session.renew(need, now)));
+            LeaseId::ALL.into_iter().for_each(|lease_id| self.command(|session, now| session.renew(lease_id, now)));
         }
         self.tell(Input::Wake);
         let again = due.is_some() && self.wake.is_some_and(|wake| wake.at <= now);
@@ -378,11 +378,11 @@ impl<'a> World<'a> {
     fn heard(&mut self, event: &Said) {
         self.note(|| format!("  it says: {event}"));
         match event {
-            Said::Renewed { rung: Some(_), .. } => {
+            Said::Renewed { method: Some(_), .. } => {
                 self.report.renewals += 1;
                 self.diary.renewed(self.now);
             }
-            Said::Stopped { need: Need::Access, .. } => self.needs_person(),
+            Said::Exhausted { lease_id: LeaseId::Access, .. } => self.needs_person(),
             _ => {}
         }
     }

@@ -15,11 +15,11 @@ use perennial_core::providers::auth0::{self, Auth0, Page};
 use perennial_core::providers::mosaia;
 use perennial_core::providers::navien::{self, Navien};
 use perennial_core::providers::settrade::{self, Settrade};
-use perennial_core::store::{MAX_RECORD, Stored};
+use perennial_core::store::{MAX_RECORD, StoreReply};
 use perennial_core::wire::{BaseUrl, form_decode, read_login, retry_after, server_time};
 use perennial_core::{
-    AccessToken, Credentials, Exchange, Grant, Input, Need, Now, Output, Policy, Provider, Response, Saved,
-    ServiceError, ServiceErrorKind, Session, Step, Term,
+    AccessToken, Credentials, Exchange, Grant, Input, LeaseId, Now, Output, Policy, Provider, Response, SavedSession,
+    ServiceError, ServiceErrorKind, Session, Step, Validity,
 };
 
 use crate::work::at;
@@ -236,8 +236,8 @@ fn cookies(size: usize) -> Vec<Vec<u8>> {
 }
 
 fn records(size: usize) -> Vec<Vec<u8>> {
-    let head = "\"perennial\":1,\"provider\":\"navien\",\"realm\":\"r\"";
-    let access = "\"access\":{\"token_type\":\"Bearer\",\"token\":\"at\",\"term\":{\"issued_at\":1}}";
+    let head = "\"perennial\":1,\"provider\":\"navien\",\"namespace\":\"r\"";
+    let access = "\"access\":{\"token_type\":\"Bearer\",\"token\":\"at\",\"validity\":{\"issued_at\":1}}";
     let mut records: Vec<String> = Vec::new();
     for fields in fields(size) {
         records.push(format!("{{{head},{access},{fields}}}"));
@@ -345,7 +345,7 @@ fn navien_answers(body: &[u8]) {
 }
 
 fn navien_saved(text: &[u8]) {
-    let _ = black_box(Navien::default().read_saved(text, now()));
+    let _ = black_box(Navien::default().read_saved_session(text, now()));
 }
 
 fn mosaia_answers() -> impl FnMut(&[u8]) {
@@ -365,7 +365,7 @@ fn mosaia_token(token: &[u8]) {
 
 fn settrade_answers() -> impl FnMut(&[u8]) {
     let settrade = Settrade::new("broker", "app").expect("settings");
-    let access = AccessToken::new("Bearer", "at", Term::unknown(now())).expect("a token");
+    let access = AccessToken::new("Bearer", "at", Validity::unknown(now())).expect("a token");
     move |body| {
         both(body, |answer| {
             let _ = black_box(settrade::parse_sign_in(answer, "id", now(), now()));
@@ -411,13 +411,13 @@ fn auth0_token(token: &[u8]) {
 /// As a session finds it.
 fn record(record: &[u8]) {
     let login = navien::Login::new("ann@example.com", "pass").expect("a login");
-    let mut session = Session::new(Navien::default(), login, Policy::default().keep_login(), 7).with_store();
-    session.demand(Need::Access, now());
+    let mut session = Session::new(Navien::default(), login, Policy::default().persist_login(), 7).with_store();
+    session.demand(LeaseId::Access, now());
     loop {
         match session.poll_output() {
             Output::Store(op) => {
-                let found = Stored::Read(Some(record.to_vec().into()));
-                return session.handle_input(Input::Stored(op.id, Ok(found)), now());
+                let found = StoreReply::Read(Some(record.to_vec().into()));
+                return session.handle_input(Input::Store(op.id, Ok(found)), now());
             }
             Output::Sleep(_) => unreachable!("it looks into its store"),
             _ => {}
@@ -426,14 +426,14 @@ fn record(record: &[u8]) {
 }
 
 fn extra() -> impl FnMut(&[u8]) {
-    let access = AccessToken::new("Bearer", "at", Term::unknown(now())).expect("a token");
+    let access = AccessToken::new("Bearer", "at", Validity::unknown(now())).expect("a token");
     move |json| {
         let extra = Some(Secret::from(std::str::from_utf8(json).expect("made of text")));
         let grant = Grant { access: Some(access.clone()), extra, ..Grant::default() };
         let credentials = Credentials::from_grant(grant, None).expect("a token");
         black_box(credentials.extra("nothing of that name"));
-        let saved = Saved::new("navien", "r", credentials).to_json();
-        let _ = black_box(Saved::parse(saved.expose().as_bytes(), now()));
+        let saved = SavedSession::new("navien", "r", credentials).to_json();
+        let _ = black_box(SavedSession::parse(saved.expose().as_bytes(), now()));
     }
 }
 

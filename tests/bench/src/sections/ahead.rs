@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use perennial_bench::aims::Aims;
 use perennial_bench::latency::Histogram;
 use perennial_bench::service::{LIFETIME, Service, runtime};
-use perennial_core::Need;
+use perennial_core::LeaseId;
 use perennial_core::providers::navien::Navien;
 use perennial_emulator::{Endpoint, Fault};
 use perennial_hyper::{Client, Handle};
@@ -28,7 +28,7 @@ pub(crate) fn print() {
     assert!(AT_THE_MARGIN < LIFETIME);
 
     let before = service.requests();
-    let mut changes = session.changes(Need::Access);
+    let mut changes = session.changes(LeaseId::Access);
     runtime.block_on(changes.next()).expect("what is held comes first");
     let renewing = read_while(&session, || {
         for _ in 0..RENEWALS {
@@ -83,22 +83,22 @@ struct Read {
 }
 
 /// Reads in two threads as long as something goes on.
-fn read_while(session: &Handle<Navien>, act: impl FnOnce()) -> Read {
+fn read_while(session: &Handle<Navien>, command: impl FnOnce()) -> Read {
     let done = AtomicBool::new(false);
     let start = Barrier::new(3);
     thread::scope(|scope| {
         let (done, start) = (&done, &start);
         let shared = scope.spawn(move || {
             start.wait();
-            read_until(done, || session.current(Need::Access).is_some())
+            read_until(done, || session.current(LeaseId::Access).is_some())
         });
         let mut reader = session.reader();
         let kept = scope.spawn(move || {
             start.wait();
-            read_until(done, || reader.current(Need::Access).is_some())
+            read_until(done, || reader.current(LeaseId::Access).is_some())
         });
         start.wait();
-        act();
+        command();
         done.store(true, Ordering::Relaxed);
         let mut read = shared.join().expect("a reader panicked");
         let other = kept.join().expect("a reader panicked");

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use perennial_bench::aims::Aims;
 use perennial_bench::measure::Contest;
 use perennial_bench::service::{Service, at_once, runtime};
-use perennial_core::Need;
+use perennial_core::LeaseId;
 use perennial_core::adapter::SystemClock;
 
 const INSERT: &str = "limit: insert a clone of a header value";
@@ -23,7 +23,7 @@ pub(crate) fn print() {
     let session = session.expect("the emulator signs in");
     let threaded = perennial_blocking::Client::new().connect(service.setup().clock(SystemClock));
     let threaded = threaded.expect("the emulator signs in");
-    let held = session.current(Need::Access).expect("signed in").to_arc();
+    let held = session.current(LeaseId::Access).expect("signed in").to_arc();
 
     let (mut reader, mut reads) = (session.reader(), session.reader());
     let mut threaded_reader = threaded.reader();
@@ -32,7 +32,7 @@ pub(crate) fn print() {
     let token = held.access().expose();
     let results = Contest::new("`authorize`, 1 thread")
         .enter(INSERT, || a.insert(AUTHORIZATION, held.bearer().clone()))
-        .enter(READ, || reads.current(Need::Access).map(std::ptr::from_ref))
+        .enter(READ, || reads.current(LeaseId::Access).map(std::ptr::from_ref))
         .enter_timed(READER, |iterations| {
             let task = async {
                 let start = Instant::now();

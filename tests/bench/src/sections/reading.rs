@@ -10,7 +10,7 @@ use perennial_bench::measure::Contest;
 use perennial_bench::service::{Service, at_once, runtime};
 use perennial_blocking::Client as BlockingClient;
 use perennial_core::adapter::SystemClock;
-use perennial_core::{Credentials, Need};
+use perennial_core::{Credentials, LeaseId};
 use perennial_hyper::Client;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -29,7 +29,7 @@ pub(crate) fn print() {
     let session = runtime.block_on(Client::new().connect(service.setup().clock(SystemClock)));
     let session = session.expect("the emulator signs in");
     let threaded = BlockingClient::new().connect(service.setup().clock(SystemClock)).expect("the emulator signs in");
-    let held = session.current(Need::Access).expect("signed in").to_arc();
+    let held = session.current(LeaseId::Access).expect("signed in").to_arc();
     let shared = Arc::new(ArcSwap::new(Arc::clone(&held)));
     let locked = RwLock::new(held);
 
@@ -47,7 +47,7 @@ pub(crate) fn print() {
             .enter_threads("limit: coarse wall clock alone", threads, || coarse)
             .enter_threads(READER, threads, || {
                 let mut reader = session.reader();
-                move || reader.current(Need::Access).map(std::ptr::from_ref)
+                move || reader.current(LeaseId::Access).map(std::ptr::from_ref)
             })
             .enter_timed(ASYNC, |iterations| {
                 let mut reader = session.reader();
@@ -65,7 +65,7 @@ pub(crate) fn print() {
                 move || reader.credentials().map(std::ptr::from_ref::<Credentials>).ok()
             })
             .enter_threads(GUARD, threads, || || (shared.load(), coarse()))
-            .enter_threads(HANDLE, threads, || || session.current(Need::Access))
+            .enter_threads(HANDLE, threads, || || session.current(LeaseId::Access))
             .enter_threads("**Handle::credentials**, blocking", threads, || || threaded.credentials().ok())
             .enter_threads("`ArcSwap` guard + `SystemTime::now`", threads, || || (shared.load(), SystemTime::now()))
             .enter_threads("`ArcSwap::load_full`, no clock", threads, || || shared.load_full())

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 impl MosaiaHandle {
     /// Does what it is told, if it is understood.
-    pub(crate) fn act(&self, name: &str, body: &Value) -> Option<()> {
+    pub(crate) fn command(&self, name: &str, body: &Value) -> Option<()> {
         let owner = || body.get("owner")?.as_str();
         match name {
             "lock" => self.lock_account(owner()?),

@@ -148,18 +148,18 @@ fn the_control_endpoint_turns_the_knobs_and_is_not_recorded() {
         socket.write_all(head.as_bytes()).unwrap();
         read(&mut socket, usize::MAX).json()
     };
-    let act = |name: &str, body: Value| ask(&emulator, &format!("/_control/{name}"), None, &body).status();
+    let command = |name: &str, body: Value| ask(&emulator, &format!("/_control/{name}"), None, &body).status();
     let token = sign_in(&emulator);
     let email = json!({"email": "grower@example.com"});
 
-    assert_eq!(act("advance", json!({"seconds": 3600})), 200);
+    assert_eq!(command("advance", json!({"seconds": 3600})), 200);
     assert_eq!(call(&emulator, text(&token, "accessToken")), 401);
-    assert_eq!(act("fault", json!({"endpoint": "sign_in", "fault": "captive portal"})), 200);
+    assert_eq!(command("fault", json!({"endpoint": "sign_in", "fault": "captive portal"})), 200);
     assert_eq!(ask(&emulator, SIGN_IN, None, &login()).header("content-type").unwrap(), "text/html; charset=utf-8");
-    assert_eq!(act("settings", json!({"access_lifetime": 5, "aws_lifetime": null, "endpoint_set": "old"})), 200);
+    assert_eq!(command("settings", json!({"access_lifetime": 5, "aws_lifetime": null, "endpoint_set": "old"})), 200);
     let token = sign_in(&emulator);
     assert_eq!((&token["authenticationExpiresIn"], token.get("authorizationExpiresIn")), (&json!(5), None));
-    assert_eq!(act("revoke_session", email), 200);
+    assert_eq!(command("revoke_session", email), 200);
     assert!(!emulator.navien().is_access_valid(text(&token, "accessToken")));
     for (name, body) in [
         ("advance", json!({"seconds": "x"})),
@@ -167,7 +167,7 @@ fn the_control_endpoint_turns_the_knobs_and_is_not_recorded() {
         ("lock", json!({})),
         ("no-such-knob", json!({})),
     ] {
-        assert_eq!(act(name, body), 400, "{name}");
+        assert_eq!(command(name, body), 400, "{name}");
     }
 
     assert_eq!(tell("counters")["sign_ins"], 2);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_core::testing::{After, Outcome};
+use perennial_core::testing::{After, ScriptedReply};
 use perennial_core::{Error, ServiceErrorKind};
 use perennial_schedules::{Desk, Subject, Tasks, explore};
 use shuttle::future::{block_on, spawn};
@@ -43,7 +43,7 @@ fn a_crowd_that_comes_while_the_credentials_expire_makes_one_request<S: Subject>
 
 fn a_crowd_shares_one_failure<S: Subject>() {
     let desk = Desk::new();
-    desk.will([Outcome::RateLimited(After::Seconds(30))]);
+    desk.will([ScriptedReply::RateLimited(After::Seconds(30))]);
     let session = S::build(&desk, desk.setup());
     let caller = session.clone();
     for answer in each(3, move || caller.credentials()) {

@@ -38,7 +38,7 @@ macro_rules! both {
 pub(crate) use both;
 
 /// So many threads do the same, and this is what came of it.
-fn each<T: Send + 'static>(count: usize, act: impl Fn() -> T + Clone + Send + 'static) -> Vec<T> {
-    let threads: Vec<_> = (0..count).map(|_| thread::spawn(act.clone())).collect();
+fn each<T: Send + 'static>(count: usize, command: impl Fn() -> T + Clone + Send + 'static) -> Vec<T> {
+    let threads: Vec<_> = (0..count).map(|_| thread::spawn(command.clone())).collect();
     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
 }

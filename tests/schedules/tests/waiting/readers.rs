@@ -1,6 +1,6 @@
 //! Readers, throughout a renewal.
 
-use perennial_core::Need;
+use perennial_core::LeaseId;
 use perennial_core::adapter::Clock;
 use perennial_schedules::{Desk, Subject};
 use shuttle::thread;
@@ -58,7 +58,7 @@ fn nobody_is_given_what_has_expired<S: Subject>() {
         for _ in 0..4 {
             let before = desk.clock.now();
             if let Some(held) = session.current() {
-                assert!(!held.term(Need::Access).unwrap().is_expired(before));
+                assert!(!held.validity(LeaseId::Access).unwrap().is_expired(before));
             }
         }
     });

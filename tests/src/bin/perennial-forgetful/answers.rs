@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
-use perennial_core::store::Keeper;
+use perennial_core::store::StoreDriver;
 use perennial_core::wire::Body;
 use perennial_core::{Exchange, Input, Now, Output, Provider, Request, Response, Session, Step, Timestamp};
 
@@ -39,7 +39,7 @@ fn wiped(pieces: &[&str]) -> Body {
 /// Drives a session until it sleeps, as `core/examples/by_hand.rs` does. Everything that comes by is formatted, too.
 pub(crate) fn drive<P: Provider>(
     session: &mut Session<P>,
-    keeper: Option<&mut Keeper>,
+    keeper: Option<&mut StoreDriver>,
     service: &dyn Fn(&Request) -> Response,
     now: Now,
 ) -> Result<(), Box<dyn Error>> {
@@ -54,7 +54,7 @@ pub(crate) fn drive<P: Provider>(
             }
             Output::Store(op) => {
                 let keeper = keeper.as_mut().ok_or("there is no store")?;
-                session.handle_input(Input::Stored(op.id, keeper.perform(op)), now);
+                session.handle_input(Input::Store(op.id, keeper.execute(op)), now);
             }
             Output::Event(event) => drop(event.to_string()),
             Output::Cancel(_) => {}

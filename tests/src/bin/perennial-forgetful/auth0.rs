@@ -1,7 +1,7 @@
 //! Auth0: a walk through the pages, with their cookies.
 
 use perennial_core::providers::auth0::{Auth0, Login};
-use perennial_core::{Need, Policy, Request, Response, Session};
+use perennial_core::{LeaseId, Policy, Request, Response, Session};
 use perennial_tests::forgetful::Secrets;
 
 use crate::Held;
@@ -35,10 +35,10 @@ pub(crate) fn play(secrets: Secrets) -> Held {
     let login = Login::new("viewer@example.com", secrets.get("auth0 password").as_str())?;
     let auth0 = Auth0::angel_studios();
     let mut session = Session::new(auth0.clone(), login.clone(), Policy::default(), 1);
-    session.demand(Need::Access, now(0));
+    session.demand(LeaseId::Access, now(0));
     drive(&mut session, None, &|request| service(secrets, request), now(0))?;
-    let Some(credentials) = session.credentials(Need::Access, now(1)).cloned() else {
-        return Err(format!("no credentials: {:?}", session.pause(Need::Access)).into());
+    let Some(credentials) = session.credentials(LeaseId::Access, now(1)).cloned() else {
+        return Err(format!("no credentials: {:?}", session.pause(LeaseId::Access)).into());
     };
 
     // Refused, on a page that repeats what was typed.

@@ -1,7 +1,7 @@
 //! Mosaia: a password, a program's secret, a refresh, a bare token, a sign-out.
 
 use perennial_core::providers::mosaia::{Login, Mosaia, bare_token};
-use perennial_core::{Need, Policy, Request, Response, Session, SignOut};
+use perennial_core::{LeaseId, Policy, Request, Response, Session, SignOut};
 use perennial_tests::forgetful::Secrets;
 
 use crate::Held;
@@ -34,9 +34,9 @@ pub(crate) fn play(secrets: Secrets) -> Held {
     run(mosaia.sign_in(&program), &service)?;
 
     let mut session = Session::new(mosaia.clone(), password.clone(), Policy::default(), 1);
-    session.demand(Need::Access, now(0));
+    session.demand(LeaseId::Access, now(0));
     drive(&mut session, None, &service, now(0))?;
-    let credentials = session.credentials(Need::Access, now(1)).ok_or("no credentials")?.clone();
+    let credentials = session.credentials(LeaseId::Access, now(1)).ok_or("no credentials")?.clone();
     let token = credentials.refresh_token().ok_or("no refresh token")?.clone();
     run(mosaia.refresh(&token), &service)?;
     run(mosaia.refresh_oauth(&token), &service)?;

@@ -2,8 +2,8 @@
 
 use http::HeaderMap;
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::store::{Keeper, MemoryStore};
-use perennial_core::{Need, Policy, Provider, Request, Response, Saved, Session};
+use perennial_core::store::{MemoryStore, StoreDriver};
+use perennial_core::{LeaseId, Policy, Provider, Request, Response, SavedSession, Session};
 use perennial_tests::forgetful::Secrets;
 
 use crate::Held;
@@ -62,16 +62,16 @@ pub(crate) fn play(secrets: Secrets) -> Held {
     };
     let login = Login::new("grower@example.com", secrets.get("navien password").as_str())?;
     let store = MemoryStore::new();
-    let mut keeper = Keeper::new(store.clone());
-    let mut session = Session::new(Navien::default(), login.clone(), Policy::default().keep_login(), 1).with_store();
-    session.demand(Need::Access, now(0));
+    let mut keeper = StoreDriver::new(store.clone());
+    let mut session = Session::new(Navien::default(), login.clone(), Policy::default().persist_login(), 1).with_store();
+    session.demand(LeaseId::Access, now(0));
     drive(&mut session, Some(&mut keeper), &service, now(0))?;
     for later in [3100, 3700] {
-        session.demand(Need::Aws, now(later));
-        session.demand(Need::Access, now(later));
+        session.demand(LeaseId::Aws, now(later));
+        session.demand(LeaseId::Access, now(later));
         drive(&mut session, Some(&mut keeper), &service, now(later))?;
     }
-    let credentials = session.credentials(Need::Access, now(3700)).ok_or("no credentials")?.clone();
+    let credentials = session.credentials(LeaseId::Access, now(3700)).ok_or("no credentials")?.clone();
     if credentials.access().expose() != secrets.get("navien access 2").as_str() {
         return Err("no refresh took place".into());
     }
@@ -83,7 +83,7 @@ pub(crate) fn play(secrets: Secrets) -> Held {
     let url = Navien::mqtt().presign(credentials.aws().ok_or("no AWS credentials")?, now(3700).wall);
     let parts = Navien::default().ticket(&credentials, now(3700).wall).ok_or("no ticket")?.into_parts();
     let json = session.export().ok_or("nothing to export")?.to_json();
-    let saved = Saved::parse(json.expose().as_bytes(), now(3700))?;
+    let saved = SavedSession::parse(json.expose().as_bytes(), now(3700))?;
 
     // Another session goes on from the store alone, login included, and is refused by a service that repeats it.
     let refused = move |request: &Request| match path(request) {
@@ -97,12 +97,12 @@ pub(crate) fn play(secrets: Secrets) -> Held {
         }
     };
     let mut other = Session::new(Navien::default(), None, Policy::default(), 2).with_store();
-    let mut its_keeper = Keeper::new(store.clone());
-    other.demand(Need::Access, now(3701));
+    let mut its_keeper = StoreDriver::new(store.clone());
+    other.demand(LeaseId::Access, now(3701));
     drive(&mut other, Some(&mut its_keeper), &refused, now(3701))?;
-    other.demand(Need::Access, now(9000));
+    other.demand(LeaseId::Access, now(9000));
     drive(&mut other, Some(&mut its_keeper), &refused, now(9000))?;
-    drop(format!("{:?} {other:?}", other.obstacle(Need::Access)));
+    drop(format!("{:?} {other:?}", other.obstacle(LeaseId::Access)));
 
     Ok(vec![
         Box::new(session),

@@ -2,7 +2,7 @@
 
 use perennial_core::oauth::{Assertions, ClientAuth, Es256, Pending, Profile, Wanted};
 use perennial_core::providers::oauth2::{Login, OAuth2};
-use perennial_core::{Need, Policy, Request, Response, Secret, Session};
+use perennial_core::{LeaseId, Policy, Request, Response, Secret, Session};
 use perennial_tests::forgetful::Secrets;
 use zeroize::Zeroizing;
 
@@ -73,14 +73,14 @@ pub(crate) fn play(secrets: Secrets) -> Held {
     // A session with a password, a refresh, a sign-out that revokes.
     let login = Login::legacy_password("grower@example.com", secrets.get("oauth password").as_str())?;
     let mut session = Session::new(OAuth2::new(basic.clone()), login.clone(), Policy::default(), 1);
-    session.demand(Need::Access, now(0));
+    session.demand(LeaseId::Access, now(0));
     drive(&mut session, None, &answered, now(0))?;
-    session.renew(Need::Access, now(60));
+    session.renew(LeaseId::Access, now(60));
     drive(&mut session, None, &answered, now(60))?;
-    let credentials = session.credentials(Need::Access, now(60)).ok_or("no credentials")?.clone();
+    let credentials = session.credentials(LeaseId::Access, now(60)).ok_or("no credentials")?.clone();
     let told = credentials.extra("scope");
     let json = session.export().ok_or("nothing to export")?.to_json();
-    let saved = perennial_core::Saved::parse(json.expose().as_bytes(), now(60))?;
+    let saved = perennial_core::SavedSession::parse(json.expose().as_bytes(), now(60))?;
     if let Some(revocation) = basic.revoke(&credentials) {
         run(revocation, &answered)?;
     }

@@ -1,7 +1,7 @@
 //! Settrade: a key that signs, a refresh, a ticket.
 
 use perennial_core::providers::settrade::{Login, Settrade};
-use perennial_core::{Need, Policy, Request, Response, Session};
+use perennial_core::{LeaseId, Policy, Request, Response, Session};
 use perennial_tests::forgetful::Secrets;
 
 use crate::Held;
@@ -21,11 +21,11 @@ pub(crate) fn play(secrets: Secrets) -> Held {
     let settrade = Settrade::new("041", "ALGO")?;
     let login = Login::new("app", secrets.key("settrade key").as_str())?;
     let mut session = Session::new(settrade.clone(), login.clone(), Policy::default(), 1);
-    session.demand(Need::Access, now(0));
+    session.demand(LeaseId::Access, now(0));
     drive(&mut session, None, &|request| service(secrets, request), now(0))?;
-    session.renew(Need::Access, now(60));
+    session.renew(LeaseId::Access, now(60));
     drive(&mut session, None, &|request| service(secrets, request), now(60))?;
-    let credentials = session.credentials(Need::Access, now(60)).ok_or("no credentials")?.clone();
+    let credentials = session.credentials(LeaseId::Access, now(60)).ok_or("no credentials")?.clone();
     let ticket = run(settrade.mqtt(&credentials), &|request| service(secrets, request))?;
 
     // Refused, in words that repeat what was sent.

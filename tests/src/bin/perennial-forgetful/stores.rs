@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::store::{Keeper, STORE_TIMEOUT, Store};
-use perennial_core::{Need, Policy, Session, SignOut};
+use perennial_core::store::{STORE_TIMEOUT, Store, StoreDriver};
+use perennial_core::{LeaseId, Policy, Session, SignOut};
 use perennial_file::{FileStore, Key};
 use perennial_tests::forgetful::Secrets;
 
@@ -36,19 +36,19 @@ pub(crate) fn play(secrets: Secrets) -> Held {
             store = store.encrypted_with(Key::from_bytes(bytes));
         }
         let login = Login::new("grower@example.com", secrets.get("stores password").as_str())?;
-        let policy = Policy::default().keep_login();
+        let policy = Policy::default().persist_login();
         let mut session = Session::new(Navien::default(), login, policy, 1).with_store();
-        let mut keeper = Keeper::new(store.clone());
-        session.demand(Need::Access, now(0));
+        let mut keeper = StoreDriver::new(store.clone());
+        session.demand(LeaseId::Access, now(0));
         drive(&mut session, Some(&mut keeper), &service, now(0))?;
         let record = store.read(STORE_TIMEOUT)?.ok_or("nothing was saved")?;
 
         // Another goes on with it, and signs out.
         let mut other = Session::new(Navien::default(), None, policy, 2).with_store();
-        let mut its_keeper = Keeper::new(store.clone());
-        other.demand(Need::Access, now(1));
+        let mut its_keeper = StoreDriver::new(store.clone());
+        other.demand(LeaseId::Access, now(1));
         drive(&mut other, Some(&mut its_keeper), &service, now(1))?;
-        let credentials = other.credentials(Need::Access, now(1)).ok_or("nothing was taken up")?.clone();
+        let credentials = other.credentials(LeaseId::Access, now(1)).ok_or("nothing was taken up")?.clone();
         other.sign_out(SignOut::ForgetLogin, now(2));
         drive(&mut other, Some(&mut its_keeper), &service, now(2))?;
         held.as_mut().map_err(|_| "an error")?.push(Box::new((session, keeper, store, record, other, credentials)));

@@ -72,9 +72,9 @@ impl Cell {
 pub(crate) fn listener(cell: usize) -> impl Fn(&Event) + Send + Sync + 'static {
     move |event| {
         let news = match event {
-            Event::Attempt { rung, .. } => News::Asks((*rung).to_owned()),
-            Event::Renewed { rung: Some(_), generation, .. } => News::Issued(generation.get()),
-            Event::Renewed { rung: None, generation, .. } => News::TookUp(generation.get()),
+            Event::RenewalStarted { method, .. } => News::Asks((*method).to_owned()),
+            Event::Renewed { method: Some(_), generation, .. } => News::Issued(generation.get()),
+            Event::Renewed { method: None, generation, .. } => News::TookUp(generation.get()),
             Event::Saved => return,
             trouble => News::Trouble(trouble.to_string()),
         };

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use perennial_core::Saved;
+use perennial_core::SavedSession;
 use perennial_core::adapter::{Clock, SystemClock};
-use perennial_core::store::{Changed, Locked, Store, StoreError, Watch};
+use perennial_core::store::{ChangeCallback, LockGuard, Store, StoreError, WatchGuard};
 use perennial_core::wire::Body;
 use perennial_tests::tenant::{Mark, News};
 
@@ -13,7 +13,7 @@ use crate::cell::tell;
 
 /// Makes the session look into its store.
 #[derive(Clone, Default)]
-pub(crate) struct Nudge(Arc<Mutex<Option<Changed>>>);
+pub(crate) struct Nudge(Arc<Mutex<Option<ChangeCallback>>>);
 
 impl Nudge {
     pub(crate) fn nudge(&self) {
@@ -37,17 +37,17 @@ impl LookedOver {
 }
 
 impl Store for LookedOver {
-    fn read(&self, within: Duration) -> Result<Option<Body>, StoreError> {
-        let record = self.store.read(within)?;
+    fn read(&self, timeout: Duration) -> Result<Option<Body>, StoreError> {
+        let record = self.store.read(timeout)?;
         check(self.cell, record.as_ref());
         Ok(record)
     }
 
-    fn lock(&self, within: Duration, lease: Duration) -> Result<Box<dyn Locked>, StoreError> {
-        Ok(Box::new(Lock { cell: self.cell, lock: self.store.lock(within, lease)? }))
+    fn lock(&self, timeout: Duration, ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
+        Ok(Box::new(Lock { cell: self.cell, lock: self.store.lock(timeout, ttl)? }))
     }
 
-    fn watch(&self, changed: Changed) -> Option<Watch> {
+    fn watch(&self, changed: ChangeCallback) -> Option<WatchGuard> {
         *self.nudge.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&changed));
         Some(Box::new(self.store.watch(changed)))
     }
@@ -55,28 +55,28 @@ impl Store for LookedOver {
 
 struct Lock {
     cell: usize,
-    lock: Box<dyn Locked>,
+    lock: Box<dyn LockGuard>,
 }
 
-impl Locked for Lock {
-    fn held_for(&self) -> Option<Duration> {
-        self.lock.held_for()
+impl LockGuard for Lock {
+    fn remaining(&self) -> Option<Duration> {
+        self.lock.remaining()
     }
 
-    fn read(&mut self, within: Duration) -> Result<Option<Body>, StoreError> {
-        let record = self.lock.read(within)?;
+    fn read(&mut self, timeout: Duration) -> Result<Option<Body>, StoreError> {
+        let record = self.lock.read(timeout)?;
         check(self.cell, record.as_ref());
         tell(self.cell, News::Locked(mark(record.as_ref())));
         Ok(record)
     }
 
-    fn write(&mut self, record: &Body, within: Duration) -> Result<(), StoreError> {
+    fn write(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError> {
         tell(self.cell, News::Writes(mark(Some(record))));
-        self.lock.write(record, within)
+        self.lock.write(record, timeout)
     }
 
-    fn set_aside(&mut self, within: Duration) -> Result<(), StoreError> {
-        self.lock.set_aside(within)
+    fn quarantine(&mut self, timeout: Duration) -> Result<(), StoreError> {
+        self.lock.quarantine(timeout)
     }
 }
 
@@ -86,7 +86,7 @@ fn mark(record: Option<&Body>) -> Mark {
 
 /// Nobody signs out here: whatever is found is a session, whole.
 fn check(cell: usize, record: Option<&Body>) {
-    let torn = record.is_some_and(|record| Saved::parse(record.as_ref(), SystemClock.now()).is_err());
+    let torn = record.is_some_and(|record| SavedSession::parse(record.as_ref(), SystemClock.now()).is_err());
     if torn {
         tell(cell, News::Torn);
     }

@@ -7,7 +7,7 @@ use perennial_core::adapter::{Clock, Setup, SystemClock};
 use perennial_core::oauth::{ClientAuth, Discovery};
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::oauth2::OAuth2;
-use perennial_core::{Credentials, Error, Need, Now, Provider};
+use perennial_core::{Credentials, Error, LeaseId, Now, Provider};
 use perennial_tests::tenant::{AdapterName, ClockName, Orders, Service};
 use tokio::runtime::{Builder, Runtime};
 
@@ -79,7 +79,7 @@ impl<P: Provider> Keeping for OnRuntime<P> {
     }
 
     fn renew(&self) -> Result<Arc<Credentials>, Error> {
-        self.runtime.block_on(self.handle.renew(Need::Access)).map(|current| current.to_arc())
+        self.runtime.block_on(self.handle.renew(LeaseId::Access)).map(|current| current.to_arc())
     }
 }
 
@@ -89,6 +89,6 @@ impl<P: Provider> Keeping for perennial_blocking::Handle<P> {
     }
 
     fn renew(&self) -> Result<Arc<Credentials>, Error> {
-        self.renew(Need::Access).map(|current| current.to_arc())
+        self.renew(LeaseId::Access).map(|current| current.to_arc())
     }
 }

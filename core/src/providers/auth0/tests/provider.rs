@@ -22,8 +22,8 @@ fn an_api_call_carries_the_token_as_asked_for() {
     by_cookie.authorize(&have, &mut headers);
     // Under the name that it came by, not the best one; after a restore, too.
     assert_eq!(headers["cookie"], format!("theme=dark; angel_jwt={expected}"));
-    let saved = Saved::new(NAME, ANGEL_BASE_URL, have).to_json();
-    let restored = by_cookie.read_saved(saved.expose().as_bytes(), now(5)).unwrap().into_credentials();
+    let saved = SavedSession::new(NAME, ANGEL_BASE_URL, have).to_json();
+    let restored = by_cookie.read_saved_session(saved.expose().as_bytes(), now(5)).unwrap().into_credentials();
     let mut headers = HeaderMap::new();
     by_cookie.authorize(&restored, &mut headers);
     assert_eq!(headers["cookie"], format!("angel_jwt={expected}"));
@@ -46,11 +46,11 @@ fn bug_the_refresh_buffer_had_no_effect() {
 #[test]
 fn there_is_one_way_to_renew_and_none_to_revoke() {
     let auth0 = Auth0::angel_studios();
-    assert_eq!(auth0.ladder(Need::Access), [Rung::SignIn]);
-    assert!(auth0.ladder(Need::Aws).is_empty());
-    assert_eq!(auth0.spends(Rung::SignIn), Spends::Login);
-    assert!(auth0.begin(Rung::SignIn, None, None).is_none());
-    assert!(auth0.begin(Rung::SignIn, Some(&login()), None).is_some());
+    assert_eq!(auth0.methods(LeaseId::Access), [Method::SignIn]);
+    assert!(auth0.methods(LeaseId::Aws).is_empty());
+    assert_eq!(auth0.consumes(Method::SignIn), Consumes::LoginAttempt);
+    assert!(auth0.begin(Method::SignIn, None, None).is_none());
+    assert!(auth0.begin(Method::SignIn, Some(&login()), None).is_some());
     let have = credentials(auth0.from_token(&jwt("x", START), now(0)).unwrap());
     assert!(auth0.sign_out(&have).is_none());
 }
@@ -73,9 +73,9 @@ fn a_kept_token_is_taken_up_bare_or_in_the_saved_form() {
     let auth0 = Auth0::angel_studios();
     let kept = jwt("x", START + 7200);
     for text in [kept.clone(), format!("  \"{kept}\"\n")] {
-        let saved = auth0.read_saved(text.as_bytes(), now(0)).unwrap();
-        assert_eq!((saved.provider(), saved.realm()), ("auth0", ANGEL_BASE_URL));
-        let again = auth0.read_saved(saved.to_json().expose().as_bytes(), now(60)).unwrap().into_credentials();
+        let saved = auth0.read_saved_session(text.as_bytes(), now(0)).unwrap();
+        assert_eq!((saved.provider(), saved.namespace()), ("auth0", ANGEL_BASE_URL));
+        let again = auth0.read_saved_session(saved.to_json().expose().as_bytes(), now(60)).unwrap().into_credentials();
         assert_eq!((again.access().expose(), again.expires_at()), (kept.as_str(), Some(now(7200).wall)));
     }
     let over = credentials(auth0.from_token(&jwt("x", START - 5), now(0)).unwrap());
@@ -86,15 +86,15 @@ fn a_kept_token_is_taken_up_bare_or_in_the_saved_form() {
 fn bug_a_broken_stored_token_failed_for_ever() {
     let auth0 = Auth0::angel_studios();
     let grant = Walk::submitted().ends(with(page(200, ""), &[("set-cookie", &token_cookie("angel_jwt"))]));
-    let whole = Saved::new(NAME, ANGEL_BASE_URL, credentials(grant)).to_json();
+    let whole = SavedSession::new(NAME, ANGEL_BASE_URL, credentials(grant)).to_json();
     let broken = whole.expose().replace(&jwt("angel_jwt", START + 86_400), "garbage");
     assert_ne!(broken, whole.expose());
     for bad in [broken.as_str(), "", "garbage", "{}", "a.b.c", "\u{0}", "null"] {
-        let error = auth0.read_saved(bad.as_bytes(), now(0)).unwrap_err();
-        assert!(matches!(error, SavedError::Malformed { .. }), "{bad}: {error:?}");
+        let error = auth0.read_saved_session(bad.as_bytes(), now(0)).unwrap_err();
+        assert!(matches!(error, ImportError::Malformed { .. }), "{bad}: {error:?}");
         assert_eq!(auth0.from_token(bad, now(0)).unwrap_err(), NotAJwt);
     }
-    assert!(auth0.read_saved(b"\xff", now(0)).is_err());
+    assert!(auth0.read_saved_session(b"\xff", now(0)).is_err());
     // Nothing of it stays: the login signs in as ever.
     Walk::at(&auth0).goes_on(login_page());
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use perennial_core::adapter::{BoxFuture, CannotSpawn, Clock, Handle, Host, Setup};
 use perennial_core::providers::navien::Navien;
-use perennial_core::{Credentials, Need, Now, Request, Response, Saved, TransportError};
+use perennial_core::{Credentials, LeaseId, Now, Request, Response, SavedSession, TransportError};
 
 use super::{at, machine};
 use crate::answers;
@@ -18,7 +18,7 @@ use crate::answers;
 /// takes is the kernel's affair, and valgrind has no page of the kernel's to read it from.
 pub fn reading() -> impl FnMut() -> usize {
     let (handle, _) = restored(Stepped::default());
-    move || handle.current(Need::Access).expect("valid").bearer().len()
+    move || handle.current(LeaseId::Access).expect("valid").bearer().len()
 }
 
 /// A renewal through an adapter, from the call to the published credentials. The network takes no time.
@@ -28,7 +28,7 @@ pub fn publishing() -> impl FnMut() -> usize {
     let mut cx = Context::from_waker(Waker::noop());
     move || {
         clock.0.fetch_add(60, Ordering::Relaxed);
-        let mut call = pin!(handle.renew(Need::Access));
+        let mut call = pin!(handle.renew(LeaseId::Access));
         assert!(call.as_mut().poll(&mut cx).is_pending());
         host.run(&mut cx);
         match call.poll(&mut cx) {
@@ -41,7 +41,7 @@ pub fn publishing() -> impl FnMut() -> usize {
 fn restored(clock: impl Clock) -> (Handle<Navien>, Arc<AtOnce>) {
     let now = clock.now();
     let credentials = Credentials::from_grant(machine::grant(now), None).expect("an access token");
-    let saved = Saved::new("navien", Navien::default().base_url(), credentials);
+    let saved = SavedSession::new("navien", Navien::default().base_url(), credentials);
     let setup = Setup::new(Navien::default()).clock(clock).seed(1).saved(saved.to_json().expose());
     let host = Arc::new(AtOnce { answer: answers::navien_refresh(), tasks: Mutex::default() });
     (setup.build(Arc::<AtOnce>::clone(&host)).expect("a session"), host)

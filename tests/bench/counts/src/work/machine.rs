@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use perennial_core::providers::navien::{Login, Navien, parse_sign_in};
-use perennial_core::{Grant, Input, Need, Now, Output, Policy, RequestId, Response, Session, Wake};
+use perennial_core::{Grant, Input, LeaseId, Now, Output, Policy, RequestId, Response, Session, Wake};
 
 use super::at;
 use crate::answers;
@@ -20,9 +20,9 @@ pub struct Machine {
 pub fn signed_in() -> Machine {
     let login = Login::new(answers::EMAIL, "correct horse battery staple").expect("a login");
     let mut machine = Machine { session: Session::new(Navien::default(), login, Policy::default(), 1), seconds: 0 };
-    machine.session.demand(Need::Access, at(0));
+    machine.session.demand(LeaseId::Access, at(0));
     machine.drain(&answers::navien_sign_in());
-    assert!(machine.session.credentials(Need::Aws, at(0)).is_some());
+    assert!(machine.session.credentials(LeaseId::Aws, at(0)).is_some());
     machine
 }
 

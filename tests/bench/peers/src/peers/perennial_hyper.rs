@@ -42,7 +42,7 @@ impl Peer for PerennialHyper {
     }
 
     async fn sign_in_to_expire(endpoint: &Endpoint) -> Self {
-        Self::connect(setup(endpoint).policy(Policy::default().lazy())).await
+        Self::connect(setup(endpoint).policy(Policy::default().on_demand())).await
     }
 
     async fn ask(&self) -> Result<Current, Denied> {

@@ -7,7 +7,7 @@ use crate::oauth::GrantType;
 
 /// How a session was begun. It is kept with the credentials and saved with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BegunBy {
+pub enum SignInMethod {
     /// By a person's e-mail address and password.
     Password,
     /// By a program's id and secret.
@@ -18,19 +18,19 @@ pub enum BegunBy {
     Token,
 }
 
-impl BegunBy {
+impl SignInMethod {
     const ALL: [Self; 4] = [Self::Password, Self::Client, Self::OAuth, Self::Token];
 
     /// How these credentials' session was begun; `None` where nobody said, as after a refresh of a given token.
     pub fn of(credentials: &Credentials) -> Option<Self> {
-        match credentials.begun_by()? {
+        match credentials.grant_type()? {
             // What [`oauth`](crate::oauth) itself calls it, for a grant that did not come through this provider.
             name if name == GrantType::AuthorizationCode.as_str() => Some(Self::OAuth),
             name => Self::ALL.into_iter().find(|begun| begun.name() == name),
         }
     }
 
-    /// What [`Credentials::begun_by`] calls it.
+    /// What [`Credentials::grant_type`] calls it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Password => "password",
