@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::adapter::{self, BoxFuture, CannotSpawn, Host, Pledge, Setup, SystemClock};
+use perennial_core::adapter::{self, BoxFuture, Host, Pledge, SessionBuilder, SpawnError, SystemClock};
 use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportSecurity};
 
 use crate::handle::Handle;
@@ -44,14 +44,14 @@ impl Client {
     /// A session that holds valid credentials: restored or signed in, or the error that stands in the way. On a store where
     /// somebody has signed out that is [`SignedOut`](perennial_core::SessionError::SignedOut): [`build`](Self::build) it,
     /// and sign in.
-    pub fn connect<P: Provider>(&self, setup: Setup<P>) -> Result<Handle<P>, Error> {
+    pub fn connect<P: Provider>(&self, setup: SessionBuilder<P>) -> Result<Handle<P>, Error> {
         let handle = self.build(setup)?;
         handle.credentials()?;
         Ok(handle)
     }
 
     /// A session that waits for the first demand. Only a saved session that cannot be taken up is an error.
-    pub fn build<P: Provider>(&self, setup: Setup<P>) -> Result<Handle<P>, Error> {
+    pub fn build<P: Provider>(&self, setup: SessionBuilder<P>) -> Result<Handle<P>, Error> {
         Ok(Handle::new(setup.build(Arc::new(self.clone()))?))
     }
 
@@ -103,8 +103,8 @@ impl Host for Client {
         }
     }
 
-    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
-        start("perennial-session", move || block_on(task)).map_err(|_| CannotSpawn)
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), SpawnError> {
+        start("perennial-session", move || block_on(task)).map_err(|_| SpawnError)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use perennial_core::wire::Body;
 
 use crate::MAX_BYTES;
-use crate::error::Trouble;
+use crate::error::FileErrorKind;
 #[cfg(feature = "encrypted")]
 use crate::seal::Key;
 
@@ -24,24 +24,24 @@ pub(crate) enum Form {
 
 impl Form {
     /// What to write for this record.
-    pub(crate) fn encode<'a>(&self, record: &'a [u8]) -> Result<Cow<'a, [u8]>, Trouble> {
+    pub(crate) fn encode<'a>(&self, record: &'a [u8]) -> Result<Cow<'a, [u8]>, FileErrorKind> {
         let content = match self {
             Self::Clear => Cow::Borrowed(record),
             #[cfg(feature = "encrypted")]
             Self::Encrypted(key) => Cow::Owned(key.seal(record)?),
         };
-        if content.len() > MAX_BYTES { Err(Trouble::TooLarge) } else { Ok(content) }
+        if content.len() > MAX_BYTES { Err(FileErrorKind::TooLarge) } else { Ok(content) }
     }
 
     /// The record in what was read. No bytes are no record in either form: for the session to set aside.
-    pub(crate) fn decode(&self, content: Body) -> Result<Body, Trouble> {
+    pub(crate) fn decode(&self, content: Body) -> Result<Body, FileErrorKind> {
         let encrypted = content.as_ref().starts_with(MARK);
         match self {
             _ if content.as_ref().is_empty() => Ok(content),
-            Self::Clear if encrypted => Err(Trouble::Encrypted),
+            Self::Clear if encrypted => Err(FileErrorKind::Encrypted),
             Self::Clear => Ok(content),
             #[cfg(feature = "encrypted")]
-            Self::Encrypted(_) if !encrypted => Err(Trouble::NotEncrypted),
+            Self::Encrypted(_) if !encrypted => Err(FileErrorKind::NotEncrypted),
             #[cfg(feature = "encrypted")]
             Self::Encrypted(key) => key.open(content.as_ref()),
         }

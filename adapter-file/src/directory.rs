@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 
-use crate::error::{FileError, Trouble};
+use crate::error::{FileError, FileErrorKind};
 
 const PRIVATE_DIRECTORY: u32 = 0o700;
 const WRITABLE_BY_GROUP: u32 = 0o020;
@@ -29,23 +29,23 @@ impl Directory {
     ///
     /// Symbolic links on the way are followed, since homes are linked; what counts is the directory they lead to.
     pub(crate) fn open(path: &Path) -> Result<Option<Self>, FileError> {
-        let trouble = |trouble: Trouble| trouble.at(path);
+        let trouble = |trouble: FileErrorKind| trouble.at(path);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let file = match uninterrupted(|| Ok(rustix::fs::open(path, flags, Mode::empty())?)) {
             Ok(file) => File::from(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(trouble(Trouble::system("opened")(error))),
+            Err(error) => return Err(trouble(FileErrorKind::system("opened")(error))),
         };
-        let found = uninterrupted(|| file.metadata()).map_err(Trouble::system("examined")).map_err(trouble)?;
+        let found = uninterrupted(|| file.metadata()).map_err(FileErrorKind::system("examined")).map_err(trouble)?;
         let root = 0;
         if found.uid() != geteuid().as_raw() && found.uid() != root {
-            return Err(trouble(Trouble::Foreign { owner: found.uid() }));
+            return Err(trouble(FileErrorKind::Foreign { owner: found.uid() }));
         }
         // Where each user has a group of the same number, that group is the user: a usual umask writes 0775.
         let own_group = found.gid() == getegid().as_raw() && found.gid() == geteuid().as_raw();
         let others = if own_group { WRITABLE_BY_ALL } else { WRITABLE_BY_ALL | WRITABLE_BY_GROUP };
         if found.mode() & others != 0 && found.mode() & STICKY == 0 {
-            return Err(trouble(Trouble::WritableByOthers));
+            return Err(trouble(FileErrorKind::WritableByOthers));
         }
         Ok(Some(Self { file, path: path.to_owned() }))
     }
@@ -55,8 +55,8 @@ impl Directory {
         if let Some(directory) = Self::open(path)? {
             return Ok(directory);
         }
-        make_private(path).map_err(|error| Trouble::system("made")(error).at(path))?;
-        let gone = || Trouble::system("opened")(io::ErrorKind::NotFound.into()).at(path);
+        make_private(path).map_err(|error| FileErrorKind::system("made")(error).at(path))?;
+        let gone = || FileErrorKind::system("opened")(io::ErrorKind::NotFound.into()).at(path);
         Self::open(path)?.ok_or_else(gone)
     }
 

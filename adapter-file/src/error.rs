@@ -13,13 +13,13 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub struct FileError {
     path: PathBuf,
-    trouble: Trouble,
+    trouble: FileErrorKind,
 }
 
 /// What is wrong with a file or directory.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum FileErrorKind {
     /// The system failed or refused.
     #[error("could not be {what}")]
     System {
@@ -86,7 +86,7 @@ impl FileError {
     }
 
     /// What is wrong with it.
-    pub fn trouble(&self) -> &Trouble {
+    pub fn trouble(&self) -> &FileErrorKind {
         &self.trouble
     }
 
@@ -94,7 +94,7 @@ impl FileError {
     pub(crate) fn while_replacing(self) -> StoreError {
         match &self.trouble {
             // The kernel says these before it touches anything.
-            Trouble::System { source, .. } if refuses(source) => self.into(),
+            FileErrorKind::System { source, .. } if refuses(source) => self.into(),
             _ => self.after_replacing(),
         }
     }
@@ -118,7 +118,7 @@ impl Error for FileError {
     }
 }
 
-impl Trouble {
+impl FileErrorKind {
     pub(crate) fn system(what: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| Self::System { what, source }
     }
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn each_layer_says_its_own_part() {
-        let error = Trouble::system("written")(Errno::NOSPC.into()).at("/a\n/b");
+        let error = FileErrorKind::system("written")(Errno::NOSPC.into()).at("/a\n/b");
         let error = StoreError::from(error);
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         let mut said = vec![error.to_string()];
@@ -191,7 +191,7 @@ mod tests {
             (Errno::IO, StoreErrorKind::Unavailable, StoreErrorKind::MaybeWritten),
             (Errno::NOSPC, StoreErrorKind::Unavailable, StoreErrorKind::MaybeWritten),
         ] {
-            let error = || Trouble::system("written")(errno.into()).at("/a");
+            let error = || FileErrorKind::system("written")(errno.into()).at("/a");
             assert_eq!(StoreError::from(error()).kind(), kind);
             assert_eq!(error().while_replacing().kind(), late);
         }

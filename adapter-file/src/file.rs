@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::MAX_BYTES;
 use crate::directory::{Directory, uninterrupted};
-use crate::error::{FileError, Trouble};
+use crate::error::{FileError, FileErrorKind};
 
 const PRIVATE_FILE: u32 = 0o600;
 const FOR_OTHERS: u32 = 0o077;
@@ -22,7 +22,7 @@ const PIECE: usize = 16 << 10;
 /// All of a file of ours; `None` where there is none.
 pub(crate) fn read(directory: &Directory, name: &OsStr) -> Result<Option<Body>, FileError> {
     let Some(file) = open(directory, name, OFlags::RDONLY)? else { return Ok(None) };
-    let trouble = |trouble: Trouble| trouble.at(directory.path_of(name));
+    let trouble = |trouble: FileErrorKind| trouble.at(directory.path_of(name));
     read_whole(&file).map(Some).map_err(trouble)
 }
 
@@ -41,43 +41,43 @@ pub(crate) fn open(directory: &Directory, name: &OsStr, flags: OFlags) -> Result
 }
 
 /// Lets only its owner read a file, and makes sure that the file system obeys.
-pub(crate) fn make_private(file: &File) -> Result<(), Trouble> {
+pub(crate) fn make_private(file: &File) -> Result<(), FileErrorKind> {
     uninterrupted(|| file.set_permissions(Permissions::from_mode(PRIVATE_FILE)))
-        .map_err(Trouble::system("made private"))?;
-    let found = uninterrupted(|| file.metadata()).map_err(Trouble::system("examined"))?;
-    if found.mode() & FOR_OTHERS == 0 { Ok(()) } else { Err(Trouble::Exposed) }
+        .map_err(FileErrorKind::system("made private"))?;
+    let found = uninterrupted(|| file.metadata()).map_err(FileErrorKind::system("examined"))?;
+    if found.mode() & FOR_OTHERS == 0 { Ok(()) } else { Err(FileErrorKind::Exposed) }
 }
 
-fn examine(file: &File) -> Result<(), Trouble> {
-    let found = uninterrupted(|| file.metadata()).map_err(Trouble::system("examined"))?;
+fn examine(file: &File) -> Result<(), FileErrorKind> {
+    let found = uninterrupted(|| file.metadata()).map_err(FileErrorKind::system("examined"))?;
     if !found.is_file() {
-        return Err(Trouble::NotAFile);
+        return Err(FileErrorKind::NotAFile);
     }
     if found.uid() != geteuid().as_raw() {
-        return Err(Trouble::Foreign { owner: found.uid() });
+        return Err(FileErrorKind::Foreign { owner: found.uid() });
     }
     if found.nlink() > 1 {
-        return Err(Trouble::HardLink);
+        return Err(FileErrorKind::HardLink);
     }
     if found.mode() & FOR_OTHERS == 0 { Ok(()) } else { make_private(file) }
 }
 
 /// Systems have many words for "this is no regular file".
-fn not_opened(error: io::Error, path: &Path) -> Trouble {
+fn not_opened(error: io::Error, path: &Path) -> FileErrorKind {
     match uninterrupted(|| fs::symlink_metadata(path)) {
-        Ok(found) if found.is_symlink() => Trouble::SymbolicLink,
-        Ok(found) if !found.is_file() => Trouble::NotAFile,
-        _ => Trouble::system("opened")(error),
+        Ok(found) if found.is_symlink() => FileErrorKind::SymbolicLink,
+        Ok(found) if !found.is_file() => FileErrorKind::NotAFile,
+        _ => FileErrorKind::system("opened")(error),
     }
 }
 
-fn read_whole(mut file: &File) -> Result<Body, Trouble> {
+fn read_whole(mut file: &File) -> Result<Body, FileErrorKind> {
     let mut whole = BodyBuffer::new(MAX_BYTES);
     let mut piece = Zeroizing::new(vec![0; PIECE]);
     loop {
-        match uninterrupted(|| file.read(&mut piece)).map_err(Trouble::system("read"))? {
+        match uninterrupted(|| file.read(&mut piece)).map_err(FileErrorKind::system("read"))? {
             0 => return Ok(whole.finish()),
-            count => whole.push(&piece[..count]).map_err(|_| Trouble::TooLarge)?,
+            count => whole.push(&piece[..count]).map_err(|_| FileErrorKind::TooLarge)?,
         }
     }
 }

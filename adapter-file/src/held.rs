@@ -10,7 +10,7 @@ use perennial_core::wire::Body;
 
 use crate::content::Form;
 use crate::directory::Directory;
-use crate::error::{FileError, Trouble};
+use crate::error::{FileError, FileErrorKind};
 use crate::file;
 use crate::lock::{Lock, Patience, Taken};
 use crate::place::Place;
@@ -60,15 +60,15 @@ impl Held {
         for number in 1..=MOST_ASIDE {
             match self.directory.rename_to_free(&self.place.name, &name(&self.place, number)) {
                 Ok(()) => {
-                    let synced = self.directory.sync().map_err(Trouble::system("synced"));
+                    let synced = self.directory.sync().map_err(FileErrorKind::system("synced"));
                     return synced.map_err(|trouble| self.trouble(trouble).after_replacing());
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                Err(error) => return Err(self.trouble(Trouble::system("set aside")(error)).while_replacing()),
+                Err(error) => return Err(self.trouble(FileErrorKind::system("set aside")(error)).while_replacing()),
             }
         }
-        Err(self.trouble(Trouble::TooManyAside).into())
+        Err(self.trouble(FileErrorKind::TooManyAside).into())
     }
 
     /// Removes the files of other programs that were taken up here.
@@ -77,7 +77,9 @@ impl Held {
             match self.directory.remove(&name) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Trouble::system("removed")(error).at(self.directory.path_of(&name)).into()),
+                Err(error) => {
+                    return Err(FileErrorKind::system("removed")(error).at(self.directory.path_of(&name)).into());
+                }
             }
         }
         Ok(())
@@ -87,7 +89,7 @@ impl Held {
         if self.lock.is_held()? { Ok(()) } else { Err(StoreErrorKind::Lost.into()) }
     }
 
-    fn trouble(&self, trouble: Trouble) -> FileError {
+    fn trouble(&self, trouble: FileErrorKind) -> FileError {
         trouble.at(self.directory.path_of(&self.place.name))
     }
 }

@@ -79,7 +79,7 @@ mod seal;
 mod store;
 mod temporary;
 
-pub use self::error::{FileError, Trouble};
+pub use self::error::{FileError, FileErrorKind};
 pub use self::private::{read_private, write_private};
 #[cfg(feature = "encrypted")]
 pub use self::seal::Key;

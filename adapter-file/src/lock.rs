@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use crate::directory::{Directory, uninterrupted};
-use crate::error::{FileError, Trouble};
+use crate::error::{FileError, FileErrorKind};
 use crate::file;
 use crate::place::Place;
 
@@ -71,7 +71,7 @@ impl Lock {
 
     /// Whether it is still this process that holds the lock of its path.
     pub(crate) fn is_held(&self) -> Result<bool, FileError> {
-        let trouble = |error| Trouble::system("examined")(error).at(&self.path);
+        let trouble = |error| FileErrorKind::system("examined")(error).at(&self.path);
         let ours = uninterrupted(|| self.file.metadata()).map_err(trouble)?;
         match uninterrupted(|| fs::symlink_metadata(&self.path)) {
             Ok(there) => {
@@ -86,14 +86,14 @@ impl Lock {
     fn take_in(directory: &Directory, place: &Place, patience: &mut Patience) -> Result<Self, StoreError> {
         let name = place.lock_name();
         let path = directory.path_of(&name);
-        let gone = || Trouble::system("made")(Errno::NOENT.into()).at(&path);
+        let gone = || FileErrorKind::system("made")(Errno::NOENT.into()).at(&path);
         let file = file::open(directory, &name, OFlags::RDWR | OFlags::CREATE)?.ok_or_else(gone)?;
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Self { file, path, taken_by: process::id() }),
                 Err(Errno::WOULDBLOCK) => patience.pause()?,
                 Err(Errno::INTR) => {}
-                Err(error) => return Err(Trouble::system("locked")(error.into()).at(path).into()),
+                Err(error) => return Err(FileErrorKind::system("locked")(error.into()).at(path).into()),
             }
         }
     }

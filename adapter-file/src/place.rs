@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use crate::error::{FileError, Trouble};
+use crate::error::{FileError, FileErrorKind};
 
 /// More than any sensible name, and short enough for the names made of it.
 const MAX_NAME: usize = 120;
@@ -21,7 +21,7 @@ impl Place {
     pub(crate) fn of(path: &Path) -> Result<Self, FileError> {
         match (path.parent(), path.file_name()) {
             (Some(directory), Some(name)) => Ok(Self { directory: directory.to_owned(), name: name.to_owned() }),
-            _ => Err(Trouble::NoName.at(path)),
+            _ => Err(FileErrorKind::NoName.at(path)),
         }
     }
 
@@ -73,10 +73,10 @@ impl Place {
 pub(crate) fn default_path(app: &str, session: &str) -> Result<PathBuf, FileError> {
     for name in [app, session] {
         if !is_name(name) {
-            return Err(Trouble::BadName.at(name));
+            return Err(FileErrorKind::BadName.at(name));
         }
     }
-    let state = state_directory(env::var_os("XDG_STATE_HOME"), env::home_dir()).ok_or(Trouble::NoHome.at(app))?;
+    let state = state_directory(env::var_os("XDG_STATE_HOME"), env::home_dir()).ok_or(FileErrorKind::NoHome.at(app))?;
     Ok(state.join(app).join(format!("{session}.session")))
 }
 
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_path_has_to_name_a_file() {
         for bad in ["", "/", "..", "/a/.."] {
-            assert!(matches!(Place::of(Path::new(bad)).unwrap_err().trouble(), Trouble::NoName), "{bad:?}");
+            assert!(matches!(Place::of(Path::new(bad)).unwrap_err().trouble(), FileErrorKind::NoName), "{bad:?}");
         }
     }
 
@@ -152,7 +152,7 @@ mod tests {
         for bad in ["", ".", "..", "../a", "a/b", "a\\b", "a\0b", "a\nb", ".hidden", &"a".repeat(121)] {
             for (app, session) in [(bad, "a"), ("a", bad)] {
                 let error = default_path(app, session).unwrap_err();
-                assert!(matches!(error.trouble(), Trouble::BadName), "{bad:?}");
+                assert!(matches!(error.trouble(), FileErrorKind::BadName), "{bad:?}");
             }
         }
         for good in ["greenhouse", "grower@example.com", "Haus 2", "é", "a.b"] {

@@ -9,7 +9,7 @@ use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use perennial_core::wire::Body;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::error::Trouble;
+use crate::error::FileErrorKind;
 
 const HEADER: &[u8] = b"perennial encrypted session 1\n";
 const NONCE: usize = 24;
@@ -27,9 +27,9 @@ impl Key {
         Self(key)
     }
 
-    pub(crate) fn seal(&self, record: &[u8]) -> Result<Vec<u8>, Trouble> {
+    pub(crate) fn seal(&self, record: &[u8]) -> Result<Vec<u8>, FileErrorKind> {
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|error| Trouble::system("encrypted")(error.into()))?;
+        getrandom::fill(&mut nonce).map_err(|error| FileErrorKind::system("encrypted")(error.into()))?;
         // With room for all of it: growing would leave the record behind in freed memory.
         let mut content = Vec::with_capacity(HEADER.len() + NONCE + record.len() + TAG);
         content.extend_from_slice(HEADER);
@@ -40,20 +40,20 @@ impl Key {
             self.cipher().encrypt_inout_detached(&XNonce::from(nonce), HEADER, content.split_at_mut(start).1.into());
         let Ok(tag) = sealed else {
             content.zeroize();
-            return Err(Trouble::TooLarge);
+            return Err(FileErrorKind::TooLarge);
         };
         content.extend_from_slice(&tag);
         Ok(content)
     }
 
-    pub(crate) fn open(&self, content: &[u8]) -> Result<Body, Trouble> {
-        let sealed = content.strip_prefix(HEADER).ok_or(Trouble::NewerEncryption)?;
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(Trouble::WrongKey)?;
-        let (sealed, tag) = sealed.split_last_chunk::<TAG>().ok_or(Trouble::WrongKey)?;
+    pub(crate) fn open(&self, content: &[u8]) -> Result<Body, FileErrorKind> {
+        let sealed = content.strip_prefix(HEADER).ok_or(FileErrorKind::NewerEncryption)?;
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(FileErrorKind::WrongKey)?;
+        let (sealed, tag) = sealed.split_last_chunk::<TAG>().ok_or(FileErrorKind::WrongKey)?;
         let mut record = Zeroizing::new(sealed.to_vec());
         self.cipher()
             .decrypt_inout_detached(&XNonce::from(*nonce), HEADER, record.as_mut_slice().into(), &Tag::from(*tag))
-            .map_err(|_| Trouble::WrongKey)?;
+            .map_err(|_| FileErrorKind::WrongKey)?;
         Ok(Body::from(std::mem::take(&mut *record)))
     }
 
@@ -83,8 +83,8 @@ mod tests {
             changed[at] ^= 1;
             let trouble = key.open(&changed).unwrap_err();
             let header = at < HEADER.len();
-            assert_eq!(matches!(trouble, Trouble::NewerEncryption), header, "{at}");
-            assert_eq!(matches!(trouble, Trouble::WrongKey), !header, "{at}");
+            assert_eq!(matches!(trouble, FileErrorKind::NewerEncryption), header, "{at}");
+            assert_eq!(matches!(trouble, FileErrorKind::WrongKey), !header, "{at}");
             assert!(key.open(&sealed[..at]).is_err(), "{at}");
         }
     }

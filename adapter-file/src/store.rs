@@ -26,7 +26,7 @@ use crate::seal::Key;
 /// | `Lost` | the lock file or the directory was moved away while we held the lock, or this is the child of a `fork` |
 /// | `Unavailable` | no space, an I/O error: the old record stands |
 /// | `MaybeWritten` | a failure while the new record was put in place, or while that was synced |
-/// | `Unusable` | not allowed, read-only, not a private file of ours, the wrong key: see [`Trouble`](crate::Trouble) |
+/// | `Unusable` | not allowed, read-only, not a private file of ours, the wrong key: see [`FileErrorKind`](crate::FileErrorKind) |
 /// | `Refused` | more than [`MAX_BYTES`](crate::MAX_BYTES): left as it is, since it is hardly a session |
 ///
 /// Each but the first two has a [`FileError`](crate::FileError) as its source, and where the system failed, an

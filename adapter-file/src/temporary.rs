@@ -12,7 +12,7 @@ use perennial_core::store::StoreError;
 use rustix::fs::OFlags;
 
 use crate::directory::{Directory, sync, uninterrupted};
-use crate::error::{FileError, Trouble};
+use crate::error::{FileError, FileErrorKind};
 use crate::file;
 use crate::place::Place;
 
@@ -36,7 +36,7 @@ impl Temporary {
     /// Makes one, and takes room for a record.
     pub(crate) fn with_room(directory: &Arc<Directory>, place: &Place) -> Result<Self, FileError> {
         let temporary = Self::make(directory, place)?;
-        let written = temporary.file.write_all_at(&[0; ROOM], 0).map_err(Trouble::system("written"));
+        let written = temporary.file.write_all_at(&[0; ROOM], 0).map_err(FileErrorKind::system("written"));
         written.map_err(|trouble| temporary.trouble(trouble))?;
         Ok(temporary)
     }
@@ -51,22 +51,22 @@ impl Temporary {
     /// Makes `content` all that it holds, to outlast a power cut.
     pub(crate) fn fill(&self, content: &[u8]) -> Result<(), FileError> {
         let filled = || {
-            self.file.write_all_at(content, 0).map_err(Trouble::system("written"))?;
-            uninterrupted(|| self.file.set_len(content.len() as u64)).map_err(Trouble::system("cut"))?;
-            sync(&self.file).map_err(Trouble::system("synced"))
+            self.file.write_all_at(content, 0).map_err(FileErrorKind::system("written"))?;
+            uninterrupted(|| self.file.set_len(content.len() as u64)).map_err(FileErrorKind::system("cut"))?;
+            sync(&self.file).map_err(FileErrorKind::system("synced"))
         };
         filled().map_err(|trouble| self.trouble(trouble))
     }
 
     /// Puts it in the place of the record, for good.
     pub(crate) fn put_in_place(mut self, place: &Place) -> Result<(), StoreError> {
-        let at_place = |trouble: Trouble| trouble.at(self.directory.path_of(&place.name));
+        let at_place = |trouble: FileErrorKind| trouble.at(self.directory.path_of(&place.name));
         let replaced = self.directory.replace(&self.name, &place.name);
-        replaced.map_err(Trouble::system("replaced")).map_err(at_place).map_err(FileError::while_replacing)?;
+        replaced.map_err(FileErrorKind::system("replaced")).map_err(at_place).map_err(FileError::while_replacing)?;
         self.in_place = true;
-        let at_place = |trouble: Trouble| trouble.at(self.directory.path_of(&place.name));
+        let at_place = |trouble: FileErrorKind| trouble.at(self.directory.path_of(&place.name));
         let synced = self.directory.sync();
-        synced.map_err(Trouble::system("synced")).map_err(at_place).map_err(FileError::after_replacing)
+        synced.map_err(FileErrorKind::system("synced")).map_err(at_place).map_err(FileError::after_replacing)
     }
 
     fn make_empty(directory: &Arc<Directory>, place: &Place) -> Result<Self, FileError> {
@@ -81,12 +81,12 @@ impl Temporary {
                     return Ok(Self { file, name, directory: Arc::clone(directory), made_by, in_place: false });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {}
-                Err(error) => return Err(Trouble::system("made")(error).at(directory.path_of(&name))),
+                Err(error) => return Err(FileErrorKind::system("made")(error).at(directory.path_of(&name))),
             }
         }
     }
 
-    fn trouble(&self, trouble: Trouble) -> FileError {
+    fn trouble(&self, trouble: FileErrorKind) -> FileError {
         trouble.at(self.directory.path_of(&self.name))
     }
 }

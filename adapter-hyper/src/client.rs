@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::adapter::{BoxFuture, CannotSpawn, Handle, Host, Pledge, Setup, SystemClock};
+use perennial_core::adapter::{BoxFuture, Handle, Host, Pledge, SessionBuilder, SpawnError, SystemClock};
 use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportSecurity};
 
 use crate::transport::{HttpTransport, Transport};
@@ -37,14 +37,14 @@ impl Client {
     /// A session that holds valid credentials: restored or signed in, or the error that stands in the way. On a store where
     /// somebody has signed out that is [`SignedOut`](perennial_core::SessionError::SignedOut): [`build`](Self::build) it,
     /// and sign in.
-    pub async fn connect<P: Provider>(&self, setup: Setup<P>) -> Result<Handle<P>, Error> {
+    pub async fn connect<P: Provider>(&self, setup: SessionBuilder<P>) -> Result<Handle<P>, Error> {
         let handle = self.build(setup)?;
         handle.credentials().await?;
         Ok(handle)
     }
 
     /// A session that waits for the first demand. Only a saved session that cannot be taken up is an error.
-    pub fn build<P: Provider>(&self, setup: Setup<P>) -> Result<Handle<P>, Error> {
+    pub fn build<P: Provider>(&self, setup: SessionBuilder<P>) -> Result<Handle<P>, Error> {
         setup.build(Arc::new(self.clone()))
     }
 
@@ -91,8 +91,8 @@ impl Host for Client {
     }
 
     /// On the runtime of whoever calls.
-    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| CannotSpawn)?;
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), SpawnError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| SpawnError)?;
         runtime.spawn(task);
         Ok(())
     }

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use perennial_core::oauth::{GrantType, Wanted, parse_token};
+use perennial_core::oauth::{AuthorizationRequest, GrantType, parse_token};
 use perennial_core::providers::mosaia::{
-    SignInMethod, Checked, ENTROPY, Login, Mosaia, parse_refresh, parse_self, parse_sign_in, parse_sign_out,
+    Checked, ENTROPY, Login, Mosaia, SignInMethod, parse_refresh, parse_self, parse_sign_in, parse_sign_out,
 };
 use perennial_core::{
     Credentials, Error, Exchange, Grant, Now, Outcome, Response, Secret, ServiceError, ServiceErrorKind, Step,
@@ -381,7 +381,7 @@ fn bug_every_sign_in_error_became_unknown_error_occurred() {
 #[test]
 fn bug_a_code_exchange_raised_after_the_service_had_used_the_code() {
     let mosaia = mosaia();
-    let wanted = Wanted::new("http://127.0.0.1:1/").scopes(["read"]);
+    let wanted = AuthorizationRequest::new("http://127.0.0.1:1/").scopes(["read"]);
     let authorization = mosaia.authorize([7; ENTROPY], &wanted, now(0)).unwrap();
     let state = authorization.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
     let redirect = format!("?code=c&state={state}");

@@ -4,8 +4,8 @@
 
 use http::Method;
 use perennial_core::credentials::Validity;
-use perennial_core::oauth::Wanted;
-use perennial_core::providers::mosaia::{CannotBegin, ENTROPY, Login, Mosaia, bare_token};
+use perennial_core::oauth::AuthorizationRequest;
+use perennial_core::providers::mosaia::{BeginError, ENTROPY, Login, Mosaia, bare_token};
 use perennial_core::wire::form_decode;
 use perennial_core::{AccessToken, Credentials, Exchange, LeaseId, Now, Provider, Request, Secret};
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ fn another_address_and_version_are_used_everywhere() {
 
 #[test]
 fn a_browser_is_sent_to_the_app_with_comma_joined_scopes() {
-    let wanted = Wanted::new("http://127.0.0.1:8123/done").scopes(["read", "write"]);
+    let wanted = AuthorizationRequest::new("http://127.0.0.1:8123/done").scopes(["read", "write"]);
     let mut entropy = [0; ENTROPY];
     entropy.iter_mut().zip(0..).for_each(|(byte, value)| *byte = value);
     let authorization = mosaia().authorize(entropy, &wanted, Now::default()).unwrap();
@@ -135,10 +135,11 @@ fn a_browser_is_sent_to_the_app_with_comma_joined_scopes() {
 #[test]
 fn a_browser_is_not_opened_without_a_client_id() {
     let nobody = Mosaia::builder().build().unwrap();
-    let error = nobody.authorize([7; ENTROPY], &Wanted::new("http://127.0.0.1:1/"), Now::default()).unwrap_err();
-    assert_eq!(error, CannotBegin::NoClientId);
-    let error = mosaia().authorize([7; ENTROPY], &Wanted::new("nowhere"), Now::default()).unwrap_err();
-    assert!(matches!(error, CannotBegin::Wanted(_)));
+    let error =
+        nobody.authorize([7; ENTROPY], &AuthorizationRequest::new("http://127.0.0.1:1/"), Now::default()).unwrap_err();
+    assert_eq!(error, BeginError::NoClientId);
+    let error = mosaia().authorize([7; ENTROPY], &AuthorizationRequest::new("nowhere"), Now::default()).unwrap_err();
+    assert!(matches!(error, BeginError::AuthorizationRequest(_)));
 }
 
 // -- Bugs of other clients.

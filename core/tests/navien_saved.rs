@@ -304,7 +304,9 @@ fn a_file_for_local_clocks_has_local_moments_without_a_zone() {
         let file = write_python_local(&have, hours * 3600);
         let read = read(file.expose(), now(0));
         assert!(read.renewal_due(now(0)), "{hours}");
-        assert!(read.validity(LeaseId::Access).unwrap().deadline().unwrap().remaining(now(0)) <= Duration::from_secs(3600));
+        assert!(
+            read.validity(LeaseId::Access).unwrap().deadline().unwrap().remaining(now(0)) <= Duration::from_secs(3600)
+        );
     }
 }
 

@@ -5,7 +5,7 @@ mod desk;
 
 use std::time::Duration;
 
-use perennial_core::session::{REJECTION_GRACE, MIN_RETRY_INTERVAL, SAVE_GRACE};
+use perennial_core::session::{MIN_RETRY_INTERVAL, REJECTION_GRACE, SAVE_GRACE};
 use perennial_core::store::{StoreCommand, StoreReply};
 use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::{

@@ -12,7 +12,7 @@ use std::time::Duration;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{LeaseId, SignOut};
 use perennial_emulator::{Emulator, NavienSettings};
-use perennial_hyper::{Client, Setup};
+use perennial_hyper::{Client, SessionBuilder};
 use rustls::{ClientConfig, RootCertStore};
 
 #[path = "over_reqwest/transport.rs"]
@@ -30,7 +30,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_no_client_auth();
     let http = transport::Reqwest::new(tls, Duration::from_secs(10))?;
 
-    let setup = Setup::new(Navien::new(&service.navien_url())?).login(login).on_event(|event| println!("{event}"));
+    let setup =
+        SessionBuilder::new(Navien::new(&service.navien_url())?).login(login).on_event(|event| println!("{event}"));
     let session = Client::over(http).connect(setup).await?;
 
     println!("signed in as {}", session.account().unwrap_or_default().full_name());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{Current, Setup};
+use perennial_core::adapter::{Current, SessionBuilder};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Credentials, Error, LeaseId, Request, SavedSession, SignOut, State, Unfinished};
 
@@ -25,8 +25,8 @@ pub trait Subject: Clone + Send + Sync + 'static {
     type Changes: Issues;
     type Reader: Reads;
 
-    fn build(link: Link, setup: Setup<Navien>) -> Result<Self, Error>;
-    fn connect(link: Link, setup: Setup<Navien>) -> Result<Self, Error>;
+    fn build(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error>;
+    fn connect(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error>;
 
     fn credentials(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error>;
     fn credentials_with(&self, lease_id: LeaseId, min_remaining: Duration) -> Result<Arc<Credentials>, Error>;

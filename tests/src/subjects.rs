@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{Current, Setup};
+use perennial_core::adapter::{Current, SessionBuilder};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{
     Account, Credentials, Error, LeaseId, Request, Response, SavedSession, SignOut, State, TransportError, Unfinished,
@@ -80,12 +80,12 @@ impl Subject for Hyper {
     type Changes = perennial_hyper::Changes<Navien>;
     type Reader = perennial_hyper::Reader<Navien>;
 
-    fn build(link: Link, setup: Setup<Navien>) -> Result<Self, Error> {
+    fn build(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error> {
         let _inside = runtime().enter();
         Self::client(link).build(setup).map(Self)
     }
 
-    fn connect(link: Link, setup: Setup<Navien>) -> Result<Self, Error> {
+    fn connect(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error> {
         runtime().block_on(Self::client(link).connect(setup)).map(Self)
     }
 
@@ -250,11 +250,11 @@ impl Subject for Blocking {
     type Changes = perennial_blocking::Changes<Navien>;
     type Reader = perennial_blocking::Reader<Navien>;
 
-    fn build(link: Link, setup: Setup<Navien>) -> Result<Self, Error> {
+    fn build(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error> {
         Self::client(link).build(setup).map(Self)
     }
 
-    fn connect(link: Link, setup: Setup<Navien>) -> Result<Self, Error> {
+    fn connect(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error> {
         Self::client(link).connect(setup).map(Self)
     }
 

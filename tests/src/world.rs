@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use perennial_core::adapter::{ManualClock, Setup};
+use perennial_core::adapter::{ManualClock, SessionBuilder};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Credentials, Error, LeaseId, Timestamp};
 use perennial_emulator::{Emulator, Endpoint, NavienSettings};
@@ -72,8 +72,8 @@ impl World {
     }
 
     /// A session of this world, without a login.
-    pub fn stranger(&self) -> Setup<Navien> {
-        Setup::new(self.provider())
+    pub fn stranger(&self) -> SessionBuilder<Navien> {
+        SessionBuilder::new(self.provider())
             .request_timeout(TIMEOUT)
             .clock(self.clock.clone())
             .on_event(self.heard.listener())
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// A session of this world, with the account's login.
-    pub fn setup(&self) -> Setup<Navien> {
+    pub fn setup(&self) -> SessionBuilder<Navien> {
         self.stranger().login(login())
     }
 
@@ -96,7 +96,7 @@ impl World {
     }
 
     /// A session of any kind, not yet asked for anything.
-    pub fn try_build<S: Subject>(&self, setup: Setup<Navien>) -> Result<S, Error> {
+    pub fn try_build<S: Subject>(&self, setup: SessionBuilder<Navien>) -> Result<S, Error> {
         S::build(self.link(), setup)
     }
 
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// A session of any kind that is signed in.
-    pub fn connect_with<S: Subject>(&self, setup: Setup<Navien>) -> S {
+    pub fn connect_with<S: Subject>(&self, setup: SessionBuilder<Navien>) -> S {
         S::connect(self.link(), setup).expect("the emulator signs in")
     }
 

@@ -6,7 +6,7 @@ mod redis;
 
 use std::time::Duration;
 
-use perennial_blocking::{Client, Handle, Setup};
+use perennial_blocking::{Client, Handle, SessionBuilder};
 use perennial_core::credentials::{MAX_EXTRA, MAX_TOKEN};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::store::{MAX_RECORD, MemoryStore, Store};
@@ -34,7 +34,8 @@ fn token(last: char) -> String {
 
 /// A grant in which everything is as large as it may be, and needs as much room in a record as it can.
 fn grant() -> Grant {
-    let validity = Validity::unknown(perennial_core::Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::ZERO));
+    let validity =
+        Validity::unknown(perennial_core::Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::ZERO));
     let extra = format!("{{\"{}\":\"{}\"}}", "n".repeat(100), "\\\"".repeat((MAX_EXTRA - 107) / 2));
     let text = "\u{1}".repeat(1024);
     let legal = vec![serde_json::Value::from("\"".repeat((MAX_EXTRA - 4) / 2))];
@@ -75,7 +76,7 @@ fn all(credentials: &Credentials) -> Vec<String> {
 
 fn session(store: impl Store, heard: &Heard) -> Handle<Navien> {
     let login = Login::new("grower@example.com", "p".repeat(1024)).unwrap();
-    let setup = Setup::new(Navien::default()).login(login).persist_login().seed(1).on_event(heard.listener());
+    let setup = SessionBuilder::new(Navien::default()).login(login).persist_login().seed(1).on_event(heard.listener());
     Client::over(Silent).build(setup.store(store)).unwrap()
 }
 

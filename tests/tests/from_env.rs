@@ -6,7 +6,7 @@ use std::env;
 use std::process::{Command, Output};
 
 use perennial_core::LeaseId;
-use perennial_core::adapter::Setup;
+use perennial_core::adapter::SessionBuilder;
 use perennial_core::providers::navien::Navien;
 use perennial_emulator::NavienSettings;
 use perennial_tests::{Blocking, Hyper, Subject, World, both};
@@ -46,14 +46,14 @@ fn child(variables: &[(&str, &str)]) -> Output {
 #[test]
 #[ignore = "run by the others, with an environment of its own"]
 fn the_child() {
-    let setup = Setup::<Navien>::from_env().unwrap();
+    let setup = SessionBuilder::<Navien>::from_env().unwrap();
     match env::var("ADAPTER").as_deref() {
         Ok("hyper") => signs_in::<Hyper>(setup),
         _ => signs_in::<Blocking>(setup),
     }
 }
 
-fn signs_in<S: Subject>(setup: Setup<Navien>) {
+fn signs_in<S: Subject>(setup: SessionBuilder<Navien>) {
     let world = World::new();
     let session = S::connect(world.link(), setup).unwrap();
     assert_eq!(session.credentials(LeaseId::Access).unwrap().account().user_id, NavienSettings::EMAIL);

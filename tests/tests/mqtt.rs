@@ -26,7 +26,7 @@ use perennial_core::{Error, Generation, LeaseId, Provider};
 use perennial_emulator::{
     Builder, Emulator, Endpoint, Fault, Mosquitto, MqttRefusal, NavienSettings, SettradeSettings,
 };
-use perennial_hyper::{Client, HttpTransport, Setup};
+use perennial_hyper::{Client, HttpTransport, SessionBuilder};
 use perennial_tests::{Blocking, Heard, LONG, Link, Subject, TIMEOUT, clock_of};
 use publisher::Publisher;
 use tickets::{NavienTickets, SettradeTickets};
@@ -262,8 +262,8 @@ impl World {
         self.clock.advance(time);
     }
 
-    fn setup<P: Provider>(&self, provider: P, login: P::Login) -> Setup<P> {
-        let setup = Setup::new(provider).login(login).request_timeout(TIMEOUT).seed(1);
+    fn setup<P: Provider>(&self, provider: P, login: P::Login) -> SessionBuilder<P> {
+        let setup = SessionBuilder::new(provider).login(login).request_timeout(TIMEOUT).seed(1);
         setup.clock(self.clock.clone()).on_event(self.heard.listener())
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use perennial_blocking as blocking;
-use perennial_core::adapter::Setup;
+use perennial_core::adapter::SessionBuilder;
 use perennial_core::oauth::Profile;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::providers::oauth2::{self, OAuth2};
@@ -124,7 +124,7 @@ fn a_session_hears_why_nothing_is_sent() {
     let setup = || {
         let profile = Profile::new_under("http://keycloak:8080/token", "app", &security).unwrap();
         let login = oauth2::Login::legacy_password("ada", Secret::from("canary")).unwrap();
-        Setup::new(OAuth2::new(profile)).login(login)
+        SessionBuilder::new(OAuth2::new(profile)).login(login)
     };
     let transport = Careless::default();
     let by_threads = blocking::Client::over(transport.clone()).connect(setup()).unwrap_err();
@@ -175,7 +175,7 @@ fn a_service_without_tls_is_used_where_its_host_is_named_twice() {
     let security = TransportSecurity::new().plain_http_to("127.1").unwrap();
     let setup = || {
         let login = Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD).unwrap();
-        Setup::new(Navien::new_under(&at, &security).unwrap()).login(login)
+        SessionBuilder::new(Navien::new_under(&at, &security).unwrap()).login(login)
     };
     let refused = blocking::Client::new().connect(setup()).unwrap_err();
     assert_eq!(why(&refused), Some(InvalidUrl::NotHttps));

@@ -24,7 +24,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 use http::StatusCode;
-use perennial_core::adapter::{Clock, Setup, SystemClock};
+use perennial_core::adapter::{Clock, SessionBuilder, SystemClock};
 use perennial_core::providers::settrade::{Login, Settrade};
 use perennial_core::{Error, ImportError, ServiceErrorKind, SessionError, SignOut, State};
 use perennial_emulator::{ClockRefusals, Emulator, Endpoint, Fault, SettradeSettings};
@@ -355,7 +355,7 @@ fn a_saved_session_goes_on_without_a_login<S: Side>() {
 fn a_saved_session_belongs_to_its_app<S: Side>() {
     let world = World::new();
     let saved = world.connect::<S>().export().unwrap().to_json();
-    let refused = |setup: Setup<Settrade>| match S::build(world.link(), setup.saved(saved.expose())) {
+    let refused = |setup: SessionBuilder<Settrade>| match S::build(world.link(), setup.saved(saved.expose())) {
         Err(Error::Session(SessionError::SavedSession(error))) => error,
         other => panic!("{:?}", other.err()),
     };

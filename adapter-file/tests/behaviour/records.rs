@@ -49,7 +49,9 @@ fn the_core_reads_the_file() {
     let scratch = Scratch::new();
     let now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(9));
     let grant = Grant {
-        access: Some(AccessToken::new("Bearer", "ey.J", Validity::with_lifetime(now, Duration::from_secs(3600))).unwrap()),
+        access: Some(
+            AccessToken::new("Bearer", "ey.J", Validity::with_lifetime(now, Duration::from_secs(3600))).unwrap(),
+        ),
         refresh_token: Some(Secret::from("refresh")),
         ..Grant::default()
     };

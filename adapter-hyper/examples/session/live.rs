@@ -7,7 +7,7 @@ use std::time::Duration;
 use perennial_core::credentials::masked;
 use perennial_core::{Account, FromEnv, Grant, LeaseId, Provider};
 use perennial_file::FileStore;
-use perennial_hyper::{Client, Handle, Setup};
+use perennial_hyper::{Client, Handle, SessionBuilder};
 use tokio::time::sleep;
 
 use crate::args::Args;
@@ -19,13 +19,13 @@ use crate::stop;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run<P: FromEnv>(args: Args) -> Result<(), Box<dyn Error>> {
-    keep(Screen::new(args.json), Setup::<P>::from_env()?, None, &args).await
+    keep(Screen::new(args.json), SessionBuilder::<P>::from_env()?, None, &args).await
 }
 
 /// Keeps a session alive, beginning with a grant that a person brought, if there is one.
 pub(crate) async fn keep<P: Provider>(
     screen: Screen,
-    mut setup: Setup<P>,
+    mut setup: SessionBuilder<P>,
     grant: Option<Grant>,
     args: &Args,
 ) -> Result<(), Box<dyn Error>> {

@@ -3,10 +3,10 @@
 use std::error::Error;
 
 use perennial_core::adapter::{Clock, SystemClock};
-use perennial_core::oauth::{ClientAuth, Discovery, Profile, Wanted};
+use perennial_core::oauth::{AuthorizationRequest, ClientAuth, Discovery, Profile};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Grant, Now};
-use perennial_hyper::{Client, Setup};
+use perennial_hyper::{Client, SessionBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
     } else {
         by_browser(&screen, &client, &profile, &args.scopes).await?
     };
-    live::keep(screen, Setup::new(OAuth2::new(profile)), Some(grant), &args).await
+    live::keep(screen, SessionBuilder::new(OAuth2::new(profile)), Some(grant), &args).await
 }
 
 async fn by_device(screen: &Screen, client: &Client, profile: &Profile, scopes: &[String]) -> Outcome<Grant> {
@@ -40,7 +40,8 @@ async fn by_device(screen: &Screen, client: &Client, profile: &Profile, scopes: 
 /// Listens on a free port of this machine, sends the person away and waits until the browser comes back.
 async fn by_browser(screen: &Screen, client: &Client, profile: &Profile, scopes: &[String]) -> Outcome<Grant> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let wanted = Wanted::new(format!("http://127.0.0.1:{}/callback", listener.local_addr()?.port())).scopes(scopes);
+    let wanted = AuthorizationRequest::new(format!("http://127.0.0.1:{}/callback", listener.local_addr()?.port()))
+        .scopes(scopes);
     let authorization = profile.authorize(entropy()?, &wanted, now())?;
     screen.say(&format!("open this address in a browser: {}", authorization.url()));
     let pending = authorization.into_pending();

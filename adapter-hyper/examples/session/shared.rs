@@ -13,7 +13,7 @@ use perennial_core::store::{LOCK_TIMEOUT, STORE_TIMEOUT, Store};
 use perennial_core::wire::Body;
 use perennial_emulator::{Emulator, NavienSettings};
 use perennial_file::FileStore;
-use perennial_hyper::Setup;
+use perennial_hyper::SessionBuilder;
 
 use crate::args::Args;
 use crate::live;
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: Args, file: &Path) -> Outcome {
     screen.say(&format!("process {}: the session is in {}", std::process::id(), file.display()));
     let provider = Navien::new(&format!("http://{address}/api/v2.1"))?;
     let login = Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD)?;
-    live::keep(screen, Setup::new(provider).login(login), None, &args).await
+    live::keep(screen, SessionBuilder::new(provider).login(login), None, &args).await
 }
 
 /// Where the service is. It is started if it does not run yet, on the port where it was: the session is bound to it.

@@ -8,7 +8,7 @@ use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::wire::json_request;
 use perennial_core::{LeaseId, Response, SignOut};
 use perennial_emulator::{Emulator, Endpoint, Fault, NavienSettings};
-use perennial_hyper::{Client, Handle, HttpTransport, Setup, Transport};
+use perennial_hyper::{Client, Handle, HttpTransport, SessionBuilder, Transport};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -29,7 +29,9 @@ pub(crate) async fn run(screen: Screen) -> Outcome {
 
     let login = Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD)?;
     let events = screen.clone();
-    let setup = Setup::new(Navien::new(&service.navien_url())?).login(login).on_event(move |event| events.event(event));
+    let setup = SessionBuilder::new(Navien::new(&service.navien_url())?)
+        .login(login)
+        .on_event(move |event| events.event(event));
     let session = Client::new().connect(setup).await?;
     let account = session.account().unwrap_or_default();
     screen.say(&format!("signed in as {} ({})", account.full_name(), masked(&account.user_id)));

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use perennial_core::oauth::{Profile, Separator, Wanted};
+use perennial_core::oauth::{AuthorizationRequest, Profile, ScopeSeparator};
 use perennial_core::providers::auth0::{self, Auth0};
 use perennial_core::providers::mosaia::{self, Mosaia};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::providers::settrade::{self, Settrade};
 use perennial_core::{LeaseId, Provider, Request, SignOut};
 use perennial_emulator::{Auth0Settings, Emulator, Endpoint, Fault, MosaiaSettings, SettradeSettings};
-use perennial_hyper::{Client, Handle, HttpTransport, Setup, Transport};
+use perennial_hyper::{Client, Handle, HttpTransport, SessionBuilder, Transport};
 use tokio::time::{sleep, timeout};
 
 use crate::args::{Args, Service};
@@ -30,14 +30,14 @@ pub(crate) async fn run(args: Args) -> Outcome {
             let provider =
                 Mosaia::builder().api_url(&url).app_url(&url).client_id(MosaiaSettings::CLIENT_ID).build()?;
             let login = mosaia::Login::password(MosaiaSettings::EMAIL, MosaiaSettings::PASSWORD)?;
-            tell(screen, service, Setup::new(provider).login(login)).await
+            tell(screen, service, SessionBuilder::new(provider).login(login)).await
         }
         Service::Auth0 => {
             let settings = Auth0Settings { token_lifetime: LIFETIME, ..Auth0Settings::default() };
             let service = Emulator::builder().auth0(settings).start()?;
             let provider = Auth0::builder(&service.auth0_url()).auth_url(&service.auth0_auth_url()).build()?;
             let login = auth0::Login::new(Auth0Settings::EMAIL, Auth0Settings::PASSWORD)?;
-            tell(screen, service, Setup::new(provider).login(login)).await
+            tell(screen, service, SessionBuilder::new(provider).login(login)).await
         }
         Service::Settrade => {
             let settings = SettradeSettings { access_lifetime: LIFETIME, ..SettradeSettings::default() };
@@ -45,7 +45,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
             let provider =
                 Settrade::new(settrade::SANDBOX, SettradeSettings::APP_CODE)?.with_base_url(&service.settrade_url())?;
             let login = settrade::Login::new(SettradeSettings::APP_ID, SettradeSettings::APP_SECRET)?;
-            tell(screen, service, Setup::new(provider).login(login)).await
+            tell(screen, service, SessionBuilder::new(provider).login(login)).await
         }
         Service::OAuth => oauth(screen).await,
     }
@@ -58,10 +58,10 @@ async fn oauth(screen: Screen) -> Outcome {
     let url = service.mosaia_url();
     let profile = Profile::new(&format!("{url}/v1/auth/token"), MosaiaSettings::CLIENT_ID)?
         .with_authorization_endpoint(&format!("{url}/oauth"))?
-        .with_separator(Separator::Comma)
+        .with_scope_separator(ScopeSeparator::Comma)
         .with_absolute_expiry("exp")
-        .with_anonymous_refresh();
-    let wanted = Wanted::new("http://127.0.0.1:9/callback").scopes(["read", "write"]);
+        .with_clientless_refresh();
+    let wanted = AuthorizationRequest::new("http://127.0.0.1:9/callback").scopes(["read", "write"]);
     let now = person::now();
     let authorization = profile.authorize(person::entropy()?, &wanted, now)?;
     screen.say("a browser would open the service's sign-in page; here consent is given at once");
@@ -71,17 +71,17 @@ async fn oauth(screen: Screen) -> Outcome {
     let grant = Client::new().run(authorization.into_pending().redeem(redirect, now)?).await?;
     screen.say("the browser came back with a code, which was exchanged for tokens");
 
-    let session = Client::new().build(listened(&screen, Setup::new(OAuth2::new(profile))))?;
+    let session = Client::new().build(listened(&screen, SessionBuilder::new(OAuth2::new(profile))))?;
     session.accept(grant)?;
     told(screen, service, session).await
 }
 
-async fn tell<P: Provider>(screen: Screen, service: Emulator, setup: Setup<P>) -> Outcome {
+async fn tell<P: Provider>(screen: Screen, service: Emulator, setup: SessionBuilder<P>) -> Outcome {
     let session = Client::new().connect(listened(&screen, setup)).await?;
     told(screen, service, session).await
 }
 
-fn listened<P: Provider>(screen: &Screen, setup: Setup<P>) -> Setup<P> {
+fn listened<P: Provider>(screen: &Screen, setup: SessionBuilder<P>) -> SessionBuilder<P> {
     let events = screen.clone();
     setup.on_event(move |event| events.event(event))
 }

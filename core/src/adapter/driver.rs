@@ -24,7 +24,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// The driver's hold on its session. However the driver ends (closed, panicked, dropped with its runtime), the
 /// request in flight is given up and the next caller finds the seat free.
-struct Seat<P: Provider> {
+struct DriverGuard<P: Provider> {
     shared: Arc<Shared<P>>,
     flight: Option<Flight>,
     store: Option<StoreWork>,
@@ -43,13 +43,13 @@ impl<P: Provider> Shared<P> {
         if !self.take_seat()? {
             return Ok(());
         }
-        let task: BoxFuture<()> = Box::pin(attend(Seat::take(Arc::clone(self))));
+        let task: BoxFuture<()> = Box::pin(attend(DriverGuard::take(Arc::clone(self))));
         // Where it cannot be started it is dropped, and so leaves its seat.
         self.host.spawn(task).map_err(|_| SessionError::Closed.into())
     }
 }
 
-impl<P: Provider> Seat<P> {
+impl<P: Provider> DriverGuard<P> {
     fn take(shared: Arc<Shared<P>>) -> Self {
         let changed: Weak<Shared<P>> = Arc::downgrade(&shared);
         let watch = shared.store.as_ref().and_then(|store| {
@@ -65,7 +65,7 @@ impl<P: Provider> Seat<P> {
     }
 }
 
-impl<P: Provider> Drop for Seat<P> {
+impl<P: Provider> Drop for DriverGuard<P> {
     fn drop(&mut self) {
         // The lock first: a next way is not taken under one that is gone.
         if self.store.take().is_some() {
@@ -101,7 +101,7 @@ enum Turn {
 
 /// Drives, whatever panics. All that is foreign and does something is caught where it is called; what is left is
 /// told to those who wait, and tried again after a pause.
-async fn attend<P: Provider>(mut seat: Seat<P>) {
+async fn attend<P: Provider>(mut seat: DriverGuard<P>) {
     let shared = Arc::clone(&seat.shared);
     let (mut falls, mut fell_at) = (0, Duration::ZERO);
     while caught(drive(&mut seat)).await.is_none() {
@@ -116,7 +116,7 @@ async fn attend<P: Provider>(mut seat: Seat<P>) {
     }
 }
 
-async fn drive<P: Provider>(seat: &mut Seat<P>) {
+async fn drive<P: Provider>(seat: &mut DriverGuard<P>) {
     loop {
         let moves = seat.shared.clock.moves();
         let Rest::Until(wake) = seat.drain() else { return };
@@ -141,7 +141,7 @@ async fn drive<P: Provider>(seat: &mut Seat<P>) {
     }
 }
 
-impl<P: Provider> Seat<P> {
+impl<P: Provider> DriverGuard<P> {
     /// Does all that the session asks for.
     fn drain(&mut self) -> Rest {
         loop {

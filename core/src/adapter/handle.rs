@@ -11,7 +11,7 @@ use tracing::{Instrument, debug_span};
 use super::reader::{Otherwise, Reader};
 use super::shared::Shared;
 use super::sync::Guard;
-use super::view::{Current, View};
+use super::view::{Current, Snapshot};
 use super::{CLOSE_TIMEOUT, Clock};
 use crate::credentials::{Account, Credentials, Generation, Grant, LeaseId, SavedSession, Validity};
 use crate::error::{Error, SessionError};
@@ -257,7 +257,7 @@ impl<P: Provider> Handle<P> {
             return Err(SessionError::Closed.into());
         }
         shared.command(|session, now| session.sign_out(login, now));
-        let look = |view: Guard<Arc<View>>| match (view.signing_out, view.closed) {
+        let look = |view: Guard<Arc<Snapshot>>| match (view.signing_out, view.closed) {
             (true, true) => Some(Err(SessionError::Closed.into())),
             (true, false) => None,
             (false, _) => Some(match (&view.unrevoked, &view.unsaved) {
@@ -355,7 +355,7 @@ impl<P: Provider> Handle<P> {
     /// Waits for valid credentials of another generation than `seen`, or for a failure after `before` ones.
     async fn arrival(&self, lease_id: LeaseId, before: u64, seen: Option<Generation>) -> Result<Current, Error> {
         let shared = self.shared();
-        let look = |view: Guard<Arc<View>>| match view.end() {
+        let look = |view: Guard<Arc<Snapshot>>| match view.end() {
             Some(end) => Some(Err(end)),
             None if seen != Some(view.generation(lease_id)) && view.answers(lease_id, shared.clock.wall()) => {
                 Current::new(view).map(Ok)
@@ -393,7 +393,7 @@ impl<P: Provider> Changes<P> {
     pub async fn next(&mut self) -> Result<Current, Error> {
         let shared = self.handle.shared();
         let (lease_id, told) = (self.lease_id, self.told);
-        let look = |view: Guard<Arc<View>>| {
+        let look = |view: Guard<Arc<Snapshot>>| {
             if view.closed {
                 return Some(Err(Error::from(SessionError::Closed)));
             }

@@ -35,7 +35,7 @@ pub use self::clock::{Clock, SystemClock};
 pub use self::handle::{Changes, Handle};
 pub use self::reader::Reader;
 pub use self::reply::{Pledge, Promise, Reply};
-pub use self::setup::Setup;
+pub use self::setup::SessionBuilder;
 pub use self::view::Current;
 use crate::error::{Error, ServiceError, TransportError};
 use crate::exchange::{Exchange, MAX_STEPS, REQUEST_TIMEOUT, Request, Response, Step};
@@ -71,7 +71,7 @@ pub trait Host: Send + Sync + 'static {
     }
 
     /// Starts a task that runs by itself. An error means that there is nothing here which could run it.
-    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn>;
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), SpawnError>;
 }
 
 /// How long the end of a session takes at most: a request that is out comes to its end, what it brings is saved, and
@@ -89,7 +89,7 @@ pub async fn send(host: &dyn Host, mut request: Request) -> Result<Response, Tra
 /// There is nothing here that could run a task: no runtime, no thread to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is nothing here that could run a task")]
-pub struct CannotSpawn;
+pub struct SpawnError;
 
 /// How many questions in a row may get lost while a person signs in.
 const MOST_LOST: u32 = 12;

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use super::Clock;
 use super::handle::Handle;
 use super::shared::Shared;
-use super::view::{Use, View};
+use super::view::{Snapshot, Use};
 use crate::credentials::{Credentials, LeaseId, Timestamp};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
@@ -40,7 +40,7 @@ use crate::exchange::Provider;
 /// is dropped, after a sign-out too: drop a reader that is done.
 pub struct Reader<P: Provider> {
     handle: Handle<P>,
-    kept: Arc<View>,
+    kept: Arc<Snapshot>,
     edition: usize,
 }
 
@@ -160,13 +160,19 @@ impl<P: Provider> Shared<P> {
     /// Whether a picture has credentials for a caller, now. The clock is looked at in every read: while a machine is
     /// suspended no timer takes them back.
     #[inline]
-    pub(super) fn serves(self: &Arc<Self>, view: &View, lease_id: LeaseId, otherwise: Otherwise) -> bool {
+    pub(super) fn serves(self: &Arc<Self>, view: &Snapshot, lease_id: LeaseId, otherwise: Otherwise) -> bool {
         let wall = self.clock.wall();
         view.is_ready(lease_id, wall) || self.looks_closer(view, lease_id, wall, otherwise)
     }
 
     #[cold]
-    fn looks_closer(self: &Arc<Self>, view: &View, lease_id: LeaseId, wall: Timestamp, otherwise: Otherwise) -> bool {
+    fn looks_closer(
+        self: &Arc<Self>,
+        view: &Snapshot,
+        lease_id: LeaseId,
+        wall: Timestamp,
+        otherwise: Otherwise,
+    ) -> bool {
         match view.usage(lease_id, wall) {
             Use::Nothing => false,
             Use::Take => true,

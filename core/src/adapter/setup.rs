@@ -15,7 +15,7 @@ use crate::store::Store;
 
 /// What a session is made of: a provider, and what the defaults do not fit.
 #[must_use]
-pub struct Setup<P: Provider> {
+pub struct SessionBuilder<P: Provider> {
     provider: P,
     login: Option<P::Login>,
     policy: Policy,
@@ -26,7 +26,7 @@ pub struct Setup<P: Provider> {
     store: Option<Arc<dyn Store>>,
 }
 
-impl<P: Provider> Setup<P> {
+impl<P: Provider> SessionBuilder<P> {
     /// A session at this provider.
     pub fn new(provider: P) -> Self {
         Self {
@@ -130,7 +130,7 @@ fn any_seed() -> u64 {
     std::hash::RandomState::new().hash_one(())
 }
 
-impl<P: Provider> std::fmt::Debug for Setup<P> {
+impl<P: Provider> std::fmt::Debug for SessionBuilder<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Setup")
             .field("provider", &self.provider.name())

@@ -12,8 +12,8 @@ use super::sync::atomic::AtomicBool;
 #[cfg(feature = "testing")]
 use super::sync::atomic::Ordering;
 use super::sync::{Guard, Mutex};
-use super::view::{Attended, Published, View};
-use super::wait::{Bell, Waiters, lock};
+use super::view::{DriverState, Snapshot, Snapshots};
+use super::wait::{Notify, WaitList, lock};
 use super::{Clock, Host};
 use crate::credentials::Now;
 use crate::error::{Error, SessionError};
@@ -32,15 +32,15 @@ pub(super) struct Shared<P: Provider> {
     pub(super) clock: SessionClock,
     pub(super) host: Arc<dyn Host>,
     pub(super) listener: Option<Listener>,
-    pub(super) view: Published,
-    pub(super) bell: Bell,
+    pub(super) view: Snapshots,
+    pub(super) bell: Notify,
     pub(super) store: Option<Arc<dyn Store>>,
     /// The store has told of a change that the session has not seen.
     pub(super) store_changed: AtomicBool,
-    waiters: Waiters,
+    waiters: WaitList,
     /// Those who wait until all is done.
     #[cfg(feature = "testing")]
-    settlers: Waiters,
+    settlers: WaitList,
     guarded: Mutex<Guarded<P>>,
 }
 
@@ -81,11 +81,11 @@ impl<P: Provider> Guarded<P> {
         }
     }
 
-    fn attended(&self) -> Attended {
+    fn attended(&self) -> DriverState {
         match self.driven {
-            _ if self.end != End::Open => Attended::NoMore,
-            true => Attended::ByDriver,
-            false => Attended::ByNobody,
+            _ if self.end != End::Open => DriverState::NoMore,
+            true => DriverState::ByDriver,
+            false => DriverState::ByNobody,
         }
     }
 }
@@ -98,19 +98,19 @@ impl<P: Provider> Shared<P> {
         listener: Option<Listener>,
         store: Option<Arc<dyn Store>>,
     ) -> Arc<Self> {
-        let view = View::of(&session, Attended::ByNobody, clock.now());
+        let view = Snapshot::of(&session, DriverState::ByNobody, clock.now());
         Arc::new(Self {
             provider: session.provider().clone(),
             clock,
             host,
             listener,
-            view: Published::new(view),
-            bell: Bell::default(),
+            view: Snapshots::new(view),
+            bell: Notify::default(),
             store,
             store_changed: AtomicBool::new(false),
-            waiters: Waiters::default(),
+            waiters: WaitList::default(),
             #[cfg(feature = "testing")]
-            settlers: Waiters::default(),
+            settlers: WaitList::default(),
             guarded: Mutex::new(Guarded {
                 session,
                 driven: false,
@@ -159,7 +159,7 @@ impl<P: Provider> Shared<P> {
     }
 
     fn publish(&self, guarded: &Guarded<P>, now: Now) -> bool {
-        let view = View::of(&guarded.session, guarded.attended(), now);
+        let view = Snapshot::of(&guarded.session, guarded.attended(), now);
         let changed = view.differs(&self.view.load());
         if changed {
             self.view.replace(view);
@@ -169,7 +169,10 @@ impl<P: Provider> Shared<P> {
 
     /// Waits until `look` finds something in the picture. The driver is started if there is none: the one before
     /// may have gone down with its runtime.
-    pub(super) async fn until<T>(self: &Arc<Self>, look: impl Fn(Guard<Arc<View>>) -> Option<T>) -> Result<T, Error> {
+    pub(super) async fn until<T>(
+        self: &Arc<Self>,
+        look: impl Fn(Guard<Arc<Snapshot>>) -> Option<T>,
+    ) -> Result<T, Error> {
         let mut place = self.waiters.place();
         poll_fn(|cx| {
             if let Some(found) = look(self.view.load()) {

@@ -13,24 +13,24 @@ use crate::session::{RefreshMode, Session, State};
 use crate::store::StoreError;
 
 /// The newest picture of a session.
-pub(super) struct Published {
-    view: ArcSwap<View>,
+pub(super) struct Snapshots {
+    view: ArcSwap<Snapshot>,
     /// How many there were before it.
     edition: AtomicUsize,
 }
 
-impl Published {
-    pub(super) fn new(view: View) -> Self {
+impl Snapshots {
+    pub(super) fn new(view: Snapshot) -> Self {
         Self { view: ArcSwap::from_pointee(view), edition: AtomicUsize::new(0) }
     }
 
     #[inline]
-    pub(super) fn load(&self) -> Guard<Arc<View>> {
+    pub(super) fn load(&self) -> Guard<Arc<Snapshot>> {
         self.view.load()
     }
 
     /// To keep.
-    pub(super) fn load_full(&self) -> Arc<View> {
+    pub(super) fn load_full(&self) -> Arc<Snapshot> {
         self.view.load_full()
     }
 
@@ -41,7 +41,7 @@ impl Published {
     }
 
     /// Only under the lock of the session: pictures follow one another as what they show did.
-    pub(super) fn replace(&self, view: View) {
+    pub(super) fn replace(&self, view: Snapshot) {
         self.view.store(Arc::new(view));
         // The picture first: whoever sees the number finds the picture.
         self.edition.fetch_add(1, Ordering::Release);
@@ -50,9 +50,9 @@ impl Published {
 
 /// One picture of a session.
 #[derive(Default)]
-pub(super) struct View {
+pub(super) struct Snapshot {
     ready: Ready,
-    leases: [LeaseView; 2],
+    leases: [LeaseSnapshot; 2],
     pub(super) state: State,
     pub(super) has_login: bool,
     pub(super) signing_out: bool,
@@ -65,7 +65,7 @@ pub(super) struct View {
 
 /// Who looks after a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attended {
+pub(super) enum DriverState {
     ByDriver,
     /// Until somebody starts a driver.
     ByNobody,
@@ -82,7 +82,7 @@ struct Ready {
 }
 
 #[derive(Default)]
-struct LeaseView {
+struct LeaseSnapshot {
     serves: Serves,
     generation: Generation,
     margin: Margin,
@@ -134,10 +134,10 @@ enum Serves {
     Unknown,
 }
 
-impl View {
-    pub(super) fn of<P: Provider>(session: &Session<P>, attended: Attended, now: Now) -> Self {
-        let leases = LeaseId::ALL.map(|lease_id| LeaseView::of(session, lease_id, attended, now));
-        let until = leases.each_ref().map(LeaseView::ready_until);
+impl Snapshot {
+    pub(super) fn of<P: Provider>(session: &Session<P>, attended: DriverState, now: Now) -> Self {
+        let leases = LeaseId::ALL.map(|lease_id| LeaseSnapshot::of(session, lease_id, attended, now));
+        let until = leases.each_ref().map(LeaseSnapshot::ready_until);
         Self {
             ready: Ready { credentials: session.held().cloned(), until },
             leases,
@@ -146,7 +146,7 @@ impl View {
             signing_out: session.is_signing_out(),
             unrevoked: session.unrevoked().cloned(),
             unsaved: session.unsaved().cloned(),
-            closed: attended == Attended::NoMore,
+            closed: attended == DriverState::NoMore,
         }
     }
 
@@ -164,13 +164,14 @@ impl View {
     }
 
     /// Whether somebody who waits could see a difference.
-    pub(super) fn differs(&self, other: &View) -> bool {
-        let held = |view: &View| view.held().map(Arc::as_ptr);
-        let flags = |view: &View| {
+    pub(super) fn differs(&self, other: &Snapshot) -> bool {
+        let held = |view: &Snapshot| view.held().map(Arc::as_ptr);
+        let flags = |view: &Snapshot| {
             let failed = (view.unsaved.is_some(), view.unrevoked.is_some());
             (view.state, view.has_login, view.signing_out, failed, view.closed)
         };
-        let lease = |lease: &LeaseView| (lease.serves, lease.margin, lease.renews_first, lease.generation, lease.told);
+        let lease =
+            |lease: &LeaseSnapshot| (lease.serves, lease.margin, lease.renews_first, lease.generation, lease.told);
         held(self) != held(other)
             || flags(self) != flags(other)
             || self.leases.each_ref().map(lease) != other.leases.each_ref().map(lease)
@@ -223,13 +224,13 @@ impl View {
     }
 }
 
-impl LeaseView {
-    fn of<P: Provider>(session: &Session<P>, lease_id: LeaseId, attended: Attended, now: Now) -> Self {
-        let valid = session.credentials(lease_id, now).filter(|_| attended != Attended::NoMore);
+impl LeaseSnapshot {
+    fn of<P: Provider>(session: &Session<P>, lease_id: LeaseId, attended: DriverState, now: Now) -> Self {
+        let valid = session.credentials(lease_id, now).filter(|_| attended != DriverState::NoMore);
         let validity = valid.and_then(|held| held.validity(lease_id));
         let deadline = validity.map(|validity| validity.deadline().map(|deadline| deadline.wall));
         // One knock is enough, if there is somebody to hear it.
-        let heard = session.is_asked_for(lease_id) && attended == Attended::ByDriver;
+        let heard = session.is_asked_for(lease_id) && attended == DriverState::ByDriver;
         let near = match (validity, deadline) {
             (Some(validity), _) if validity.is_uncertain() => Some(BEGINNING),
             (Some(validity), Some(Some(end))) => Some(end.saturating_sub(validity.margin())),
@@ -267,17 +268,17 @@ const BEGINNING: Timestamp = Timestamp::from_unix_millis(i64::MIN);
 /// Credentials as they are now. Borrowed from what is published: no lock, no allocation, no shared counter. Keep
 /// it for one call, not for ever: a thread has eight of these at that price, and further ones cost a shared counter.
 /// [`to_arc`](Self::to_arc) makes something to keep; a [`Reader`](super::Reader) reads over and over for less.
-pub struct Current(Guard<Arc<View>>);
+pub struct Current(Guard<Arc<Snapshot>>);
 
 impl Current {
     /// `None` where nothing is held.
     #[inline]
-    pub(super) fn new(view: Guard<Arc<View>>) -> Option<Self> {
+    pub(super) fn new(view: Guard<Arc<Snapshot>>) -> Option<Self> {
         view.held().is_some().then_some(Self(view))
     }
 
     /// For a reader to keep.
-    pub(super) fn into_view(self) -> Arc<View> {
+    pub(super) fn into_view(self) -> Arc<Snapshot> {
         Guard::into_inner(self.0)
     }
 

@@ -13,7 +13,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Everybody who waits for the picture to change.
 #[derive(Default)]
-pub(super) struct Waiters(Mutex<Queue>);
+pub(super) struct WaitList(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
@@ -21,7 +21,7 @@ struct Queue {
     wakers: BTreeMap<u64, Waker>,
 }
 
-impl Waiters {
+impl WaitList {
     /// A place to wait in. Given back when dropped, so that a cancelled caller leaves nothing behind.
     pub(super) fn place(&self) -> Place<'_> {
         Place { waiters: self, number: None }
@@ -41,7 +41,7 @@ impl Waiters {
 }
 
 pub(super) struct Place<'a> {
-    waiters: &'a Waiters,
+    waiters: &'a WaitList,
     number: Option<u64>,
 }
 
@@ -67,7 +67,7 @@ impl Drop for Place<'_> {
 
 /// Wakes the driver. A ring before it listens is not lost.
 #[derive(Default)]
-pub(super) struct Bell(Mutex<Ring>);
+pub(super) struct Notify(Mutex<Ring>);
 
 #[derive(Default)]
 struct Ring {
@@ -75,7 +75,7 @@ struct Ring {
     listener: Option<Waker>,
 }
 
-impl Bell {
+impl Notify {
     pub(super) fn ring(&self) {
         let listener = {
             let mut ring = lock(&self.0);

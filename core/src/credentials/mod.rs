@@ -23,14 +23,14 @@ pub use self::account::Account;
 pub use self::aws::AwsCredentials;
 pub(crate) use self::failures::{Failures, LoginAnswer, LoginDigest, LoginFailure, Refusal};
 pub use self::grant::Grant;
-pub(crate) use self::saved::{Beside, RecordOf, same_user};
 pub use self::saved::{ImportError, SavedSession};
+pub(crate) use self::saved::{Record, RecordMeta, same_user};
 pub(crate) use self::secret::Wiped;
 pub(crate) use self::secret::check_visible;
 pub use self::secret::{InvalidToken, MAX_TOKEN, Masked, Secret, check_token, masked};
 pub use self::time::{Deadline, MAX_LIFETIME, Now, Timestamp, Validity};
 pub use self::token::AccessToken;
-pub(crate) use self::written::Written;
+pub(crate) use self::written::WriteStamp;
 
 /// How much is kept of what a service says beside its tokens, in bytes: of its extra fields as JSON, and of what it tells
 /// of the account.
@@ -45,9 +45,9 @@ pub enum LeaseId {
     Aws,
 }
 
-/// See [`Credentials::print`]. It is compared in this process, and goes nowhere else.
+/// See [`Credentials::fingerprint`]. It is compared in this process, and goes nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Print(u64);
+pub(crate) struct Fingerprint(u64);
 
 impl LeaseId {
     /// Both, in the order of their declaration.
@@ -274,18 +274,18 @@ impl Credentials {
     }
 
     /// What tells this issue of the access token from every other one.
-    pub(crate) fn print(&self) -> Print {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut hasher = DefaultHasher::new();
         self.access.expose().hash(&mut hasher);
-        Print(hasher.finish())
+        Fingerprint(hasher.finish())
     }
 
     /// What tells these tokens from every other ones, a new refresh token beside the same access token too.
-    pub(crate) fn print_of_tokens(&self) -> Print {
+    pub(crate) fn fingerprint_of_tokens(&self) -> Fingerprint {
         let mut hasher = DefaultHasher::new();
         self.access.expose().hash(&mut hasher);
         self.refresh_token().map(Secret::expose).hash(&mut hasher);
-        Print(hasher.finish())
+        Fingerprint(hasher.finish())
     }
 
     /// Which of two branches of one history goes on: the one that was issued later, and the same one for whoever asks.

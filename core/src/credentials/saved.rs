@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     AccessToken, Account, AwsCredentials, Credentials, Failures, Grant, LeaseId, Now, Secret, Timestamp, Validity,
-    Written,
+    WriteStamp,
 };
 use crate::wire::{Body, BodyBuffer, LoginText, Object, Text};
 
@@ -78,12 +78,12 @@ impl SavedSession {
     /// The session as JSON, secrets in the clear: keep it where only its owner reads. Deadlines are absolute, in
     /// integer Unix milliseconds.
     pub fn to_json(&self) -> Secret {
-        let body = self.write(&Beside::default());
+        let body = self.write(&RecordMeta::default());
         Secret::from(std::str::from_utf8(body.as_ref()).unwrap_or_default())
     }
 
     /// The same, with what a store keeps beside it.
-    pub(crate) fn write(&self, beside: &Beside) -> Body {
+    pub(crate) fn write(&self, beside: &RecordMeta) -> Body {
         let Self { provider, namespace, credentials } = self;
         let form = Form {
             perennial: VERSION,
@@ -158,13 +158,13 @@ struct VersionForm {
 
 /// What a store keeps beside a session.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Beside {
+pub(crate) struct RecordMeta {
     /// Counts up with each change, whoever makes it. `None`: it was not written by a store.
     pub(crate) revision: Option<u64>,
     /// When the refresh token went out, if no answer to that is known.
     pub(crate) refresh_sent_at: Option<Timestamp>,
     /// When it was written, and how old its leases were then.
-    pub(crate) written: Option<Written>,
+    pub(crate) written: Option<WriteStamp>,
     /// The login, in the provider's words.
     pub(crate) login: Option<Secret>,
     /// What went wrong at the service.
@@ -184,7 +184,7 @@ struct RecordForm<'a, S> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_sent_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    written: Option<Written>,
+    written: Option<WriteStamp>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     login: Option<LoginText<'a>>,
     #[serde(default, skip_serializing_if = "Failures::is_empty")]
@@ -202,13 +202,13 @@ struct RecordForm<'a, S> {
 
 /// A record of a store.
 #[derive(Debug)]
-pub(crate) enum RecordOf {
+pub(crate) enum Record {
     /// A session.
     Session {
         /// The session.
         saved: Box<SavedSession>,
         /// What stands beside it.
-        beside: Beside,
+        beside: RecordMeta,
     },
     /// None yet: what went wrong when somebody tried to sign in.
     NeverSignedIn {
@@ -217,7 +217,7 @@ pub(crate) enum RecordOf {
         /// Where at the provider.
         namespace: String,
         /// What stands beside it.
-        beside: Beside,
+        beside: RecordMeta,
     },
     /// One that was signed out.
     SignedOut {
@@ -228,17 +228,17 @@ pub(crate) enum RecordOf {
         /// When somebody signed out, by the clock of that machine.
         at: Option<Timestamp>,
         /// What stands there all the same: the login, if it was kept.
-        beside: Beside,
+        beside: RecordMeta,
     },
 }
 
-impl RecordOf {
+impl Record {
     /// Reads what [`SavedSession::write`] or [`signed_out`](Self::signed_out) wrote.
     pub(crate) fn parse(json: &[u8], now: Now) -> Result<Self, ImportError> {
         check_version(json)?;
         let form: RecordForm<'_, Text<'_>> = serde_json::from_slice(json).map_err(|_| SHAPE)?;
         let text = |text: &Text<'_>| text.get().map(str::to_owned).ok_or(SHAPE);
-        let beside = Beside {
+        let beside = RecordMeta {
             revision: form.revision,
             refresh_sent_at: form.refresh_sent_at.map(Timestamp::from_unix_millis),
             written: form.written,
@@ -263,20 +263,20 @@ impl RecordOf {
     }
 
     /// What is left of a session that was signed out: no secret but the login, where that is kept.
-    pub(crate) fn signed_out(provider: &str, namespace: &str, at: Option<Timestamp>, beside: &Beside) -> Body {
+    pub(crate) fn signed_out(provider: &str, namespace: &str, at: Option<Timestamp>, beside: &RecordMeta) -> Body {
         let signed_out_at = at.map(Timestamp::unix_millis);
         RecordForm { signed_out: true, signed_out_at, ..RecordForm::bare(provider, namespace, beside) }.write()
     }
 
     /// What went wrong where nobody has signed in yet.
-    pub(crate) fn never_signed_in(provider: &str, namespace: &str, beside: &Beside) -> Body {
+    pub(crate) fn never_signed_in(provider: &str, namespace: &str, beside: &RecordMeta) -> Body {
         RecordForm { never_signed_in: true, ..RecordForm::bare(provider, namespace, beside) }.write()
     }
 }
 
 impl<'a> RecordForm<'a, &'a str> {
     /// Without a session.
-    fn bare(provider: &'a str, namespace: &'a str, beside: &'a Beside) -> Self {
+    fn bare(provider: &'a str, namespace: &'a str, beside: &'a RecordMeta) -> Self {
         Self {
             perennial: VERSION,
             provider,
@@ -325,7 +325,7 @@ struct Form<'a, S> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_sent_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    written: Option<Written>,
+    written: Option<WriteStamp>,
     provider: S,
     namespace: S,
     access: AccessForm<S>,

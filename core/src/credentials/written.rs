@@ -12,7 +12,7 @@ use super::{Credentials, LeaseId, Now, Timestamp};
 
 /// By the clock of whoever wrote it, in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Written {
+pub(crate) struct WriteStamp {
     at: i64,
     /// Absent where it could not be proven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,7 +21,7 @@ pub(crate) struct Written {
     aws_age: Option<u64>,
 }
 
-impl Written {
+impl WriteStamp {
     /// These credentials, written now.
     pub(crate) fn now(credentials: &Credentials, now: Now) -> Self {
         let age = |lease_id| {
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn another_clock_is_told_by_a_record_of_the_future_or_of_before_the_last_look() {
-        let by = |now| Written::now(&granted(Validity::with_lifetime(now, HOUR)), now);
+        let by = |now| WriteStamp::now(&granted(Validity::with_lifetime(now, HOUR)), now);
         assert!(!by(at(100)).is_by_another_clock(at(90), at(110)));
         assert!(!by(at(50)).is_by_another_clock(at(90), at(110)), "clocks differ by so little");
         assert!(!by(at(170)).is_by_another_clock(at(90), at(110)), "a minute ahead");
@@ -112,7 +112,7 @@ mod tests {
         for (written, read) in [(at as fn(i64) -> Now, behind as fn(i64) -> Now), (behind, at)] {
             let credentials = granted(Validity::with_lifetime(written(0), HOUR));
             // Written 200 s after its issue, found 20 s later, 50 s after the last look.
-            let record = Written::now(&credentials, written(200));
+            let record = WriteStamp::now(&credentials, written(200));
             let dated = record.dated_by_look(credentials, read(170));
             assert_eq!(left(&dated, read(220)), HOUR - Duration::from_secs(250));
             assert!(!dated.renewal_due(read(220)));
@@ -123,7 +123,7 @@ mod tests {
     fn a_writer_who_has_set_his_clock_back_tells_the_age_that_his_other_clock_saw() {
         let credentials = granted(Validity::with_lifetime(at(0), HOUR));
         let (later, read) = (behind(600), behind(650));
-        let dated = Written::now(&credentials, later).dated_by_it(credentials, read);
+        let dated = WriteStamp::now(&credentials, later).dated_by_it(credentials, read);
         assert_eq!(left(&dated, read), HOUR - Duration::from_secs(650));
         assert!(!dated.renewal_due(read));
         assert_eq!(dated.issued_at(), at(0).wall, "the issue keeps its date: branches are ordered by it");
@@ -132,14 +132,14 @@ mod tests {
     #[test]
     fn what_is_in_doubt_stays_so() {
         let credentials = granted(Validity::with_lifetime(at(0), HOUR).uncertain());
-        let record = Written::now(&credentials, at(10));
+        let record = WriteStamp::now(&credentials, at(10));
         assert_eq!(record.age(LeaseId::Access), None);
         assert!(record.dated_by_look(credentials, behind(0)).renewal_due(behind(1)));
     }
 
     #[test]
     fn an_age_beyond_the_lifetime_is_the_end() {
-        let record = Written { at: i64::MIN, access_age: Some(u64::MAX), aws_age: None };
+        let record = WriteStamp { at: i64::MIN, access_age: Some(u64::MAX), aws_age: None };
         let credentials = granted(Validity::with_lifetime(at(0), HOUR));
         assert_eq!(left(&record.dated_by_look(credentials.clone(), at(10)), at(10)), Duration::ZERO);
         assert_eq!(left(&record.dated_by_it(credentials, at(10)), at(10)), Duration::ZERO);

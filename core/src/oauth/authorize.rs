@@ -14,13 +14,13 @@ const STATE_BYTES: usize = 32;
 
 /// What a sign-in in a browser is for.
 #[derive(Clone)]
-pub struct Wanted {
+pub struct AuthorizationRequest {
     redirect_uri: String,
     scopes: Vec<String>,
     parameters: Vec<(String, String)>,
 }
 
-impl Wanted {
+impl AuthorizationRequest {
     /// Where the browser goes afterwards: an address that the server knows the client by. On its user's machine
     /// (RFC 8252 §7.3) that is `http://127.0.0.1:PORT/…` with any free port.
     pub fn new(redirect_uri: impl Into<String>) -> Self {
@@ -43,7 +43,7 @@ impl Wanted {
 }
 
 /// Of the parameters their names: a hint is an e-mail address.
-impl fmt::Debug for Wanted {
+impl fmt::Debug for AuthorizationRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.parameters.iter().map(|(name, _)| name).collect();
         let mut debug = f.debug_struct("Wanted");
@@ -55,7 +55,7 @@ impl fmt::Debug for Wanted {
 /// A sign-in in a browser cannot be begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum CannotAuthorize {
+pub enum AuthorizeError {
     /// The profile has no authorization endpoint. Give it one.
     #[error("the server has no authorization endpoint")]
     NoEndpoint,
@@ -82,17 +82,17 @@ impl Profile {
     pub fn authorize<const N: usize>(
         &self,
         mut entropy: [u8; N],
-        wanted: &Wanted,
+        wanted: &AuthorizationRequest,
         now: Now,
-    ) -> Result<Authorization, CannotAuthorize> {
+    ) -> Result<Authorization, AuthorizeError> {
         const { assert!(N >= 64 && N <= 128, "a sign-in takes 64 to 128 bytes of entropy") };
         let state = base64url(&entropy[..STATE_BYTES]);
         let verifier = Verifier::from_bytes(&entropy[STATE_BYTES..]);
         entropy.zeroize();
 
-        let endpoint = self.authorization_endpoint.as_ref().ok_or(CannotAuthorize::NoEndpoint)?;
+        let endpoint = self.authorization_endpoint.as_ref().ok_or(AuthorizeError::NoEndpoint)?;
         if self.lacks_s256 {
-            return Err(CannotAuthorize::NoS256);
+            return Err(AuthorizeError::NoS256);
         }
         check_redirect_uri(&wanted.redirect_uri)?;
         let (challenge, scope) = (verifier.challenge(), self.joined(&wanted.scopes));
@@ -108,7 +108,7 @@ impl Profile {
         fields.extend(self.extra(At::Authorization));
         fields.extend(wanted.parameters.iter().map(|(name, value)| (&**name, &**value)));
         if is_repeated(&fields) {
-            return Err(CannotAuthorize::Repeated);
+            return Err(AuthorizeError::Repeated);
         }
         let url = endpoint.with_query(fields);
         let pending = Pending {
@@ -130,12 +130,12 @@ fn is_repeated(fields: &[(&str, &str)]) -> bool {
 }
 
 /// `https://…`, `http://127.0.0.1:…`, `com.example.app:/…`: absolute, and no fragment.
-fn check_redirect_uri(text: &str) -> Result<(), CannotAuthorize> {
+fn check_redirect_uri(text: &str) -> Result<(), AuthorizeError> {
     let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
     let named = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    if named && plain { Ok(()) } else { Err(CannotAuthorize::RedirectUri) }
+    if named && plain { Ok(()) } else { Err(AuthorizeError::RedirectUri) }
 }
 
 impl Authorization {

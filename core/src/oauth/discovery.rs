@@ -7,7 +7,7 @@ use http::{Method, Uri, header};
 use super::client::ClientAuth;
 use super::endpoint::Endpoint;
 use super::fields::Fields;
-use super::profile::{Encoding, InvalidProfile, Issuer, Profile};
+use super::profile::{Encoding, InvalidProfile, IssuerInRedirect, Profile};
 use crate::credentials::Now;
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange, Request, Response, Step};
@@ -217,7 +217,7 @@ impl Metadata {
     /// sign-in in a browser.
     pub fn profile(&self, client_id: &str, client_auth: ClientAuth) -> Result<Profile, InvalidProfile> {
         let token_endpoint = self.token_endpoint.clone().ok_or(InvalidProfile::NoTokenEndpoint)?;
-        let in_redirect = if self.iss_promised { Issuer::Promised } else { Issuer::Optional };
+        let in_redirect = if self.iss_promised { IssuerInRedirect::Promised } else { IssuerInRedirect::Optional };
         let profile = Profile::at(token_endpoint, client_id)?.with_issuer(&self.issuer, in_redirect);
         let challenges = self.lists.challenges.as_deref();
         Ok(Profile {

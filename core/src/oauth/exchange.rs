@@ -20,7 +20,7 @@ const LARGE_SKEW: Duration = Duration::from_secs(30);
 
 /// Asks a token endpoint: once, or twice where the client proves itself by signed statements
 /// ([`ClientAuth::PrivateKeyJwt`]) and this machine's clock is wrong.
-pub struct TokenExchange {
+pub struct TokenRequest {
     profile: Profile,
     shown: Shown,
     /// The server's time, for which the statement was made in place of ours.
@@ -40,20 +40,20 @@ pub(super) enum Shown {
 impl Profile {
     /// A refresh on its own, outside any session. Where the server rotates, the token is spent, whatever happens
     /// to the answer.
-    pub fn refresh(&self, refresh_token: &Secret) -> TokenExchange {
-        TokenExchange::new(self.clone(), Shown::Refresh(refresh_token.clone()))
+    pub fn refresh(&self, refresh_token: &Secret) -> TokenRequest {
+        TokenRequest::new(self.clone(), Shown::Refresh(refresh_token.clone()))
     }
 
     /// A sign-in of the client itself.
-    pub fn client_credentials<S: AsRef<str>>(&self, scopes: &[S]) -> TokenExchange {
-        TokenExchange::new(self.clone(), Shown::ClientCredentials { scopes: owned(scopes) })
+    pub fn client_credentials<S: AsRef<str>>(&self, scopes: &[S]) -> TokenRequest {
+        TokenRequest::new(self.clone(), Shown::ClientCredentials { scopes: owned(scopes) })
     }
 
     /// A sign-in with a user's password. Legacy: RFC 9700 §2.4 says not to use it, and some servers have nothing
     /// else.
-    pub fn legacy_password<S: AsRef<str>>(&self, username: &str, password: &Secret, scopes: &[S]) -> TokenExchange {
+    pub fn legacy_password<S: AsRef<str>>(&self, username: &str, password: &Secret, scopes: &[S]) -> TokenRequest {
         let (username, password) = (username.into(), password.clone());
-        TokenExchange::new(self.clone(), Shown::Password { username, password, scopes: owned(scopes) })
+        TokenRequest::new(self.clone(), Shown::Password { username, password, scopes: owned(scopes) })
     }
 }
 
@@ -61,7 +61,7 @@ fn owned<S: AsRef<str>>(scopes: &[S]) -> Vec<String> {
     scopes.iter().map(|scope| scope.as_ref().to_owned()).collect()
 }
 
-impl TokenExchange {
+impl TokenRequest {
     pub(super) fn new(profile: Profile, shown: Shown) -> Self {
         Self { profile, shown, servers_time: None, sent: Now::default() }
     }
@@ -113,7 +113,7 @@ impl TokenExchange {
     }
 }
 
-impl Exchange for TokenExchange {
+impl Exchange for TokenRequest {
     type Output = Grant;
 
     fn start(&mut self, now: Now) -> Request {
@@ -146,7 +146,7 @@ impl Exchange for TokenExchange {
     }
 }
 
-impl fmt::Debug for TokenExchange {
+impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (to, what) = (&self.profile.token_endpoint, self.grant_type());
         f.debug_struct("TokenExchange").field("to", to).field("with", &what).finish_non_exhaustive()

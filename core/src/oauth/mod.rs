@@ -15,13 +15,13 @@
 //! A sign-in in a browser is two halves, with the person between them:
 //!
 //! ```
-//! use perennial_core::oauth::{Profile, Wanted};
+//! use perennial_core::oauth::{Profile, AuthorizationRequest};
 //! # use perennial_core::{Exchange, Now};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (entropy, now) = ([7; 64], Now::default());
 //! let profile = Profile::new("https://auth.example/token", "my-app")?
 //!     .with_authorization_endpoint("https://auth.example/authorize")?;
-//! let wanted = Wanted::new("http://127.0.0.1:8123/done").scopes(["openid", "offline_access"]);
+//! let wanted = AuthorizationRequest::new("http://127.0.0.1:8123/done").scopes(["openid", "offline_access"]);
 //! let authorization = profile.authorize(entropy, &wanted, now)?;
 //! println!("open {}", authorization.url());
 //!
@@ -55,17 +55,17 @@ mod revoke;
 mod words;
 
 pub use self::answer::{GrantType, parse_token, scopes};
-pub use self::authorize::{Authorization, CannotAuthorize, Wanted};
+pub use self::authorize::{Authorization, AuthorizationRequest, AuthorizeError};
 pub use self::client::{Assertions, ClientAuth, Signer};
 pub use self::device::{DeviceAuthorization, DevicePoll, DeviceRequest, POLL_INTERVAL, parse_device};
 pub use self::discovery::{Discovery, Metadata, parse_metadata, parse_metadata_under};
 pub use self::endpoint::Endpoint;
 #[cfg(feature = "es256")]
 pub use self::es256::{Es256, InvalidKey};
-pub use self::exchange::TokenExchange;
+pub use self::exchange::TokenRequest;
 pub use self::pending::{InvalidPending, PENDING_LIFETIME, Pending};
 pub use self::pkce::{InvalidVerifier, Verifier};
-pub use self::profile::{At, Encoding, InvalidProfile, Issuer, Names, Profile, Rotation, Separator};
+pub use self::profile::{At, Encoding, InvalidProfile, IssuerInRedirect, Names, Profile, Rotation, ScopeSeparator};
 pub use self::redirect::{AuthorizationError, Refusal};
 pub use self::refusal::ErrorCode;
 pub use self::revoke::{Revocation, parse_revocation};

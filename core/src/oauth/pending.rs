@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::exchange::{Shown, TokenExchange};
+use super::exchange::{Shown, TokenRequest};
 use super::pkce::Verifier;
-use super::profile::{Issuer, Profile};
+use super::profile::{IssuerInRedirect, Profile};
 use super::redirect::{AuthorizationError, Redirect};
 use crate::credentials::{Deadline, Now, Secret, Timestamp};
 use crate::wire::{BodyBuffer, Object, Text};
@@ -63,7 +63,7 @@ impl Pending {
     /// The state is compared first, in constant time, before anything else in the redirect counts; then the time,
     /// the issuer (RFC 9207), the error, the code. A parameter that is there twice is refused.
     // By value: what was begun once is redeemed once.
-    pub fn redeem(self, redirect: &str, now: Now) -> Result<TokenExchange, AuthorizationError> {
+    pub fn redeem(self, redirect: &str, now: Now) -> Result<TokenRequest, AuthorizationError> {
         let redirect = Redirect::parse(redirect)?;
         if !self.owns(&redirect) {
             return Err(AuthorizationError::State);
@@ -75,7 +75,7 @@ impl Pending {
         self.check_issuer(&redirect)?;
         let code = redirect.code()?;
         let Self { profile, redirect_uri, verifier, .. } = self;
-        Ok(TokenExchange::new(profile, Shown::Code { code, verifier, redirect_uri }))
+        Ok(TokenRequest::new(profile, Shown::Code { code, verifier, redirect_uri }))
     }
 
     fn owns(&self, redirect: &Redirect) -> bool {
@@ -88,8 +88,10 @@ impl Pending {
         match (redirect.issuer(), self.profile.issuer()) {
             (Some(told), Some(known)) if told == known => Ok(()),
             // Nobody said whom to expect: then nobody can say that it is right.
-            (Some(_), _) => Err(AuthorizationError::Issuer),
-            (None, _) if self.profile.issuer_in_redirect == Issuer::Promised => Err(AuthorizationError::Issuer),
+            (Some(_), _) => Err(AuthorizationError::IssuerInRedirect),
+            (None, _) if self.profile.issuer_in_redirect == IssuerInRedirect::Promised => {
+                Err(AuthorizationError::IssuerInRedirect)
+            }
             (None, _) => Ok(()),
         }
     }

@@ -18,10 +18,10 @@ pub struct Profile {
     pub(super) revocation_endpoint: Option<Endpoint>,
     pub(super) device_endpoint: Option<Endpoint>,
     pub(super) issuer: Option<Box<str>>,
-    pub(super) issuer_in_redirect: Issuer,
+    pub(super) issuer_in_redirect: IssuerInRedirect,
     pub(super) client_id: Box<str>,
     pub(super) client_auth: ClientAuth,
-    pub(super) separator: Separator,
+    pub(super) separator: ScopeSeparator,
     pub(super) rotation: Rotation,
     pub(super) token_types: Vec<TokenType>,
     pub(super) encoding: Encoding,
@@ -66,7 +66,7 @@ pub enum At {
 
 /// What stands between two scopes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Separator {
+pub enum ScopeSeparator {
     /// A blank, as the standard says (RFC 6749 §3.3).
     #[default]
     Space,
@@ -107,7 +107,7 @@ pub enum Names {
 
 /// Whether the redirect names the issuer (RFC 9207). One that is there must match, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Issuer {
+pub enum IssuerInRedirect {
     /// It may.
     #[default]
     Optional,
@@ -196,10 +196,10 @@ impl Profile {
             revocation_endpoint: None,
             device_endpoint: None,
             issuer: None,
-            issuer_in_redirect: Issuer::Optional,
+            issuer_in_redirect: IssuerInRedirect::Optional,
             client_id: client_id.into(),
             client_auth: ClientAuth::None,
-            separator: Separator::Space,
+            separator: ScopeSeparator::Space,
             rotation: Rotation::OneUse,
             token_types: Vec::new(),
             encoding: Encoding::Json,
@@ -237,7 +237,7 @@ impl Profile {
     /// With the server's name for itself, and whether its redirects promise to repeat it (RFC 9207). It is
     /// compared letter by letter: a slash at the end matters.
     #[must_use]
-    pub fn with_issuer(mut self, issuer: &str, in_redirect: Issuer) -> Self {
+    pub fn with_issuer(mut self, issuer: &str, in_redirect: IssuerInRedirect) -> Self {
         self.issuer = Some(issuer.into());
         self.issuer_in_redirect = in_redirect;
         self
@@ -252,7 +252,7 @@ impl Profile {
 
     /// With something else between two scopes than a blank.
     #[must_use]
-    pub fn with_separator(mut self, separator: Separator) -> Self {
+    pub fn with_scope_separator(mut self, separator: ScopeSeparator) -> Self {
         self.separator = separator;
         self
     }
@@ -274,21 +274,21 @@ impl Profile {
 
     /// With another form of the token endpoint's answers.
     #[must_use]
-    pub fn with_encoding(mut self, encoding: Encoding) -> Self {
+    pub fn with_response_encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = encoding;
         self
     }
 
     /// With another way to write the names of fields.
     #[must_use]
-    pub fn with_names(mut self, names: Names) -> Self {
+    pub fn with_field_case(mut self, names: Names) -> Self {
         self.names = names;
         self
     }
 
     /// Tokens stand in an object of this name in the answer: `data`. An error stands there or beside it.
     #[must_use]
-    pub fn with_answers_within(mut self, name: &str) -> Self {
+    pub fn with_response_wrapper(mut self, name: &str) -> Self {
         self.within = Some(name.into());
         self
     }
@@ -304,7 +304,7 @@ impl Profile {
     /// This error code too says that a refresh token, a code or a password is refused, under any 4xx or 2xx:
     /// `bad_refresh_token`. The standard has only `invalid_grant`, under a 4xx.
     #[must_use]
-    pub fn with_refusal(mut self, code: &str) -> Self {
+    pub fn with_rejection_code(mut self, code: &str) -> Self {
         self.refusals.push(code.into());
         self
     }
@@ -342,7 +342,7 @@ impl Profile {
 
     /// A refresh names no client: Mosaia's takes the token alone. Only for clients that prove nothing.
     #[must_use]
-    pub fn with_anonymous_refresh(mut self) -> Self {
+    pub fn with_clientless_refresh(mut self) -> Self {
         self.anonymous_refresh = true;
         self
     }
@@ -391,8 +391,8 @@ impl Profile {
     pub(super) fn joined<S: AsRef<str>>(&self, scopes: &[S]) -> Option<String> {
         let scopes: Vec<_> = scopes.iter().map(AsRef::as_ref).filter(|scope| !scope.is_empty()).collect();
         let separator = match self.separator {
-            Separator::Space => " ",
-            Separator::Comma => ",",
+            ScopeSeparator::Space => " ",
+            ScopeSeparator::Comma => ",",
         };
         (!scopes.is_empty()).then(|| scopes.join(separator))
     }
@@ -476,7 +476,7 @@ mod tests {
     #[test]
     fn scopes_are_joined_as_the_server_wants_them() {
         assert_eq!(profile().joined(&["a", "", "b"]).unwrap(), "a b");
-        assert_eq!(profile().with_separator(Separator::Comma).joined(&["a", "b"]).unwrap(), "a,b");
+        assert_eq!(profile().with_scope_separator(ScopeSeparator::Comma).joined(&["a", "b"]).unwrap(), "a,b");
         assert_eq!(profile().joined::<&str>(&[]), None);
     }
 }

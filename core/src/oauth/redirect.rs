@@ -32,7 +32,7 @@ pub enum AuthorizationError {
     /// It comes from another server than the one that was asked (RFC 9207), or does not say from which although
     /// that was promised. Tell whoever runs the server.
     #[error("the redirect comes from another server")]
-    Issuer,
+    IssuerInRedirect,
     /// The server, or the person, said no.
     #[error("the sign-in was refused: {0}")]
     Refused(Refusal),

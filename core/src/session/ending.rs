@@ -10,7 +10,7 @@
 //! | the store's lock | given back |
 //! | a pause, a renewal that is due, a look into the store | nothing comes of it |
 
-use super::machine::Slot;
+use super::machine::InFlight;
 use super::sharing::Busy;
 use super::{Now, Session};
 use crate::exchange::{Consumes, Provider};
@@ -83,13 +83,13 @@ impl<P: Provider> Session<P> {
     /// A mark says that a token was sent. Where that will not happen any more, it goes: whoever found it would have to
     /// take the token for spent.
     pub(super) fn settle_mark(&mut self) {
-        if self.is_ending() && matches!(self.slot, Slot::Free) && self.pending.is_none() && !self.is_in_doubt() {
+        if self.is_ending() && matches!(self.slot, InFlight::Free) && self.pending.is_none() && !self.is_in_doubt() {
             self.take_mark_back();
         }
     }
 
     pub(super) fn is_token_out(&self) -> bool {
-        let Slot::Renewing(flight) = &self.slot else { return false };
+        let InFlight::Renewing(flight) = &self.slot else { return false };
         flight.steps > 0
             && self.consumes(self.provider.methods(flight.lease_id)[flight.position]) == Consumes::RefreshToken
     }

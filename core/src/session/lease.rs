@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::schedule::{REJECTION_GRACE, MAX_BACKOFF, MAX_BACKOFF_FOREGROUND, MAX_BACKOFF_PROGRAM, MIN_RETRY_INTERVAL, Pace, Random};
+use super::schedule::{
+    MAX_BACKOFF, MAX_BACKOFF_FOREGROUND, MAX_BACKOFF_PROGRAM, MIN_RETRY_INTERVAL, Pace, REJECTION_GRACE, Random,
+};
 use crate::credentials::{Generation, Now, Validity};
 use crate::error::{Error, SessionError};
 

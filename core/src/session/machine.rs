@@ -41,14 +41,14 @@ use crate::exchange::{Consumes, Exchange as _, LoginOwner, Provider, Request, Re
 
 /// Whether the session may ask for credentials at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Mode {
     SignedIn,
     SignedOut,
 }
 
 /// Where credentials come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum Source {
     /// The service, just now.
     Issued,
     /// A save: nobody knows how they fared since.
@@ -56,17 +56,17 @@ pub(super) enum Origin {
 }
 
 /// The one exchange in flight, and what becomes of its grant. On the heap: most of the time there is none.
-pub(super) enum Slot<P: Provider> {
+pub(super) enum InFlight<P: Provider> {
     Free,
     /// It is published.
-    Renewing(Box<Flight<P>>),
+    Renewing(Box<RunningExchange<P>>),
     /// Somebody signed out meanwhile: it is revoked.
-    Orphaned(Box<Flight<P>>),
+    Orphaned(Box<RunningExchange<P>>),
     /// There is none: the service is told to forget.
-    Revoking(Box<Flight<P>>),
+    Revoking(Box<RunningExchange<P>>),
 }
 
-pub(super) struct Flight<P: Provider> {
+pub(super) struct RunningExchange<P: Provider> {
     pub(super) place: Place<P::Exchange>,
     /// The request that is out or being made, or the one whose answer is being read.
     pub(super) id: RequestId,
@@ -121,7 +121,7 @@ impl<P: Provider> Session<P> {
             self.give_up_login(LeaseId::Access);
         }
         // Each turn begins an exchange, asks the store for something, stops a lease, or finds nothing to do.
-        while matches!(self.slot, Slot::Free) && self.pending.is_none() {
+        while matches!(self.slot, InFlight::Free) && self.pending.is_none() {
             let Some(lease_id) = self.most_urgent() else { break };
             if !self.may_decide() {
                 break;
@@ -141,13 +141,13 @@ impl<P: Provider> Session<P> {
                 Choice::Exhausted => self.stop(lease_id),
             }
         }
-        while matches!(self.slot, Slot::Free) {
+        while matches!(self.slot, InFlight::Free) {
             let Some(credentials) = self.revocations.pop() else {
                 break;
             };
             match caught(|| self.provider.sign_out(&credentials)) {
                 Some(Some(exchange)) => {
-                    self.slot = Slot::Revoking(self.launch(exchange, LeaseId::Access, 0));
+                    self.slot = InFlight::Revoking(self.launch(exchange, LeaseId::Access, 0));
                     self.run_work();
                 }
                 Some(None) => {}
@@ -191,7 +191,7 @@ impl<P: Provider> Session<P> {
 
     pub(super) fn is_due(&self, lease_id: LeaseId) -> bool {
         let lease = &self.leases[lease_id.index()];
-        if self.standing == Standing::SignedOut || self.is_ending() || lease.stopped.is_some() {
+        if self.standing == Mode::SignedOut || self.is_ending() || lease.stopped.is_some() {
             return false;
         }
         let by_itself = match self.policy.refresh_mode {
@@ -365,13 +365,20 @@ impl<P: Provider> Session<P> {
         let method = self.provider.method_name(self.provider.methods(lease_id)[position]);
         self.leases[lease_id.index()].begin(self.now);
         self.outputs.push_back(Output::Event(Event::RenewalStarted { lease_id, method }));
-        self.slot = Slot::Renewing(self.launch(exchange, lease_id, position));
+        self.slot = InFlight::Renewing(self.launch(exchange, lease_id, position));
         self.run_work();
     }
 
-    fn launch(&mut self, exchange: P::Exchange, lease_id: LeaseId, position: usize) -> Box<Flight<P>> {
+    fn launch(&mut self, exchange: P::Exchange, lease_id: LeaseId, position: usize) -> Box<RunningExchange<P>> {
         let (id, deadline) = (self.next_request(), self.now.monotonic.saturating_add(WORK_TIMEOUT));
-        Box::new(Flight { place: Place::Ready(exchange, Task::Start), id, deadline, steps: 0, lease_id, position })
+        Box::new(RunningExchange {
+            place: Place::Ready(exchange, Task::Start),
+            id,
+            deadline,
+            steps: 0,
+            lease_id,
+            position,
+        })
     }
 
     pub(super) fn next_request(&mut self) -> RequestId {
@@ -393,7 +400,7 @@ impl<P: Provider> Session<P> {
     // ---- Comings and goings
 
     /// Takes credentials from outside in place of all that is held.
-    pub(super) fn take_up(&mut self, credentials: Credentials, origin: Origin) {
+    pub(super) fn take_up(&mut self, credentials: Credentials, origin: Source) {
         self.drop_flight();
         self.pending = None;
         let displaced = self.credentials.clone();
@@ -402,12 +409,12 @@ impl<P: Provider> Session<P> {
         let theirs = &credentials.account().user_id;
         let user = self.login.as_ref().and_then(|login| self.provider.user_id(login));
         let same = user.is_some_and(|user| same_user(user, theirs));
-        let may_be_theirs = same || self.standing == Standing::SignedIn && (user.is_none() || theirs.is_empty());
+        let may_be_theirs = same || self.standing == Mode::SignedIn && (user.is_none() || theirs.is_empty());
         if !may_be_theirs {
             self.drop_login();
         }
         self.endpoints.forget(|_| true);
-        self.standing = Standing::SignedIn;
+        self.standing = Mode::SignedIn;
         self.replace_stored(origin, displaced);
         self.save_and_announce(Granted::brought(credentials, origin));
         self.advance();
@@ -416,7 +423,7 @@ impl<P: Provider> Session<P> {
     /// Whether the login is being shown for the access token just now.
     pub(super) fn is_showing_login(&self) -> bool {
         match &self.slot {
-            Slot::Renewing(flight) if flight.lease_id == LeaseId::Access => {
+            InFlight::Renewing(flight) if flight.lease_id == LeaseId::Access => {
                 self.consumes(self.provider.methods(flight.lease_id)[flight.position]) == Consumes::LoginAttempt
             }
             _ => false,
@@ -425,13 +432,13 @@ impl<P: Provider> Session<P> {
 
     /// Gives up a renewal in flight, but nothing that was granted. A revocation goes on.
     pub(super) fn drop_flight(&mut self) {
-        if let Slot::Renewing(flight) = &self.slot {
+        if let InFlight::Renewing(flight) = &self.slot {
             let method = self.provider.methods(flight.lease_id)[flight.position];
             if self.consumes(method) == Consumes::RefreshToken && flight.steps > 0 {
                 self.leases[flight.lease_id.index()].lose(flight.position);
             }
             self.outputs.push_back(Output::Cancel(flight.id));
-            self.slot = Slot::Free;
+            self.slot = InFlight::Free;
         }
     }
 
@@ -445,10 +452,10 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn orphan_flight(&mut self) {
-        self.slot = match std::mem::replace(&mut self.slot, Slot::Free) {
+        self.slot = match std::mem::replace(&mut self.slot, InFlight::Free) {
             // Nothing of it was sent yet: it need not be.
-            Slot::Renewing(flight) if flight.steps == 0 => Slot::Free,
-            Slot::Renewing(flight) => Slot::Orphaned(flight),
+            InFlight::Renewing(flight) if flight.steps == 0 => InFlight::Free,
+            InFlight::Renewing(flight) => InFlight::Orphaned(flight),
             slot => slot,
         };
         // Beside an access token that is known already, nothing is to be revoked.
@@ -464,13 +471,13 @@ impl<P: Provider> Session<P> {
         for lease in &mut self.leases {
             let asked = lease.asked;
             lease.reset();
-            lease.asked = asked && self.standing == Standing::SignedIn;
+            lease.asked = asked && self.standing == Mode::SignedIn;
             lease.engaged = lease.asked;
         }
     }
 
     pub(super) fn is_renewing(&self, lease_id: LeaseId) -> bool {
-        matches!(&self.slot, Slot::Renewing(flight) if flight.lease_id == lease_id)
+        matches!(&self.slot, InFlight::Renewing(flight) if flight.lease_id == lease_id)
             || self.pending.as_ref().is_some_and(|pending| pending.concerns(lease_id))
     }
 
@@ -498,7 +505,7 @@ impl<P: Provider> Session<P> {
             let lease = &self.leases[lease_id.index()];
             if flight.is_some()
                 || self.awaits_store()
-                || self.standing == Standing::SignedOut
+                || self.standing == Mode::SignedOut
                 || self.is_ending()
                 || lease.stopped.is_some()
                 || self.is_queued(lease_id)
@@ -517,7 +524,7 @@ impl<P: Provider> Session<P> {
     }
 }
 
-impl<P: Provider> Flight<P> {
+impl<P: Provider> RunningExchange<P> {
     /// Whether a request with the login was sent.
     pub(super) fn has_shown_login(&self) -> bool {
         let shown = match &self.place {
@@ -539,18 +546,18 @@ impl<P: Provider> Flight<P> {
     }
 }
 
-impl<P: Provider> Slot<P> {
-    pub(super) fn flight(&self) -> Option<&Flight<P>> {
+impl<P: Provider> InFlight<P> {
+    pub(super) fn flight(&self) -> Option<&RunningExchange<P>> {
         match self {
-            Slot::Free => None,
-            Slot::Renewing(flight) | Slot::Orphaned(flight) | Slot::Revoking(flight) => Some(flight),
+            InFlight::Free => None,
+            InFlight::Renewing(flight) | InFlight::Orphaned(flight) | InFlight::Revoking(flight) => Some(flight),
         }
     }
 
-    pub(super) fn flight_mut(&mut self) -> Option<&mut Flight<P>> {
+    pub(super) fn flight_mut(&mut self) -> Option<&mut RunningExchange<P>> {
         match self {
-            Slot::Free => None,
-            Slot::Renewing(flight) | Slot::Orphaned(flight) | Slot::Revoking(flight) => Some(flight),
+            InFlight::Free => None,
+            InFlight::Renewing(flight) | InFlight::Orphaned(flight) | InFlight::Revoking(flight) => Some(flight),
         }
     }
 }

@@ -25,15 +25,17 @@ pub use self::ending::Unfinished;
 pub use self::io::{Event, Input, Output, State, Stats, Timer, Wake};
 use self::lease::Lease;
 use self::login::LoginState;
-use self::machine::{Origin, Slot, Standing};
+use self::machine::{InFlight, Mode, Source};
 use self::outcome::Pending;
 pub use self::policy::{LoginPersistence, Policy, RefreshMode, RefreshTokens, SignOut};
 use self::revoking::Revocations;
 use self::schedule::Random;
-pub use self::schedule::{REJECTION_GRACE, MAX_BACKOFF, MAX_BACKOFF_FOREGROUND, MAX_BACKOFF_PROGRAM, MIN_RETRY_INTERVAL, MIN_QUIET};
+pub use self::schedule::{
+    MAX_BACKOFF, MAX_BACKOFF_FOREGROUND, MAX_BACKOFF_PROGRAM, MIN_QUIET, MIN_RETRY_INTERVAL, REJECTION_GRACE,
+};
 use self::service::{Endpoints, Quiet};
-use self::sharing::Cell;
 pub use self::sharing::SAVE_GRACE;
+use self::sharing::StoreSync;
 use self::work::Runs;
 pub use self::work::{Done, WORK_TIMEOUT, Work};
 use crate::credentials::{
@@ -88,18 +90,18 @@ pub struct Session<P: Provider> {
     policy: Policy,
     login: Option<P::Login>,
     login_state: LoginState,
-    standing: Standing,
+    standing: Mode,
     phase: Phase,
     credentials: Option<Arc<Credentials>>,
     leases: [Lease; 2],
     endpoints: Endpoints<P::Method>,
     quiet: Option<Quiet>,
-    slot: Slot<P>,
+    slot: InFlight<P>,
     runs: Runs,
     /// What an exchange ended in and is being saved, and when it is told at the latest.
     pending: Option<Pending>,
     tell_at: Duration,
-    cell: Option<Box<Cell>>,
+    cell: Option<Box<StoreSync>>,
     revocations: Revocations,
     outputs: VecDeque<Output>,
     now: Now,
@@ -117,13 +119,13 @@ impl<P: Provider> Session<P> {
             policy,
             login: login.into(),
             login_state: LoginState::Open,
-            standing: Standing::SignedIn,
+            standing: Mode::SignedIn,
             phase: Phase::Running,
             credentials: None,
             leases: Default::default(),
             endpoints: Endpoints::default(),
             quiet: None,
-            slot: Slot::Free,
+            slot: InFlight::Free,
             runs: Runs::Here,
             pending: None,
             tell_at: Duration::ZERO,
@@ -152,7 +154,7 @@ impl<P: Provider> Session<P> {
     /// [`renews_first`](Self::renews_first).
     pub fn demand(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
-        if self.standing == Standing::SignedOut {
+        if self.standing == Mode::SignedOut {
             if !self.has_unsaved() {
                 // Somebody may have signed in elsewhere.
                 self.look_again();
@@ -186,7 +188,7 @@ impl<P: Provider> Session<P> {
     /// number of refusals of the present one cause one renewal.
     pub fn reject(&mut self, lease_id: LeaseId, generation: Generation, now: Now) {
         self.tick(now);
-        let held = self.validity(lease_id).is_some() && self.standing == Standing::SignedIn;
+        let held = self.validity(lease_id).is_some() && self.standing == Mode::SignedIn;
         let lease = &mut self.leases[lease_id.index()];
         if !held || lease.generation != generation || lease.rejected {
             return;
@@ -200,7 +202,7 @@ impl<P: Provider> Session<P> {
     /// stays as it is.
     pub fn renew(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
-        if self.standing == Standing::SignedIn && self.may_be_waited_for(lease_id) {
+        if self.standing == Mode::SignedIn && self.may_be_waited_for(lease_id) {
             let lease = &mut self.leases[lease_id.index()];
             lease.forced = true;
             self.want(lease_id);
@@ -271,7 +273,7 @@ impl<P: Provider> Session<P> {
 
     /// Signs in with the login, before anything else is tried.
     fn try_login(&mut self, displaced: Option<Arc<Credentials>>) {
-        let was = std::mem::replace(&mut self.standing, Standing::SignedIn);
+        let was = std::mem::replace(&mut self.standing, Mode::SignedIn);
         self.take_over_store(displaced, was);
         // A sign-in brings every lease; the access token asks for it.
         let waits = self.may_be_waited_for(LeaseId::Access);
@@ -292,7 +294,7 @@ impl<P: Provider> Session<P> {
         let Some(credentials) = Credentials::from_grant(grant, None) else {
             return Err(flaw.unwrap_or(ServiceError::new(ServiceErrorKind::NotGranted)).into());
         };
-        self.take_up(credentials, Origin::Issued);
+        self.take_up(credentials, Source::Issued);
         Ok(())
     }
 
@@ -303,7 +305,7 @@ impl<P: Provider> Session<P> {
         self.tick(now);
         let user_id = self.login.as_ref().and_then(|login| self.provider.user_id(login));
         saved.check(self.provider.name(), &self.provider.namespace(), user_id)?;
-        self.take_up(saved.into_credentials(), Origin::SavedSession);
+        self.take_up(saved.into_credentials(), Source::SavedSession);
         Ok(())
     }
 
@@ -323,8 +325,8 @@ impl<P: Provider> Session<P> {
             self.drop_login();
         }
         self.revocations.forget_error();
-        let was = std::mem::replace(&mut self.standing, Standing::SignedOut);
-        if was == Standing::SignedIn {
+        let was = std::mem::replace(&mut self.standing, Mode::SignedOut);
+        if was == Mode::SignedIn {
             self.revocations.begin();
             self.orphan_flight();
             self.revocations.extend(held);
@@ -393,7 +395,7 @@ impl<P: Provider> Session<P> {
     /// Why somebody who asks now gets an error at once and need not wait: a pause after a failure (see
     /// [`Error::retry_at`]), a refusal, a sign-out. `None` while credentials are valid or on their way.
     pub fn obstacle(&self, lease_id: LeaseId) -> Option<Error> {
-        if self.standing == Standing::SignedOut {
+        if self.standing == Mode::SignedOut {
             return Some(SessionError::SignedOut.into());
         }
         if self.is_valid(lease_id) {
@@ -451,7 +453,9 @@ impl<P: Provider> Session<P> {
     /// Whether the service has still to be told of a sign-out, or the store to be cleared. A store that has failed is
     /// not waited for: it is cleared as soon as it can be.
     pub fn is_signing_out(&self) -> bool {
-        self.is_clearing() || !self.revocations.is_empty() || matches!(self.slot, Slot::Orphaned(_) | Slot::Revoking(_))
+        self.is_clearing()
+            || !self.revocations.is_empty()
+            || matches!(self.slot, InFlight::Orphaned(_) | InFlight::Revoking(_))
     }
 
     /// Whether somebody has asked since the last attempt ended: a lazy session need not hear it again.
@@ -470,9 +474,9 @@ impl<P: Provider> Session<P> {
     /// What the session is doing.
     pub fn state(&self) -> State {
         let access = &self.leases[LeaseId::Access.index()];
-        let busy = matches!(self.slot, Slot::Renewing(_)) || self.pending.is_some();
+        let busy = matches!(self.slot, InFlight::Renewing(_)) || self.pending.is_some();
         match () {
-            () if self.standing == Standing::SignedOut => State::SignedOut,
+            () if self.standing == Mode::SignedOut => State::SignedOut,
             () if self.is_valid(LeaseId::Access) && busy => State::Renewing,
             () if self.is_valid(LeaseId::Access) => State::Live,
             () if access.stopped.is_some() || access.awaits_person(self.now) => State::SignInRequired,
@@ -517,7 +521,7 @@ impl<P: Provider> Session<P> {
     /// Whether every output has been taken, and no exchange is under way.
     #[cfg(all(feature = "adapter", feature = "testing"))]
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.outputs.is_empty() && matches!(self.slot, Slot::Free)
+        self.outputs.is_empty() && matches!(self.slot, InFlight::Free)
     }
 
     /// The session to save: what is held, bound to provider and account.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::lease::Age;
 use super::login::LoginState;
-use super::machine::{Choice, Flight, Origin, Slot};
+use super::machine::{Choice, InFlight, RunningExchange, Source};
 use super::schedule::{MIN_RETRY_INTERVAL, Pace};
 use super::service::{Quiet, ToldBy, quiet_asked};
 use super::work::{Done, Place, Task, WORK_TIMEOUT};
@@ -44,14 +44,14 @@ pub(super) struct Granted {
     /// The leases that are new in them.
     pub(super) covers: [bool; 2],
     pub(super) method: Option<&'static str>,
-    pub(super) origin: Origin,
+    pub(super) origin: Source,
     /// What was asked for, and is not among them.
     shortfall: Option<Failure>,
 }
 
 impl Granted {
     /// What somebody brought from outside.
-    pub(super) fn brought(credentials: Credentials, origin: Origin) -> Self {
+    pub(super) fn brought(credentials: Credentials, origin: Source) -> Self {
         let covers = LeaseId::ALL.map(|lease_id| credentials.validity(lease_id).is_some());
         Self { credentials, covers, method: None, origin, shortfall: None }
     }
@@ -129,12 +129,12 @@ impl<P: Provider> Session<P> {
     /// What came of the provider's work.
     pub(super) fn worked(&mut self, done: Done<P::Exchange>) {
         let Done { id, exchange, outcome } = done;
-        let away = |flight: &Flight<P>| flight.id == id && matches!(flight.place, Place::Away);
+        let away = |flight: &RunningExchange<P>| flight.id == id && matches!(flight.place, Place::Away);
         if !self.slot.flight().is_some_and(away) {
             self.stats.ignored += 1;
             return;
         }
-        let mut slot = std::mem::replace(&mut self.slot, Slot::Free);
+        let mut slot = std::mem::replace(&mut self.slot, InFlight::Free);
         let Some(flight) = slot.flight_mut() else { return };
         flight.place = exchange.map_or(Place::Away, Place::Waiting);
         match outcome {
@@ -144,7 +144,7 @@ impl<P: Provider> Session<P> {
             Ok(Step::Send(request)) => {
                 let is_first = flight.steps == 0;
                 // What a renewal brings has to be saved while the lock is ours.
-                let renews = matches!(slot, Slot::Renewing(_));
+                let renews = matches!(slot, InFlight::Renewing(_));
                 let most = if renews { self.time_under_lock() } else { Duration::MAX };
                 let asked = self.policy.request_timeout.unwrap_or(request.timeout);
                 if is_first && most < asked.min(MIN_RETRY_INTERVAL) {
@@ -176,38 +176,38 @@ impl<P: Provider> Session<P> {
 
     /// Ends the exchange in flight, whatever it is at.
     pub(super) fn give_up(&mut self, error: Error) {
-        let slot = std::mem::replace(&mut self.slot, Slot::Free);
+        let slot = std::mem::replace(&mut self.slot, InFlight::Free);
         self.finish(slot, Err(error));
     }
 
     /// Whether the request `id` is out; counts what is not waited for.
     fn awaits(&mut self, id: RequestId) -> bool {
-        let waits = |flight: &Flight<P>| flight.id == id && matches!(flight.place, Place::Waiting(_));
+        let waits = |flight: &RunningExchange<P>| flight.id == id && matches!(flight.place, Place::Waiting(_));
         let awaited = self.slot.flight().is_some_and(waits);
         self.stats.ignored += u64::from(!awaited);
         awaited
     }
 
-    fn finish(&mut self, slot: Slot<P>, outcome: Result<Grant, Error>) {
+    fn finish(&mut self, slot: InFlight<P>, outcome: Result<Grant, Error>) {
         match (slot, outcome) {
-            (Slot::Renewing(flight), Ok(grant)) => self.granted(flight.lease_id, flight.position, grant),
-            (Slot::Renewing(flight), Err(error)) => {
+            (InFlight::Renewing(flight), Ok(grant)) => self.granted(flight.lease_id, flight.position, grant),
+            (InFlight::Renewing(flight), Err(error)) => {
                 let login = if flight.has_shown_login() { Shown::Yes } else { Shown::No };
-                let Flight { lease_id, position, steps, .. } = *flight;
+                let RunningExchange { lease_id, position, steps, .. } = *flight;
                 let answer = if steps > 1 { Answer::MissingLate } else { Answer::Missing };
                 self.failed(Failure { lease_id, position, error, answer, login });
             }
-            (Slot::Orphaned(_), Ok(grant)) => {
+            (InFlight::Orphaned(_), Ok(grant)) => {
                 // A refresh token that came without an access token is revoked beside the one that was held.
                 let held = self.revocations.back().filter(|_| grant.access.is_none() && grant.refresh_token.is_some());
                 self.revocations.extend(Credentials::from_grant(grant, held.map(Arc::as_ref)));
             }
-            (Slot::Revoking(_), outcome) => {
+            (InFlight::Revoking(_), outcome) => {
                 let error = outcome.err();
                 self.revocations.ended(error.clone());
                 self.outputs.push_back(Output::Event(Event::Revoked { error }));
             }
-            (Slot::Orphaned(_), Err(_)) | (Slot::Free, _) => {}
+            (InFlight::Orphaned(_), Err(_)) | (InFlight::Free, _) => {}
         }
     }
 
@@ -218,8 +218,9 @@ impl<P: Provider> Session<P> {
             expired(grant.aws.as_ref().map(AwsCredentials::validity)),
         ];
         // What is over when it comes does not displace what is not.
-        let kept = LeaseId::ALL
-            .map(|lease_id| over[lease_id.index()] && self.validity(lease_id).is_some() && !expired(self.validity(lease_id)));
+        let kept = LeaseId::ALL.map(|lease_id| {
+            over[lease_id.index()] && self.validity(lease_id).is_some() && !expired(self.validity(lease_id))
+        });
         if kept[LeaseId::Access.index()] {
             grant.access = None;
         }
@@ -250,7 +251,7 @@ impl<P: Provider> Session<P> {
         let method = Some(self.provider.method_name(method));
         match Credentials::from_grant(grant, self.credentials.as_deref()) {
             Some(credentials) => {
-                let origin = Origin::Issued;
+                let origin = Source::Issued;
                 self.save_and_announce(Granted { credentials, covers, method, origin, shortfall });
             }
             // No access token, now or before: the rest is of no use, whatever was asked for.
@@ -273,17 +274,17 @@ impl<P: Provider> Session<P> {
         credentials: Credentials,
         covers: [bool; 2],
         method: Option<&'static str>,
-        origin: Origin,
+        origin: Source,
     ) {
         let margin = self.policy.margin.unwrap_or_else(|| self.provider.margin());
         let mut credentials = credentials.with_margin(margin);
-        let looks_at_margin = self.is_one_shot() && origin == Origin::SavedSession;
+        let looks_at_margin = self.is_one_shot() && origin == Source::SavedSession;
         for lease_id in LeaseId::ALL {
             let lease = &mut self.leases[lease_id.index()];
             let validity = credentials.validity(lease_id).copied().filter(|_| covers[lease_id.index()]);
             if let Some(validity) = &validity {
                 let asked = lease.asked;
-                lease.renewed(validity, &mut self.random, self.now, origin == Origin::Issued);
+                lease.renewed(validity, &mut self.random, self.now, origin == Source::Issued);
                 // Whoever asked waits for the renewal of what is found near its end.
                 lease.asked |= asked && looks_at_margin && validity.renewal_due(self.now);
             }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::credentials::{Credentials, Print};
+use crate::credentials::{Credentials, Fingerprint};
 use crate::error::Error;
 
 /// Credentials that are to be revoked, one after another.
@@ -11,7 +11,7 @@ use crate::error::Error;
 pub(super) struct Revocations {
     queue: VecDeque<Arc<Credentials>>,
     /// What was queued since the session was signed out: each is revoked once, however often a store shows it.
-    known: Vec<Print>,
+    known: Vec<Fingerprint>,
     /// Why one of them could not be revoked.
     error: Option<Box<Error>>,
 }
@@ -30,9 +30,9 @@ impl Revocations {
     pub(super) fn extend<C: Into<Arc<Credentials>>>(&mut self, credentials: impl IntoIterator<Item = C>) {
         for credentials in credentials {
             let credentials = credentials.into();
-            let print = credentials.print_of_tokens();
-            if !self.known.contains(&print) {
-                self.known.push(print);
+            let fingerprint = credentials.fingerprint_of_tokens();
+            if !self.known.contains(&fingerprint) {
+                self.known.push(fingerprint);
                 self.queue.push_back(credentials);
             }
         }

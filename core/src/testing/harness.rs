@@ -14,7 +14,7 @@ use super::step::{Lives, Often, ScriptedReply, Step, Stray, Which, Who};
 use super::store::Cell;
 use super::subject::Subject;
 use super::toy::{CANARY, Toy, ToyLogin, ToyMethod};
-use crate::credentials::{RecordOf, same_user};
+use crate::credentials::{Record, same_user};
 use crate::exchange::MAX_STEPS;
 use crate::store::{OpId, StoreCommand, StoreError, StoreReply, StoreRequest};
 use crate::{
@@ -457,11 +457,11 @@ impl<S: Subject> Harness<S> {
     fn is_store_foreign(&self) -> bool {
         let record = self.store.as_ref().and_then(Cell::record);
         let user = self.login.as_ref().map(ToyLogin::user);
-        match record.map(|record| RecordOf::parse(record.as_ref(), self.now)) {
-            Some(Ok(RecordOf::Session { saved, .. })) => {
+        match record.map(|record| Record::parse(record.as_ref(), self.now)) {
+            Some(Ok(Record::Session { saved, .. })) => {
                 user.is_some_and(|user| !same_user(user, &saved.credentials().account().user_id))
             }
-            Some(Ok(RecordOf::SignedOut { .. } | RecordOf::NeverSignedIn { .. }) | Err(_)) | None => false,
+            Some(Ok(Record::SignedOut { .. } | Record::NeverSignedIn { .. }) | Err(_)) | None => false,
         }
     }
 

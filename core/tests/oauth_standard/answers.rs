@@ -73,7 +73,7 @@ fn a_200_with_an_error_in_it_is_that_error() {
     assert_eq!((error.code(), error.message()), (Some("bad_refresh_token"), Some("The refresh token is wrong.")));
     assert_eq!(error.kind(), ServiceErrorKind::Service);
     // What it means is for the profile to say.
-    let github = profile().with_refusal("bad_refresh_token");
+    let github = profile().with_rejection_code("bad_refresh_token");
     assert_eq!(read(&github, &answer(200, body)).unwrap_err().kind(), ServiceErrorKind::RefreshRefused);
     assert_eq!(
         kind(GrantType::ClientCredentials, 200, r#"{"error":"invalid_client"}"#),
@@ -100,7 +100,7 @@ fn json_is_read_under_any_content_type_and_with_a_bom() {
 
 #[test]
 fn a_form_is_read_by_profile() {
-    let form = profile().with_encoding(Encoding::Form);
+    let form = profile().with_response_encoding(Encoding::Form);
     let body = "access_token=a%2Fb&expires_in=5183814&token_type=bearer&scope=read%2Cwrite&login=ada";
     assert!(is_malformed(&read(&profile(), &answer(200, body)).unwrap_err()));
     let credentials = Credentials::from_grant(read(&form, &answer(200, body)).unwrap(), None).unwrap();
@@ -120,12 +120,12 @@ fn a_form_is_read_by_profile() {
 fn camel_case_and_an_answer_within_are_read_by_profile() {
     let camel = r#"{"accessToken":"at","refreshToken":"rt","tokenType":"Bearer","expiresIn":"60","idToken":"id"}"#;
     assert!(is_malformed(&read(&profile(), &answer(200, camel)).unwrap_err()));
-    let grant = read(&profile().with_names(Names::Camel), &answer(200, camel)).unwrap();
+    let grant = read(&profile().with_field_case(Names::Camel), &answer(200, camel)).unwrap();
     assert_eq!(grant.access.as_ref().unwrap().validity().lifetime(), Some(Duration::from_secs(60)));
     assert_eq!((grant.refresh_token.unwrap().expose(), grant.id_token.unwrap().expose()), ("rt", "id"));
     assert!(grant.extra.is_none());
 
-    let within = profile().with_answers_within("data");
+    let within = profile().with_response_wrapper("data");
     let body = r#"{"data":{"access_token":"at"},"meta":{}}"#;
     assert!(is_malformed(&read(&profile(), &answer(200, body)).unwrap_err()));
     assert!(read(&within, &answer(200, body)).unwrap().access.is_some());
@@ -282,7 +282,7 @@ fn a_server_that_needs_a_person_is_not_asked_again() {
 
 #[test]
 fn a_servers_own_word_for_a_refusal_refuses_a_login_too() {
-    let own = profile().with_refusal("wrong_pin");
+    let own = profile().with_rejection_code("wrong_pin");
     let body = r#"{"error":"wrong_pin"}"#;
     for asked in [GrantType::ClientCredentials, GrantType::Password, GrantType::AuthorizationCode] {
         let told = |profile| parse_token(profile, asked, &answer(400, body), now(0), now(1)).unwrap_err().kind();

@@ -1,7 +1,8 @@
 //! The sign-in in a browser: what the address says, and which redirects are taken.
 
 use perennial_core::oauth::{
-    At, AuthorizationError, CannotAuthorize, ErrorCode, InvalidPending, Issuer, Pending, Separator, Verifier, Wanted,
+    At, AuthorizationError, AuthorizationRequest, AuthorizeError, ErrorCode, InvalidPending, IssuerInRedirect, Pending,
+    ScopeSeparator, Verifier,
 };
 use perennial_core::{Exchange, Secret};
 
@@ -14,7 +15,7 @@ fn browser() -> Profile {
 }
 
 fn begin(profile: &Profile) -> (Vec<(String, String)>, Pending) {
-    let wanted = Wanted::new(REDIRECT_URI).scopes(["read", "write"]);
+    let wanted = AuthorizationRequest::new(REDIRECT_URI).scopes(["read", "write"]);
     let authorization = profile.authorize(entropy::<64>(), &wanted, now(0)).unwrap();
     (query(authorization.url()), authorization.into_pending())
 }
@@ -59,8 +60,8 @@ fn the_challenge_is_s256_always_and_never_plain() {
 #[test]
 fn a_verifier_has_43_to_128_characters() {
     for (url, length) in [
-        (browser().authorize(entropy::<64>(), &Wanted::new(REDIRECT_URI), now(0)), 43),
-        (browser().authorize(entropy::<128>(), &Wanted::new(REDIRECT_URI), now(0)), 128),
+        (browser().authorize(entropy::<64>(), &AuthorizationRequest::new(REDIRECT_URI), now(0)), 43),
+        (browser().authorize(entropy::<128>(), &AuthorizationRequest::new(REDIRECT_URI), now(0)), 128),
     ] {
         let authorization = url.unwrap();
         let state = value(&query(authorization.url()), "state");
@@ -73,7 +74,7 @@ fn a_verifier_has_43_to_128_characters() {
 #[test]
 fn the_address_has_each_parameter_once_and_keeps_the_endpoints_own() {
     let profile = browser()
-        .with_separator(Separator::Comma)
+        .with_scope_separator(ScopeSeparator::Comma)
         .with_parameter(At::Authorization, "prompt", "consent")
         .unwrap()
         .with_resource("https://api.example/")
@@ -90,19 +91,20 @@ fn the_address_has_each_parameter_once_and_keeps_the_endpoints_own() {
     ] {
         assert_eq!(value(&query, name), wanted);
     }
-    let twice = Wanted::new(REDIRECT_URI).parameter("state", "mine");
-    assert_eq!(browser().authorize(entropy::<64>(), &twice, now(0)).unwrap_err(), CannotAuthorize::Repeated);
+    let twice = AuthorizationRequest::new(REDIRECT_URI).parameter("state", "mine");
+    assert_eq!(browser().authorize(entropy::<64>(), &twice, now(0)).unwrap_err(), AuthorizeError::Repeated);
 }
 
 #[test]
 fn a_sign_in_needs_an_endpoint_and_an_absolute_redirect_uri() {
-    let begin =
-        |profile: Profile, uri: &str| profile.authorize(entropy::<64>(), &Wanted::new(uri), now(0)).unwrap_err();
-    assert_eq!(begin(profile(), REDIRECT_URI), CannotAuthorize::NoEndpoint);
+    let begin = |profile: Profile, uri: &str| {
+        profile.authorize(entropy::<64>(), &AuthorizationRequest::new(uri), now(0)).unwrap_err()
+    };
+    assert_eq!(begin(profile(), REDIRECT_URI), AuthorizeError::NoEndpoint);
     for bad in ["", "/done", "https://a.example/#x", "https://a.example/ x"] {
-        assert_eq!(begin(browser(), bad), CannotAuthorize::RedirectUri, "{bad}");
+        assert_eq!(begin(browser(), bad), AuthorizeError::RedirectUri, "{bad}");
     }
-    assert!(browser().authorize(entropy::<64>(), &Wanted::new("com.example.app:/done"), now(0)).is_ok());
+    assert!(browser().authorize(entropy::<64>(), &AuthorizationRequest::new("com.example.app:/done"), now(0)).is_ok());
 }
 
 #[test]
@@ -154,23 +156,23 @@ fn a_present_issuer_must_match_and_a_promised_one_must_be_present() {
         let (query, pending) = begin(profile);
         pending.redeem(&format!("code=c&state={}{rest}", value(&query, "state")), now(1)).map(drop)
     };
-    let optional = browser().with_issuer(issuer, Issuer::Optional);
-    let promised = browser().with_issuer(issuer, Issuer::Promised);
+    let optional = browser().with_issuer(issuer, IssuerInRedirect::Optional);
+    let promised = browser().with_issuer(issuer, IssuerInRedirect::Promised);
     let right = "&iss=https%3A%2F%2Fauth.example";
     assert_eq!(told(&optional, right), Ok(()));
     assert_eq!(told(&promised, right), Ok(()));
     assert_eq!(told(&optional, ""), Ok(()));
-    assert_eq!(told(&promised, ""), Err(AuthorizationError::Issuer));
+    assert_eq!(told(&promised, ""), Err(AuthorizationError::IssuerInRedirect));
     for wrong in ["&iss=https%3A%2F%2Fevil.example", "&iss=https%3A%2F%2Fauth.example%2F", "&iss="] {
-        assert_eq!(told(&optional, wrong), Err(AuthorizationError::Issuer), "{wrong}");
-        assert_eq!(told(&promised, wrong), Err(AuthorizationError::Issuer), "{wrong}");
+        assert_eq!(told(&optional, wrong), Err(AuthorizationError::IssuerInRedirect), "{wrong}");
+        assert_eq!(told(&promised, wrong), Err(AuthorizationError::IssuerInRedirect), "{wrong}");
     }
     // Nobody said whom to expect: then nobody can say that it is right.
-    assert_eq!(told(&browser(), right), Err(AuthorizationError::Issuer));
+    assert_eq!(told(&browser(), right), Err(AuthorizationError::IssuerInRedirect));
     // A forged error is no error of this server either.
     let (query, pending) = begin(&promised);
     let forged = format!("error=access_denied&iss=https%3A%2F%2Fevil.example&state={}", value(&query, "state"));
-    assert_eq!(pending.redeem(&forged, now(1)).unwrap_err(), AuthorizationError::Issuer);
+    assert_eq!(pending.redeem(&forged, now(1)).unwrap_err(), AuthorizationError::IssuerInRedirect);
 }
 
 #[test]
@@ -203,7 +205,7 @@ fn a_refusal_has_a_typed_code_cleaned_words_and_an_address() {
 #[test]
 fn a_refusal_that_echoes_the_state_does_not_show_it() {
     // Without a digit in it, it does not look like a token.
-    let begin = || browser().authorize([7; 64], &Wanted::new(REDIRECT_URI), now(0)).unwrap();
+    let begin = || browser().authorize([7; 64], &AuthorizationRequest::new(REDIRECT_URI), now(0)).unwrap();
     let state = value(&query(begin().url()), "state");
     assert!(!state.contains(|c: char| c.is_ascii_digit()));
     for echo in ["error", "error=access_denied&error_description", "error=access_denied&error_uri"] {
@@ -227,7 +229,7 @@ fn a_redirect_without_a_usable_code_is_malformed() {
 
 #[test]
 fn a_pending_authorization_is_restored_between_two_web_requests() {
-    let profile = browser().with_issuer("https://auth.example", Issuer::Optional);
+    let profile = browser().with_issuer("https://auth.example", IssuerInRedirect::Optional);
     let (query, pending) = begin(&profile);
     let exported = pending.export();
     let pending = Pending::restore(&profile, exported, now(100)).unwrap();
@@ -240,14 +242,14 @@ fn a_pending_authorization_is_restored_between_two_web_requests() {
 
 #[test]
 fn a_pending_authorization_records_issuer_token_endpoint_and_client() {
-    let profile = browser().with_issuer("https://auth.example", Issuer::Optional);
+    let profile = browser().with_issuer("https://auth.example", IssuerInRedirect::Optional);
     let other_endpoint = Profile::new("https://evil.example/token", "app").unwrap();
     let other_client = Profile::new("https://auth.example/token", "other").unwrap();
     for other in [
         browser(),
-        browser().with_issuer("https://evil.example", Issuer::Optional),
-        other_endpoint.with_issuer("https://auth.example", Issuer::Optional),
-        other_client.with_issuer("https://auth.example", Issuer::Optional),
+        browser().with_issuer("https://evil.example", IssuerInRedirect::Optional),
+        other_endpoint.with_issuer("https://auth.example", IssuerInRedirect::Optional),
+        other_client.with_issuer("https://auth.example", IssuerInRedirect::Optional),
     ] {
         let exported = begin(&profile).1.export();
         assert_eq!(Pending::restore(&other, exported, now(1)).unwrap_err(), InvalidPending::OtherProfile);
@@ -281,8 +283,10 @@ fn a_damaged_or_late_export_is_refused() {
 fn nothing_secret_shows() {
     let (query, pending) = begin(&browser());
     let state = value(&query, "state");
-    let shown =
-        format!("{pending:?} {:?}", browser().authorize(entropy::<64>(), &Wanted::new(REDIRECT_URI), now(0)).unwrap());
+    let shown = format!(
+        "{pending:?} {:?}",
+        browser().authorize(entropy::<64>(), &AuthorizationRequest::new(REDIRECT_URI), now(0)).unwrap()
+    );
     let exchange = pending.redeem(&format!("code=hunter2&state={state}"), now(1)).unwrap();
     let shown = format!("{shown} {exchange:?}");
     assert!(!shown.contains(&state) && !shown.contains("hunter2"), "{shown}");

@@ -1,7 +1,7 @@
 //! How a client shows who it is, and what it never does.
 
 use http::header;
-use perennial_core::oauth::{At, ClientAuth, Profile, Separator};
+use perennial_core::oauth::{At, ClientAuth, Profile, ScopeSeparator};
 use perennial_core::{AccessToken, Credentials, Error, Exchange, Secret, Step, Validity};
 
 use super::*;
@@ -63,7 +63,7 @@ fn tokens_and_secrets_never_stand_in_a_query() {
 
 #[test]
 fn a_refresh_names_no_client_where_the_profile_says_so() {
-    let request = profile().with_anonymous_refresh().refresh_request(&Secret::from("rt"), now(0));
+    let request = profile().with_clientless_refresh().refresh_request(&Secret::from("rt"), now(0));
     assert_eq!(names(&request), ["grant_type", "refresh_token"]);
     let request = profile().refresh_request(&Secret::from("rt"), now(0));
     assert_eq!(names(&request), ["grant_type", "refresh_token", "client_id"]);
@@ -72,7 +72,7 @@ fn a_refresh_names_no_client_where_the_profile_says_so() {
 #[test]
 fn scopes_parameters_and_resources_go_where_they_belong() {
     let profile = profile()
-        .with_separator(Separator::Comma)
+        .with_scope_separator(ScopeSeparator::Comma)
         .with_parameter(At::Token, "audience", "api")
         .unwrap()
         .with_parameter(At::Authorization, "prompt", "consent")

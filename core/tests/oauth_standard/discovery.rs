@@ -1,6 +1,6 @@
 //! What a server says about itself.
 
-use perennial_core::oauth::{CannotAuthorize, ClientAuth, Discovery, InvalidProfile, Metadata, Wanted};
+use perennial_core::oauth::{AuthorizationRequest, AuthorizeError, ClientAuth, Discovery, InvalidProfile, Metadata};
 use perennial_core::{Error, Exchange, Step};
 
 use super::*;
@@ -88,15 +88,15 @@ fn metadata_make_a_profile() {
     assert_eq!(profile.token_endpoint().uri(), "https://auth.example/token");
     assert_eq!(profile.revocation_endpoint().unwrap().uri(), "https://auth.example/revoke");
     assert_eq!(profile.device_endpoint().unwrap().uri(), "https://auth.example/device");
-    assert!(profile.authorize([7; 64], &Wanted::new("http://127.0.0.1/x"), now(0)).is_ok());
+    assert!(profile.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1/x"), now(0)).is_ok());
 }
 
 #[test]
 fn a_server_without_s256_gets_no_sign_in_in_a_browser() {
     let metadata = found(&document(r#","code_challenge_methods_supported":["plain"]"#));
     let profile = metadata.profile("app", ClientAuth::None).unwrap();
-    let begun = profile.authorize([7; 64], &Wanted::new("http://127.0.0.1/x"), now(0));
-    assert_eq!(begun.unwrap_err(), CannotAuthorize::NoS256);
+    let begun = profile.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1/x"), now(0));
+    assert_eq!(begun.unwrap_err(), AuthorizeError::NoS256);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is told about a server, a sign-in and a failure, word by word.
 
-use perennial_core::oauth::{AuthorizationError, Discovery, ErrorCode, Wanted, parse_device};
+use perennial_core::oauth::{AuthorizationError, AuthorizationRequest, Discovery, ErrorCode, parse_device};
 use perennial_core::{AccessToken, Credentials, Exchange, Step, Validity};
 
 use super::*;
@@ -39,7 +39,7 @@ fn each_reason_of_the_standard_is_known_by_its_name() {
 fn a_refusal_in_a_browser_is_told_in_both_words() {
     let browser = profile().with_authorization_endpoint("https://auth.example/authorize").unwrap();
     let refused = |rest: &str| {
-        let wanted = Wanted::new("http://127.0.0.1:8123/done");
+        let wanted = AuthorizationRequest::new("http://127.0.0.1:8123/done");
         let authorization = browser.authorize([7; 64], &wanted, now(0)).unwrap();
         let (_, rest_of_url) = authorization.url().split_once("state=").unwrap();
         let state = rest_of_url.split('&').next().unwrap().to_owned();
@@ -133,7 +133,7 @@ fn a_signed_statement_names_its_algorithm_and_no_key_that_has_no_name() {
 fn a_signed_statement_says_who_the_client_is_and_to_whom() {
     use base64ct::{Base64UrlUnpadded, Encoding as _};
     use perennial_core::Secret;
-    use perennial_core::oauth::{Assertions, ClientAuth, Es256, Issuer};
+    use perennial_core::oauth::{Assertions, ClientAuth, Es256, IssuerInRedirect};
 
     let assertions = || Assertions::new(Es256::new([1; 32]).unwrap().with_key_id("k-7"), [2; 32]);
     let claims = |profile: &Profile| {
@@ -157,7 +157,7 @@ fn a_signed_statement_says_who_the_client_is_and_to_whom() {
     assert_eq!(first["aud"], "https://auth.example/token");
     assert_eq!((&first["iat"], &first["exp"]), (&1_700_000_000.into(), &1_700_000_300.into()));
     assert_ne!(claims(&signed)["jti"], first["jti"], "each is good once");
-    let issued = signed.clone().with_issuer("https://auth.example", Issuer::Optional);
+    let issued = signed.clone().with_issuer("https://auth.example", IssuerInRedirect::Optional);
     assert_eq!(claims(&issued)["aud"], "https://auth.example");
     let named = Assertions::with_audience(assertions(), "https://else.example");
     let named = issued.with_client_auth(ClientAuth::PrivateKeyJwt(named));
@@ -191,7 +191,8 @@ fn an_error_that_says_nothing_is_an_error_all_the_same() {
 #[test]
 fn what_is_under_way_shows_where_and_until_when_and_no_secret() {
     let browser = profile().with_authorization_endpoint("https://auth.example/authorize").unwrap();
-    let authorization = browser.authorize([7; 64], &Wanted::new("http://127.0.0.1:8123/done"), now(0)).unwrap();
+    let authorization =
+        browser.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1:8123/done"), now(0)).unwrap();
     let state = authorization.url().split_once("state=").unwrap().1.split('&').next().unwrap().to_owned();
     let shown = format!("{authorization:?}");
     assert!(shown.starts_with("Authorization { pending: Pending { profile: Profile { token_endpoint: "), "{shown}");
@@ -241,7 +242,8 @@ fn the_words_of_an_answer_without_an_error_are_told() {
 fn a_long_redirect_is_looked_at_up_to_its_cap() {
     let browser = profile().with_authorization_endpoint("https://auth.example/authorize").unwrap();
     let refused = |length: usize| {
-        let authorization = browser.authorize([7; 64], &Wanted::new("http://127.0.0.1:8123/done"), now(0)).unwrap();
+        let authorization =
+            browser.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1:8123/done"), now(0)).unwrap();
         let error = authorization.into_pending().redeem(&format!("code={}", "x".repeat(length - 5)), now(1));
         error.unwrap_err().to_string()
     };

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_core::adapter::{Clock, Setup, SystemClock};
+use perennial_core::adapter::{Clock, SessionBuilder, SystemClock};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Error, Now, Timestamp};
 use perennial_emulator::{Emulator, Endpoint, NavienSettings};
@@ -44,10 +44,10 @@ impl Service {
     ///
     /// # Panics
     /// Never: the emulator's address is one.
-    pub fn setup(&self) -> Setup<Navien> {
+    pub fn setup(&self) -> SessionBuilder<Navien> {
         let provider = Navien::new(&self.emulator.navien_url()).expect("the emulator's address is one");
         let login = Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD).expect("both halves are there");
-        Setup::new(provider).login(login).clock(self.clock.clone()).seed(1)
+        SessionBuilder::new(provider).login(login).clock(self.clock.clone()).seed(1)
     }
 
     /// Time passes at once, for the service and its sessions.

@@ -24,7 +24,7 @@ use perennial_core::adapter::SystemClock;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Event, LeaseId};
 use perennial_emulator::{Emulator, Mosquitto, NavienSettings};
-use perennial_hyper::{Client, Setup};
+use perennial_hyper::{Client, SessionBuilder};
 use publisher::Publisher;
 use tickets::NavienTickets;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -60,7 +60,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     let provider = Navien::new(&service.navien_url())?;
     let login = Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD)?;
-    let setup = Setup::new(provider.clone()).login(login).on_event(move |event| {
+    let setup = SessionBuilder::new(provider.clone()).login(login).on_event(move |event| {
         if let Event::Renewed { lease_id: LeaseId::Aws, generation, .. } = event {
             say(&format!("    AWS credentials, issue {}", generation.get()));
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_blocking::{Setup, Transport};
+use perennial_blocking::{SessionBuilder, Transport};
 use perennial_core::adapter::ManualClock;
 use perennial_core::testing::{Asked, Life, Lives, Said, ScriptedReply, Service, Toy, Who};
 use perennial_core::{LeaseId, Request, Response, Timestamp, TransportError};
@@ -40,13 +40,13 @@ impl Desk {
     }
 
     /// A session of Ann's.
-    pub fn setup(&self) -> Setup<Toy> {
+    pub fn setup(&self) -> SessionBuilder<Toy> {
         self.stranger().login(Who::Ann.login())
     }
 
     /// A session without a login.
-    pub fn stranger(&self) -> Setup<Toy> {
-        let setup = Setup::new(Toy).clock(self.clock.clone()).seed(1);
+    pub fn stranger(&self) -> SessionBuilder<Toy> {
+        let setup = SessionBuilder::new(Toy).clock(self.clock.clone()).seed(1);
         // Of one schedule one wants to know what happened.
         if is_replay() { setup.on_event(|event| println!("{event}")) } else { setup }
     }

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::adapter::{BoxFuture, CannotSpawn, Current, Handle, Host, Setup};
+use perennial_core::adapter::{BoxFuture, Current, Handle, Host, SessionBuilder, SpawnError};
 use perennial_core::testing::Toy;
 use perennial_core::{Credentials, Error, Request, Response, SignOut, State, TransportError};
 use shuttle::future::{JoinHandle, block_on};
@@ -17,7 +17,7 @@ use crate::service::{NEED, serial_of};
 /// A session, as a caller's thread sees it.
 pub trait Subject: Clone + Send + Sync + 'static {
     /// A session, not yet asked for anything.
-    fn build(desk: &Desk, setup: Setup<Toy>) -> Self;
+    fn build(desk: &Desk, setup: SessionBuilder<Toy>) -> Self;
 
     /// See `Handle::credentials`. The number of the grant.
     fn credentials(&self) -> Result<u64, Error>;
@@ -37,7 +37,7 @@ pub trait Subject: Clone + Send + Sync + 'static {
     fn changes(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static;
 
     /// A session that has signed in.
-    fn connect(desk: &Desk, setup: Setup<Toy>) -> Self {
+    fn connect(desk: &Desk, setup: SessionBuilder<Toy>) -> Self {
         let session = Self::build(desk, setup);
         session.credentials().expect("the service signs in");
         session
@@ -101,7 +101,7 @@ impl Host for Tasked {
         thread::spawn(work);
     }
 
-    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), SpawnError> {
         let task = shuttle::future::spawn(task);
         self.runtime.0.lock().unwrap().push(task);
         Ok(())
@@ -118,7 +118,7 @@ pub struct Tasks {
 }
 
 impl Subject for Tasks {
-    fn build(desk: &Desk, setup: Setup<Toy>) -> Self {
+    fn build(desk: &Desk, setup: SessionBuilder<Toy>) -> Self {
         let runtime = Runtime::default();
         let host = Tasked { desk: desk.clone(), runtime: runtime.clone() };
         Self { handle: setup.build(Arc::new(host)).expect("nothing is restored"), runtime }
@@ -165,7 +165,7 @@ impl Subject for Tasks {
 pub struct Threads(perennial_blocking::Handle<Toy>);
 
 impl Subject for Threads {
-    fn build(desk: &Desk, setup: Setup<Toy>) -> Self {
+    fn build(desk: &Desk, setup: SessionBuilder<Toy>) -> Self {
         let client = perennial_blocking::Client::over(desk.clone());
         Self(client.build(setup).expect("nothing is restored"))
     }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use perennial_core::providers::navien::Navien;
 use perennial_file::FileStore;
-use perennial_hyper::{Client, Setup};
+use perennial_hyper::{Client, SessionBuilder};
 use perennial_tests::tool::{Later, arguments};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let (file, policy) = arguments()?;
-    let setup = Setup::<Navien>::from_env()?.store(FileStore::new(file)).policy(policy).clock(Later::from_env());
+    let setup =
+        SessionBuilder::<Navien>::from_env()?.store(FileStore::new(file)).policy(policy).clock(Later::from_env());
     let session = Client::new().connect(setup).await?;
     println!("{}", session.credentials().await?.access().expose());
     if !std::env::args().any(|word| word == "return") {

@@ -2,14 +2,15 @@
 
 use std::error::Error;
 
-use perennial_blocking::{Client, Setup};
+use perennial_blocking::{Client, SessionBuilder};
 use perennial_core::providers::navien::Navien;
 use perennial_file::FileStore;
 use perennial_tests::tool::{Later, arguments};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (file, policy) = arguments()?;
-    let setup = Setup::<Navien>::from_env()?.store(FileStore::new(file)).policy(policy).clock(Later::from_env());
+    let setup =
+        SessionBuilder::<Navien>::from_env()?.store(FileStore::new(file)).policy(policy).clock(Later::from_env());
     let session = Client::new().connect(setup)?;
     println!("{}", session.credentials()?.access().expose());
     Ok(())

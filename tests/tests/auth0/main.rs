@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{ManualClock, Setup};
+use perennial_core::adapter::{ManualClock, SessionBuilder};
 use perennial_core::providers::auth0::{Auth0, Builder, Login};
 use perennial_core::wire::Body;
 use perennial_core::{Credentials, Error, Event, Generation, LeaseId, Request, ServiceErrorKind};
@@ -70,11 +70,11 @@ impl World {
         self.site().build().unwrap()
     }
 
-    fn setup_at(&self, provider: Auth0) -> Setup<Auth0> {
-        Setup::new(provider).clock(self.clock.clone()).on_event(self.heard.listener()).seed(1)
+    fn setup_at(&self, provider: Auth0) -> SessionBuilder<Auth0> {
+        SessionBuilder::new(provider).clock(self.clock.clone()).on_event(self.heard.listener()).seed(1)
     }
 
-    fn stranger(&self) -> Setup<Auth0> {
+    fn stranger(&self) -> SessionBuilder<Auth0> {
         self.setup_at(self.provider())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use http::HeaderMap;
-use perennial_core::adapter::Setup;
+use perennial_core::adapter::SessionBuilder;
 use perennial_core::providers::auth0::{Auth0, Login};
 use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, SavedSession, SignOut, State};
 use perennial_tests::{Blocking, Hyper, LONG, Link, within};
@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 pub(crate) trait Side: Clone + Send + 'static {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error>;
-    fn build(link: Link, setup: Setup<Auth0>) -> Result<Self, Error>;
+    fn build(link: Link, setup: SessionBuilder<Auth0>) -> Result<Self, Error>;
     fn credentials(&self) -> Result<Arc<Credentials>, Error>;
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error>;
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error>;
@@ -68,7 +68,7 @@ impl Side for OverHyper {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error> {
         runtime().block_on(Hyper::client(link).run(exchange))
     }
-    fn build(link: Link, setup: Setup<Auth0>) -> Result<Self, Error> {
+    fn build(link: Link, setup: SessionBuilder<Auth0>) -> Result<Self, Error> {
         let _inside = runtime().enter();
         Hyper::client(link).build(setup).map(Self)
     }
@@ -104,7 +104,7 @@ impl Side for OverBlocking {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error> {
         Blocking::client(link).run(exchange)
     }
-    fn build(link: Link, setup: Setup<Auth0>) -> Result<Self, Error> {
+    fn build(link: Link, setup: SessionBuilder<Auth0>) -> Result<Self, Error> {
         Blocking::client(link).build(setup).map(Self)
     }
     fn credentials(&self) -> Result<Arc<Credentials>, Error> {

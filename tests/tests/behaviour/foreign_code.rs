@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{ManualClock, Setup};
+use perennial_core::adapter::{ManualClock, SessionBuilder};
 use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 use perennial_core::{
     Consumes, Credentials, Error, Event, Exchange, ExchangePhase, Grant, LeaseId, Now, Provider, Request, Response,
@@ -188,7 +188,7 @@ impl perennial_blocking::Transport for Service {
 
 /// What both adapters do for this provider. Each call is bounded.
 trait Adapter: Clone + Send + Sync + 'static {
-    fn build(service: Service, setup: Setup<Odd>) -> Self;
+    fn build(service: Service, setup: SessionBuilder<Odd>) -> Self;
     fn ask(&self) -> Result<String, Error>;
     fn renew(&self) -> Result<String, Error>;
     fn sign_in(&self) -> Result<String, Error>;
@@ -220,7 +220,7 @@ fn runtime() -> &'static Runtime {
 }
 
 impl Adapter for Tasks {
-    fn build(service: Service, setup: Setup<Odd>) -> Self {
+    fn build(service: Service, setup: SessionBuilder<Odd>) -> Self {
         let _inside = runtime().enter();
         Self(perennial_hyper::Client::over(service).build(setup).unwrap())
     }
@@ -259,7 +259,7 @@ impl Adapter for Tasks {
 struct Threads(perennial_blocking::Handle<Odd>);
 
 impl Adapter for Threads {
-    fn build(service: Service, setup: Setup<Odd>) -> Self {
+    fn build(service: Service, setup: SessionBuilder<Odd>) -> Self {
         Self(perennial_blocking::Client::over(service).build(setup).unwrap())
     }
 
@@ -328,7 +328,7 @@ struct Stopped<S> {
 
 fn stopped<S: Adapter>(may_block: bool) -> Stopped<S> {
     let (odd, service, gate) = (Odd::new(may_block), Service::default(), Gate::default());
-    let session = S::build(service.clone(), Setup::new(odd.clone()).login(ann()).seed(1));
+    let session = S::build(service.clone(), SessionBuilder::new(odd.clone()).login(ann()).seed(1));
     assert_eq!(session.ask().unwrap(), "at-1");
     let (entered, wait) = channel();
     let until = gate.clone();
@@ -392,7 +392,7 @@ fn panicked_at(error: &Error) -> Option<ExchangePhase> {
 fn signed_in<S: Adapter>(may_block: bool) -> (S, Odd, ManualClock, Heard) {
     let (odd, clock, heard) = (Odd::new(may_block), ManualClock::default(), Heard::default());
     clock.advance(Duration::from_secs(1000));
-    let setup = Setup::new(odd.clone()).login(ann()).seed(1).clock(clock.clone()).on_event(heard.listener());
+    let setup = SessionBuilder::new(odd.clone()).login(ann()).seed(1).clock(clock.clone()).on_event(heard.listener());
     let session = S::build(Service::default(), setup);
     session.bounded(S::ask).unwrap();
     (session, odd, clock, heard)
@@ -421,7 +421,7 @@ fn a_panic_of_an_exchange_is_told_and_tried_again<S: Adapter>() {
 fn a_panic_at_the_first_sign_in_strands_nobody<S: Adapter>() {
     let (odd, clock) = (Odd::new(false), ManualClock::default());
     let told = odd.panics(At::Receive);
-    let setup = Setup::new(odd.clone()).login(ann()).seed(1).clock(clock.clone());
+    let setup = SessionBuilder::new(odd.clone()).login(ann()).seed(1).clock(clock.clone());
     let service = Service::default();
     let session = S::build(service.clone(), setup);
     let callers: Vec<_> = (0..10)
@@ -465,7 +465,7 @@ fn on_one_thread_a_key_that_signs_holds_up_no_task() {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (odd, gate) = (Odd::new(true), Gate::default());
-            let setup = Setup::new(odd.clone()).login(ann()).seed(1);
+            let setup = SessionBuilder::new(odd.clone()).login(ann()).seed(1);
             let session = perennial_hyper::Client::over(Service::default()).build(setup).unwrap();
             session.credentials().await.unwrap();
             let (entered, wait) = tokio::sync::oneshot::channel();

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use perennial_core::adapter::Setup;
+use perennial_core::adapter::SessionBuilder;
 use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, Provider};
 use perennial_tests::{Blocking, Hyper, Link};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) trait Side<P: Provider>: Clone + Send + 'static {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error>;
-    fn build(link: Link, setup: Setup<P>) -> Result<Self, Error>;
+    fn build(link: Link, setup: SessionBuilder<P>) -> Result<Self, Error>;
     fn credentials(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error>;
     fn renew(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error>;
     fn sign_in(&self, login: P::Login) -> Result<Arc<Credentials>, Error>;
@@ -33,7 +33,7 @@ impl<P: Provider> Side<P> for OverHyper<P> {
         runtime().block_on(Hyper::client(link).run(exchange))
     }
 
-    fn build(link: Link, setup: Setup<P>) -> Result<Self, Error> {
+    fn build(link: Link, setup: SessionBuilder<P>) -> Result<Self, Error> {
         let _inside = runtime().enter();
         Hyper::client(link).build(setup).map(Self)
     }
@@ -65,7 +65,7 @@ impl<P: Provider> Side<P> for OverBlocking<P> {
         Blocking::client(link).run(exchange)
     }
 
-    fn build(link: Link, setup: Setup<P>) -> Result<Self, Error> {
+    fn build(link: Link, setup: SessionBuilder<P>) -> Result<Self, Error> {
         Blocking::client(link).build(setup).map(Self)
     }
 

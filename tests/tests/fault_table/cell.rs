@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use perennial_core::adapter::{Clock, Setup};
+use perennial_core::adapter::{Clock, SessionBuilder};
 use perennial_core::wire::MAX_RETRY_AFTER;
 use perennial_core::{
     Credentials, Error, Event, LeaseId, Provider, ServiceErrorKind, SessionError, TransportErrorKind, Validity,
@@ -55,7 +55,7 @@ pub(crate) fn play<S: Service, H: Side<S::Provider>>(
     let emulator = S::emulated(builder, operation).still().start().map_err(|error| error.to_string())?;
     let hurried = Arc::new(Mutex::new(Hurried::None));
     let place = Place { clock: clock_of(&emulator), emulator, heard: Heard::default(), hurried };
-    let setup = Setup::new(S::provider(&place.emulator, TIMEOUT))
+    let setup = SessionBuilder::new(S::provider(&place.emulator, TIMEOUT))
         .request_timeout(TIMEOUT)
         .clock(place.clock.clone())
         .on_event(place.heard.listener())

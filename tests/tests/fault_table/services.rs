@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_core::adapter::{Clock, ManualClock};
-use perennial_core::oauth::{Profile, Separator, Wanted};
+use perennial_core::oauth::{AuthorizationRequest, Profile, ScopeSeparator};
 use perennial_core::providers::auth0::{self, Auth0 as Auth0Provider};
 use perennial_core::providers::mosaia::{self, Mosaia as MosaiaProvider};
 use perennial_core::providers::navien::Navien as NavienProvider;
@@ -324,7 +324,7 @@ impl Service for OAuth {
         let now = place.clock.now();
         // The same for all tests: nothing here is secret.
         let entropy: [u8; mosaia::ENTROPY] = std::array::from_fn(|byte| u8::try_from(byte % 251).unwrap());
-        let wanted = Wanted::new("http://127.0.0.1:9/callback").scopes(["read", "write"]);
+        let wanted = AuthorizationRequest::new("http://127.0.0.1:9/callback").scopes(["read", "write"]);
         let authorization = profile(&place.emulator).authorize(entropy, &wanted, now).unwrap();
         let redirect = H::run(place.link(), Browser(authorization.url().to_owned()))?;
         let code = authorization.into_pending().redeem(&redirect, now).unwrap();
@@ -345,7 +345,7 @@ fn profile(emulator: &Emulator) -> Profile {
     let url = emulator.mosaia_url();
     let profile = Profile::new(&format!("{url}/v1/auth/token"), MosaiaSettings::CLIENT_ID).unwrap();
     let profile = profile.with_authorization_endpoint(&format!("{url}/oauth")).unwrap();
-    profile.with_separator(Separator::Comma).with_absolute_expiry("exp").with_anonymous_refresh()
+    profile.with_scope_separator(ScopeSeparator::Comma).with_absolute_expiry("exp").with_clientless_refresh()
 }
 
 /// An exchange outside any session runs by the machine's clock: here, by the place's.

@@ -4,8 +4,8 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use perennial_core::adapter::Setup;
-use perennial_core::oauth::{ClientAuth, Profile, Wanted};
+use perennial_core::adapter::SessionBuilder;
+use perennial_core::oauth::{AuthorizationRequest, ClientAuth, Profile};
 use perennial_core::providers::auth0::{self, Auth0};
 use perennial_core::providers::mosaia::{self, Mosaia};
 use perennial_core::providers::navien::{self, Navien};
@@ -71,7 +71,7 @@ where
         run::<P, H, _>(answer, &format!("sign-out of {}", provider.name()), exchange);
     }
     let heard = Heard::default();
-    let setup = Setup::new(provider.clone()).login(login.clone()).on_event(heard.listener()).seed(1);
+    let setup = SessionBuilder::new(provider.clone()).login(login.clone()).on_event(heard.listener()).seed(1);
     let session = H::build(link(), setup).unwrap();
     let what = format!("a session of {}", provider.name());
     look(answer, &what, &session.credentials(LeaseId::Access));
@@ -106,7 +106,7 @@ fn mosaia<H: Side<Mosaia>>(service: &Service, answer: Answer) {
     run::<_, H, _>(answer, "an OAuth refresh at Mosaia", mosaia.refresh_oauth(&secret("refresh")));
     run::<_, H, _>(answer, "a check at Mosaia", mosaia.check(have().access()));
     let now = Now::default();
-    let url = mosaia.authorize([7; mosaia::ENTROPY], &Wanted::new("http://127.0.0.1/done"), now).unwrap();
+    let url = mosaia.authorize([7; mosaia::ENTROPY], &AuthorizationRequest::new("http://127.0.0.1/done"), now).unwrap();
     let state = url.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
     let redirect = format!("?code={}&state={state}", canary("code"));
     let code = mosaia.redeem(url.into_pending(), &redirect, now).unwrap();
@@ -140,7 +140,7 @@ fn oauth<H: Side<OAuth2>>(service: &Service, answer: Answer) {
         run::<_, H, _>(answer, "client credentials", profile.client_credentials(&["a"]));
         run::<_, H, _>(answer, "a device's sign-in", profile.device(&["a"]).unwrap());
         let now = Now::default();
-        let url = profile.authorize([7; 64], &Wanted::new("http://127.0.0.1/done"), now).unwrap();
+        let url = profile.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1/done"), now).unwrap();
         let state = url.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
         let redirect = format!("?code={}&state={state}", canary("code"));
         run::<_, H, _>(answer, "a code", url.into_pending().redeem(&redirect, now).unwrap());
@@ -196,7 +196,7 @@ fn what_a_panic_says_has_no_secret() {
     let service = Service::start();
     service.answer_with(Answer { status: 200, shape: Shape::Granted });
     let login = navien::Login::new(&mail(), secret("password")).unwrap();
-    let setup = Setup::new(Navien::new(&service.url()).unwrap()).login(login).seed(1);
+    let setup = SessionBuilder::new(Navien::new(&service.url()).unwrap()).login(login).seed(1);
     let setup = setup.on_event(|event| panic!("{event:?}"));
     let session = <OverBlocking<Navien> as Side<Navien>>::build(link(), setup).unwrap();
     let credentials = perennial_tests::within(perennial_tests::LONG, move || session.credentials(LeaseId::Access));

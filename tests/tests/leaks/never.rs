@@ -10,7 +10,7 @@ use perennial_core::credentials::{AccessToken, AwsCredentials, Credentials, Gran
 use perennial_core::mqtt::{Parts, Ticket};
 use perennial_core::oauth::{
     Assertions, Authorization, ClientAuth, DeviceAuthorization, DevicePoll, Es256, Pending, Profile, Revocation,
-    TokenExchange, Verifier,
+    TokenRequest, Verifier,
 };
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::wire::{Body, BodyBuffer, LoginText, Text};
@@ -37,7 +37,7 @@ macro_rules! secret {
 secret! {
     Secret, AccessToken, AwsCredentials, Credentials, Grant, Current, PresignedUrl, Ticket, Parts,
     Assertions, Authorization, ClientAuth, DeviceAuthorization, DevicePoll, Es256, Pending, Profile, Revocation,
-    TokenExchange, Verifier,
+    TokenRequest, Verifier,
     auth0::Login, mosaia::Login, navien::Login, oauth2::Login, settrade::Login,
     Body, BodyBuffer, Text<'static>, Request, Response, Key, RedisStoreBuilder,
 }

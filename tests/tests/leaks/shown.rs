@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use perennial_core::adapter::{ManualClock, Pledge, Setup, SystemClock};
+use perennial_core::adapter::{ManualClock, Pledge, SessionBuilder, SystemClock};
 use perennial_core::credentials::masked;
 use perennial_core::mqtt::Ticket;
-use perennial_core::oauth::{Assertions, ClientAuth, Es256, Profile, Verifier, Wanted};
+use perennial_core::oauth::{Assertions, AuthorizationRequest, ClientAuth, Es256, Profile, Verifier};
 use perennial_core::providers::mosaia::{Checked, Mosaia};
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::oauth2::OAuth2;
@@ -191,7 +191,9 @@ fn providers() -> Vec<Shown> {
     let mosaia_at = Mosaia::builder().client_id("app").build().unwrap();
     let at = Settrade::new("041", "ALGO").unwrap();
     let code = {
-        let url = mosaia_at.authorize([7; mosaia::ENTROPY], &Wanted::new("http://127.0.0.1/done"), now()).unwrap();
+        let url = mosaia_at
+            .authorize([7; mosaia::ENTROPY], &AuthorizationRequest::new("http://127.0.0.1/done"), now())
+            .unwrap();
         let state = url.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
         let redirect = format!("?code={}&state={state}", canary("code"));
         mosaia_at.redeem(url.into_pending(), &redirect, now()).unwrap()
@@ -245,7 +247,7 @@ fn signer() -> Es256 {
 fn oauth() -> Vec<Shown> {
     let seed: [u8; 32] = *canary("seed").repeat(3).as_bytes().first_chunk().unwrap();
     let assertions = || Assertions::new(signer(), seed);
-    let wanted = Wanted::new("http://127.0.0.1/done").parameter("login_hint", canary("hint"));
+    let wanted = AuthorizationRequest::new("http://127.0.0.1/done").parameter("login_hint", canary("hint"));
     // What the state is made of, in base64, begins with the word; what the verifier is made of has it within.
     let entropy: [u8; 64] = *b"\x09\xa9\xda\xaf\x20canaryCanarycanaryCanarycanaryCanarycanaryCanarycanaryCan"
         .repeat(2)
@@ -398,7 +400,11 @@ fn adapters() -> Vec<Shown> {
     let clock = ManualClock::at(perennial_core::adapter::Clock::now(&SystemClock).wall);
     let setup = || {
         let login = navien::Login::new(&format!("{}@host.example", canary("user")), secret("password")).unwrap();
-        Setup::new(Navien::default()).login(login).store(MemoryStore::new()).clock(clock.clone()).persist_login()
+        SessionBuilder::new(Navien::default())
+            .login(login)
+            .store(MemoryStore::new())
+            .clock(clock.clone())
+            .persist_login()
     };
     let pledge = || {
         let Pledge { promise, reply } = Pledge::new();

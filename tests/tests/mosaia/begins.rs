@@ -1,7 +1,7 @@
 //! The four ways to begin a session, and what stands in their way.
 
 use perennial_core::oauth::{AuthorizationError, ErrorCode};
-use perennial_core::providers::mosaia::{SignInMethod, Login, Mosaia, bare_token};
+use perennial_core::providers::mosaia::{Login, Mosaia, SignInMethod, bare_token};
 use perennial_core::{Error, FromEnv, Provider, ServiceErrorKind, SessionError, State};
 use perennial_emulator::{Consent, Endpoint, Fault, Refusals};
 

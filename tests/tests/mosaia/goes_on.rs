@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use perennial_core::providers::mosaia::{SignInMethod, Checked};
+use perennial_core::providers::mosaia::{Checked, SignInMethod};
 use perennial_core::{Error, ImportError, SessionError, SignOut, State};
 use perennial_emulator::{Endpoint, ExpType, ExpUnit, Fault, MosaiaSettings, RefreshPaths};
 

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use perennial_core::adapter::{Clock, ManualClock, Setup};
-use perennial_core::oauth::{Pending, Wanted};
+use perennial_core::adapter::{Clock, ManualClock, SessionBuilder};
+use perennial_core::oauth::{AuthorizationRequest, Pending};
 use perennial_core::providers::mosaia::{CodeExchange, ENTROPY, Login, Mosaia};
 use perennial_core::wire::Body;
 use perennial_core::{
@@ -29,7 +29,7 @@ const REDIRECT: &str = "http://127.0.0.1:9/done";
 /// A handle to a session, whichever adapter it is of, seen from a thread.
 pub(crate) trait Side: Clone + Send + Sync + 'static {
     fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error>;
-    fn build(setup: Setup<Mosaia>) -> Result<Self, Error>;
+    fn build(setup: SessionBuilder<Mosaia>) -> Result<Self, Error>;
     fn credentials(&self) -> Result<Arc<Credentials>, Error>;
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error>;
     fn sign_out(&self, login: SignOut) -> Result<(), Error>;
@@ -80,7 +80,7 @@ impl Side for OverHyper {
         runtime().block_on(Hyper::client(link()).run(exchange))
     }
 
-    fn build(setup: Setup<Mosaia>) -> Result<Self, Error> {
+    fn build(setup: SessionBuilder<Mosaia>) -> Result<Self, Error> {
         let _inside = runtime().enter();
         Hyper::client(link()).build(setup).map(Self)
     }
@@ -109,7 +109,7 @@ impl Side for OverBlocking {
         Blocking::client(link()).run(exchange)
     }
 
-    fn build(setup: Setup<Mosaia>) -> Result<Self, Error> {
+    fn build(setup: SessionBuilder<Mosaia>) -> Result<Self, Error> {
         Blocking::client(link()).build(setup).map(Self)
     }
 
@@ -161,8 +161,8 @@ impl Place {
     }
 
     /// A session without a login.
-    pub(crate) fn stranger(&self) -> Setup<Mosaia> {
-        Setup::new(self.provider())
+    pub(crate) fn stranger(&self) -> SessionBuilder<Mosaia> {
+        SessionBuilder::new(self.provider())
             .request_timeout(TIMEOUT)
             .clock(self.clock.clone())
             .on_event(self.heard.listener())
@@ -193,7 +193,7 @@ impl Place {
 
     /// A browser is sent away, and comes back with this.
     pub(crate) fn browse<S: Side>(&self) -> (Pending, String) {
-        let wanted = Wanted::new(REDIRECT).scopes(["read", "write"]);
+        let wanted = AuthorizationRequest::new(REDIRECT).scopes(["read", "write"]);
         let authorization = self.provider().authorize(entropy(), &wanted, self.now()).unwrap();
         let redirect = S::run(Browser(authorization.url().to_owned())).unwrap();
         (authorization.into_pending(), redirect)

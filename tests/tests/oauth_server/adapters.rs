@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use perennial_core::adapter::Setup;
+use perennial_core::adapter::SessionBuilder;
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, SignOut};
 use tokio::runtime::Runtime;
@@ -12,7 +12,7 @@ pub trait Adapter: 'static {
     type Session: Clone + Send + 'static;
 
     fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error>;
-    fn build(setup: Setup<OAuth2>) -> Self::Session;
+    fn build(setup: SessionBuilder<OAuth2>) -> Self::Session;
     fn credentials(session: &Self::Session) -> Result<Arc<Credentials>, Error>;
     fn renew(session: &Self::Session) -> Result<Arc<Credentials>, Error>;
     fn accept(session: &Self::Session, grant: Grant);
@@ -31,7 +31,7 @@ impl Adapter for Hyper {
         RUNTIME.block_on(perennial_hyper::Client::new().run(exchange))
     }
 
-    fn build(setup: Setup<OAuth2>) -> Self::Session {
+    fn build(setup: SessionBuilder<OAuth2>) -> Self::Session {
         let _inside = RUNTIME.enter();
         perennial_hyper::Client::new().build(setup).unwrap()
     }
@@ -61,7 +61,7 @@ impl Adapter for Blocking {
         perennial_blocking::Client::new().run(exchange)
     }
 
-    fn build(setup: Setup<OAuth2>) -> Self::Session {
+    fn build(setup: SessionBuilder<OAuth2>) -> Self::Session {
         perennial_blocking::Client::new().build(setup).unwrap()
     }
 

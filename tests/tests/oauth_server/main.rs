@@ -11,10 +11,10 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use perennial_core::adapter::{Clock, ManualClock, Setup, SystemClock};
+use perennial_core::adapter::{Clock, ManualClock, SessionBuilder, SystemClock};
 use perennial_core::oauth::{
-    Assertions, AuthorizationError, ClientAuth, DevicePoll, Discovery, ErrorCode, Es256, Pending, Profile, Wanted,
-    scopes,
+    Assertions, AuthorizationError, AuthorizationRequest, ClientAuth, DevicePoll, Discovery, ErrorCode, Es256, Pending,
+    Profile, scopes,
 };
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use perennial_core::{Error, Exchange, Grant, Now, Request, Response, Secret, ServiceErrorKind, SessionError, Step};
@@ -34,9 +34,9 @@ fn entropy(seed: u8) -> [u8; 64] {
     std::array::from_fn(|n| seed.wrapping_add(u8::try_from(n).unwrap()))
 }
 
-fn wanted() -> Wanted {
+fn wanted() -> AuthorizationRequest {
     // A refresh token is for those who were asked for it (OpenID Connect §11).
-    Wanted::new(REDIRECT_URI).scopes(["openid", "offline_access"]).parameter("prompt", "consent")
+    AuthorizationRequest::new(REDIRECT_URI).scopes(["openid", "offline_access"]).parameter("prompt", "consent")
 }
 
 /// Signs in through the browser.
@@ -142,7 +142,7 @@ fn a_session_whose_family_was_ended_asks_for_a_sign_in<A: Adapter>() {
     let profile = server.profile::<A>();
     let grant = sign_in::<A>(&profile);
     let stolen = grant.refresh_token.clone().unwrap();
-    let session = A::build(Setup::new(OAuth2::new(profile.clone())));
+    let session = A::build(SessionBuilder::new(OAuth2::new(profile.clone())));
     A::accept(&session, grant);
     A::run(profile.refresh(&stolen)).unwrap();
     assert!(A::renew(&session).is_err());
@@ -162,7 +162,8 @@ fn client_credentials<A: Adapter>() {
         ("signed", ClientAuth::PrivateKeyJwt(assertions)),
     ] {
         let profile = server.profile_of::<A>(client, auth).with_resource("https://api.example/").unwrap();
-        let session = A::build(Setup::new(OAuth2::new(profile)).login(Login::client_credentials().scopes(["read"])));
+        let session =
+            A::build(SessionBuilder::new(OAuth2::new(profile)).login(Login::client_credentials().scopes(["read"])));
         let credentials = A::credentials(&session).unwrap();
         assert_eq!(scopes(&credentials), ["read"], "{client}");
         assert_eq!(credentials.access().validity().lifetime(), Some(Duration::from_secs(600)));
@@ -183,7 +184,7 @@ fn a_wrong_client_secret_is_refused_and_not_tried_again<A: Adapter>() {
         ("signed", ClientAuth::PrivateKeyJwt(Assertions::new(Es256::new([1; 32]).unwrap(), [7; 32]))),
     ] {
         let profile = server.profile_of::<A>(client, auth);
-        let session = A::build(Setup::new(OAuth2::new(profile)).login(Login::client_credentials()));
+        let session = A::build(SessionBuilder::new(OAuth2::new(profile)).login(Login::client_credentials()));
         let refused = [A::credentials(&session).unwrap_err(), A::credentials(&session).unwrap_err()];
         assert_eq!(kind(&refused[0]), ServiceErrorKind::InvalidCredentials, "{client}");
         assert!(!refused[1].is_retryable(), "{client}");
@@ -220,7 +221,7 @@ fn device_flow<A: Adapter>() {
     Browser::default().approve(device.verification_uri(), device.user_code());
     let grant = A::run(device.poll()).unwrap();
     assert_eq!(grant.grant_type, Some("device_code"));
-    let session = A::build(Setup::new(OAuth2::new(profile)));
+    let session = A::build(SessionBuilder::new(OAuth2::new(profile)));
     A::accept(&session, grant);
     assert!(server.is_active(A::renew(&session).unwrap().access().expose()));
     // The code worked once.
@@ -230,7 +231,7 @@ fn device_flow<A: Adapter>() {
 fn revocation<A: Adapter>() {
     let Some(server) = Server::start() else { return };
     let profile = server.profile::<A>();
-    let session = A::build(Setup::new(OAuth2::new(profile.clone())));
+    let session = A::build(SessionBuilder::new(OAuth2::new(profile.clone())));
     A::accept(&session, sign_in::<A>(&profile));
     let held = A::credentials(&session).unwrap();
     assert!(server.is_active(held.access().expose()));
@@ -250,7 +251,7 @@ fn sixteen_callers_rotate_a_thousand_times_without_one_reuse<A: Adapter>() {
     let Some(server) = Server::start() else { return };
     let profile = server.profile::<A>();
     let clock = ManualClock::at(SystemClock.now().wall);
-    let session = A::build(Setup::new(OAuth2::new(profile.clone())).clock(clock.clone()));
+    let session = A::build(SessionBuilder::new(OAuth2::new(profile.clone())).clock(clock.clone()));
     A::accept(&session, sign_in::<A>(&profile));
     let barrier = Arc::new(Barrier::new(CALLERS));
     let callers: Vec<_> = (0..CALLERS)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use perennial_core::adapter::Setup;
+use perennial_core::adapter::SessionBuilder;
 use perennial_core::providers::navien::Navien;
 use perennial_core::{Event, LeaseId, Policy};
 use perennial_emulator::Endpoint;
@@ -30,7 +30,7 @@ pub struct Member<S> {
 }
 
 impl<S: Subject> Member<S> {
-    fn new(world: &World, setup: Setup<Navien>) -> Self {
+    fn new(world: &World, setup: SessionBuilder<Navien>) -> Self {
         let heard = Heard::default();
         let session = world.connect_with(setup.on_event(heard.listener()));
         Self { session, heard }

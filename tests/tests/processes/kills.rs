@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use perennial_core::Event;
-use perennial_core::adapter::Setup;
+use perennial_core::adapter::SessionBuilder;
 use perennial_core::providers::navien::Navien;
 use perennial_emulator::{Emulator, Endpoint, Fault, Gate, Recorded};
 use perennial_tests::tenant::{News, Order, Said, Service};
@@ -85,7 +85,7 @@ fn kill(place: Option<Place>, kills: usize) {
 fn move_in(emulator: &Emulator, place: &Place, cell: usize) {
     let heard = Heard::default();
     let provider = Navien::new(&emulator.navien_url()).unwrap();
-    let setup = Setup::new(provider).login(login()).store(place.cell(cell)).on_event(heard.listener());
+    let setup = SessionBuilder::new(provider).login(login()).store(place.cell(cell)).on_event(heard.listener());
     let session = perennial_blocking::Client::new().connect(setup).unwrap();
     let saved = |events: &[Event]| events.iter().any(|event| matches!(event, Event::Saved));
     assert!(heard.wait_until(LONG, saved), "the first grant is not saved");

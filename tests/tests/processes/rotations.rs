@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use perennial_core::adapter::{Clock, Setup, SystemClock};
-use perennial_core::oauth::{Profile, Wanted};
+use perennial_core::adapter::{Clock, SessionBuilder, SystemClock};
+use perennial_core::oauth::{AuthorizationRequest, Profile};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Event, Grant};
 use perennial_tests::tenant::{Order, Service};
@@ -69,7 +69,7 @@ fn rotate(place: Option<Place>) {
 /// Signs in and saves it, for all who come later.
 fn move_in(profile: &Profile, place: &Place, cell: usize) {
     let heard = Heard::default();
-    let setup = Setup::new(OAuth2::new(profile.clone())).store(place.cell(cell)).on_event(heard.listener());
+    let setup = SessionBuilder::new(OAuth2::new(profile.clone())).store(place.cell(cell)).on_event(heard.listener());
     let session = Blocking::build(setup);
     Blocking::accept(&session, sign_in(profile));
     let saved = |events: &[Event]| events.iter().any(|event| matches!(event, Event::Saved));
@@ -78,7 +78,8 @@ fn move_in(profile: &Profile, place: &Place, cell: usize) {
 
 fn sign_in(profile: &Profile) -> Grant {
     let now = SystemClock.now();
-    let wanted = Wanted::new(REDIRECT_URI).scopes(["openid", "offline_access"]).parameter("prompt", "consent");
+    let wanted =
+        AuthorizationRequest::new(REDIRECT_URI).scopes(["openid", "offline_access"]).parameter("prompt", "consent");
     let entropy: [u8; 64] = std::array::from_fn(|n| u8::try_from(n).unwrap());
     let authorization = profile.authorize(entropy, &wanted, now).unwrap();
     let redirect = Browser::default().visit(authorization.url(), REDIRECT_URI);

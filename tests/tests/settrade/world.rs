@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
-use perennial_core::adapter::{ManualClock, Setup};
+use perennial_core::adapter::{ManualClock, SessionBuilder};
 use perennial_core::mqtt::Ticket;
 use perennial_core::providers::settrade::{Login, Settrade};
 use perennial_core::wire::Body;
@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 
 pub(crate) trait Side: Clone + Send + 'static {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error>;
-    fn build(link: Link, setup: Setup<Settrade>) -> Result<Self, Error>;
+    fn build(link: Link, setup: SessionBuilder<Settrade>) -> Result<Self, Error>;
     fn credentials(&self) -> Result<Arc<Credentials>, Error>;
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error>;
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error>;
@@ -64,7 +64,7 @@ impl Side for OverHyper {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error> {
         runtime().block_on(Hyper::client(link).run(exchange))
     }
-    fn build(link: Link, setup: Setup<Settrade>) -> Result<Self, Error> {
+    fn build(link: Link, setup: SessionBuilder<Settrade>) -> Result<Self, Error> {
         let _inside = runtime().enter();
         Hyper::client(link).build(setup).map(Self)
     }
@@ -97,7 +97,7 @@ impl Side for OverBlocking {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error> {
         Blocking::client(link).run(exchange)
     }
-    fn build(link: Link, setup: Setup<Settrade>) -> Result<Self, Error> {
+    fn build(link: Link, setup: SessionBuilder<Settrade>) -> Result<Self, Error> {
         Blocking::client(link).build(setup).map(Self)
     }
     fn credentials(&self) -> Result<Arc<Credentials>, Error> {
@@ -183,11 +183,15 @@ impl World {
         settrade.with_base_url(&self.emulator.settrade_url()).unwrap()
     }
 
-    pub(crate) fn stranger(&self, provider: Settrade) -> Setup<Settrade> {
-        Setup::new(provider).request_timeout(TIMEOUT).clock(self.clock.clone()).on_event(self.heard.listener()).seed(1)
+    pub(crate) fn stranger(&self, provider: Settrade) -> SessionBuilder<Settrade> {
+        SessionBuilder::new(provider)
+            .request_timeout(TIMEOUT)
+            .clock(self.clock.clone())
+            .on_event(self.heard.listener())
+            .seed(1)
     }
 
-    pub(crate) fn setup(&self) -> Setup<Settrade> {
+    pub(crate) fn setup(&self) -> SessionBuilder<Settrade> {
         self.stranger(self.provider()).login(login())
     }
 
@@ -200,13 +204,13 @@ impl World {
         self.connect_with(self.setup())
     }
 
-    pub(crate) fn connect_with<S: Side>(&self, setup: Setup<Settrade>) -> S {
+    pub(crate) fn connect_with<S: Side>(&self, setup: SessionBuilder<Settrade>) -> S {
         let session: S = self.build(setup);
         session.credentials().unwrap();
         session
     }
 
-    pub(crate) fn build<S: Side>(&self, setup: Setup<Settrade>) -> S {
+    pub(crate) fn build<S: Side>(&self, setup: SessionBuilder<Settrade>) -> S {
         S::build(self.link(), setup).unwrap()
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use loom::thread;
 
-use super::super::{BoxFuture, CannotSpawn, Clock, Handle, Host, Setup};
+use super::super::{BoxFuture, Clock, Handle, Host, SessionBuilder, SpawnError};
 use super::{block_on, explore};
 use crate::credentials::{AccessToken, Grant, Now, Timestamp, Validity};
 use crate::error::{Error, SessionError, TransportError};
@@ -55,7 +55,7 @@ impl Host for Toy {
 
     fn work(&self, _: Box<dyn FnOnce() + Send>) {}
 
-    fn spawn(&self, task: BoxFuture<()>) -> Result<(), CannotSpawn> {
+    fn spawn(&self, task: BoxFuture<()>) -> Result<(), SpawnError> {
         let number = {
             let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
             *drivers += 1;
@@ -69,7 +69,7 @@ impl Host for Toy {
 /// A session that has a login and holds nothing yet.
 fn build(host: Arc<Toy>) -> Handle<Navien> {
     let login = Login::new("grower@example.com", "correct horse").unwrap();
-    Setup::new(Navien::default()).login(login).clock(Noon).seed(1).build(host).unwrap()
+    SessionBuilder::new(Navien::default()).login(login).clock(Noon).seed(1).build(host).unwrap()
 }
 
 fn grant() -> Grant {

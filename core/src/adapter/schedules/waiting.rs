@@ -9,8 +9,8 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use super::super::reply::Pledge;
-use super::super::view::{Published, View};
-use super::super::wait::{Bell, Waiters, lock};
+use super::super::view::{Snapshot, Snapshots};
+use super::super::wait::{Notify, WaitList, lock};
 use super::{Alarm, block_on, explore};
 
 /// A picture that is only a number. It is read and written with no order of its own: whatever a waiter learns of it
@@ -18,7 +18,7 @@ use super::{Alarm, block_on, explore};
 #[derive(Default)]
 struct Picture {
     number: AtomicUsize,
-    waiters: Waiters,
+    waiters: WaitList,
 }
 
 impl Picture {
@@ -101,7 +101,7 @@ fn a_cancelled_waiter_leaves_nothing_behind_and_takes_nobodys_wake_up() {
 #[test]
 fn a_ring_before_anybody_listens_is_not_lost() {
     explore("two rings", || {
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(Notify::default());
         let news = Arc::new(AtomicUsize::new(0));
         let ringers: Vec<_> = (0..2)
             .map(|_| {
@@ -174,12 +174,12 @@ fn a_reply_that_nobody_waits_for_any_more_takes_the_answer_with_it() {
 #[test]
 fn whoever_sees_a_new_edition_finds_its_picture_or_a_newer_one() {
     explore("one reader, two editions", || {
-        let published = Arc::new(Published::new(View::default()));
+        let published = Arc::new(Snapshots::new(Snapshot::default()));
         let writer = thread::spawn({
             let published = Arc::clone(&published);
             move || {
                 for has_login in [false, true] {
-                    let mut view = View::default();
+                    let mut view = Snapshot::default();
                     (view.closed, view.has_login) = (true, has_login);
                     published.replace(view);
                 }

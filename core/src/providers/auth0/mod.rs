@@ -69,7 +69,7 @@ pub use self::jwt::{JwtStatus, validate};
 pub use self::login::{InvalidLogin, Login};
 pub use self::page::Page;
 pub use self::refusal::parse_refusal;
-pub use self::saved::NotAJwt;
+pub use self::saved::InvalidJwt;
 use self::settings::Settings;
 pub use self::settings::{Authorization, Builder, InvalidSettings};
 use crate::credentials::{Credentials, Grant, ImportError, LeaseId, Now, SavedSession, Secret};
@@ -142,7 +142,7 @@ impl Auth0 {
 
     /// A grant from a token that was kept elsewhere: a session takes it by `accept`. No request is made; whose
     /// token it is stays unknown. One that has ended is a grant too, and is renewed as soon as it is asked for.
-    pub fn from_token(&self, token: &str, now: Now) -> Result<Grant, NotAJwt> {
+    pub fn from_token(&self, token: &str, now: Now) -> Result<Grant, InvalidJwt> {
         saved::grant(token, now)
     }
 }

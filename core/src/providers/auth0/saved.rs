@@ -9,7 +9,7 @@ use crate::credentials::{AccessToken, Credentials, Grant, ImportError, Now, Save
 /// The token is no JWT. Sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token is no JWT")]
-pub struct NotAJwt;
+pub struct InvalidJwt;
 
 /// Under this name the saved form has the cookie that the token came in.
 const COOKIE: &str = "cookie";
@@ -25,10 +25,10 @@ pub(super) fn cookie_name(credentials: &Credentials) -> Option<String> {
     }
 }
 
-pub(super) fn grant(token: &str, now: Now) -> Result<Grant, NotAJwt> {
+pub(super) fn grant(token: &str, now: Now) -> Result<Grant, InvalidJwt> {
     let token = token.trim().trim_matches('"');
-    let claims = Claims::of(token).ok_or(NotAJwt)?;
-    let access = AccessToken::new("Bearer", token, kept_term(claims, now)).map_err(|_| NotAJwt)?;
+    let claims = Claims::of(token).ok_or(InvalidJwt)?;
+    let access = AccessToken::new("Bearer", token, kept_term(claims, now)).map_err(|_| InvalidJwt)?;
     Ok(Grant { access: Some(access), ..Grant::default() })
 }
 
@@ -45,7 +45,7 @@ pub(super) fn read(namespace: &str, saved: &[u8], now: Now) -> Result<SavedSessi
     if text.trim_start().starts_with('{') {
         let saved = SavedSession::parse(saved, now)?;
         // A token that nothing can come of would be shown to the service again and again.
-        Claims::of(saved.credentials().access().expose()).ok_or(NotAJwt).map_err(no_jwt)?;
+        Claims::of(saved.credentials().access().expose()).ok_or(InvalidJwt).map_err(no_jwt)?;
         return Ok(saved);
     }
     let grant = grant(text, now).map_err(no_jwt)?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::refusal::{Asked, Failure, Said, failure, failure_of_unread};
-use super::{SignInMethod, Login, MARGIN};
+use super::{Login, MARGIN, SignInMethod};
 use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Timestamp, Validity, check_token};
 use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;

@@ -3,13 +3,13 @@
 use serde::Deserialize;
 
 use super::builder::InvalidSettings;
-use super::{SignInMethod, Mosaia};
+use super::{Mosaia, SignInMethod};
 use crate::credentials::{Account, Credentials, Grant, Now, Secret};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
 use crate::oauth::{
-    Authorization, AuthorizationError, CannotAuthorize, InvalidProfile, Pending, Profile, Separator, TokenExchange,
-    Wanted,
+    Authorization, AuthorizationError, AuthorizationRequest, AuthorizeError, InvalidProfile, Pending, Profile,
+    ScopeSeparator, TokenRequest,
 };
 use crate::wire::{BaseUrl, Object, Text, TransportSecurity, parse_json};
 
@@ -41,10 +41,10 @@ impl Mosaia {
     /// # use perennial_core::{Exchange, Now};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (random, now) = ([7; 128], Now::default());
-    /// use perennial_core::oauth::Wanted;
+    /// use perennial_core::oauth::AuthorizationRequest;
     ///
     /// let mosaia = Mosaia::builder().client_id("my-app").build()?;
-    /// let wanted = Wanted::new("http://127.0.0.1:8123/done").scopes(["read", "write"]);
+    /// let wanted = AuthorizationRequest::new("http://127.0.0.1:8123/done").scopes(["read", "write"]);
     /// let authorization = mosaia.authorize(random, &wanted, now)?;
     /// println!("open {}", authorization.url());
     /// let pending = authorization.into_pending();
@@ -58,8 +58,13 @@ impl Mosaia {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn authorize(&self, entropy: [u8; ENTROPY], wanted: &Wanted, now: Now) -> Result<Authorization, CannotBegin> {
-        let profile = self.profile().ok_or(CannotBegin::NoClientId)?;
+    pub fn authorize(
+        &self,
+        entropy: [u8; ENTROPY],
+        wanted: &AuthorizationRequest,
+        now: Now,
+    ) -> Result<Authorization, BeginError> {
+        let profile = self.profile().ok_or(BeginError::NoClientId)?;
         Ok(profile.authorize(entropy, wanted, now)?)
     }
 
@@ -72,19 +77,19 @@ impl Mosaia {
 
 /// A sign-in in a browser cannot be begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CannotBegin {
+pub enum BeginError {
     /// The settings name no client id: the service would not know the program. See
     /// [`Builder::client_id`](super::Builder::client_id).
     #[error("the program has no client id")]
     NoClientId,
     /// What is wanted makes no sense.
     #[error(transparent)]
-    Wanted(#[from] CannotAuthorize),
+    AuthorizationRequest(#[from] AuthorizeError),
 }
 
 /// The code of a redirect, for tokens.
 #[derive(Debug)]
-pub struct CodeExchange(TokenExchange);
+pub struct CodeExchange(TokenRequest);
 
 impl exchange::Exchange for CodeExchange {
     type Output = Grant;
@@ -201,7 +206,10 @@ impl OAuth {
             let profile = profile
                 .with_authorization_endpoint(&format!("{}/oauth", app.as_str()))
                 .map_err(InvalidSettings::AppUrl)?;
-            Ok(profile.with_separator(Separator::Comma).with_absolute_expiry("exp").with_anonymous_refresh())
+            Ok(profile
+                .with_scope_separator(ScopeSeparator::Comma)
+                .with_absolute_expiry("exp")
+                .with_clientless_refresh())
         };
         Ok(Self { versioned: at(api)?, unversioned: at(root)? })
     }

@@ -38,12 +38,12 @@
 //! [`oauth`](crate::oauth) and take [`Mosaia::profile`].
 
 mod answer;
-mod method;
 mod builder;
 mod consent;
 mod env;
 mod exchange;
 mod login;
+mod method;
 mod refusal;
 mod request;
 mod token;
@@ -53,13 +53,13 @@ use std::time::Duration;
 use http::{HeaderMap, header};
 
 pub use self::answer::{Checked, parse_refresh, parse_self, parse_sign_in, parse_sign_out};
-pub use self::method::SignInMethod;
 pub use self::builder::{Builder, InvalidSettings};
 use self::consent::OAuth;
-pub use self::consent::{CannotBegin, CodeExchange, ENTROPY};
+pub use self::consent::{BeginError, CodeExchange, ENTROPY};
 pub use self::exchange::{Check, Exchange};
 use self::login::Kind;
 pub use self::login::{InvalidLogin, Login};
+pub use self::method::SignInMethod;
 pub use self::token::bare_token;
 use crate::credentials::{AccessToken, Credentials, LeaseId, Secret};
 use crate::exchange::{Consumes, LoginOwner, Provider};

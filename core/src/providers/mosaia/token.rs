@@ -6,7 +6,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::answer::moment;
-use super::{SignInMethod, MARGIN};
+use super::{MARGIN, SignInMethod};
 use crate::credentials::{AccessToken, Grant, InvalidToken, Now, Validity};
 use crate::wire::{self, Object};
 

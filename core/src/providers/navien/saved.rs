@@ -35,7 +35,7 @@ struct Probe {
 /// What stands beside the tokens.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Beside<'a> {
+struct RecordMeta<'a> {
     #[serde(borrow, alias = "issuedAt")]
     issued_at: Text<'a>,
     /// Newer versions: the AWS set was renewed alone, at this time. Without it nobody knows.
@@ -49,7 +49,7 @@ fn read_python(saved: &[u8], now: Now) -> Result<Credentials, ImportError> {
     let malformed = |what| ImportError::Malformed { what };
     let shape = |_| malformed("a field is of another type, or there twice");
     let tokens: Tokens<Text<'_>> = wire::parse_json(saved).map_err(shape)?;
-    let beside: Beside<'_> = wire::parse_json(saved).map_err(shape)?;
+    let beside: RecordMeta<'_> = wire::parse_json(saved).map_err(shape)?;
     let odd = |_| malformed("a token that is too long or has odd characters");
     let issued_at = moment(&beside.issued_at);
 

@@ -3,7 +3,7 @@
 use super::{Login, OAuth2};
 use crate::credentials::Secret;
 use crate::exchange::{FromEnv, InvalidEnv};
-use crate::oauth::{ClientAuth, InvalidProfile, Issuer, Profile};
+use crate::oauth::{ClientAuth, InvalidProfile, IssuerInRedirect, Profile};
 use crate::wire::TransportSecurity;
 
 const TOKEN_URL: &str = "OAUTH_TOKEN_URL";
@@ -58,7 +58,7 @@ impl FromEnv for OAuth2 {
             }
         }
         if let Some(issuer) = set(ISSUER) {
-            profile = profile.with_issuer(issuer.trim(), Issuer::Optional);
+            profile = profile.with_issuer(issuer.trim(), IssuerInRedirect::Optional);
         }
         let secret = set(CLIENT_SECRET).map(Secret::from);
         let alone = secret.is_some() && set(AUTHORIZATION_URL).is_none() && set(DEVICE_URL).is_none();

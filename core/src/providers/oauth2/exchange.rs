@@ -3,7 +3,7 @@
 use crate::credentials::{Grant, Now};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
-use crate::oauth::{Revocation, TokenExchange};
+use crate::oauth::{Revocation, TokenRequest};
 
 /// One conversation with the server.
 #[derive(Debug)]
@@ -12,12 +12,12 @@ pub struct Exchange(Kind);
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "one at a time, for the length of a request")]
 enum Kind {
-    Token(TokenExchange),
+    Token(TokenRequest),
     Revocation(Revocation),
 }
 
 impl Exchange {
-    pub(super) fn token(exchange: TokenExchange) -> Self {
+    pub(super) fn token(exchange: TokenRequest) -> Self {
         Self(Kind::Token(exchange))
     }
 

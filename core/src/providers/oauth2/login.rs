@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credentials::{Secret, masked};
 use crate::exchange::LoginOwner;
-use crate::oauth::{Profile, TokenExchange};
+use crate::oauth::{Profile, TokenRequest};
 use crate::wire::{LoginText, read_login, write_login};
 
 /// What kept logins call themselves.
@@ -78,7 +78,7 @@ impl Login {
         }
     }
 
-    pub(super) fn exchange(&self, profile: &Profile) -> TokenExchange {
+    pub(super) fn exchange(&self, profile: &Profile) -> TokenRequest {
         match &self.kind {
             Kind::ClientCredentials => profile.client_credentials(&self.scopes),
             Kind::LegacyPassword { username, password } => profile.legacy_password(username, password, &self.scopes),

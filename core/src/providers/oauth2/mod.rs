@@ -8,7 +8,7 @@
 //! Sign-ins with a person in them (a browser, a device) stand beside the session; it takes what they bring:
 //!
 //! ```
-//! use perennial_core::oauth::{Profile, Wanted};
+//! use perennial_core::oauth::{Profile, AuthorizationRequest};
 //! use perennial_core::providers::oauth2::OAuth2;
 //! # use perennial_core::{Exchange, LeaseId, Now, Policy, Session, Step};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,7 @@
 //!     .with_authorization_endpoint("https://auth.example/authorize")?;
 //! let mut session = Session::new(OAuth2::new(profile.clone()), None, Policy::default(), seed);
 //!
-//! let wanted = Wanted::new("http://127.0.0.1:8123/done").scopes(["offline_access"]);
+//! let wanted = AuthorizationRequest::new("http://127.0.0.1:8123/done").scopes(["offline_access"]);
 //! let authorization = profile.authorize(entropy, &wanted, now)?;
 //! // ... the browser opens `authorization.url()`, and comes back:
 //! # let state = authorization.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::credentials::{AccessToken, Grant, Now, Secret, Validity};
 use crate::exchange::{Exchange as _, Step};
-use crate::oauth::{ClientAuth, GrantType, Issuer};
+use crate::oauth::{ClientAuth, GrantType, IssuerInRedirect};
 
 fn profile() -> Profile {
     Profile::new("https://a.example/token", "app").unwrap()
@@ -38,7 +38,7 @@ fn a_refresh_token_works_once_unless_the_profile_says_otherwise() {
 #[test]
 fn a_session_is_bound_to_server_and_client() {
     assert_eq!(OAuth2::new(profile()).namespace(), "https://a.example/token app");
-    let named = OAuth2::new(profile().with_issuer("https://a.example", Issuer::Optional));
+    let named = OAuth2::new(profile().with_issuer("https://a.example", IssuerInRedirect::Optional));
     assert_eq!(named.namespace(), "https://a.example app");
 }
 

@@ -1,6 +1,6 @@
 //! Settrade by environment variables.
 
-use super::{InvalidApp, InvalidLogin, Login, Settrade};
+use super::{InvalidAppCode, InvalidLogin, Login, Settrade};
 use crate::exchange::{FromEnv, InvalidEnv};
 use crate::wire::InvalidUrl;
 
@@ -33,10 +33,10 @@ impl FromEnv for Settrade {
     }
 }
 
-fn app(error: InvalidApp) -> InvalidEnv {
+fn app(error: InvalidAppCode) -> InvalidEnv {
     let name = match error {
-        InvalidApp::BrokerId => BROKER_ID,
-        InvalidApp::AppCode => APP_CODE,
+        InvalidAppCode::BrokerId => BROKER_ID,
+        InvalidAppCode::AppCode => APP_CODE,
     };
     InvalidEnv { name, what: "it has other characters than letters, digits, -, _ and ." }
 }

@@ -86,7 +86,7 @@ pub struct Settrade {
 
 /// Why a broker or an app is refused. Both stand in addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidApp {
+pub enum InvalidAppCode {
     /// A broker's id has letters, digits, `-`, `_` and `.`: `098`. It is the broker's number at the exchange.
     #[error("the broker id is empty or has other characters than letters, digits, -, _ and .")]
     BrokerId,
@@ -107,13 +107,13 @@ pub enum Method {
 impl Settrade {
     /// An app at a broker, in production; the broker [`SANDBOX`], in any case, is [`SANDBOX_BROKER`] at
     /// [`UAT_URL`]. Blanks at the ends, which get there by copying, do not matter.
-    pub fn new(broker_id: &str, app_code: &str) -> Result<Self, InvalidApp> {
+    pub fn new(broker_id: &str, app_code: &str) -> Result<Self, InvalidAppCode> {
         let (broker_id, app_code) = (broker_id.trim(), app_code.trim());
         if !is_segment(broker_id) {
-            return Err(InvalidApp::BrokerId);
+            return Err(InvalidAppCode::BrokerId);
         }
         if !is_segment(app_code) {
-            return Err(InvalidApp::AppCode);
+            return Err(InvalidAppCode::AppCode);
         }
         let (base, broker_id) =
             if broker_id.eq_ignore_ascii_case(SANDBOX) { (UAT_URL, SANDBOX_BROKER) } else { (BASE_URL, broker_id) };

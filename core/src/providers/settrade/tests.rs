@@ -113,8 +113,8 @@ fn a_signature_goes_to_https_or_to_this_machine_only() {
 #[test]
 fn brokers_and_apps_cannot_change_the_path() {
     for bad in ["", " ", ".", "..", "a/b", "a?b", "a#b", "a b", "a%2f", "é", "a\r\nb"] {
-        assert_eq!(Settrade::new(bad, "ALGO").unwrap_err(), InvalidApp::BrokerId, "{bad:?}");
-        assert_eq!(Settrade::new("098", bad).unwrap_err(), InvalidApp::AppCode, "{bad:?}");
+        assert_eq!(Settrade::new(bad, "ALGO").unwrap_err(), InvalidAppCode::BrokerId, "{bad:?}");
+        assert_eq!(Settrade::new("098", bad).unwrap_err(), InvalidAppCode::AppCode, "{bad:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a store answers.
 
-use super::{Decided, FileOf, Hold, Note, Over, Purpose, Saving, Under, What};
+use super::{Decided, FileOf, HeldLock, Note, Over, Purpose, Saving, Under, What};
 use crate::credentials::{Deadline, LeaseId, Now};
 use crate::exchange::Provider;
 use crate::session::schedule::{MAX_BACKOFF_FOREGROUND, Pace};
@@ -24,7 +24,7 @@ impl<P: Provider> Session<P> {
             (What::Lock, Ok(StoreReply::Locked { record, remaining })) => {
                 let until = remaining.map(|remaining| Deadline::after(asked.since, remaining));
                 (cell.looked, cell.look) = (true, false);
-                cell.hold = Some(Hold::new(id, until));
+                cell.hold = Some(HeldLock::new(id, until));
                 self.examine(record.as_ref(), Under::Lock, asked.since);
             }
             (What::Save(saving), Ok(StoreReply::Done)) => self.was_saved(saving, asked.since),
@@ -82,7 +82,7 @@ impl<P: Provider> Session<P> {
             // Somebody may have brought another token meanwhile: that one is not marked.
             hold.marked |= saving.purpose == Purpose::Mark && saving.change == cell.changes;
         }
-        (cell.seen, cell.seen_print, cell.seen_at) = (Some(saving.revision), saving.print, Some(since));
+        (cell.seen, cell.known_fingerprint, cell.seen_at) = (Some(saving.revision), saving.fingerprint, Some(since));
         cell.failures = 0;
         cell.sent &= !brings_access;
         (cell.tried, cell.differs) = (None, false);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Asked, FileOf, GRACE, LOOK_GAP, Left, Purpose, Saving, What};
-use crate::credentials::{Beside, Credentials, ImportError, LeaseId, RecordOf, SavedSession, Secret, Written};
+use super::{Asked, FileOf, GRACE, Left, PEEK_INTERVAL, Purpose, Saving, What};
+use crate::credentials::{Credentials, ImportError, LeaseId, Record, RecordMeta, SavedSession, Secret, WriteStamp};
 use crate::exchange::{Consumes, Provider};
-use crate::session::machine::Standing;
+use crate::session::machine::Mode;
 use crate::session::work::caught;
 use crate::session::{LoginPersistence, MIN_RETRY_INTERVAL, Output, Session};
 use crate::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreCommand, StoreRequest};
@@ -26,7 +26,7 @@ impl<P: Provider> Session<P> {
 
     pub(super) fn look(&mut self) {
         // Whoever asks while nobody is signed in makes us look.
-        let gap = if self.standing == Standing::SignedOut { MIN_RETRY_INTERVAL } else { LOOK_GAP };
+        let gap = if self.standing == Mode::SignedOut { MIN_RETRY_INTERVAL } else { PEEK_INTERVAL };
         if let Some(cell) = &mut self.cell {
             cell.look = false;
             cell.look_at = self.now.monotonic.saturating_add(gap);
@@ -53,8 +53,8 @@ impl<P: Provider> Session<P> {
         // What is only put back is as old as it was: somebody may hold what is newer, and not yet saved.
         let changed = cell.changes != cell.saved && cell.changes != cell.restores || purpose == Purpose::Note;
         let (revision, change) = (hold.found.saturating_add(changed.into()), cell.changes);
-        let print = self.to_save().map(Credentials::print);
-        let saving = Saving { revision, print, change, purpose };
+        let fingerprint = self.to_save().map(Credentials::fingerprint);
+        let saving = Saving { revision, fingerprint, change, purpose };
         let aside = match hold.file {
             FileOf::Perennial => None,
             FileOf::Predecessor => Some(StoreCommand::Retire { lock }),
@@ -72,8 +72,8 @@ impl<P: Provider> Session<P> {
         let Some(left) = left else { return };
         let (name, namespace) = (self.provider.name(), self.provider.namespace());
         let record = match &left {
-            Left::SignOut { at, beside } => RecordOf::signed_out(name, &namespace, *at, beside),
-            Left::Nobody(beside) => RecordOf::never_signed_in(name, &namespace, beside),
+            Left::SignOut { at, beside } => Record::signed_out(name, &namespace, *at, beside),
+            Left::Nobody(beside) => Record::never_signed_in(name, &namespace, beside),
             Left::Session(session) => {
                 let (credentials, beside) = &**session;
                 SavedSession::new(name, namespace, credentials.clone()).write(beside)
@@ -83,15 +83,15 @@ impl<P: Provider> Session<P> {
             hold.left = Some(left);
         }
         let command = match self.standing {
-            Standing::SignedIn => StoreCommand::Write { lock, record },
-            Standing::SignedOut => StoreCommand::Clear { lock, record },
+            Mode::SignedIn => StoreCommand::Write { lock, record },
+            Mode::SignedOut => StoreCommand::Clear { lock, record },
         };
         self.ask(command, STORE_TIMEOUT, Some(What::Save(saving)));
     }
 
     /// What a record would hold; `None` where somebody has signed out.
     fn to_save(&self) -> Option<&Credentials> {
-        self.newest().filter(|_| self.standing == Standing::SignedIn)
+        self.newest().filter(|_| self.standing == Mode::SignedIn)
     }
 
     /// What is held, announced or not.
@@ -103,16 +103,16 @@ impl<P: Provider> Session<P> {
     /// What stands there, as it is, and what the service made of a new login.
     fn noted(&mut self, saving: Saving) -> Option<Left> {
         let failures = self.failures_to_save();
-        let written = |held| Some(Written::now(held, self.now));
+        let written = |held| Some(WriteStamp::now(held, self.now));
         let revision = Some(saving.revision);
         match self.cell.as_ref()?.hold.as_ref()?.left.as_ref()? {
             Left::SignOut { at, beside } => {
-                Some(Left::SignOut { at: *at, beside: Beside { revision, failures, ..beside.clone() } })
+                Some(Left::SignOut { at: *at, beside: RecordMeta { revision, failures, ..beside.clone() } })
             }
-            Left::Nobody(beside) => Some(Left::Nobody(Beside { revision, failures, ..beside.clone() })),
+            Left::Nobody(beside) => Some(Left::Nobody(RecordMeta { revision, failures, ..beside.clone() })),
             Left::Session(session) => {
                 let (held, beside) = &**session;
-                let beside = Beside { revision, written: written(held), failures, ..beside.clone() };
+                let beside = RecordMeta { revision, written: written(held), failures, ..beside.clone() };
                 Some(Left::Session(Box::new((held.clone(), beside))))
             }
         }
@@ -123,10 +123,10 @@ impl<P: Provider> Session<P> {
         let failures = self.failures_to_save();
         let (revision, login) = (Some(saving.revision), self.login_to_keep());
         let Some(held) = self.to_save() else {
-            let beside = Beside { revision, login, failures, ..Beside::default() };
+            let beside = RecordMeta { revision, login, failures, ..RecordMeta::default() };
             return match self.standing {
-                Standing::SignedIn => Left::Nobody(beside),
-                Standing::SignedOut => Left::SignOut { at: self.signed_out_at(), beside },
+                Mode::SignedIn => Left::Nobody(beside),
+                Mode::SignedOut => Left::SignOut { at: self.signed_out_at(), beside },
             };
         };
         let granted = self.pending.as_ref().and_then(|pending| pending.granted());
@@ -134,8 +134,8 @@ impl<P: Provider> Session<P> {
         let known = self.is_in_doubt() || self.cell.as_ref().is_some_and(|cell| cell.sent);
         let sent = saving.purpose == Purpose::Mark || (!new && known);
         let refresh_sent_at = sent.then_some(self.now.wall);
-        let (written, signed_in_at) = (Some(Written::now(held, self.now)), self.signed_in_at());
-        let beside = Beside { revision, refresh_sent_at, written, login, failures, signed_in_at };
+        let (written, signed_in_at) = (Some(WriteStamp::now(held, self.now)), self.signed_in_at());
+        let beside = RecordMeta { revision, refresh_sent_at, written, login, failures, signed_in_at };
         Left::Session(Box::new((held.clone(), beside)))
     }
 

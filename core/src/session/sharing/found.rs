@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cell, Decided, FileOf, Left, Note, Over, Under, What};
-use crate::credentials::{Beside, Credentials, ImportError, LeaseId, Now, RecordOf, Secret, Timestamp, same_user};
+use super::{Decided, FileOf, Left, Note, Over, StoreSync, Under, What};
+use crate::credentials::{Credentials, ImportError, LeaseId, Now, Record, RecordMeta, Secret, Timestamp, same_user};
 use crate::exchange::Provider;
 use crate::session::login::LoginState;
-use crate::session::machine::{Origin, Standing};
+use crate::session::machine::{Mode, Source};
 use crate::session::schedule::MAX_BACKOFF_FOREGROUND;
 use crate::session::work::caught;
 use crate::session::{Event, LoginPersistence, Output, Session, SignOut};
@@ -18,9 +18,9 @@ use crate::wire::Body;
 enum Found {
     Nothing,
     Unreadable(ImportError),
-    NeverSignedIn { beside: Beside },
-    SignedOut { at: Option<Timestamp>, beside: Beside },
-    Session { credentials: Box<Credentials>, beside: Beside, foreign: bool },
+    NeverSignedIn { beside: RecordMeta },
+    SignedOut { at: Option<Timestamp>, beside: RecordMeta },
+    Session { credentials: Box<Credentials>, beside: RecordMeta, foreign: bool },
 }
 
 impl Found {
@@ -49,7 +49,7 @@ impl<P: Provider> Session<P> {
         let understood = found.is_ok();
         let revision = found.as_ref().ok().and_then(Found::revision);
         match found {
-            Ok(Found::Nothing) => self.find_nobody(Beside::default(), under),
+            Ok(Found::Nothing) => self.find_nobody(RecordMeta::default(), under),
             Ok(Found::NeverSignedIn { beside }) => {
                 self.keep_login_there(beside.login.clone());
                 self.find_nobody(beside.clone(), under);
@@ -96,24 +96,24 @@ impl<P: Provider> Session<P> {
             return Ok(Found::Unreadable(ImportError::Malformed { what: "it is larger than any session" }));
         }
         let (name, namespace) = (self.provider.name(), self.provider.namespace());
-        let read = match RecordOf::parse(record.as_ref(), self.now) {
-            Ok(RecordOf::SignedOut { provider, namespace: place, at, beside }) => {
+        let read = match Record::parse(record.as_ref(), self.now) {
+            Ok(Record::SignedOut { provider, namespace: place, at, beside }) => {
                 if provider != name || place != namespace {
                     return Err(ImportError::OtherProvider);
                 }
                 return Ok(Found::SignedOut { at, beside });
             }
-            Ok(RecordOf::NeverSignedIn { provider, namespace: at, beside }) => {
+            Ok(Record::NeverSignedIn { provider, namespace: at, beside }) => {
                 if provider != name || at != namespace {
                     return Err(ImportError::OtherProvider);
                 }
                 return Ok(Found::NeverSignedIn { beside });
             }
-            Ok(RecordOf::Session { saved, beside }) => Ok((*saved, beside, false)),
+            Ok(Record::Session { saved, beside }) => Ok((*saved, beside, false)),
             Err(ImportError::Malformed { .. }) => {
                 let read = caught(|| self.provider.read_saved_session(record.as_ref(), self.now));
                 let panicked = ImportError::Malformed { what: "the provider's code panicked at it" };
-                read.unwrap_or(Err(panicked)).map(|saved| (saved, Beside::default(), true))
+                read.unwrap_or(Err(panicked)).map(|saved| (saved, RecordMeta::default(), true))
             }
             Err(error) => Err(error),
         };
@@ -133,7 +133,7 @@ impl<P: Provider> Session<P> {
     }
 
     /// Nobody has signed in there, or the store has forgotten it.
-    fn find_nobody(&mut self, beside: Beside, under: Under) {
+    fn find_nobody(&mut self, beside: RecordMeta, under: Under) {
         self.find_gone(beside.revision.unwrap_or(0), under);
         if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) {
             hold.left = Some(Left::Nobody(beside));
@@ -148,7 +148,7 @@ impl<P: Provider> Session<P> {
         if let Some(hold) = &mut cell.hold {
             hold.found = seen.unwrap_or(0).max(revision);
         }
-        if !held || self.standing == Standing::SignedOut {
+        if !held || self.standing == Mode::SignedOut {
             return;
         }
         if cell.changes == cell.saved {
@@ -173,7 +173,7 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    fn find_signed_out(&mut self, at: Option<Timestamp>, beside: Beside, under: Under) {
+    fn find_signed_out(&mut self, at: Option<Timestamp>, beside: RecordMeta, under: Under) {
         let (revision, login) = (beside.revision.unwrap_or(0), beside.login.clone());
         let mut age = self.age(revision);
         let holds = self.newest().is_some();
@@ -191,14 +191,14 @@ impl<P: Provider> Session<P> {
             (cell.decided, age) = (Decided::Nothing, Age::Newer);
         }
         cell.signed_out_at = at;
-        if age == Age::Older && (holds || self.standing == Standing::SignedOut) {
+        if age == Age::Older && (holds || self.standing == Mode::SignedOut) {
             return self.find_gone(revision, under);
         }
         if let Some(hold) = &mut cell.hold {
             hold.found = revision.max(cell.seen.unwrap_or(0));
             hold.left = Some(Left::SignOut { at, beside });
         }
-        let known = age == Age::Same && self.standing == Standing::SignedOut;
+        let known = age == Age::Same && self.standing == Mode::SignedOut;
         match &mut cell.decided {
             Decided::SignIn { over, .. } => (*over, cell.differs) = (Over::SignOut { revision, login }, true),
             Decided::SignOut(leaving) if at.is_none_or(|at| at <= leaving.at) => self.keep_login_there(login),
@@ -240,17 +240,17 @@ impl<P: Provider> Session<P> {
 
     fn take_sign_out(&mut self, revision: u64) {
         let Some(cell) = &mut self.cell else { return };
-        let was_saved = |held: &Credentials| cell.seen_print == Some(held.print());
+        let was_saved = |held: &Credentials| cell.known_fingerprint == Some(held.fingerprint());
         let imported = cell.imports && cell.seen.is_none();
         let unsaved = self.credentials.take().filter(|held| !imported && !was_saved(held));
-        (cell.seen, cell.seen_print) = (Some(revision), None);
+        (cell.seen, cell.known_fingerprint) = (Some(revision), None);
         (cell.error, cell.tried, cell.save_at) = (None, None, Duration::ZERO);
         // What the service said of the login stays to be told.
         let is_known = !self.has_failures();
         if let Some(cell) = self.cell.as_mut().filter(|_| is_known) {
             cell.saved = cell.changes;
         }
-        if std::mem::replace(&mut self.standing, Standing::SignedOut) == Standing::SignedOut {
+        if std::mem::replace(&mut self.standing, Mode::SignedOut) == Mode::SignedOut {
             return;
         }
         // Whoever signed out has revoked what was saved.
@@ -263,7 +263,7 @@ impl<P: Provider> Session<P> {
 
     /// Whether somebody has signed in since a sign-out of ours that could not be written. Only then clocks are asked:
     /// a sign-out that is written at once is of all that it finds.
-    fn is_signed_in_since(&self, beside: &Beside) -> bool {
+    fn is_signed_in_since(&self, beside: &RecordMeta) -> bool {
         self.cell.as_ref().is_some_and(|cell| match &cell.decided {
             Decided::SignOut(leaving) => {
                 let another = beside.signed_in_at != cell.signed_in_at;
@@ -273,7 +273,7 @@ impl<P: Provider> Session<P> {
         })
     }
 
-    fn find_session(&mut self, credentials: Credentials, beside: Beside, foreign: bool, under: Under) {
+    fn find_session(&mut self, credentials: Credentials, beside: RecordMeta, foreign: bool, under: Under) {
         let revision = beside.revision.unwrap_or(0);
         let credentials = self.date(credentials, &beside);
         let mut age = self.age(revision);
@@ -351,7 +351,7 @@ impl<P: Provider> Session<P> {
             }
             Decided::Nothing => {}
         }
-        if self.standing == Standing::SignedOut {
+        if self.standing == Mode::SignedOut {
             // Nobody but a person writes a session over a sign-out. A store that has forgotten may hold what was signed
             // out, or begin anew.
             if age != Age::Newer && !anew {
@@ -360,7 +360,7 @@ impl<P: Provider> Session<P> {
                 }
                 return;
             }
-            self.standing = Standing::SignedIn;
+            self.standing = Mode::SignedIn;
         }
         age = match self.newest() {
             // Nothing is held that it could be the same as.
@@ -399,13 +399,13 @@ impl<P: Provider> Session<P> {
 
     /// Whether what has the revision that was seen is something else, and not ours either.
     fn is_branch(&self, found: &Credentials, ours: &Credentials) -> bool {
-        let seen = self.cell.as_ref().and_then(|cell| cell.seen_print);
-        seen != Some(found.print()) && !ours.is_same(LeaseId::Access, found)
+        let seen = self.cell.as_ref().and_then(|cell| cell.known_fingerprint);
+        seen != Some(found.fingerprint()) && !ours.is_same(LeaseId::Access, found)
     }
 
     /// Machines that share a store need not share a clock. What is newer than what was seen here was written since then.
-    fn date(&self, credentials: Credentials, beside: &Beside) -> Credentials {
-        let Some(Cell { seen: Some(seen), seen_at: Some(seen_at), .. }) = self.cell.as_deref() else {
+    fn date(&self, credentials: Credentials, beside: &RecordMeta) -> Credentials {
+        let Some(StoreSync { seen: Some(seen), seen_at: Some(seen_at), .. }) = self.cell.as_deref() else {
             return credentials;
         };
         match &beside.written {
@@ -431,11 +431,11 @@ impl<P: Provider> Session<P> {
     }
 
     /// Takes up what another session saved, whole: a grant of ours that was not saved is given up for it.
-    fn adopt(&mut self, credentials: Credentials, beside: Beside) {
-        let Beside { revision, login, signed_in_at, .. } = beside;
+    fn adopt(&mut self, credentials: Credentials, beside: RecordMeta) {
+        let RecordMeta { revision, login, signed_in_at, .. } = beside;
         let Some(cell) = &mut self.cell else { return };
         let first = cell.seen.is_none();
-        (cell.seen, cell.seen_print) = (Some(revision.unwrap_or(0)), Some(credentials.print()));
+        (cell.seen, cell.known_fingerprint) = (Some(revision.unwrap_or(0)), Some(credentials.fingerprint()));
         (cell.saved, cell.error) = (cell.changes, None);
         (cell.tried, cell.differs) = (None, false);
         (cell.login, cell.signed_in_at) = (login.clone(), signed_in_at);
@@ -446,7 +446,7 @@ impl<P: Provider> Session<P> {
             let same = old.as_ref().is_some_and(|old| credentials.is_same(lease_id, old));
             credentials.validity(lease_id).is_some() && !same
         });
-        self.publish(credentials.keeping(old.as_deref()), covers, None, Origin::SavedSession);
+        self.publish(credentials.keeping(old.as_deref()), covers, None, Source::SavedSession);
     }
 
     /// A login that stood in the store, and that a sign-out took out of it, is forgotten; one that it left there is not.

@@ -39,10 +39,12 @@ mod found;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::machine::{Origin, Slot, Standing};
+use super::machine::{InFlight, Mode, Source};
 use super::outcome::{Failed, Granted, Pending};
 use super::{Event, LoginPersistence, Output, Session, SignOut};
-use crate::credentials::{Beside, Credentials, Deadline, ImportError, LeaseId, Now, Print, Secret, Timestamp};
+use crate::credentials::{
+    Credentials, Deadline, Fingerprint, ImportError, LeaseId, Now, RecordMeta, Secret, Timestamp,
+};
 use crate::exchange::{Consumes, Provider, REQUEST_TIMEOUT};
 use crate::store::{OpId, STORE_TIMEOUT, StoreError, StoreErrorKind};
 
@@ -50,21 +52,21 @@ use crate::store::{OpId, STORE_TIMEOUT, StoreError, StoreErrorKind};
 pub const SAVE_GRACE: Duration = Duration::from_secs(2);
 
 /// The least time between two looks into the store without a lock.
-const LOOK_GAP: Duration = Duration::from_millis(100);
+const PEEK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What an adapter may be late with an answer.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What a session knows of its store.
 #[derive(Default)]
-pub(super) struct Cell {
+pub(super) struct StoreSync {
     op: Option<Asked>,
     last_op: OpId,
-    hold: Option<Hold>,
+    hold: Option<HeldLock>,
     /// The revision that what is held is based on.
     seen: Option<u64>,
     /// The issue that stood there; `None` after a sign-out.
-    seen_print: Option<Print>,
+    known_fingerprint: Option<Fingerprint>,
     /// When the store was last asked and had nothing newer than that.
     seen_at: Option<Now>,
     /// What is held was brought as a save: it fills an empty store.
@@ -116,7 +118,7 @@ enum Decided {
         found: Option<u64>,
         over: Over,
     },
-    SignOut(Leaving),
+    SignOut(PendingSignOut),
 }
 
 /// What a sign-in is put over.
@@ -128,11 +130,11 @@ enum Over {
     /// A sign-out, which stands where the login is no good, and the login beside it.
     SignOut { revision: u64, login: Option<Secret> },
     /// The same, of which the store does not know.
-    UnwrittenSignOut(Leaving),
+    UnwrittenSignOut(PendingSignOut),
 }
 
 /// A sign-out that is not yet written.
-struct Leaving {
+struct PendingSignOut {
     login: SignOut,
     at: Timestamp,
     /// Whose session it was, where that was known.
@@ -159,7 +161,7 @@ enum What {
 #[derive(Clone, Copy)]
 struct Saving {
     revision: u64,
-    print: Option<Print>,
+    fingerprint: Option<Fingerprint>,
     change: u64,
     purpose: Purpose,
 }
@@ -174,7 +176,7 @@ enum Purpose {
 }
 
 /// The lock.
-struct Hold {
+struct HeldLock {
     by: OpId,
     until: Option<Deadline>,
     /// The newest revision known.
@@ -196,11 +198,11 @@ struct Hold {
 enum Left {
     SignOut {
         at: Option<Timestamp>,
-        beside: Beside,
+        beside: RecordMeta,
     },
     /// Nobody has signed in yet.
-    Nobody(Beside),
-    Session(Box<(Credentials, Beside)>),
+    Nobody(RecordMeta),
+    Session(Box<(Credentials, RecordMeta)>),
 }
 
 /// Whether a new login met something that the store is not yet told of.
@@ -299,7 +301,7 @@ impl<P: Provider> Session<P> {
             hold.marked = false;
         }
         // What comes from a save is no news.
-        if granted.origin == Origin::SavedSession {
+        if granted.origin == Source::SavedSession {
             return self.announce(granted);
         }
         self.tell_at = self.now.monotonic.saturating_add(SAVE_GRACE);
@@ -364,7 +366,7 @@ impl<P: Provider> Session<P> {
     // ---- What commands change
 
     /// A person signs in: what the store holds does not count.
-    pub(super) fn take_over_store(&mut self, displaced: Option<Arc<Credentials>>, was: Standing) {
+    pub(super) fn take_over_store(&mut self, displaced: Option<Arc<Credentials>>, was: Mode) {
         let account = self.login.as_ref().and_then(|login| self.provider.user_id(login)).map(str::to_owned);
         if let Some(cell) = &mut self.cell {
             cell.begin_sign_in(self.now, was);
@@ -409,7 +411,7 @@ impl<P: Provider> Session<P> {
                     cell.decided = Decided::SignOut(leaving);
                     (cell.failures, cell.save_at) = (0, Duration::ZERO);
                     cell.changes += u64::from(cell.changes == cell.saved);
-                    self.standing = Standing::SignedOut;
+                    self.standing = Mode::SignedOut;
                     self.outputs.push_back(Output::Event(Event::SignedOut));
                 }
                 _ => {}
@@ -434,7 +436,7 @@ impl<P: Provider> Session<P> {
 
     /// A person has signed in here, and that has not brought anything yet.
     fn is_taking_over(&self) -> bool {
-        self.cell.as_deref().is_some_and(Cell::takes_over) && self.leases[LeaseId::Access.index()].login_first
+        self.cell.as_deref().is_some_and(StoreSync::takes_over) && self.leases[LeaseId::Access.index()].login_first
     }
 
     /// When somebody last signed out, for the record.
@@ -458,10 +460,10 @@ impl<P: Provider> Session<P> {
     }
 
     /// Credentials come from outside. A grant replaces what the store holds; a save only fills an empty store.
-    pub(super) fn replace_stored(&mut self, origin: Origin, displaced: Option<Arc<Credentials>>) {
+    pub(super) fn replace_stored(&mut self, origin: Source, displaced: Option<Arc<Credentials>>) {
         if let Some(cell) = &mut self.cell {
-            cell.begin_sign_in(self.now, Standing::SignedIn);
-            if origin == Origin::SavedSession {
+            cell.begin_sign_in(self.now, Mode::SignedIn);
+            if origin == Source::SavedSession {
                 cell.decided = Decided::Nothing;
             }
             (cell.tried, cell.differs, cell.note) = (None, false, Note::None);
@@ -469,7 +471,7 @@ impl<P: Provider> Session<P> {
             if let Some(hold) = &mut cell.hold {
                 hold.other = hold.other.take().or(displaced);
             }
-            cell.imports = origin == Origin::SavedSession;
+            cell.imports = origin == Source::SavedSession;
             if cell.imports {
                 (cell.seen, cell.looked) = (None, false);
             }
@@ -484,7 +486,7 @@ impl<P: Provider> Session<P> {
                 Decided::SignOut(before) if before.login == SignOut::ForgetLogin => before.login,
                 _ => login,
             };
-            cell.decided = Decided::SignOut(Leaving { login, at: self.now.wall, account });
+            cell.decided = Decided::SignOut(PendingSignOut { login, at: self.now.wall, account });
             (cell.failures, cell.error, cell.save_at) = (0, None, Duration::ZERO);
             cell.note = Note::None;
             cell.changes += 1;
@@ -509,9 +511,7 @@ impl<P: Provider> Session<P> {
         let kept = self.credentials.is_some() && !self.is_taking_over();
         let failures = self.has_failures() && !self.is_taking_over();
         let held = self.pending.as_ref().is_some_and(|pending| pending.granted().is_some()) || kept || failures;
-        self.cell
-            .as_ref()
-            .is_some_and(|cell| cell.changes != cell.saved && (held || self.standing == Standing::SignedOut))
+        self.cell.as_ref().is_some_and(|cell| cell.changes != cell.saved && (held || self.standing == Mode::SignedOut))
     }
 
     /// Whether there is something to note beside what was found under the lock.
@@ -533,7 +533,7 @@ impl<P: Provider> Session<P> {
 
     /// Whether a sign-out has still to be tried at the store.
     pub(super) fn is_clearing(&self) -> bool {
-        let untried = |cell: &Cell| matches!(cell.decided, Decided::SignOut(_)) && cell.failures == 0;
+        let untried = |cell: &StoreSync| matches!(cell.decided, Decided::SignOut(_)) && cell.failures == 0;
         self.has_unsaved() && self.cell.as_deref().is_some_and(untried)
     }
 
@@ -552,7 +552,7 @@ impl<P: Provider> Session<P> {
     /// When the store has to be looked at again.
     pub(super) fn store_timer(&self) -> Option<Duration> {
         let cell = self.cell.as_ref()?;
-        let renewing = matches!(self.slot, Slot::Renewing(_));
+        let renewing = matches!(self.slot, InFlight::Renewing(_));
         let tell = self.pending.as_ref().map(|_| self.tell_at);
         let work = match &cell.op {
             Some(op) => Some(op.deadline),
@@ -572,12 +572,12 @@ impl<P: Provider> Session<P> {
     /// Whether an exchange that began under the lock is out. Should the lock seem over by a clock that jumped, it may
     /// still be ours at the store: asking for another would give it back in the middle.
     fn is_out_under_lock(&self) -> bool {
-        matches!(self.slot, Slot::Renewing(_) | Slot::Orphaned(_))
+        matches!(self.slot, InFlight::Renewing(_) | InFlight::Orphaned(_))
     }
 
     fn wants_to_look(&self) -> bool {
         !self.is_ending()
-            && matches!(self.slot, Slot::Free)
+            && matches!(self.slot, InFlight::Free)
             && self.pending.is_none()
             && self.cell.as_ref().is_some_and(|cell| cell.look && cell.hold.is_none())
     }
@@ -597,7 +597,7 @@ impl<P: Provider> Session<P> {
         if let Some(late) = cell.op.take_if(|op| op.deadline <= now.monotonic) {
             self.store_failed(late.what, &StoreErrorKind::TimedOut.into());
         }
-        let is_over = |hold: &Hold| hold.until.is_some_and(|until| until.is_past(now));
+        let is_over = |hold: &HeldLock| hold.until.is_some_and(|until| until.is_past(now));
         if !out && self.cell.as_ref().and_then(|cell| cell.hold.as_ref()).is_some_and(is_over) {
             // By a clock that jumped, perhaps: the store may have it yet.
             self.unlock();
@@ -612,7 +612,7 @@ impl<P: Provider> Session<P> {
         let unsaved = self.has_unsaved();
         let notes = self.has_note();
         let looks = self.wants_to_look();
-        let renewing = matches!(self.slot, Slot::Renewing(_));
+        let renewing = matches!(self.slot, InFlight::Renewing(_));
         let Some(cell) = &self.cell else { return };
         if cell.op.is_some() {
             return;
@@ -634,23 +634,23 @@ impl<P: Provider> Session<P> {
     }
 }
 
-impl Cell {
+impl StoreSync {
     /// Whether a person signs in here, or has brought a grant.
     fn takes_over(&self) -> bool {
         matches!(self.decided, Decided::SignIn { .. })
     }
 
     /// Somebody signs in. Should a sign-out of before that come late, it is known; failures of before do not count.
-    fn begin_sign_in(&mut self, at: Now, was: Standing) {
+    fn begin_sign_in(&mut self, at: Now, was: Mode) {
         let over = match std::mem::take(&mut self.decided) {
             Decided::SignOut(leaving) => {
                 self.signed_out_at = Some(leaving.at);
                 Over::UnwrittenSignOut(leaving)
             }
-            Decided::SignIn { over, .. } if was == Standing::SignedIn => over,
+            Decided::SignIn { over, .. } if was == Mode::SignedIn => over,
             Decided::SignIn { .. } | Decided::Nothing => match was {
-                Standing::SignedIn => Over::Session,
-                Standing::SignedOut => Over::SignOut { revision: self.seen.unwrap_or(0), login: self.login.clone() },
+                Mode::SignedIn => Over::Session,
+                Mode::SignedOut => Over::SignOut { revision: self.seen.unwrap_or(0), login: self.login.clone() },
             },
         };
         // A sign-out that comes later than what is there now ends it.
@@ -671,7 +671,7 @@ impl Decided {
     }
 }
 
-impl Hold {
+impl HeldLock {
     fn new(by: OpId, until: Option<Deadline>) -> Self {
         Self { by, until, found: 0, marked: false, file: FileOf::Perennial, other: None, fresh: true, left: None }
     }

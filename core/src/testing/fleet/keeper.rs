@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::leaving::Decided;
 use super::process::{Asked, Held, Plan, Running};
 use super::scenario::{Level, Sabotage, StoreKind};
-use super::store::{Record, Waiter};
+use super::store::{Waiter, WrittenRecord};
 use super::world::{Event, Phase, World};
 use crate::Input;
 use crate::store::{STORE_TIMEOUT, StoreCommand, StoreError, StoreErrorKind, StoreReply, StoreRequest};
@@ -301,7 +301,7 @@ impl World {
 
     fn loses_write(&mut self, record: &Body) -> bool {
         let Some(sabotage) = self.scenario.sabotage else { return false };
-        let facts = Record::new(record.clone()).facts;
+        let facts = WrittenRecord::new(record.clone()).facts;
         match sabotage {
             Sabotage::WritesLost => self.random.one_in(4),
             Sabotage::SendsWithoutMark => facts.marked,
@@ -326,7 +326,7 @@ impl World {
 
     /// The cell changes, and those who watch it are told.
     fn put(&mut self, process: usize, fence: u64, body: &Body) {
-        let record = Record::new(body.clone());
+        let record = WrittenRecord::new(body.clone());
         self.note(process, || format!("WRITES {:?} (fence {fence})", record.facts));
         self.observe_write(process, &record);
         self.store.put(Some(Rc::clone(&record)));
@@ -418,8 +418,12 @@ fn act_name(command: &StoreCommand) -> String {
     match command {
         StoreCommand::Read => "read".into(),
         StoreCommand::Lock { ttl } => format!("lock for {} s", ttl.as_secs()),
-        StoreCommand::Write { lock, record } => format!("write under {lock:?} {:?}", Record::new(record.clone()).facts),
-        StoreCommand::Clear { lock, record } => format!("clear under {lock:?} {:?}", Record::new(record.clone()).facts),
+        StoreCommand::Write { lock, record } => {
+            format!("write under {lock:?} {:?}", WrittenRecord::new(record.clone()).facts)
+        }
+        StoreCommand::Clear { lock, record } => {
+            format!("clear under {lock:?} {:?}", WrittenRecord::new(record.clone()).facts)
+        }
         StoreCommand::Quarantine { lock } => format!("set aside under {lock:?}"),
         StoreCommand::Retire { lock } => format!("retire under {lock:?}"),
         StoreCommand::Unlock { lock } => format!("unlock {lock:?}"),
@@ -438,5 +442,5 @@ fn answer_name(answer: &Result<StoreReply, StoreError>) -> String {
 }
 
 fn facts(record: Option<&Body>) -> Option<super::store::Facts> {
-    record.map(|record| Record::new(record.clone()).facts)
+    record.map(|record| WrittenRecord::new(record.clone()).facts)
 }

@@ -8,7 +8,7 @@ use super::process::{Flight, Wait, Window};
 use super::report::FleetRule;
 use super::scenario::Sabotage;
 use super::service::{Serial, serial_of};
-use super::store::{Record, RecordKind};
+use super::store::{RecordKind, WrittenRecord};
 use super::world::World;
 use crate::session::SAVE_GRACE;
 use crate::store::{StoreError, StoreReply};
@@ -218,7 +218,7 @@ impl World {
         self.views.forgotten.is_some()
     }
 
-    pub(super) fn observe_lock(&mut self, process: usize, read: Option<&Record>) {
+    pub(super) fn observe_lock(&mut self, process: usize, read: Option<&WrittenRecord>) {
         let facts = read.map(|record| record.facts).unwrap_or_default();
         self.processes[process].sight.mark_found = if facts.marked { facts.refresh } else { 0 };
     }
@@ -228,7 +228,7 @@ impl World {
         &mut self,
         process: usize,
         answer: &Result<StoreReply, StoreError>,
-        read: Option<&Record>,
+        read: Option<&WrittenRecord>,
     ) {
         let sight = &mut self.processes[process].sight;
         if let Ok(StoreReply::Read(body) | StoreReply::Locked { record: body, .. }) = answer {
@@ -243,7 +243,7 @@ impl World {
     }
 
     /// A record is about to be written.
-    pub(super) fn observe_write(&mut self, process: usize, record: &Record) {
+    pub(super) fn observe_write(&mut self, process: usize, record: &WrittenRecord) {
         let (new, old) = (record.facts, self.store.facts().unwrap_or_default());
         let scripted = self.forgot_under_lock(process);
         let forgotten = self.views.forgotten.is_some_and(|forgotten| new.access <= forgotten.newest);
@@ -333,8 +333,10 @@ impl World {
                 (_, held) => (false, held.is_none()),
             };
             let read = state.sight.read.unwrap_or_default();
-            let valid =
-                before.as_ref().and_then(|before| before.validity(lease_id)).is_some_and(|validity| !validity.is_expired(now));
+            let valid = before
+                .as_ref()
+                .and_then(|before| before.validity(lease_id))
+                .is_some_and(|validity| !validity.is_expired(now));
             // Where somebody has tried to sign in again since, the record tells of that.
             let nobody = matches!(read.kind, RecordKind::SignedOut | RecordKind::NeverSignedIn);
             let signed_out_elsewhere = gone && nobody;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::process::Clock;
 use super::scenario::{Level, Sabotage};
 use super::service::USER;
-use super::store::{Record, RecordKind};
+use super::store::{RecordKind, WrittenRecord};
 use super::world::{Event, World};
-use crate::credentials::Beside;
+use crate::credentials::RecordMeta;
 use crate::store::{OpId, StoreReply};
 use crate::testing::Toy;
 use crate::wire::Body;
@@ -84,14 +84,14 @@ impl World {
         i64::try_from(self.random.below(seconds * 2000)).unwrap_or(0) - width
     }
 
-    fn first_record(&mut self) -> Rc<Record> {
+    fn first_record(&mut self) -> Rc<WrittenRecord> {
         let now = Clock::default().read(self.now);
         let answer = self.service.grant_to_person(self.now);
         let body = answer.grant(now).ok().and_then(|grant| Credentials::from_grant(grant, None)).map(|credentials| {
-            let beside = Beside { revision: Some(1), ..Beside::default() };
+            let beside = RecordMeta { revision: Some(1), ..RecordMeta::default() };
             SavedSession::new(Toy.name(), Toy.namespace(), credentials).write(&beside)
         });
-        Record::new(body.unwrap_or_default())
+        WrittenRecord::new(body.unwrap_or_default())
     }
 
     fn some_pause(&mut self) -> Duration {
@@ -282,7 +282,7 @@ impl World {
                 let damaged = self.random.one_in(2);
                 self.note(99, || format!("THE STORE IS {}", if damaged { "DAMAGED" } else { "EMPTIED" }));
                 self.forgot();
-                let record = damaged.then(|| Record::new(Body::from(b"{\"perennial".to_vec())));
+                let record = damaged.then(|| WrittenRecord::new(Body::from(b"{\"perennial".to_vec())));
                 self.store.put(record);
             }
         }
@@ -294,7 +294,7 @@ impl World {
     }
 
     /// What a process is shown of a record: as it is, but for sabotage.
-    pub(super) fn shown(&mut self, process: usize, read: Option<Rc<Record>>) -> Option<Body> {
+    pub(super) fn shown(&mut self, process: usize, read: Option<Rc<WrittenRecord>>) -> Option<Body> {
         let first = self.processes[process].sight.first_read.get_or_insert_with(|| read.clone()).clone();
         let record = if self.scenario.is(Sabotage::IgnoresNewer) { first } else { read };
         let body = record.as_ref()?.body.clone();
@@ -313,7 +313,7 @@ impl World {
     }
 
     /// Reads the cell, and remembers who has seen what.
-    pub(super) fn read(&mut self, process: usize) -> Option<Rc<Record>> {
+    pub(super) fn read(&mut self, process: usize) -> Option<Rc<WrittenRecord>> {
         let read = self.store.record.clone();
         self.processes[process].sight.version_read = self.store.version;
         read

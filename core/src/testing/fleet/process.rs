@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::leaving::Decided;
 use super::service::Serial;
-use super::store::{Facts, Record};
+use super::store::{Facts, WrittenRecord};
 use crate::store::{OpId, StoreError, StoreErrorKind, StoreReply, StoreRequest};
 use crate::testing::{Toy, ToyLogin};
 use crate::{Credentials, LeaseId, Now, Policy, RequestId, Session, Timestamp, Wake};
@@ -77,7 +77,7 @@ pub(super) struct Running {
     pub(super) fence: Option<u64>,
     /// Whether it still waits for the lock.
     pub(super) waits: bool,
-    pub(super) read: Option<Rc<Record>>,
+    pub(super) read: Option<Rc<WrittenRecord>>,
     pub(super) result: Option<Result<StoreReply, StoreError>>,
 }
 
@@ -112,7 +112,7 @@ pub(super) struct Sight {
     pub(super) version_read: u64,
     /// What it has read last.
     pub(super) read: Option<Facts>,
-    pub(super) first_read: Option<Option<Rc<Record>>>,
+    pub(super) first_read: Option<Option<Rc<WrittenRecord>>>,
     /// The access and AWS grants that it has written.
     pub(super) saved: [Serial; 2],
     /// When the last grant came, by its monotonic clock.

@@ -4,13 +4,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::service::{Serial, serial_of};
-use crate::credentials::RecordOf;
+use crate::credentials::Record;
 use crate::wire::Body;
 use crate::{Now, Timestamp};
 
 /// What was once written.
 #[derive(Clone, Debug)]
-pub(in crate::testing) struct Record {
+pub(in crate::testing) struct WrittenRecord {
     pub(in crate::testing) body: Body,
     pub(in crate::testing) facts: Facts,
 }
@@ -39,11 +39,11 @@ pub(in crate::testing) enum RecordKind {
     Session,
 }
 
-impl Record {
+impl WrittenRecord {
     pub(in crate::testing) fn new(body: Body) -> Rc<Self> {
         let now = Now::new(Timestamp::default(), Duration::ZERO);
-        let facts = match RecordOf::parse(body.as_ref(), now) {
-            Ok(RecordOf::Session { saved, beside }) => {
+        let facts = match Record::parse(body.as_ref(), now) {
+            Ok(Record::Session { saved, beside }) => {
                 let held = saved.credentials();
                 Facts {
                     kind: RecordKind::Session,
@@ -55,13 +55,13 @@ impl Record {
                     signed_out_at: None,
                 }
             }
-            Ok(RecordOf::SignedOut { at, beside, .. }) => Facts {
+            Ok(Record::SignedOut { at, beside, .. }) => Facts {
                 kind: RecordKind::SignedOut,
                 revision: beside.revision.unwrap_or(0),
                 signed_out_at: at,
                 ..Facts::default()
             },
-            Ok(RecordOf::NeverSignedIn { beside, .. }) => {
+            Ok(Record::NeverSignedIn { beside, .. }) => {
                 Facts { kind: RecordKind::NeverSignedIn, revision: beside.revision.unwrap_or(0), ..Facts::default() }
             }
             Err(_) => Facts::default(),
@@ -87,17 +87,17 @@ pub(super) struct Waiter {
 
 #[derive(Default)]
 pub(super) struct SimStore {
-    pub(super) record: Option<Rc<Record>>,
+    pub(super) record: Option<Rc<WrittenRecord>>,
     /// Counts every change of the cell, whoever makes it.
     pub(super) version: u64,
     pub(super) holder: Option<Holder>,
     pub(super) last_fence: u64,
     pub(super) waiters: Vec<Waiter>,
-    pub(super) backup: Option<Option<Rc<Record>>>,
+    pub(super) backup: Option<Option<Rc<WrittenRecord>>>,
 }
 
 impl SimStore {
-    pub(super) fn put(&mut self, record: Option<Rc<Record>>) {
+    pub(super) fn put(&mut self, record: Option<Rc<WrittenRecord>>) {
         self.record = record;
         self.version += 1;
     }

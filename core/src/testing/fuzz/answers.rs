@@ -165,7 +165,10 @@ pub(super) fn jwt(data: &[u8]) {
                     JwtStatus::Unlimited => assert_eq!(validity.deadline(), None),
                     JwtStatus::ExpiredAt(_) => assert!(validity.is_expired(now), "a second life"),
                     JwtStatus::ValidUntil(end) => {
-                        assert!(validity.deadline().is_some_and(|deadline| deadline.wall <= end), "longer than it says");
+                        assert!(
+                            validity.deadline().is_some_and(|deadline| deadline.wall <= end),
+                            "longer than it says"
+                        );
                     }
                 }
             }

@@ -111,7 +111,11 @@ pub(super) fn check_grant(grant: &Grant, now: Now) {
 pub(super) fn check_term(validity: &Validity, now: Now) {
     let left = validity.deadline().map(|deadline| deadline.remaining(now));
     assert!(left.is_none_or(|left| left <= MAX_LIFETIME), "{left:?} left");
-    assert!(validity.lifetime().is_none_or(|lifetime| validity.margin() <= lifetime / 4), "a margin of {:?}", validity.margin());
+    assert!(
+        validity.lifetime().is_none_or(|lifetime| validity.margin() <= lifetime / 4),
+        "a margin of {:?}",
+        validity.margin()
+    );
 }
 
 /// What is saved is read back the same.

@@ -8,8 +8,8 @@ use crate::credentials::{Now, Secret};
 use crate::error::Error;
 use crate::exchange::{Exchange as _, Step};
 use crate::oauth::{
-    ClientAuth, Discovery, Encoding, GrantType, Issuer, Metadata, Names, Pending, Profile, Rotation, Verifier, Wanted,
-    parse_device, parse_metadata, parse_revocation, parse_token,
+    AuthorizationRequest, ClientAuth, Discovery, Encoding, GrantType, IssuerInRedirect, Metadata, Names, Pending,
+    Profile, Rotation, Verifier, parse_device, parse_metadata, parse_revocation, parse_token,
 };
 use crate::wire::is_safe;
 
@@ -23,9 +23,12 @@ fn plain() -> Profile {
 fn profile(choice: u8) -> Profile {
     match choice % 4 {
         0 => plain(),
-        1 => plain().with_encoding(Encoding::Form),
-        2 => plain().with_names(Names::Camel).with_answers_within("data").with_absolute_expiry("exp"),
-        _ => plain().with_token_type("mac", "MAC").with_refusal("bad_refresh_token").with_rotation(Rotation::Reusable),
+        1 => plain().with_response_encoding(Encoding::Form),
+        2 => plain().with_field_case(Names::Camel).with_response_wrapper("data").with_absolute_expiry("exp"),
+        _ => plain()
+            .with_token_type("mac", "MAC")
+            .with_rejection_code("bad_refresh_token")
+            .with_rotation(Rotation::Reusable),
     }
 }
 
@@ -145,9 +148,9 @@ fn pending(now: Now) -> Pending {
     let profile = plain()
         .with_authorization_endpoint("https://a.example/authorize")
         .expect("it is an endpoint")
-        .with_issuer(ISSUER, Issuer::Optional)
+        .with_issuer(ISSUER, IssuerInRedirect::Optional)
         .with_client_auth(ClientAuth::SecretPost(Secret::from(CLIENT_SECRET)));
-    let authorization = profile.authorize([7; 64], &Wanted::new("http://127.0.0.1:8123/done"), now);
+    let authorization = profile.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1:8123/done"), now);
     authorization.expect("it can be begun").into_pending()
 }
 
@@ -205,7 +208,7 @@ pub(super) fn oauth_redirect(data: &[u8]) {
 pub(super) fn oauth_pending(data: &[u8]) {
     let Some((clocks, data)) = data.split_first() else { return };
     let (Ok(text), now) = (std::str::from_utf8(data), clock(*clocks)) else { return };
-    let profile = plain().with_issuer(ISSUER, Issuer::Optional);
+    let profile = plain().with_issuer(ISSUER, IssuerInRedirect::Optional);
     match Pending::restore(&profile, Secret::from(text), now) {
         Ok(pending) => {
             let left = pending.expires_at().since(now.wall);

@@ -1,7 +1,7 @@
 //! What is saved: a session, a store's record, other programs' files.
 
 use super::check::{check_hidden, check_saved, check_silent, check_term, clock};
-use crate::credentials::{ImportError, LeaseId, RecordOf, SavedSession, Secret};
+use crate::credentials::{ImportError, LeaseId, Record, SavedSession, Secret};
 use crate::exchange::Provider;
 use crate::session::{Input, Output, Policy, Session};
 use crate::store::{StoreCommand, StoreReply};
@@ -54,39 +54,39 @@ fn check(read: &Result<SavedSession, ImportError>, now: crate::Now) {
 pub(super) fn record(data: &[u8]) {
     let Some((clocks, data)) = data.split_first() else { return };
     let now = clock(*clocks);
-    let read = RecordOf::parse(data, now);
+    let read = Record::parse(data, now);
     match &read {
-        Ok(RecordOf::Session { saved, beside }) => {
+        Ok(Record::Session { saved, beside }) => {
             let written = saved.write(beside);
-            match RecordOf::parse(written.as_ref(), now) {
-                Ok(RecordOf::Session { saved, beside }) => {
+            match Record::parse(written.as_ref(), now) {
+                Ok(Record::Session { saved, beside }) => {
                     assert!(written.as_ref() == saved.write(&beside).as_ref(), "written back otherwise");
                 }
                 other => panic!("a record is not read back: {other:?}"),
             }
         }
-        Ok(RecordOf::SignedOut { provider, namespace, at, beside }) => {
-            let written = RecordOf::signed_out(provider, namespace, *at, beside);
-            match RecordOf::parse(written.as_ref(), now) {
-                Ok(RecordOf::SignedOut { provider, namespace, at, beside }) => {
-                    let again = RecordOf::signed_out(&provider, &namespace, at, &beside);
+        Ok(Record::SignedOut { provider, namespace, at, beside }) => {
+            let written = Record::signed_out(provider, namespace, *at, beside);
+            match Record::parse(written.as_ref(), now) {
+                Ok(Record::SignedOut { provider, namespace, at, beside }) => {
+                    let again = Record::signed_out(&provider, &namespace, at, &beside);
                     assert!(written.as_ref() == again.as_ref(), "written back otherwise");
                 }
                 again => panic!("a sign-out is not read back: {again:?}"),
             }
         }
-        Ok(RecordOf::NeverSignedIn { provider, namespace, beside }) => {
-            let written = RecordOf::never_signed_in(provider, namespace, beside);
-            let again = RecordOf::parse(written.as_ref(), now);
-            assert!(matches!(again, Ok(RecordOf::NeverSignedIn { .. })), "failures are not read back: {again:?}");
+        Ok(Record::NeverSignedIn { provider, namespace, beside }) => {
+            let written = Record::never_signed_in(provider, namespace, beside);
+            let again = Record::parse(written.as_ref(), now);
+            assert!(matches!(again, Ok(Record::NeverSignedIn { .. })), "failures are not read back: {again:?}");
         }
         Err(error) => check_silent(*error),
     }
     let left = match read {
         Err(ImportError::Malformed { .. }) => false,
         Err(_) => true,
-        Ok(RecordOf::Session { saved, .. }) => saved.check(Toy.name(), &Toy.namespace(), Some(Who::Ann.user())).is_err(),
-        Ok(RecordOf::SignedOut { provider, namespace, .. } | RecordOf::NeverSignedIn { provider, namespace, .. }) => {
+        Ok(Record::Session { saved, .. }) => saved.check(Toy.name(), &Toy.namespace(), Some(Who::Ann.user())).is_err(),
+        Ok(Record::SignedOut { provider, namespace, .. } | Record::NeverSignedIn { provider, namespace, .. }) => {
             provider != Toy.name() || namespace != Toy.namespace()
         }
     };
@@ -106,7 +106,7 @@ fn find(data: &[u8], left: bool, now: crate::Now) {
                     StoreCommand::Lock { ttl } => StoreReply::Locked { record: record.clone(), remaining: Some(ttl) },
                     StoreCommand::Write { record: written, .. } | StoreCommand::Clear { record: written, .. } => {
                         assert!(!left, "somebody else's record is written over");
-                        assert!(RecordOf::parse(written.as_ref(), now).is_ok(), "nobody can read what is written");
+                        assert!(Record::parse(written.as_ref(), now).is_ok(), "nobody can read what is written");
                         record = Some(written);
                         StoreReply::Done
                     }

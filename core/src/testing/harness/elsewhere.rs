@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Call, Harness};
-use crate::credentials::{Beside, Credentials, Failures, RecordOf, Written};
+use crate::credentials::{Credentials, Failures, Record, RecordMeta, WriteStamp};
 use crate::testing::model::Told;
 use crate::testing::rule::Violation;
 use crate::testing::step::Lives;
@@ -19,9 +19,9 @@ impl<S: Subject> Harness<S> {
     }
 
     /// What another session reads under the lock, if it gets it.
-    fn read_elsewhere(&self) -> Option<RecordOf> {
+    fn read_elsewhere(&self) -> Option<Record> {
         let cell = self.store.as_ref().filter(|cell| !cell.is_locked())?;
-        RecordOf::parse(cell.record()?.as_ref(), self.now).ok()
+        Record::parse(cell.record()?.as_ref(), self.now).ok()
     }
 
     fn write_elsewhere(&mut self, record: &Body) -> Result<(), Violation> {
@@ -33,16 +33,16 @@ impl<S: Subject> Harness<S> {
     }
 
     pub(super) fn sign_out_elsewhere(&mut self, choice: SignOut) -> Result<(), Violation> {
-        let Some(RecordOf::Session { beside, .. } | RecordOf::SignedOut { beside, .. }) = self.read_elsewhere() else {
+        let Some(Record::Session { beside, .. } | Record::SignedOut { beside, .. }) = self.read_elsewhere() else {
             return Ok(());
         };
         let login = beside.login.filter(|_| choice == SignOut::KeepLogin);
         let revision = Some(beside.revision.unwrap_or(0) + 1);
-        let beside = Beside { revision, login, failures: beside.failures, ..Beside::default() };
+        let beside = RecordMeta { revision, login, failures: beside.failures, ..RecordMeta::default() };
         // No two at the same moment: they would be one.
         self.sign_outs_elsewhere += 1;
         let at = self.now.wall.saturating_add(Duration::from_millis(self.sign_outs_elsewhere));
-        self.write_elsewhere(&RecordOf::signed_out(Toy.name(), &Toy.namespace(), Some(at), &beside))
+        self.write_elsewhere(&Record::signed_out(Toy.name(), &Toy.namespace(), Some(at), &beside))
     }
 
     /// By the login that was kept there, or the account that this session is of, when it has heard of the sign-out.
@@ -50,7 +50,7 @@ impl<S: Subject> Harness<S> {
         if self.session.state() != State::SignedOut {
             return Ok(());
         }
-        let Some(RecordOf::SignedOut { beside, .. }) = self.read_elsewhere() else { return Ok(()) };
+        let Some(Record::SignedOut { beside, .. }) = self.read_elsewhere() else { return Ok(()) };
         let kept = beside.login.as_ref().and_then(|login| Toy.read_login(login.expose()));
         let user = kept.map_or_else(|| self.user.clone(), |login| login.user().to_owned());
         let logins = [self.login.as_ref(), self.model.login()];
@@ -62,14 +62,14 @@ impl<S: Subject> Harness<S> {
         let Some(credentials) = granted.and_then(|granted| Credentials::from_grant(granted.grant, None)) else {
             return Ok(());
         };
-        let beside = Beside {
+        let beside = RecordMeta {
             revision: Some(beside.revision.unwrap_or(0) + 1),
-            written: Some(Written::now(&credentials, self.now)),
+            written: Some(WriteStamp::now(&credentials, self.now)),
             login: beside.login,
             // The login brought a grant; the service may want quiet all the same.
             failures: Failures { login: None, ..beside.failures },
             signed_in_at: Some(self.now.wall),
-            ..Beside::default()
+            ..RecordMeta::default()
         };
         self.write_elsewhere(&SavedSession::new(Toy.name(), Toy.namespace(), credentials).write(&beside))
     }

@@ -140,7 +140,9 @@ impl<S: Subject> Harness<S> {
             } else if self.policy.refresh_mode == RefreshMode::OneShot && self.now.monotonic < end {
                 // Nothing comes by itself: whoever was told of a failure asks again when it may be over.
                 let at = self.session.obstacle(lease_id).and_then(|error| error.retry_at());
-                let left = at.map_or(MIN_RETRY_INTERVAL, |at| Duration::try_from(at.since(self.now.wall)).unwrap_or(MIN_RETRY_INTERVAL));
+                let left = at.map_or(MIN_RETRY_INTERVAL, |at| {
+                    Duration::try_from(at.since(self.now.wall)).unwrap_or(MIN_RETRY_INTERVAL)
+                });
                 // A moment later: what callers are told is in whole milliseconds.
                 let left = left + Duration::from_millis(1);
                 self.pass(left, left)?;

@@ -1,7 +1,7 @@
 //! What the model knows of signing out: here, and in another session on the store.
 
 use super::{Model, serial};
-use crate::credentials::{Credentials, LoginAnswer, RecordOf, Secret, same_user};
+use crate::credentials::{Credentials, LoginAnswer, Record, Secret, same_user};
 use crate::exchange::Provider;
 use crate::session::LoginPersistence;
 use crate::testing::rule::Rule;
@@ -80,9 +80,9 @@ impl Model {
     /// Whether what stands in the store is another account's than the login: nothing is noted there.
     pub(super) fn is_another_account_there(&self) -> bool {
         let record = self.store.as_ref().and_then(|store| store.there.record.as_ref());
-        let read = record.and_then(|record| RecordOf::parse(record.as_ref(), self.now).ok());
+        let read = record.and_then(|record| Record::parse(record.as_ref(), self.now).ok());
         match (&self.user, read) {
-            (Some(user), Some(RecordOf::Session { saved, .. })) => {
+            (Some(user), Some(Record::Session { saved, .. })) => {
                 !same_user(user, &saved.credentials().account().user_id)
             }
             _ => false,
@@ -184,7 +184,7 @@ impl Model {
         if let Some(store) = &mut self.store {
             (store.there.record, store.there.is_news) = (Some(record.clone()), true);
         }
-        if matches!(RecordOf::parse(record.as_ref(), self.now), Ok(RecordOf::Session { .. })) {
+        if matches!(Record::parse(record.as_ref(), self.now), Ok(Record::Session { .. })) {
             // Whoever has signed in there knows nothing of a refusal here.
             self.account.is_signed_in_elsewhere();
         }
@@ -192,19 +192,19 @@ impl Model {
 
     /// The session has written this.
     pub(super) fn wrote(&mut self, record: &Body) {
-        let login = match RecordOf::parse(record.as_ref(), self.now) {
-            Ok(RecordOf::Session { beside, .. } | RecordOf::NeverSignedIn { beside, .. }) => {
+        let login = match Record::parse(record.as_ref(), self.now) {
+            Ok(Record::Session { beside, .. } | Record::NeverSignedIn { beside, .. }) => {
                 login_of(beside.login.as_ref())
             }
-            Ok(RecordOf::SignedOut { beside, .. }) => {
+            Ok(Record::SignedOut { beside, .. }) => {
                 self.check_kept(login_of(beside.login.as_ref()).as_ref());
                 (self.leaving.unwritten, self.leaving.forgets) = (None, false);
                 login_of(beside.login.as_ref())
             }
             Err(_) => None,
         };
-        let sign_out = match RecordOf::parse(record.as_ref(), self.now) {
-            Ok(RecordOf::SignedOut { .. }) => Some(login.clone()),
+        let sign_out = match Record::parse(record.as_ref(), self.now) {
+            Ok(Record::SignedOut { .. }) => Some(login.clone()),
             _ => None,
         };
         let signs_in = self.login_first;
@@ -242,14 +242,14 @@ impl Model {
         let Some(store) = &mut self.store else { return };
         store.there.is_unread = false;
         let record = store.there.record.as_ref();
-        let Some(Ok(read)) = record.map(|record| RecordOf::parse(record.as_ref(), self.now)) else { return };
+        let Some(Ok(read)) = record.map(|record| Record::parse(record.as_ref(), self.now)) else { return };
         let news = std::mem::take(&mut store.there.is_news);
         let decides = decides || store.there.brought;
         let is_later = std::mem::replace(&mut store.there.is_read_since, true) && news;
         self.leaving.forgets &= !news;
         store.there.sign_out = None;
         match read {
-            RecordOf::SignedOut { beside, .. } => {
+            Record::SignedOut { beside, .. } => {
                 store.saved = None;
                 let login = login_of(beside.login.as_ref());
                 store.there.sign_out = Some(login.clone());
@@ -270,8 +270,8 @@ impl Model {
                     None => self.follow_sign_out(login),
                 }
             }
-            RecordOf::NeverSignedIn { .. } => {}
-            RecordOf::Session { saved, beside } => {
+            Record::NeverSignedIn { .. } => {}
+            Record::Session { saved, beside } => {
                 let access = serial(saved.credentials().access().expose());
                 store.saved = Some(access);
                 let first = !store.there.is_known;
@@ -340,10 +340,10 @@ impl Model {
     /// Whether what stands there says of the login beside it that it was refused.
     fn is_refused_there(&self) -> bool {
         let record = self.store.as_ref().and_then(|store| store.there.record.as_ref());
-        let beside = record.and_then(|record| match RecordOf::parse(record.as_ref(), self.now).ok()? {
-            RecordOf::Session { beside, .. }
-            | RecordOf::NeverSignedIn { beside, .. }
-            | RecordOf::SignedOut { beside, .. } => Some(beside),
+        let beside = record.and_then(|record| match Record::parse(record.as_ref(), self.now).ok()? {
+            Record::Session { beside, .. }
+            | Record::NeverSignedIn { beside, .. }
+            | Record::SignedOut { beside, .. } => Some(beside),
         });
         let told = beside.as_ref().and_then(|beside| beside.login.as_ref().zip(beside.failures.login.as_ref()));
         told.is_some_and(|(login, told)| told.of.is_of(login) && matches!(told.answer, LoginAnswer::Refused(_)))

@@ -2,7 +2,7 @@
 
 use super::leaving::There;
 use super::{Model, is_reusable, serial};
-use crate::credentials::{Credentials, RecordOf};
+use crate::credentials::{Credentials, Record};
 use crate::store::{OpId, StoreCommand, StoreRequest};
 use crate::testing::rule::Rule;
 use crate::wire::Body;
@@ -39,9 +39,7 @@ impl Model {
     /// There is a store, and this is in it.
     pub fn expect_store(&mut self, record: Option<&Body>) {
         let mut store = StoreSide { there: There::of(record), ..StoreSide::default() };
-        if let Some(Ok(RecordOf::Session { saved, .. })) =
-            record.map(|record| RecordOf::parse(record.as_ref(), self.now))
-        {
+        if let Some(Ok(Record::Session { saved, .. })) = record.map(|record| Record::parse(record.as_ref(), self.now)) {
             store.saved = Some(serial(saved.credentials().access().expose()));
         }
         self.store = Some(store);
@@ -60,13 +58,13 @@ impl Model {
             StoreCommand::Read => self.has_read(),
             StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. } => {
                 store.unsaved = false;
-                (store.saved, store.marked) = match RecordOf::parse(record.as_ref(), now) {
-                    Ok(RecordOf::Session { saved, beside }) => {
+                (store.saved, store.marked) = match Record::parse(record.as_ref(), now) {
+                    Ok(Record::Session { saved, beside }) => {
                         let held = saved.credentials();
                         let refresh = held.refresh_token().map(|token| serial(token.expose()));
                         (Some(serial(held.access().expose())), refresh.filter(|_| beside.refresh_sent_at.is_some()))
                     }
-                    Ok(RecordOf::SignedOut { .. } | RecordOf::NeverSignedIn { .. }) => (None, None),
+                    Ok(Record::SignedOut { .. } | Record::NeverSignedIn { .. }) => (None, None),
                     Err(error) => {
                         self.breaks(Rule::SaveThenTell, format!("a record that nobody can read: {error}"));
                         return;
@@ -109,7 +107,7 @@ impl Model {
         }
         if let StoreCommand::Write { record, .. } = &op.command
             && signed_out
-            && matches!(RecordOf::parse(record.as_ref(), now), Ok(RecordOf::Session { .. }))
+            && matches!(Record::parse(record.as_ref(), now), Ok(Record::Session { .. }))
         {
             self.breaks(Rule::SignOutWins, "saves credentials after a sign-out");
         }

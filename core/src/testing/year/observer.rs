@@ -11,7 +11,7 @@ use super::world::{LIFETIME, World};
 use crate::session::{MAX_BACKOFF, MIN_RETRY_INTERVAL};
 use crate::testing::Asked;
 use crate::testing::fleet::service::{Serial, serial_of};
-use crate::testing::fleet::store::Record;
+use crate::testing::fleet::store::WrittenRecord;
 use crate::{Credentials, LeaseId, Now};
 
 /// Where nothing stands in the way, valid credentials are there within the longest pause, and a bit: the driver's look
@@ -94,7 +94,7 @@ impl World<'_> {
         let (started_at, started) = (self.now, self.real_now());
         let Sight { issues, minutes, day, quiet_since, .. } = std::mem::take(&mut self.sight);
         self.sight = Sight { issues, minutes, day, quiet_since, started_at, started, ..Sight::default() };
-        let facts = self.cell.record().map(|record| Record::new(record.clone()).facts).unwrap_or_default();
+        let facts = self.cell.record().map(|record| WrittenRecord::new(record.clone()).facts).unwrap_or_default();
         self.stored_token = facts.refresh;
         if facts.marked {
             // Whoever finds a mark cannot know what came after it.

@@ -9,7 +9,8 @@ use http::{HeaderValue, StatusCode, header};
 use perennial_core::credentials::{MAX_EXTRA, Secret};
 use perennial_core::exchange::BODY_CAP;
 use perennial_core::oauth::{
-    Encoding, GrantType, Names, Pending, Profile, Wanted, parse_device, parse_metadata, parse_revocation, parse_token,
+    AuthorizationRequest, Encoding, GrantType, Names, Pending, Profile, parse_device, parse_metadata, parse_revocation,
+    parse_token,
 };
 use perennial_core::providers::auth0::{self, Auth0, Page};
 use perennial_core::providers::mosaia;
@@ -278,7 +279,7 @@ fn profile() -> Profile {
 
 fn oauth_json() -> impl FnMut(&[u8]) {
     let plain = profile();
-    let within = profile().with_answers_within("data").with_names(Names::Camel).with_absolute_expiry("exp");
+    let within = profile().with_response_wrapper("data").with_field_case(Names::Camel).with_absolute_expiry("exp");
     move |body| {
         for profile in [&plain, &within] {
             both(body, |answer| {
@@ -289,7 +290,7 @@ fn oauth_json() -> impl FnMut(&[u8]) {
 }
 
 fn oauth_form() -> impl FnMut(&[u8]) {
-    let profile = profile().with_encoding(Encoding::Form);
+    let profile = profile().with_response_encoding(Encoding::Form);
     move |body| {
         both(body, |answer| {
             let _ = black_box(parse_token(&profile, GrantType::RefreshToken, answer, now(), now()));
@@ -313,7 +314,7 @@ fn revocation() -> impl FnMut(&[u8]) {
 
 fn pending() -> Pending {
     let profile = profile().with_authorization_endpoint("https://auth.example/").expect("an address");
-    let begun = profile.authorize([7; 64], &Wanted::new("http://127.0.0.1/done"), now());
+    let begun = profile.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1/done"), now());
     begun.expect("all is there").into_pending()
 }
 

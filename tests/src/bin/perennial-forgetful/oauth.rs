@@ -1,6 +1,6 @@
 //! Any OAuth 2 server: every way for a client to prove itself, every way to sign in, revocation.
 
-use perennial_core::oauth::{Assertions, ClientAuth, Es256, Pending, Profile, Wanted};
+use perennial_core::oauth::{Assertions, AuthorizationRequest, ClientAuth, Es256, Pending, Profile};
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use perennial_core::{LeaseId, Policy, Request, Response, Secret, Session};
 use perennial_tests::forgetful::Secrets;
@@ -97,7 +97,7 @@ pub(crate) fn play(secrets: Secrets) -> Held {
     let entropy = secrets.get("oauth entropy");
     let mut bytes = Zeroizing::new([0; 64]);
     bytes.iter_mut().zip(entropy.bytes().cycle()).for_each(|(place, byte)| *place = byte);
-    let authorization = basic.authorize(*bytes, &Wanted::new("http://127.0.0.1:8123/done"), now(0))?;
+    let authorization = basic.authorize(*bytes, &AuthorizationRequest::new("http://127.0.0.1:8123/done"), now(0))?;
     let state = authorization.url().split("state=").nth(1).and_then(|rest| rest.split('&').next());
     let code = secrets.get("oauth code");
     let mut redirect = Zeroizing::new(String::with_capacity(300));

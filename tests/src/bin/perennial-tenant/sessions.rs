@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
-use perennial_core::adapter::{Clock, Setup, SystemClock};
+use perennial_core::adapter::{Clock, SessionBuilder, SystemClock};
 use perennial_core::oauth::{ClientAuth, Discovery};
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::oauth2::OAuth2;
@@ -22,16 +22,16 @@ pub(crate) fn open(orders: &Orders) -> Result<Vec<Cell>, Failure> {
         Service::OAuth2(issuer) => {
             let metadata = perennial_blocking::Client::new().run(Discovery::new(issuer)?)?;
             let provider = OAuth2::new(metadata.profile("app", ClientAuth::None)?);
-            open_with(orders, || Setup::new(provider.clone()))
+            open_with(orders, || SessionBuilder::new(provider.clone()))
         }
         Service::Navien(url) => {
             let provider = Navien::new(url)?;
-            open_with(orders, || Setup::new(provider.clone()).login(perennial_tests::login()))
+            open_with(orders, || SessionBuilder::new(provider.clone()).login(perennial_tests::login()))
         }
     }
 }
 
-fn open_with<P: Provider>(orders: &Orders, setup: impl Fn() -> Setup<P>) -> Result<Vec<Cell>, Failure> {
+fn open_with<P: Provider>(orders: &Orders, setup: impl Fn() -> SessionBuilder<P>) -> Result<Vec<Cell>, Failure> {
     let runtime = match orders.adapter {
         AdapterName::Hyper => Some(Arc::new(Builder::new_multi_thread().worker_threads(2).enable_all().build()?)),
         AdapterName::Blocking => None,

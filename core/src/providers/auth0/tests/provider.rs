@@ -92,7 +92,7 @@ fn bug_a_broken_stored_token_failed_for_ever() {
     for bad in [broken.as_str(), "", "garbage", "{}", "a.b.c", "\u{0}", "null"] {
         let error = auth0.read_saved_session(bad.as_bytes(), now(0)).unwrap_err();
         assert!(matches!(error, ImportError::Malformed { .. }), "{bad}: {error:?}");
-        assert_eq!(auth0.from_token(bad, now(0)).unwrap_err(), NotAJwt);
+        assert_eq!(auth0.from_token(bad, now(0)).unwrap_err(), InvalidJwt);
     }
     assert!(auth0.read_saved_session(b"\xff", now(0)).is_err());
     // Nothing of it stays: the login signs in as ever.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use perennial_blocking::{Client, Handle};
 use perennial_core::Policy;
-use perennial_core::adapter::Setup;
+use perennial_core::adapter::SessionBuilder;
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use tokio::task::spawn_blocking;
 
@@ -19,7 +19,7 @@ use crate::sections::storm::THREADS;
 pub(crate) struct PerennialBlocking(Handle<OAuth2>);
 
 impl PerennialBlocking {
-    async fn connect(setup: Setup<OAuth2>) -> Self {
+    async fn connect(setup: SessionBuilder<OAuth2>) -> Self {
         let session = spawn_blocking(|| Client::new().connect(setup)).await;
         Self(session.expect("no panic").expect("the endpoint grants"))
     }

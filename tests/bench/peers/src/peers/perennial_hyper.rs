@@ -8,7 +8,7 @@ use perennial_core::adapter::Current;
 use perennial_core::oauth::{ClientAuth, Profile};
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use perennial_core::{Policy, Secret};
-use perennial_hyper::{Client, Handle, Setup};
+use perennial_hyper::{Client, Handle, SessionBuilder};
 
 use crate::endpoint::Endpoint;
 use crate::peer::{Denied, Peer};
@@ -17,16 +17,16 @@ use crate::peer::{Denied, Peer};
 pub(crate) struct PerennialHyper(Handle<OAuth2>);
 
 impl PerennialHyper {
-    async fn connect(setup: Setup<OAuth2>) -> Self {
+    async fn connect(setup: SessionBuilder<OAuth2>) -> Self {
         Self(Client::new().connect(setup).await.expect("the endpoint grants"))
     }
 }
 
 /// A session at the endpoint.
-pub(super) fn setup(endpoint: &Endpoint) -> Setup<OAuth2> {
+pub(super) fn setup(endpoint: &Endpoint) -> SessionBuilder<OAuth2> {
     let profile = Profile::new(&endpoint.token_url(), "peer").expect("an address on loopback");
     let profile = profile.with_client_auth(ClientAuth::SecretPost(Secret::from("s")));
-    Setup::new(OAuth2::new(profile)).login(Login::client_credentials())
+    SessionBuilder::new(OAuth2::new(profile)).login(Login::client_credentials())
 }
 
 impl Peer for PerennialHyper {
