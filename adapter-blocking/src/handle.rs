@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 #[cfg(doc)]
 use perennial_core::adapter::CLOSE_TIMEOUT;
-use perennial_core::adapter::{self, Current};
+use perennial_core::adapter::{self, CredentialsRef};
 use perennial_core::{
     Account, Credentials, Error, Grant, LeaseId, Provider, SavedSession, SignOut, State, StoreError, Unfinished,
 };
@@ -53,29 +53,29 @@ impl<P: Provider> Handle<P> {
 
     /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
     /// is held; else it waits for one, or gets the error that everybody gets.
-    pub fn credentials(&self) -> Result<Current, Error> {
+    pub fn credentials(&self) -> Result<CredentialsRef, Error> {
         self.credentials_for(LeaseId::Access)
     }
 
     /// As [`credentials`](Self::credentials), valid for this need.
-    pub fn credentials_for(&self, lease_id: LeaseId) -> Result<Current, Error> {
+    pub fn credentials_for(&self, lease_id: LeaseId) -> Result<CredentialsRef, Error> {
         self.0.at_once(lease_id).map_or_else(|| block_on(self.0.credentials_for(lease_id)), Ok)
     }
 
     /// As [`credentials_for`](Self::credentials_for), with at least this much life left: renewed first if need
     /// be. An error where the service's credentials never live that long.
-    pub fn credentials_with(&self, lease_id: LeaseId, min_remaining: Duration) -> Result<Current, Error> {
+    pub fn credentials_with(&self, lease_id: LeaseId, min_remaining: Duration) -> Result<CredentialsRef, Error> {
         block_on(self.0.credentials_with(lease_id, min_remaining))
     }
 
     /// Valid credentials if they are held, without waiting or asking.
     #[inline]
-    pub fn current(&self, lease_id: LeaseId) -> Option<Current> {
+    pub fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
         self.0.current(lease_id)
     }
 
     /// Puts valid credentials into the headers of an API call, as the service wants them.
-    pub fn authorize(&self, headers: &mut HeaderMap) -> Result<Current, Error> {
+    pub fn authorize(&self, headers: &mut HeaderMap) -> Result<CredentialsRef, Error> {
         let Some(current) = self.0.at_once(LeaseId::Access) else { return block_on(self.0.authorize(headers)) };
         self.provider().authorize(&current, headers);
         Ok(current)
@@ -88,12 +88,12 @@ impl<P: Provider> Handle<P> {
     }
 
     /// Renews now, before the time, and waits for it. During a pause after a failure: that failure.
-    pub fn renew(&self, lease_id: LeaseId) -> Result<Current, Error> {
+    pub fn renew(&self, lease_id: LeaseId) -> Result<CredentialsRef, Error> {
         block_on(self.0.renew(lease_id))
     }
 
     /// Signs in with a login, from now on the session's own, and waits for it.
-    pub fn sign_in(&self, login: P::Login) -> Result<Current, Error> {
+    pub fn sign_in(&self, login: P::Login) -> Result<CredentialsRef, Error> {
         block_on(self.0.sign_in(login))
     }
 
@@ -103,18 +103,18 @@ impl<P: Provider> Handle<P> {
     ///
     /// [`NoLogin`](perennial_core::SessionError::NoLogin) where there is none, and the service's refusal where it was
     /// refused: only [`sign_in`](Self::sign_in) helps then.
-    pub fn sign_in_again(&self) -> Result<Current, Error> {
+    pub fn sign_in_again(&self) -> Result<CredentialsRef, Error> {
         block_on(self.0.sign_in_again())
     }
 
     /// Takes what an interactive sign-in brought, in place of all that is held.
-    pub fn accept(&self, grant: Grant) -> Result<(), Error> {
-        self.0.accept(grant)
+    pub fn install_grant(&self, grant: Grant) -> Result<(), Error> {
+        self.0.install_grant(grant)
     }
 
     /// Signs out: credentials are gone at once; the service has been told, as far as it can be, and the store
     /// cleared when this returns. With a store it holds for every session on it. It ends with
-    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`accept`](Self::accept), here or in
+    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`install_grant`](Self::install_grant), here or in
     /// another process.
     ///
     /// Whatever the error, this session is signed out, but for [`Closed`](perennial_core::SessionError::Closed):
@@ -132,8 +132,8 @@ impl<P: Provider> Handle<P> {
 
     /// The issues of a lease, one after another: what is held first, if it is valid, and then each new one. An MQTT
     /// client connects with the first and connects anew with each further one.
-    pub fn changes(&self, lease_id: LeaseId) -> Changes<P> {
-        Changes(self.0.changes(lease_id))
+    pub fn updates(&self, lease_id: LeaseId) -> Updates<P> {
+        Updates(self.0.updates(lease_id))
     }
 
     /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and is
@@ -196,17 +196,17 @@ impl<P: Provider> Handle<P> {
     }
 }
 
-/// The issues of a lease, one after another. Made by [`Handle::changes`].
+/// The issues of a lease, one after another. Made by [`Handle::updates`].
 #[derive(Debug)]
-pub struct Changes<P: Provider>(adapter::Changes<P>);
+pub struct Updates<P: Provider>(adapter::Updates<P>);
 
-impl<P: Provider> Changes<P> {
+impl<P: Provider> Updates<P> {
     /// The next issue that this has not yet told of: at once where a valid one is held, else it waits for one.
     /// Several while nobody looked are one. Where nothing valid is held it asks for some, as a caller of
     /// [`Handle::credentials_for`] would, unless the session is at it already. Ends with an error only when the
     /// session is closed: failures pass, and a sign-out may be followed by a sign-in.
     #[expect(clippy::should_implement_trait, reason = "the same name as in perennial-hyper; it ends with a reason")]
-    pub fn next(&mut self) -> Result<Current, Error> {
+    pub fn next(&mut self) -> Result<CredentialsRef, Error> {
         block_on(self.0.next())
     }
 }

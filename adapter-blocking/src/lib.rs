@@ -1,19 +1,19 @@
 //! Keeps a sign-in alive in threaded programs, over std sockets.
 //!
 //! ```no_run
-//! use perennial_blocking::{Client, SessionBuilder};
+//! use perennial_blocking::{Connector, SessionBuilder};
 //! use perennial_core::providers::navien::{Login, Navien};
 //!
 //! # fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let login = Login::new("grower@example.com", "correct horse battery")?;
-//! let session = Client::new().connect(SessionBuilder::new(Navien::default()).login(login))?;
+//! let session = Connector::new().connect(SessionBuilder::new(Navien::default()).login(login))?;
 //!
 //! let mut headers = http::HeaderMap::new();
 //! session.authorize(&mut headers)?; // never waits while valid credentials are held
 //! # Ok(()) }
 //! ```
 //!
-//! A [`Client`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Handle`] is
+//! A [`Connector`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Handle`] is
 //! what callers hold, and a [`Reader`] what one of them keeps. `perennial-hyper` has the same nouns and verbs for tasks.
 //!
 //! # TLS
@@ -34,17 +34,17 @@
 //! the program has. Beside rustls' defaults nothing needs to be said; a program whose rustls has ring alone takes
 //! `default-features = false, features = ["tls-ring"]`, and a library that leaves the choice to programs `["tls"]`.
 
-mod client;
+mod connector;
 mod handle;
 mod park;
 mod reader;
 mod sync;
 mod transport;
 
-pub use client::Client;
-pub use handle::{Changes, Handle};
+pub use connector::Connector;
+pub use handle::{Handle, Updates};
 pub use perennial_core::TransportSecurity;
-pub use perennial_core::adapter::{Current, SessionBuilder};
+pub use perennial_core::adapter::{CredentialsRef, SessionBuilder};
 pub use reader::Reader;
 /// The rustls whose `ClientConfig` is meant here.
 #[cfg(feature = "tls")]

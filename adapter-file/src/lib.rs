@@ -58,7 +58,7 @@
 //! [`Busy`]: perennial_core::store::StoreErrorKind::Busy
 //! [`Lost`]: perennial_core::store::StoreErrorKind::Lost
 //! [`Unusable`]: perennial_core::store::StoreErrorKind::Unusable
-//! [`SavedSession::parse`]: perennial_core::Saved::parse
+//! [`SavedSession::parse`]: perennial_core::SavedSession::parse
 //! [`Store`]: perennial_core::store::Store
 
 #[cfg(not(unix))]

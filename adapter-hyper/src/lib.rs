@@ -2,18 +2,18 @@
 //!
 //! ```no_run
 //! use perennial_core::providers::navien::{Login, Navien};
-//! use perennial_hyper::{Client, SessionBuilder};
+//! use perennial_hyper::{Connector, SessionBuilder};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let login = Login::new("grower@example.com", "correct horse battery")?;
-//! let session = Client::new().connect(SessionBuilder::new(Navien::default()).login(login)).await?;
+//! let session = Connector::new().connect(SessionBuilder::new(Navien::default()).login(login)).await?;
 //!
 //! let mut headers = http::HeaderMap::new();
 //! session.authorize(&mut headers).await?; // never waits while valid credentials are held
 //! # Ok(()) }
 //! ```
 //!
-//! A [`Client`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Handle`] is
+//! A [`Connector`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Handle`] is
 //! what callers hold, and a [`Reader`] what one of them keeps. `perennial-blocking` has the same nouns and verbs for threads.
 //!
 //! # TLS
@@ -34,12 +34,12 @@
 //! the program has. Beside rustls' defaults nothing needs to be said; a program whose rustls has ring alone takes
 //! `default-features = false, features = ["tls-ring"]`, and a library that leaves the choice to programs `["tls"]`.
 
-mod client;
+mod connector;
 mod transport;
 
-pub use client::Client;
+pub use connector::Connector;
 pub use perennial_core::TransportSecurity;
-pub use perennial_core::adapter::{Changes, Current, Handle, Reader, SessionBuilder};
+pub use perennial_core::adapter::{CredentialsRef, Handle, Reader, SessionBuilder, Updates};
 /// The rustls whose `ClientConfig` is meant here.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;

@@ -38,7 +38,7 @@ use self::tls::Tls;
 pub trait Transport: Send + Sync + 'static {
     /// Sends the request and reads its answer, within its limits. Whatever the status, an answer is an answer.
     ///
-    /// A [`Client`](crate::Client) puts the rules of sending in front: https, or plain http where that is allowed, and
+    /// A [`Connector`](crate::Connector) puts the rules of sending in front: https, or plain http where that is allowed, and
     /// nothing that came uninvited. What a transport has to do itself stands at [`Request`]: no redirect is followed,
     /// no proxy asked that was not given, nothing repeated. Dropping the future closes the connection.
     fn send(&self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>>;

@@ -151,7 +151,7 @@ pub enum ServiceErrorKind {
     /// There is no such account. Correct the login and call `sign_in`.
     UserNotFound,
     /// A person has to act at the service first: sign in again, consent, choose an account (OpenID Connect Core
-    /// §3.1.2.6). Send the person there, then call `sign_in`, or `accept` with what that brought.
+    /// §3.1.2.6). Send the person there, then call `sign_in`, or `install_grant` with what that brought.
     InteractionRequired,
     /// The token with which a renewal was asked for is refused. A session with a login signs in by itself;
     /// without one, sign in again.
@@ -542,7 +542,7 @@ pub enum SessionError {
     #[error("there is no login to sign in with")]
     NoLogin,
     /// Signed out, here or by another session on the same store. It stays so until `sign_in`, `sign_in_again` or
-    /// `accept`, here or there.
+    /// `install_grant`, here or there.
     #[error("the session is signed out")]
     SignedOut,
     /// The service has no such credentials. Ask for something else.

@@ -1,14 +1,14 @@
 //! MQTT over WebSocket: what the credentials of some services are for.
 //!
-//! A [`Ticket`] says how to connect now, whatever the service: Navien's is made of the AWS credentials alone
+//! A [`ConnectOptions`] says how to connect now, whatever the service: Navien's is made of the AWS credentials alone
 //! (`Navien::ticket`), Settrade's is fetched (`Settrade::mqtt`). It is good for one connection, so it is taken by
 //! value and cannot be cloned: ask for a new one before each connection, the first and every later one.
 //!
 //! ```
-//! # use perennial_core::mqtt::{InvalidAddress, Ticket};
+//! # use perennial_core::mqtt::{InvalidAddress, ConnectOptions};
 //! # fn open(_: &str, _: &str, _: &http::HeaderMap) {}
 //! # fn connect(_: Option<(&str, &str)>) {}
-//! # fn example(ticket: Ticket) {
+//! # fn example(ticket: ConnectOptions) {
 //! println!("connecting to {}", ticket.host());
 //! let parts = ticket.into_parts();
 //! open(parts.url.expose(), parts.subprotocol, &parts.headers); // the WebSocket
@@ -17,7 +17,7 @@
 //! # }
 //! ```
 //!
-//! `changes()` of a session's handle tells when: with what is held first, then with each new issue. For each of them
+//! `updates()` of a session's handle tells when: with what is held first, then with each new issue. For each of them
 //! fetch a ticket, open a connection under another client id than the last, subscribe, then end the old one: nothing
 //! is missed in between.
 
@@ -36,8 +36,8 @@ pub const SUBPROTOCOL: &str = "mqtt";
 pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// How to open one MQTT connection now. The address and what comes with it are secrets: hidden in `Debug`, wiped
-/// when dropped, and seen only by whoever uses the ticket up ([`Ticket::into_parts`]).
-pub struct Ticket {
+/// when dropped, and seen only by whoever uses the ticket up ([`ConnectOptions::into_parts`]).
+pub struct ConnectOptions {
     parts: Parts,
     deadline: Option<Timestamp>,
 }
@@ -69,7 +69,7 @@ pub struct Parts {
 #[error("the address is not wss:// and a host (ws:// to this machine only)")]
 pub struct InvalidAddress;
 
-impl Ticket {
+impl ConnectOptions {
     /// For a connection to this address: `wss://`, or `ws://` to this machine.
     pub fn new(url: impl Into<Secret>) -> Result<Self, InvalidAddress> {
         let url = url.into();
@@ -137,7 +137,7 @@ impl Ticket {
 }
 
 /// The host and the deadline, and nothing else.
-impl fmt::Debug for Ticket {
+impl fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Ticket");
         debug.field("host", &self.host()).field("deadline", &self.deadline).finish_non_exhaustive()
@@ -179,7 +179,7 @@ mod tests {
             "ws://127.0.0.1:1/x",
             "ws://localhost",
         ] {
-            assert!(Ticket::new(good).is_ok(), "{good}");
+            assert!(ConnectOptions::new(good).is_ok(), "{good}");
         }
         for bad in [
             "",
@@ -196,13 +196,13 @@ mod tests {
             "wss://:443/",
             "ws://127.0.0.1.a.example/",
         ] {
-            assert_eq!(Ticket::new(bad).unwrap_err(), InvalidAddress, "{bad:?}");
+            assert_eq!(ConnectOptions::new(bad).unwrap_err(), InvalidAddress, "{bad:?}");
         }
     }
 
     #[test]
     fn a_ticket_shows_its_host_and_hides_the_rest() {
-        let ticket = Ticket::new("wss://a.example:443/mqtt?sig=hunter2")
+        let ticket = ConnectOptions::new("wss://a.example:443/mqtt?sig=hunter2")
             .unwrap()
             .with_header(header::AUTHORIZATION, HeaderValue::from_static("Bearer hunter2"))
             .with_login("app", "hunter2".into());

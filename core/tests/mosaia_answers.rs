@@ -385,7 +385,7 @@ fn bug_a_code_exchange_raised_after_the_service_had_used_the_code() {
     let authorization = mosaia.authorize([7; ENTROPY], &wanted, now(0)).unwrap();
     let state = authorization.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
     let redirect = format!("?code=c&state={state}");
-    let mut exchange = mosaia.redeem(authorization.into_pending(), &redirect, now(0)).unwrap();
+    let mut exchange = mosaia.exchange_code(authorization.into_pending(), &redirect, now(0)).unwrap();
     exchange.start(now(0));
     let grant = done(exchange.receive(dated(answer(200, tokens(&json!("1754082000"))), DATE), now(1)));
     let have = Credentials::from_grant(grant, None).unwrap();

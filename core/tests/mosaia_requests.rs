@@ -121,7 +121,7 @@ fn a_browser_is_sent_to_the_app_with_comma_joined_scopes() {
     assert_eq!(fields.len(), 7);
 
     let redirect = format!("http://127.0.0.1:8123/done?code=c-1&state={}", field("state"));
-    let mut exchange = mosaia().redeem(authorization.into_pending(), &redirect, Now::default()).unwrap();
+    let mut exchange = mosaia().exchange_code(authorization.into_pending(), &redirect, Now::default()).unwrap();
     let request = exchange.start(Now::default());
     assert_eq!(request.http.uri(), "https://api.mosaia.ai/v1/auth/token");
     let sent = form(&request);

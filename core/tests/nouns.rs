@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use http::StatusCode;
-use perennial_core::mqtt::Ticket;
+use perennial_core::mqtt::ConnectOptions;
 use perennial_core::wire::{Body, BodyBuffer, Number, Object, Text};
 use perennial_core::{
     AccessToken, Account, AwsCredentials, Credentials, Error, Generation, Grant, ImportError, LeaseId, Now, Outcome,
@@ -197,7 +197,7 @@ fn a_services_words_are_cut_and_cleaned_at_the_edges() {
 
 #[test]
 fn a_ticket_keeps_alive_as_it_is_told() {
-    let ticket = Ticket::new("wss://a.example/mqtt").unwrap().with_keep_alive(Duration::from_secs(9));
+    let ticket = ConnectOptions::new("wss://a.example/mqtt").unwrap().with_keep_alive(Duration::from_secs(9));
     assert_eq!(ticket.into_parts().keep_alive, Duration::from_secs(9));
 }
 

@@ -290,7 +290,7 @@ fn restore_expired(desk: &mut Desk) {
     let saved = signed_in(Policy::default()).session.export().unwrap();
     desk.now = perennial_core::Now::new(desk.now.wall.saturating_add(3 * HOUR), desk.now.monotonic);
     let saved = perennial_core::SavedSession::parse(saved.to_json().expose().as_bytes(), desk.now).unwrap();
-    desk.session.restore(saved, desk.now).unwrap();
+    desk.session.import(saved, desk.now).unwrap();
     desk.drain();
 }
 
@@ -433,7 +433,7 @@ fn a_generation_that_was_refused_is_handed_to_nobody() {
     for _ in 0..200 {
         let held = desk.session.held().unwrap().clone();
         let generation = held.generation(LeaseId::Access);
-        desk.session.reject(LeaseId::Access, generation, desk.now);
+        desk.session.rejected(LeaseId::Access, generation, desk.now);
         desk.drain();
         assert!(desk.session.credentials(LeaseId::Access, desk.now).is_none());
         for _ in 0..3000 {
@@ -469,7 +469,7 @@ fn a_token_refused_within_its_minute_is_waited_for_where_that_is_short() {
     desk.pass(20 * SECOND);
     for number in 2..4 {
         let generation = desk.session.held().unwrap().generation(LeaseId::Access);
-        desk.session.reject(LeaseId::Access, generation, desk.now);
+        desk.session.rejected(LeaseId::Access, generation, desk.now);
         desk.drain();
         desk.demand(LeaseId::Access);
         assert!(obstacle(&desk, LeaseId::Access).is_none(), "callers wait: a new one is due at once, or in a second");
@@ -484,7 +484,7 @@ fn a_generation_that_lived_its_minute_ends_the_count_of_refusals() {
     let mut desk = signed_in(Policy::default());
     let refuse = |desk: &mut Desk| {
         let generation = desk.session.held().unwrap().generation(LeaseId::Access);
-        desk.session.reject(LeaseId::Access, generation, desk.now);
+        desk.session.rejected(LeaseId::Access, generation, desk.now);
         desk.drain();
     };
     for number in 2..6 {

@@ -69,7 +69,7 @@ impl<P: Provider> Desk<P> {
             grant_type,
             ..Grant::default()
         };
-        desk.session.accept(grant, desk.now).unwrap();
+        desk.session.install_grant(grant, desk.now).unwrap();
         assert!(desk.request().is_none());
         desk
     }
@@ -309,7 +309,7 @@ fn with_aws(user: &str) -> Desk<navien::Navien> {
         account: Some(Account { user_id: user.into(), ..Account::default() }),
         ..Grant::default()
     };
-    desk.session.accept(grant, desk.now).unwrap();
+    desk.session.install_grant(grant, desk.now).unwrap();
     assert!(desk.request().is_none());
     desk.pass(3400);
     desk
@@ -431,7 +431,7 @@ fn who_runs_a_refresh_without_a_session_gets_the_token_that_was_rotated() {
     assert_eq!(flaw.to_string(), "the service's answer was not understood: no access token (HTTP 200)");
     // There is nothing to begin a session with, and it says why.
     let mut session = Session::new(oauth2(), None, Policy::default(), 7);
-    assert_eq!(session.accept(grant, now).unwrap_err().to_string(), flaw.to_string());
+    assert_eq!(session.install_grant(grant, now).unwrap_err().to_string(), flaw.to_string());
     let saved: Option<SavedSession> = session.export();
     assert!(saved.is_none());
 }

@@ -126,7 +126,7 @@ impl Subject for Wrong {
     fn reject(&mut self, lease_id: LeaseId, generation: Generation, now: Now) {
         let current = self.inner.held().map(|held| held.generation(lease_id));
         let generation = current.filter(|_| self.is(Rule::NameWhatWasRefused)).unwrap_or(generation);
-        self.inner.reject(lease_id, generation, now);
+        self.inner.rejected(lease_id, generation, now);
     }
 
     fn renew(&mut self, lease_id: LeaseId, now: Now) {
@@ -147,12 +147,12 @@ impl Subject for Wrong {
 
     fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
         self.now = now;
-        self.inner.accept(grant, now)
+        self.inner.install_grant(grant, now)
     }
 
     fn restore(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError> {
         self.now = now;
-        self.inner.restore(saved, now)
+        self.inner.import(saved, now)
     }
 
     fn sign_out(&mut self, login: SignOut, now: Now) {

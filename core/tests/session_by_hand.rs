@@ -157,7 +157,7 @@ fn a_lazy_session_forgets_who_asked_for_what_it_had() {
 #[test]
 fn a_refusal_of_what_is_not_held_is_no_news() {
     let mut desk = Desk::new(Policy::default());
-    desk.session.reject(LeaseId::Access, Generation::default(), desk.now);
+    desk.session.rejected(LeaseId::Access, Generation::default(), desk.now);
     desk.drain();
     assert!(desk.events.is_empty() && desk.requests.is_empty());
     assert_eq!(desk.session.state(), State::Idle);
@@ -192,7 +192,7 @@ fn a_pause_is_over_at_the_moment_that_it_names() {
 #[test]
 fn a_grant_without_an_access_token_is_not_accepted() {
     let mut desk = Desk::new(Policy::default());
-    let refused = desk.session.accept(Grant::default(), desk.now).unwrap_err();
+    let refused = desk.session.install_grant(Grant::default(), desk.now).unwrap_err();
     assert!(matches!(refused, Error::Service(error) if error.kind() == ServiceErrorKind::NotGranted));
 }
 
@@ -203,7 +203,7 @@ fn a_save_that_does_not_tell_whose_it_is_may_be_anybodys() {
     donor.answer(200, r#"{"access":"at-1","access_ms":3600000,"refresh":"rt-1"}"#);
     let saved = donor.session.export().unwrap();
     let mut desk = Desk::new(Policy::default());
-    desk.session.restore(saved, desk.now).unwrap();
+    desk.session.import(saved, desk.now).unwrap();
     desk.drain();
     assert_eq!(desk.token(), Some("at-1"));
     assert!(desk.session.has_login(), "and the login stays");
@@ -523,7 +523,7 @@ fn a_sign_out_elsewhere_of_what_a_failed_save_left_there_counts() {
 fn a_save_that_was_brought_does_not_stand_against_a_sign_out() {
     let donor = signed_in(Policy::default());
     let mut desk = Desk::stored(Policy::default());
-    desk.session.restore(donor.session.export().unwrap(), desk.now).unwrap();
+    desk.session.import(donor.session.export().unwrap(), desk.now).unwrap();
     desk.drain();
     let left = r#"{"perennial":1,"provider":"toy","namespace":"https://toy.example","revision":4,"signed_out":true}"#;
     desk.locked(Some(left.as_bytes().to_vec().into()));
@@ -538,7 +538,7 @@ fn a_refused_lease_that_had_stopped_goes_on_with_a_new_login() {
         let mut desk = signed_in(policy);
         let generation = desk.session.held().unwrap().generation(LeaseId::Aws);
         desk.pass(Duration::from_secs(100));
-        desk.session.reject(LeaseId::Aws, generation, desk.now);
+        desk.session.rejected(LeaseId::Aws, generation, desk.now);
         desk.pass(MIN_RETRY_INTERVAL);
         desk.answer(401, "");
         desk.answer(401, "");

@@ -47,7 +47,7 @@ fn restored(policy: Policy, login: Option<ToyLogin>) -> Desk {
 fn restored_from(saved: &str, policy: Policy, login: Option<ToyLogin>) -> Desk {
     let mut desk = Desk::of(Session::new(Toy, login, policy, 7));
     let saved = SavedSession::parse(saved.as_bytes(), desk.now).unwrap();
-    desk.session.restore(saved, desk.now).unwrap();
+    desk.session.import(saved, desk.now).unwrap();
     desk.drain();
     desk
 }
@@ -192,7 +192,7 @@ fn an_issue_within_what_clocks_differ_is_served_at_once() {
     desk.grant(1);
     let saved = desk.session.export().unwrap().to_json();
     let mut next = Desk::of(Session::new(Toy, None, Policy::default(), 7));
-    next.session.restore(SavedSession::parse(saved.expose().as_bytes(), next.now).unwrap(), next.now).unwrap();
+    next.session.import(SavedSession::parse(saved.expose().as_bytes(), next.now).unwrap(), next.now).unwrap();
     next.drain();
     next.pass(MIN_RETRY_INTERVAL);
     assert_eq!((next.token(), next.paths().len()), (Some("at-1"), 0));

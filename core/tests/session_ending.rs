@@ -182,7 +182,7 @@ fn grant(desk: &Desk) -> Grant {
 #[test]
 fn what_a_person_brought_is_saved_before_the_end() {
     let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7).with_store());
-    desk.session.accept(grant(&desk), desk.now).unwrap();
+    desk.session.install_grant(grant(&desk), desk.now).unwrap();
     desk.close();
     assert!(matches!(desk.session.unfinished(), Some(Unfinished::Unsaved(None))));
     desk.locked(None);
@@ -201,7 +201,7 @@ fn what_cannot_be_saved_is_tried_again_unless_that_cannot_help() {
         (StoreErrorKind::Refused(ImportError::OtherProvider), false),
     ] {
         let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7).with_store());
-        desk.session.accept(grant(&desk), desk.now).unwrap();
+        desk.session.install_grant(grant(&desk), desk.now).unwrap();
         desk.close();
         desk.store(Err(kind.into()));
         let said = match desk.session.unfinished() {

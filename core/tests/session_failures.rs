@@ -151,7 +151,7 @@ fn a_session_without_a_login_says_whether_it_ever_had_anything() {
     assert!(matches!(empty.session.obstacle(LeaseId::Access), Some(Error::Session(SessionError::NoLogin))));
 
     let mut spent = Desk::of(Session::new(Toy, None, Policy::default(), 7));
-    spent.session.accept(access_alone(), spent.now).unwrap();
+    spent.session.install_grant(access_alone(), spent.now).unwrap();
     spent.pass(HOUR);
     assert_eq!(spent.session.state(), State::SignInRequired);
     let told = spent.session.obstacle(LeaseId::Access);

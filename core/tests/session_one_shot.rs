@@ -133,7 +133,7 @@ fn a_refusal_by_the_api_is_acted_on_when_somebody_asks() {
     desk.pass(NEAR / 2);
     let generation = desk.session.held().unwrap().generation(LeaseId::Access);
     assert_ne!(generation, Generation::default());
-    desk.session.reject(LeaseId::Access, generation, desk.now);
+    desk.session.rejected(LeaseId::Access, generation, desk.now);
     desk.drain();
     assert!(is_at_rest(&desk) && desk.token().is_none());
     assert_eq!(desk.paths(), ["/sign-in"]);

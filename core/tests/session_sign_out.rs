@@ -204,7 +204,7 @@ fn after_a_sign_out_a_kept_login_renews_what_is_brought_for_the_same_account_onl
     for (user, keeps) in [("ANN@toy.example", true), ("bob@toy.example", false), ("", false)] {
         let mut desk = signed_in(Policy::default());
         desk.sign_out(SignOut::KeepLogin);
-        desk.session.accept(brought(2, user, desk.now), desk.now).unwrap();
+        desk.session.install_grant(brought(2, user, desk.now), desk.now).unwrap();
         desk.drain();
         assert_eq!(desk.session.has_login(), keeps, "{user:?}");
     }
@@ -420,7 +420,7 @@ fn a_sign_in_of_another_account_does_not_bring_this_one_back() {
     one.sign_out(SignOut::KeepLogin);
     one.serve(&mut shelf);
     other.look(&mut shelf);
-    one.session.accept(brought(5, "bob@toy.example", one.now), one.now).unwrap();
+    one.session.install_grant(brought(5, "bob@toy.example", one.now), one.now).unwrap();
     one.drain();
     one.serve(&mut shelf);
     other.look(&mut shelf);

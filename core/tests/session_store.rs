@@ -170,7 +170,7 @@ fn while_a_person_signs_in_what_was_held_before_is_not_saved() {
 fn what_was_brought_and_could_not_be_saved_is_saved_later() {
     let mut desk = Desk::stored(Policy::default());
     let access = AccessToken::new("Bearer", "at-5", Validity::with_lifetime(START, Duration::from_secs(3600))).unwrap();
-    desk.session.accept(Grant { access: Some(access), ..Grant::default() }, desk.now).unwrap();
+    desk.session.install_grant(Grant { access: Some(access), ..Grant::default() }, desk.now).unwrap();
     desk.drain();
     desk.locked(None);
     assert!(text(&desk.written()).contains("at-5"));

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use perennial_core::mqtt::Ticket;
+use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::navien::{MQTT_ENDPOINT, Navien};
 use perennial_core::providers::settrade::Settrade;
 use perennial_core::{
@@ -25,7 +25,7 @@ fn credentials(aws: Option<AwsCredentials>) -> Credentials {
 }
 
 /// What a program does with a ticket, whatever the service.
-fn open(ticket: Ticket) -> (String, usize, bool) {
+fn open(ticket: ConnectOptions) -> (String, usize, bool) {
     assert!(!format!("{ticket:?}").contains("ey."));
     let parts = ticket.into_parts();
     assert_eq!((parts.subprotocol, parts.protocol_level, parts.clean_session), ("mqtt", 4, true));
@@ -36,7 +36,7 @@ fn open(ticket: Ticket) -> (String, usize, bool) {
 fn naviens_ticket_is_made_of_the_aws_credentials_alone() {
     let aws = AwsCredentials::new("AKIA", "key", "ey.session", validity(900)).unwrap();
     let have = credentials(Some(aws.clone()));
-    let ticket = Navien::default().ticket(&have, now().wall).unwrap();
+    let ticket = Navien::default().connect_options(&have, now().wall).unwrap();
     assert_eq!((ticket.host(), ticket.deadline()), (MQTT_ENDPOINT, have.aws_expires_at()));
     let (url, headers, password) = open(ticket);
     assert_eq!(url, Navien::mqtt().presign(&aws, now().wall).expose());
@@ -45,9 +45,9 @@ fn naviens_ticket_is_made_of_the_aws_credentials_alone() {
 
 #[test]
 fn without_aws_credentials_there_is_no_ticket() {
-    assert!(Navien::default().ticket(&credentials(None), now().wall).is_none());
+    assert!(Navien::default().connect_options(&credentials(None), now().wall).is_none());
     let unknown = AwsCredentials::new("AKIA", "key", "session", Validity::unknown(now())).unwrap();
-    let ticket = Navien::default().ticket(&credentials(Some(unknown)), now().wall).unwrap();
+    let ticket = Navien::default().connect_options(&credentials(Some(unknown)), now().wall).unwrap();
     assert_eq!(ticket.deadline(), None);
 }
 

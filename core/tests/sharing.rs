@@ -259,7 +259,7 @@ fn a_mark_is_of_the_token_that_it_was_made_for() {
     desk.store(&mut shelf, "lock");
     // While the mark is being written, a person brings another session.
     let marked = desk.take_op("write");
-    desk.command(|session, now| session.accept(brought(2, now), now)).expect("a grant");
+    desk.command(|session, now| session.install_grant(brought(2, now), now)).expect("a grant");
     desk.pass(SAVE_GRACE);
     desk.command(|session, now| session.renew(LeaseId::Access, now));
     desk.tell(Input::Store(marked.id, Ok(StoreReply::Done)));

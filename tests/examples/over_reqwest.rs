@@ -12,7 +12,7 @@ use std::time::Duration;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{LeaseId, SignOut};
 use perennial_emulator::{Emulator, NavienSettings};
-use perennial_hyper::{Client, SessionBuilder};
+use perennial_hyper::{Connector, SessionBuilder};
 use rustls::{ClientConfig, RootCertStore};
 
 #[path = "over_reqwest/transport.rs"]
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let setup =
         SessionBuilder::new(Navien::new(&service.navien_url())?).login(login).on_event(|event| println!("{event}"));
-    let session = Client::over(http).connect(setup).await?;
+    let session = Connector::over(http).connect(setup).await?;
 
     println!("signed in as {}", session.account().unwrap_or_default().full_name());
     session.renew(LeaseId::Access).await?;

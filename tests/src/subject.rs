@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{Current, SessionBuilder};
+use perennial_core::adapter::{CredentialsRef, SessionBuilder};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Credentials, Error, LeaseId, Request, SavedSession, SignOut, State, Unfinished};
 
@@ -36,11 +36,11 @@ pub trait Subject: Clone + Send + Sync + 'static {
     fn sign_in_again(&self) -> Result<Arc<Credentials>, Error>;
     fn sign_out(&self, login: SignOut) -> Result<(), Error>;
 
-    fn current(&self, lease_id: LeaseId) -> Option<Current>;
+    fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef>;
     /// The waiting call, which must not wait: `None` where it would.
-    fn at_once(&self, lease_id: LeaseId) -> Option<Result<Current, Error>>;
+    fn at_once(&self, lease_id: LeaseId) -> Option<Result<CredentialsRef, Error>>;
     /// The same for headers.
-    fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<Current, Error>>;
+    fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<CredentialsRef, Error>>;
     fn reader(&self) -> Self::Reader;
     fn rejected(&self, lease_id: LeaseId, credentials: &Credentials);
     fn forget_login(&self);

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{Current, SessionBuilder};
+use perennial_core::adapter::{CredentialsRef, SessionBuilder};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{
     Account, Credentials, Error, LeaseId, Request, Response, SavedSession, SignOut, State, TransportError, Unfinished,
@@ -33,7 +33,7 @@ fn runtime() -> &'static Runtime {
     })
 }
 
-fn kept(current: Result<Current, Error>) -> Result<Arc<Credentials>, Error> {
+fn kept(current: Result<CredentialsRef, Error>) -> Result<Arc<Credentials>, Error> {
     current.map(|current| current.to_arc())
 }
 
@@ -51,12 +51,12 @@ impl Hyper {
     }
 
     /// What carries requests for this adapter.
-    pub fn client(link: Link) -> perennial_hyper::Client {
+    pub fn client(link: Link) -> perennial_hyper::Connector {
         let mut transport = perennial_hyper::HttpTransport::builder();
         if !link.root.is_empty() {
             transport = transport.root_certificate_der(link.root);
         }
-        perennial_hyper::Client::over(HyperLink {
+        perennial_hyper::Connector::over(HyperLink {
             before: link.before,
             transport: transport.build().expect("the emulator's root is a certificate"),
         })
@@ -77,7 +77,7 @@ impl perennial_hyper::Transport for HyperLink {
 
 impl Subject for Hyper {
     const NAME: &'static str = "hyper";
-    type Changes = perennial_hyper::Changes<Navien>;
+    type Changes = perennial_hyper::Updates<Navien>;
     type Reader = perennial_hyper::Reader<Navien>;
 
     fn build(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error> {
@@ -117,16 +117,16 @@ impl Subject for Hyper {
         runtime().block_on(self.0.sign_out(login))
     }
 
-    fn current(&self, lease_id: LeaseId) -> Option<Current> {
+    fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
         let _inside = runtime().enter();
         self.0.current(lease_id)
     }
 
-    fn at_once(&self, lease_id: LeaseId) -> Option<Result<Current, Error>> {
+    fn at_once(&self, lease_id: LeaseId) -> Option<Result<CredentialsRef, Error>> {
         at_once(self.0.credentials_for(lease_id))
     }
 
-    fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<Current, Error>> {
+    fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<CredentialsRef, Error>> {
         at_once(self.0.authorize(headers))
     }
 
@@ -144,7 +144,7 @@ impl Subject for Hyper {
     }
 
     fn changes(&self, lease_id: LeaseId) -> Self::Changes {
-        self.0.changes(lease_id)
+        self.0.updates(lease_id)
     }
 
     fn state(&self) -> State {
@@ -213,7 +213,7 @@ impl Reads for perennial_hyper::Reader<Navien> {
     }
 }
 
-impl Issues for perennial_hyper::Changes<Navien> {
+impl Issues for perennial_hyper::Updates<Navien> {
     fn next(&mut self) -> Result<Arc<Credentials>, Error> {
         kept(runtime().block_on(self.next()))
     }
@@ -233,12 +233,12 @@ impl perennial_blocking::Transport for BlockingLink {
 
 impl Blocking {
     /// What carries requests for this adapter.
-    pub fn client(link: Link) -> perennial_blocking::Client {
+    pub fn client(link: Link) -> perennial_blocking::Connector {
         let mut transport = perennial_blocking::HttpTransport::builder();
         if !link.root.is_empty() {
             transport = transport.root_certificate_der(link.root);
         }
-        perennial_blocking::Client::over(BlockingLink {
+        perennial_blocking::Connector::over(BlockingLink {
             before: link.before,
             transport: transport.build().expect("the emulator's root is a certificate"),
         })
@@ -247,7 +247,7 @@ impl Blocking {
 
 impl Subject for Blocking {
     const NAME: &'static str = "blocking";
-    type Changes = perennial_blocking::Changes<Navien>;
+    type Changes = perennial_blocking::Updates<Navien>;
     type Reader = perennial_blocking::Reader<Navien>;
 
     fn build(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error> {
@@ -286,15 +286,15 @@ impl Subject for Blocking {
         self.0.sign_out(login)
     }
 
-    fn current(&self, lease_id: LeaseId) -> Option<Current> {
+    fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
         self.0.current(lease_id)
     }
 
-    fn at_once(&self, lease_id: LeaseId) -> Option<Result<Current, Error>> {
+    fn at_once(&self, lease_id: LeaseId) -> Option<Result<CredentialsRef, Error>> {
         Some(self.0.credentials_for(lease_id))
     }
 
-    fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<Current, Error>> {
+    fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<CredentialsRef, Error>> {
         Some(self.0.authorize(headers))
     }
 
@@ -311,7 +311,7 @@ impl Subject for Blocking {
     }
 
     fn changes(&self, lease_id: LeaseId) -> Self::Changes {
-        self.0.changes(lease_id)
+        self.0.updates(lease_id)
     }
 
     fn state(&self) -> State {
@@ -378,7 +378,7 @@ impl Reads for perennial_blocking::Reader<Navien> {
     }
 }
 
-impl Issues for perennial_blocking::Changes<Navien> {
+impl Issues for perennial_blocking::Updates<Navien> {
     fn next(&mut self) -> Result<Arc<Credentials>, Error> {
         kept(self.next())
     }

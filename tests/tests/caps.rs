@@ -6,7 +6,7 @@ mod redis;
 
 use std::time::Duration;
 
-use perennial_blocking::{Client, Handle, SessionBuilder};
+use perennial_blocking::{Connector, Handle, SessionBuilder};
 use perennial_core::credentials::{MAX_EXTRA, MAX_TOKEN};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::store::{MAX_RECORD, MemoryStore, Store};
@@ -77,7 +77,7 @@ fn all(credentials: &Credentials) -> Vec<String> {
 fn session(store: impl Store, heard: &Heard) -> Handle<Navien> {
     let login = Login::new("grower@example.com", "p".repeat(1024)).unwrap();
     let setup = SessionBuilder::new(Navien::default()).login(login).persist_login().seed(1).on_event(heard.listener());
-    Client::over(Silent).build(setup.store(store)).unwrap()
+    Connector::over(Silent).build(setup.store(store)).unwrap()
 }
 
 /// One session saves it, the next one goes on with it.
@@ -85,7 +85,7 @@ fn is_saved_and_restored(name: &str, store: impl Store + Clone) {
     let granted = Credentials::from_grant(grant(), None).unwrap();
     let heard = Heard::default();
     let one = session(store.clone(), &heard);
-    one.accept(grant()).unwrap();
+    one.install_grant(grant()).unwrap();
     let saved = |events: &[Event]| events.iter().any(|event| matches!(event, Event::Saved));
     assert!(heard.wait_until(LONG, saved), "{name}: {:?}", one.unsaved());
     one.close();

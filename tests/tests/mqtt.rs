@@ -20,13 +20,13 @@ use std::time::Duration;
 
 use keeper::{Connection, Failure, Road, StoreDriver, Tickets, Told, options};
 use perennial_core::adapter::{Clock, ManualClock};
-use perennial_core::mqtt::Ticket;
+use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::{navien, settrade};
 use perennial_core::{Error, Generation, LeaseId, Provider};
 use perennial_emulator::{
     Builder, Emulator, Endpoint, Fault, Mosquitto, MqttRefusal, NavienSettings, SettradeSettings,
 };
-use perennial_hyper::{Client, HttpTransport, SessionBuilder};
+use perennial_hyper::{Connector, HttpTransport, SessionBuilder};
 use perennial_tests::{Blocking, Heard, LONG, Link, Subject, TIMEOUT, clock_of};
 use publisher::Publisher;
 use tickets::{NavienTickets, SettradeTickets};
@@ -221,7 +221,7 @@ fn a_ticket_opens_one_connection() {
 
 #[test]
 fn options_show_no_address() {
-    let ticket = Ticket::new("wss://a.example/mqtt?signature=hunter2").unwrap();
+    let ticket = ConnectOptions::new("wss://a.example/mqtt?signature=hunter2").unwrap();
     let shown = format!("{:?}", options(ticket, "me", &Road::trusting(&[]).unwrap()));
     assert!(shown.contains("a.example") && !shown.contains("hunter2"), "{shown}");
 }
@@ -267,12 +267,12 @@ impl World {
         setup.clock(self.clock.clone()).on_event(self.heard.listener())
     }
 
-    fn client(&self) -> Client {
+    fn client(&self) -> Connector {
         let mut transport = HttpTransport::builder();
         if !self.emulator.root_certificate().is_empty() {
             transport = transport.root_certificate_der(self.emulator.root_certificate().to_vec());
         }
-        Client::over(transport.build().unwrap())
+        Connector::over(transport.build().unwrap())
     }
 
     async fn navien(&self) -> NavienTickets {
@@ -383,11 +383,11 @@ impl ThreadTickets {
 }
 
 impl Tickets for ThreadTickets {
-    async fn ticket(&mut self) -> Result<Ticket, Error> {
+    async fn ticket(&mut self) -> Result<ConnectOptions, Error> {
         let session = self.session.clone();
         let credentials = tokio::task::spawn_blocking(move || session.credentials(LeaseId::Aws)).await.unwrap()?;
         self.shown = Some(credentials.generation(LeaseId::Aws));
-        Ok(self.provider.ticket(&credentials, self.clock.wall()).unwrap())
+        Ok(self.provider.connect_options(&credentials, self.clock.wall()).unwrap())
     }
 
     async fn renewed(&mut self) -> Result<(), Error> {

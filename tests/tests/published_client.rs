@@ -134,7 +134,7 @@ fn what_the_published_client_saved_is_taken_up<S: Subject>() {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
-    let session: S = world.try_build(world.stranger().saved(output.stdout)).unwrap();
+    let session: S = world.try_build(world.stranger().import(output.stdout)).unwrap();
     let held = session.credentials(LeaseId::Access).unwrap();
     assert!(world.accepts(LeaseId::Access, &held));
     assert_eq!(held.account().user_id, NavienSettings::EMAIL);

@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use std::{env, fs};
 
 use http::HeaderMap;
-use perennial_core::mqtt::Ticket;
+use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::navien::Navien;
 use perennial_core::{Credentials, FromEnv};
 use perennial_emulator::{Builder, Emulator, Endpoint, Fault, NavienSettings};
@@ -78,16 +78,16 @@ fn threads() -> Outcome {
     Ok(())
 }
 
-fn file() -> Outcome<perennial_core::adapter::Current> {
+fn file() -> Outcome<perennial_core::adapter::CredentialsRef> {
     let session = readme!("file");
     Ok(session.credentials()?)
 }
 
-fn tool() -> Outcome<perennial_core::adapter::Current> {
+fn tool() -> Outcome<perennial_core::adapter::CredentialsRef> {
     Ok(readme!("tool"))
 }
 
-async fn over_redis() -> Outcome<perennial_core::adapter::Current> {
+async fn over_redis() -> Outcome<perennial_core::adapter::CredentialsRef> {
     let session = readme!("redis");
     Ok(session.credentials().await?)
 }
@@ -123,7 +123,7 @@ fn call(headers: &HeaderMap) -> io::Result<http::Response<()>> {
 }
 
 /// Opens a connection with a ticket: at the emulator, whichever host the ticket is for.
-fn open_mqtt(ticket: Ticket) -> io::Result<u16> {
+fn open_mqtt(ticket: ConnectOptions) -> io::Result<u16> {
     let parts = ticket.into_parts();
     let (host, target) = parts.url.expose().strip_prefix("wss://").unwrap().split_once('/').unwrap();
     ask(&format!(

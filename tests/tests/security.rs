@@ -77,8 +77,8 @@ impl Exchange for Once {
 
 /// The same over both adapters, under these rules.
 fn over_both(transport: &Careless, security: &TransportSecurity, at: &'static str) -> [Result<Response, Error>; 2] {
-    let threads = blocking::Client::over(transport.clone()).security(security.clone());
-    let tasks = hyper::Client::over(transport.clone()).security(security.clone());
+    let threads = blocking::Connector::over(transport.clone()).security(security.clone());
+    let tasks = hyper::Connector::over(transport.clone()).security(security.clone());
     [threads.run(Once(at)), runtime().block_on(tasks.run(Once(at)))]
 }
 
@@ -127,16 +127,16 @@ fn a_session_hears_why_nothing_is_sent() {
         SessionBuilder::new(OAuth2::new(profile)).login(login)
     };
     let transport = Careless::default();
-    let by_threads = blocking::Client::over(transport.clone()).connect(setup()).unwrap_err();
-    let by_tasks = runtime().block_on(hyper::Client::over(transport.clone()).connect(setup())).unwrap_err();
+    let by_threads = blocking::Connector::over(transport.clone()).connect(setup()).unwrap_err();
+    let by_tasks = runtime().block_on(hyper::Connector::over(transport.clone()).connect(setup())).unwrap_err();
     for refused in [by_threads, by_tasks] {
         assert_eq!(why(&refused), Some(InvalidUrl::NotHttps));
     }
     assert!(transport.asked().is_empty());
 
-    let threads = blocking::Client::over(transport.clone()).security(security.clone());
+    let threads = blocking::Connector::over(transport.clone()).security(security.clone());
     assert!(threads.connect(setup()).is_ok());
-    let tasks = hyper::Client::over(transport.clone()).security(security.clone());
+    let tasks = hyper::Connector::over(transport.clone()).security(security.clone());
     assert!(runtime().block_on(tasks.connect(setup())).is_ok());
     assert_eq!(transport.asked().len(), 2);
 }
@@ -177,14 +177,14 @@ fn a_service_without_tls_is_used_where_its_host_is_named_twice() {
         let login = Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD).unwrap();
         SessionBuilder::new(Navien::new_under(&at, &security).unwrap()).login(login)
     };
-    let refused = blocking::Client::new().connect(setup()).unwrap_err();
+    let refused = blocking::Connector::new().connect(setup()).unwrap_err();
     assert_eq!(why(&refused), Some(InvalidUrl::NotHttps));
-    let session = blocking::Client::new().security(security.clone()).connect(setup()).unwrap();
+    let session = blocking::Connector::new().security(security.clone()).connect(setup()).unwrap();
     assert!(session.current(LeaseId::Access).is_some());
 
     let runtime = runtime();
-    let refused = runtime.block_on(hyper::Client::new().connect(setup())).unwrap_err();
+    let refused = runtime.block_on(hyper::Connector::new().connect(setup())).unwrap_err();
     assert_eq!(why(&refused), Some(InvalidUrl::NotHttps));
-    let session = runtime.block_on(hyper::Client::new().security(security.clone()).connect(setup())).unwrap();
+    let session = runtime.block_on(hyper::Connector::new().security(security.clone()).connect(setup())).unwrap();
     assert!(session.current(LeaseId::Access).is_some());
 }

@@ -343,7 +343,7 @@ fn a_sign_out_is_local_and_at_once<S: Side>() {
 fn a_saved_session_goes_on_without_a_login<S: Side>() {
     let world = World::new();
     let saved = world.connect::<S>().export().unwrap().to_json();
-    let session: S = world.build(world.stranger(world.provider()).saved(saved.expose()));
+    let session: S = world.build(world.stranger(world.provider()).import(saved.expose()));
     assert_eq!((world.call(&session), world.emulator.settrade().logins()), (StatusCode::OK, 1));
     assert!(world.ticket(&session).is_ok());
     // A refresh names the app, which the save knows.
@@ -355,7 +355,7 @@ fn a_saved_session_goes_on_without_a_login<S: Side>() {
 fn a_saved_session_belongs_to_its_app<S: Side>() {
     let world = World::new();
     let saved = world.connect::<S>().export().unwrap().to_json();
-    let refused = |setup: SessionBuilder<Settrade>| match S::build(world.link(), setup.saved(saved.expose())) {
+    let refused = |setup: SessionBuilder<Settrade>| match S::build(world.link(), setup.import(saved.expose())) {
         Err(Error::Session(SessionError::SavedSession(error))) => error,
         other => panic!("{:?}", other.err()),
     };

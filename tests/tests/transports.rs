@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use perennial_core::adapter::{BoxFuture, send};
 use perennial_core::{Request, Response, TransportError, TransportSecurity};
-use perennial_hyper::Client;
+use perennial_hyper::Connector;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -51,7 +51,7 @@ fn over_reqwest<R: Fn(BoxFuture<Answer>) -> Answer>(
     root: &[u8],
     connect_timeout: Duration,
 ) -> impl Fn(Request) -> Answer + use<R> {
-    let client = Client::over(over_reqwest::Reqwest::new(trusting(root), connect_timeout).unwrap());
+    let client = Connector::over(over_reqwest::Reqwest::new(trusting(root), connect_timeout).unwrap());
     move |request| {
         let client = client.clone();
         run(Box::pin(async move { send(&client, request).await }))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use perennial_core::credentials::masked;
 use perennial_core::{Account, FromEnv, Grant, LeaseId, Provider};
 use perennial_file::FileStore;
-use perennial_hyper::{Client, Handle, SessionBuilder};
+use perennial_hyper::{Connector, Handle, SessionBuilder};
 use tokio::time::sleep;
 
 use crate::args::Args;
@@ -35,9 +35,9 @@ pub(crate) async fn keep<P: Provider>(
     let stop = stop::asked()?;
     tokio::pin!(stop);
     let events = screen.clone();
-    let session = Client::new().build(setup.on_event(move |event| events.event(event)))?;
+    let session = Connector::new().build(setup.on_event(move |event| events.event(event)))?;
     if let Some(grant) = grant {
-        session.accept(grant)?;
+        session.install_grant(grant)?;
     }
     tokio::select! {
         held = session.credentials() => drop(held?),
@@ -46,7 +46,7 @@ pub(crate) async fn keep<P: Provider>(
     screen.say(&format!("signed in{}; Ctrl-C ends", session.account().map_or_else(String::new, |who| named(&who))));
 
     let callers = Callers::start(&session);
-    let mut issues = session.changes(LeaseId::Access);
+    let mut issues = session.updates(LeaseId::Access);
     let time = async {
         match args.seconds {
             Some(seconds) => sleep(Duration::from_secs(seconds)).await,

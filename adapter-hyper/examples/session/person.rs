@@ -6,7 +6,7 @@ use perennial_core::adapter::{Clock, SystemClock};
 use perennial_core::oauth::{AuthorizationRequest, ClientAuth, Discovery, Profile};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Grant, Now};
-use perennial_hyper::{Client, SessionBuilder};
+use perennial_hyper::{Connector, SessionBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -19,7 +19,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 pub(crate) async fn run(args: Args) -> Outcome {
     let screen = Screen::new(args.json);
     let (issuer, client_id) = args.issuer.as_deref().zip(args.client_id.as_deref()).ok_or("no issuer")?;
-    let client = Client::new();
+    let client = Connector::new();
     let metadata = client.run(Discovery::new(issuer)?).await?;
     let profile = metadata.profile(client_id, ClientAuth::None)?;
     let grant = if args.device {
@@ -30,7 +30,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
     live::keep(screen, SessionBuilder::new(OAuth2::new(profile)), Some(grant), &args).await
 }
 
-async fn by_device(screen: &Screen, client: &Client, profile: &Profile, scopes: &[String]) -> Outcome<Grant> {
+async fn by_device(screen: &Screen, client: &Connector, profile: &Profile, scopes: &[String]) -> Outcome<Grant> {
     let request = profile.device(scopes).ok_or("this server has no device authorization")?;
     let device = client.run(request).await?;
     screen.say(&format!("open {} and type {}", device.verification_uri(), device.user_code()));
@@ -38,7 +38,7 @@ async fn by_device(screen: &Screen, client: &Client, profile: &Profile, scopes: 
 }
 
 /// Listens on a free port of this machine, sends the person away and waits until the browser comes back.
-async fn by_browser(screen: &Screen, client: &Client, profile: &Profile, scopes: &[String]) -> Outcome<Grant> {
+async fn by_browser(screen: &Screen, client: &Connector, profile: &Profile, scopes: &[String]) -> Outcome<Grant> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let wanted = AuthorizationRequest::new(format!("http://127.0.0.1:{}/callback", listener.local_addr()?.port()))
         .scopes(scopes);
@@ -51,12 +51,12 @@ async fn by_browser(screen: &Screen, client: &Client, profile: &Profile, scopes:
         let length = browser.read(&mut head).await?;
         let target = std::str::from_utf8(&head[..length]).ok().and_then(|text| text.split(' ').nth(1));
         // Browsers ask for icons too, and anybody on this machine may knock.
-        let Some(target) = target.filter(|target| pending.is_answered_by(target)) else {
+        let Some(target) = target.filter(|target| pending.matches(target)) else {
             answer(&mut browser, "404 Not Found", "Nothing is here.").await;
             continue;
         };
         answer(&mut browser, "200 OK", "Signed in. You can close this page.").await;
-        return Ok(client.run(pending.redeem(target, now())?).await?);
+        return Ok(client.run(pending.exchange_code(target, now())?).await?);
     }
 }
 

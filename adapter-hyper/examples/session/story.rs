@@ -8,7 +8,7 @@ use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::wire::json_request;
 use perennial_core::{LeaseId, Response, SignOut};
 use perennial_emulator::{Emulator, Endpoint, Fault, NavienSettings};
-use perennial_hyper::{Client, Handle, HttpTransport, SessionBuilder, Transport};
+use perennial_hyper::{Connector, Handle, HttpTransport, SessionBuilder, Transport};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -32,7 +32,7 @@ pub(crate) async fn run(screen: Screen) -> Outcome {
     let setup = SessionBuilder::new(Navien::new(&service.navien_url())?)
         .login(login)
         .on_event(move |event| events.event(event));
-    let session = Client::new().connect(setup).await?;
+    let session = Connector::new().connect(setup).await?;
     let account = session.account().unwrap_or_default();
     screen.say(&format!("signed in as {} ({})", account.full_name(), masked(&account.user_id)));
 
@@ -59,8 +59,8 @@ struct Story {
 impl Story {
     async fn tell(&self, callers: &Callers) -> Outcome {
         let Self { screen, service, session } = self;
-        let mut access = session.changes(LeaseId::Access);
-        let mut aws = session.changes(LeaseId::Aws);
+        let mut access = session.updates(LeaseId::Access);
+        let mut aws = session.updates(LeaseId::Aws);
         // What is held comes first.
         access.next().await?;
         aws.next().await?;

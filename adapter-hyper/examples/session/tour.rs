@@ -9,7 +9,7 @@ use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::providers::settrade::{self, Settrade};
 use perennial_core::{LeaseId, Provider, Request, SignOut};
 use perennial_emulator::{Auth0Settings, Emulator, Endpoint, Fault, MosaiaSettings, SettradeSettings};
-use perennial_hyper::{Client, Handle, HttpTransport, SessionBuilder, Transport};
+use perennial_hyper::{Connector, Handle, HttpTransport, SessionBuilder, Transport};
 use tokio::time::{sleep, timeout};
 
 use crate::args::{Args, Service};
@@ -68,16 +68,16 @@ async fn oauth(screen: Screen) -> Outcome {
     let page = http::Request::get(authorization.url()).body(Default::default())?;
     let answer = HttpTransport::new().send(Request::new(page)).await?;
     let redirect = answer.headers().get(http::header::LOCATION).ok_or("no redirect came")?.to_str()?;
-    let grant = Client::new().run(authorization.into_pending().redeem(redirect, now)?).await?;
+    let grant = Connector::new().run(authorization.into_pending().exchange_code(redirect, now)?).await?;
     screen.say("the browser came back with a code, which was exchanged for tokens");
 
-    let session = Client::new().build(listened(&screen, SessionBuilder::new(OAuth2::new(profile))))?;
-    session.accept(grant)?;
+    let session = Connector::new().build(listened(&screen, SessionBuilder::new(OAuth2::new(profile))))?;
+    session.install_grant(grant)?;
     told(screen, service, session).await
 }
 
 async fn tell<P: Provider>(screen: Screen, service: Emulator, setup: SessionBuilder<P>) -> Outcome {
-    let session = Client::new().connect(listened(&screen, setup)).await?;
+    let session = Connector::new().connect(listened(&screen, setup)).await?;
     told(screen, service, session).await
 }
 
@@ -99,7 +99,7 @@ async fn told<P: Provider>(screen: Screen, service: Emulator, session: Handle<P>
 }
 
 async fn chapters<P: Provider>(screen: &Screen, service: &Emulator, session: &Handle<P>, callers: &Callers) -> Outcome {
-    let mut issues = session.changes(LeaseId::Access);
+    let mut issues = session.updates(LeaseId::Access);
     // What is held comes first.
     issues.next().await?;
 

@@ -40,7 +40,7 @@ struct Flight {
 impl<P: Provider> Shared<P> {
     /// Starts the driver if none is running.
     pub(super) fn ensure_driver(self: &Arc<Self>) -> Result<(), Error> {
-        if !self.take_seat()? {
+        if !self.try_claim_driver()? {
             return Ok(());
         }
         let task: BoxFuture<()> = Box::pin(attend(DriverGuard::take(Arc::clone(self))));

@@ -22,7 +22,7 @@ impl<P: Provider> Shared<P> {
     /// Runs the provider's code where it may block. The driver is rung for when it is done.
     pub(super) fn send_away(self: &Arc<Self>, work: Work<P::Exchange>) {
         let errand = Errand { shared: Arc::clone(self), work: Some(work) };
-        self.host.work(Box::new(move || errand.run()));
+        self.host.spawn_blocking(Box::new(move || errand.run()));
     }
 
     /// Driving the session panicked: everybody who waits is told. Whether that could be done.

@@ -11,7 +11,7 @@ use tracing::{Instrument, debug_span};
 use super::reader::{Otherwise, Reader};
 use super::shared::Shared;
 use super::sync::Guard;
-use super::view::{Current, Snapshot};
+use super::view::{CredentialsRef, Snapshot};
 use super::{CLOSE_TIMEOUT, Clock};
 use crate::credentials::{Account, Credentials, Generation, Grant, LeaseId, SavedSession, Validity};
 use crate::error::{Error, SessionError};
@@ -78,7 +78,7 @@ impl<P: Provider> Handle<P> {
 
     /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
     /// is held; else it waits for one, or gets the error that everybody gets.
-    pub async fn credentials(&self) -> Result<Current, Error> {
+    pub async fn credentials(&self) -> Result<CredentialsRef, Error> {
         match self.at_once(LeaseId::Access) {
             Some(current) => Ok(current),
             None => self.wait_for(LeaseId::Access).await,
@@ -86,7 +86,7 @@ impl<P: Provider> Handle<P> {
     }
 
     /// As [`credentials`](Self::credentials), valid for this need.
-    pub async fn credentials_for(&self, lease_id: LeaseId) -> Result<Current, Error> {
+    pub async fn credentials_for(&self, lease_id: LeaseId) -> Result<CredentialsRef, Error> {
         match self.at_once(lease_id) {
             Some(current) => Ok(current),
             None => self.wait_for(lease_id).await,
@@ -99,7 +99,7 @@ impl<P: Provider> Handle<P> {
     pub(super) fn wait_for(
         &self,
         lease_id: LeaseId,
-    ) -> Pin<Box<dyn Future<Output = Result<Current, Error>> + Send + '_>> {
+    ) -> Pin<Box<dyn Future<Output = Result<CredentialsRef, Error>> + Send + '_>> {
         Box::pin(async move {
             let shared = self.shared();
             let before = shared.view.load().told(lease_id);
@@ -115,7 +115,7 @@ impl<P: Provider> Handle<P> {
 
     /// As [`credentials_for`](Self::credentials_for), with at least this much life left: renewed first if need
     /// be. An error where the service's credentials never live that long.
-    pub async fn credentials_with(&self, lease_id: LeaseId, min_remaining: Duration) -> Result<Current, Error> {
+    pub async fn credentials_with(&self, lease_id: LeaseId, min_remaining: Duration) -> Result<CredentialsRef, Error> {
         let enough = |held: &Credentials| {
             let left = held.validity(lease_id).and_then(Validity::deadline);
             left.is_none_or(|left| left.remaining(self.shared().clock.now()) >= min_remaining)
@@ -136,22 +136,22 @@ impl<P: Provider> Handle<P> {
 
     /// Valid credentials if they are held, without waiting or asking.
     #[inline]
-    pub fn current(&self, lease_id: LeaseId) -> Option<Current> {
+    pub fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
         self.look(lease_id, Otherwise::GoesWithout)
     }
 
     /// What [`credentials_for`](Self::credentials_for) has without waiting; `None` where it would wait.
     #[doc(hidden)]
     #[inline]
-    pub fn at_once(&self, lease_id: LeaseId) -> Option<Current> {
+    pub fn at_once(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
         self.look(lease_id, Otherwise::Waits)
     }
 
     #[inline]
-    fn look(&self, lease_id: LeaseId, otherwise: Otherwise) -> Option<Current> {
+    fn look(&self, lease_id: LeaseId, otherwise: Otherwise) -> Option<CredentialsRef> {
         let view = self.shared.view.load();
         if self.shared.serves(&view, lease_id, otherwise) {
-            Current::new(view)
+            CredentialsRef::new(view)
         } else {
             self.look_at_newest(lease_id, otherwise)
         }
@@ -160,13 +160,13 @@ impl<P: Provider> Handle<P> {
     /// Once more: this thread may have been stopped between its look at the picture and the one at the clock, long
     /// enough for that picture to run out and another to come.
     #[cold]
-    fn look_at_newest(&self, lease_id: LeaseId, otherwise: Otherwise) -> Option<Current> {
+    fn look_at_newest(&self, lease_id: LeaseId, otherwise: Otherwise) -> Option<CredentialsRef> {
         let view = self.shared.view.load();
-        if self.shared.serves(&view, lease_id, otherwise) { Current::new(view) } else { None }
+        if self.shared.serves(&view, lease_id, otherwise) { CredentialsRef::new(view) } else { None }
     }
 
     /// Puts valid credentials into the headers of an API call, as the service wants them.
-    pub async fn authorize(&self, headers: &mut HeaderMap) -> Result<Current, Error> {
+    pub async fn authorize(&self, headers: &mut HeaderMap) -> Result<CredentialsRef, Error> {
         let current = match self.at_once(LeaseId::Access) {
             Some(current) => current,
             None => self.wait_for(LeaseId::Access).await?,
@@ -179,12 +179,12 @@ impl<P: Provider> Handle<P> {
     /// Ask for credentials again and repeat the call once.
     pub fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
         let generation = credentials.generation(lease_id);
-        self.shared().command(|session, now| session.reject(lease_id, generation, now));
+        self.shared().command(|session, now| session.rejected(lease_id, generation, now));
         let _ = self.shared().ensure_driver();
     }
 
     /// Renews now, before the time, and waits for it. During a pause after a failure: that failure.
-    pub async fn renew(&self, lease_id: LeaseId) -> Result<Current, Error> {
+    pub async fn renew(&self, lease_id: LeaseId) -> Result<CredentialsRef, Error> {
         let shared = self.shared();
         let (before, generation) = self.counts(lease_id);
         if let Some(error) = shared.command(|session, now| {
@@ -197,7 +197,7 @@ impl<P: Provider> Handle<P> {
     }
 
     /// Signs in with a login, from now on the session's own, and waits for it.
-    pub async fn sign_in(&self, login: P::Login) -> Result<Current, Error> {
+    pub async fn sign_in(&self, login: P::Login) -> Result<CredentialsRef, Error> {
         let (before, generation) = self.shared().command(|session, now| {
             let before = session.failures(LeaseId::Access).0;
             session.sign_in(login, now);
@@ -213,7 +213,7 @@ impl<P: Provider> Handle<P> {
     ///
     /// [`NoLogin`](SessionError::NoLogin) where there is none, and the service's refusal where it was refused: only
     /// [`sign_in`](Self::sign_in) helps then.
-    pub async fn sign_in_again(&self) -> Result<Current, Error> {
+    pub async fn sign_in_again(&self) -> Result<CredentialsRef, Error> {
         if self.shared().is_closed() {
             return Err(SessionError::Closed.into());
         }
@@ -234,17 +234,17 @@ impl<P: Provider> Handle<P> {
     }
 
     /// Takes what an interactive sign-in brought, in place of all that is held.
-    pub fn accept(&self, grant: Grant) -> Result<(), Error> {
+    pub fn install_grant(&self, grant: Grant) -> Result<(), Error> {
         if self.shared().view.load().closed {
             return Err(SessionError::Closed.into());
         }
-        self.shared().command(|session, now| session.accept(grant, now))?;
+        self.shared().command(|session, now| session.install_grant(grant, now))?;
         self.shared().ensure_driver()
     }
 
     /// Signs out: credentials are gone when this is called; the service has been told, as far as it can be, and the
     /// store cleared when it ends. With a store it holds for every session on it. It ends with
-    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`accept`](Self::accept), here or in
+    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`install_grant`](Self::install_grant), here or in
     /// another process.
     ///
     /// Whatever the error, this session is signed out, but for [`Closed`](SessionError::Closed): nothing was done, or
@@ -276,8 +276,8 @@ impl<P: Provider> Handle<P> {
 
     /// The issues of a lease, one after another: what is held first, if it is valid, and then each new one. An MQTT
     /// client connects with the first and connects anew with each further one.
-    pub fn changes(&self, lease_id: LeaseId) -> Changes<P> {
-        Changes { handle: self.clone(), lease_id, told: None }
+    pub fn updates(&self, lease_id: LeaseId) -> Updates<P> {
+        Updates { handle: self.clone(), lease_id, told: None }
     }
 
     /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and is
@@ -353,12 +353,12 @@ impl<P: Provider> Handle<P> {
     }
 
     /// Waits for valid credentials of another generation than `seen`, or for a failure after `before` ones.
-    async fn arrival(&self, lease_id: LeaseId, before: u64, seen: Option<Generation>) -> Result<Current, Error> {
+    async fn arrival(&self, lease_id: LeaseId, before: u64, seen: Option<Generation>) -> Result<CredentialsRef, Error> {
         let shared = self.shared();
         let look = |view: Guard<Arc<Snapshot>>| match view.end() {
             Some(end) => Some(Err(end)),
             None if seen != Some(view.generation(lease_id)) && view.answers(lease_id, shared.clock.wall()) => {
-                Current::new(view).map(Ok)
+                CredentialsRef::new(view).map(Ok)
             }
             None if view.told(lease_id) != before => Some(Err(view.error(lease_id))),
             None => None,
@@ -377,20 +377,20 @@ impl<P: Provider> std::fmt::Debug for Handle<P> {
     }
 }
 
-/// The issues of a lease, one after another. Made by [`Handle::changes`].
+/// The issues of a lease, one after another. Made by [`Handle::updates`].
 #[derive(Debug)]
-pub struct Changes<P: Provider> {
+pub struct Updates<P: Provider> {
     handle: Handle<P>,
     lease_id: LeaseId,
     told: Option<Generation>,
 }
 
-impl<P: Provider> Changes<P> {
+impl<P: Provider> Updates<P> {
     /// The next issue that this has not yet told of: at once where a valid one is held, else it waits for one.
     /// Several while nobody looked are one. Where nothing valid is held it asks for some, as a caller of
     /// [`Handle::credentials_for`] would, unless the session is at it already. Ends with an error only when the
     /// session is closed: failures pass, and a sign-out may be followed by a sign-in. Giving up waiting loses nothing.
-    pub async fn next(&mut self) -> Result<Current, Error> {
+    pub async fn next(&mut self) -> Result<CredentialsRef, Error> {
         let shared = self.handle.shared();
         let (lease_id, told) = (self.lease_id, self.told);
         let look = |view: Guard<Arc<Snapshot>>| {
@@ -401,7 +401,7 @@ impl<P: Provider> Changes<P> {
                 shared.command(|session, now| session.demand_unless_awaited(lease_id, now));
                 return None;
             }
-            if told == Some(view.generation(lease_id)) { None } else { Current::new(view).map(Ok) }
+            if told == Some(view.generation(lease_id)) { None } else { CredentialsRef::new(view).map(Ok) }
         };
         let current = shared.until(look).await??;
         self.told = Some(current.generation(lease_id));

@@ -1,6 +1,6 @@
 //! What adapters share and is no I/O: the clock, the driver, the waiting and waking, the handle.
 //!
-//! Nothing here knows a runtime. An adapter says how to send, to sleep and to start a task ([`Host`]); the rest
+//! Nothing here knows a runtime. An adapter says how to send, to sleep and to start a task ([`Runtime`]); the rest
 //! are plain futures that any executor polls, a parked thread included. This is the only part of the crate that
 //! looks at a clock or at the environment, and it stands behind the feature `adapter`.
 
@@ -32,11 +32,11 @@ use std::time::Duration;
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
 pub use self::clock::{Clock, SystemClock};
-pub use self::handle::{Changes, Handle};
+pub use self::handle::{Handle, Updates};
 pub use self::reader::Reader;
 pub use self::reply::{Pledge, Promise, Reply};
 pub use self::setup::SessionBuilder;
-pub use self::view::Current;
+pub use self::view::CredentialsRef;
 use crate::error::{Error, ServiceError, TransportError};
 use crate::exchange::{Exchange, MAX_STEPS, REQUEST_TIMEOUT, Request, Response, Step};
 use crate::session::MIN_RETRY_INTERVAL;
@@ -47,7 +47,7 @@ use crate::wire::TransportSecurity;
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What a runtime has to offer: sending, sleeping, starting.
-pub trait Host: Send + Sync + 'static {
+pub trait Runtime: Send + Sync + 'static {
     /// Carries out a request, as [`Request`] says. Dropping the future gives it up. Everything here that sends calls
     /// [`send`](self::send()), which has the rules of sending in front.
     fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>>;
@@ -61,7 +61,7 @@ pub trait Host: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> BoxFuture<()>;
 
     /// Does work that may block, where it blocks no task. Dropped where that cannot be had.
-    fn work(&self, work: Box<dyn FnOnce() + Send>);
+    fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>);
 
     /// The last handle of a session is gone, and `end` is ready when nothing would be lost by ending the program, or
     /// after [`CLOSE_TIMEOUT`]. A host whose callers may block waits for it; others let it go, and the driver goes on
@@ -79,7 +79,7 @@ pub trait Host: Send + Sync + 'static {
 pub const CLOSE_TIMEOUT: Duration = REQUEST_TIMEOUT.saturating_add(STORE_TIMEOUT.saturating_mul(2));
 
 /// Sends over a host, with its rules of sending in front: whatever its transport does.
-pub async fn send(host: &dyn Host, mut request: Request) -> Result<Response, TransportError> {
+pub async fn send(host: &dyn Runtime, mut request: Request) -> Result<Response, TransportError> {
     let security = host.security();
     security.check_request(&mut request)?;
     let body_cap = request.body_cap;
@@ -95,7 +95,7 @@ pub struct SpawnError;
 const MOST_LOST: u32 = 12;
 
 /// Carries out one exchange, without a session: one sign-in, one refresh of a given token, an interactive sign-in.
-pub async fn run<X: Exchange>(mut exchange: X, host: &dyn Host, clock: &dyn Clock) -> Result<X::Output, Error> {
+pub async fn run<X: Exchange>(mut exchange: X, host: &dyn Runtime, clock: &dyn Clock) -> Result<X::Output, Error> {
     let mut request = exchange.start(clock.now());
     let mut steps = 1;
     // While a person is at it, a lost question is asked again.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::clock::SessionClock;
 use super::handle::Handle;
 use super::shared::{Listener, Shared};
-use super::{Clock, Host};
+use super::{Clock, Runtime};
 use crate::error::Error;
 use crate::exchange::{FromEnv, InvalidEnv, Provider};
 use crate::session::{Event, Policy, Session};
@@ -71,13 +71,13 @@ impl<P: Provider> SessionBuilder<P> {
     }
 
     /// Goes on from a saved session, in Perennial's own form or another that the provider reads.
-    pub fn saved(mut self, saved: impl Into<Vec<u8>>) -> Self {
+    pub fn import(mut self, saved: impl Into<Vec<u8>>) -> Self {
         self.saved = Some(saved.into());
         self
     }
 
     /// Keeps the session in a store, and shares it with every other session on the same one: in this process or in
-    /// another. What is saved there is gone on with; [`saved`](Self::saved) only fills an empty store. Where somebody has
+    /// another. What is saved there is gone on with; [`import`](Self::import) only fills an empty store. Where somebody has
     /// signed out there, so is this session, until somebody signs in: [`Handle::sign_in`], [`Handle::sign_in_again`].
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
@@ -109,7 +109,7 @@ impl<P: Provider> SessionBuilder<P> {
     }
 
     /// The session, not yet asked for anything. Fails where a saved session cannot be taken up.
-    pub fn build(self, host: Arc<dyn Host>) -> Result<Handle<P>, Error> {
+    pub fn build(self, host: Arc<dyn Runtime>) -> Result<Handle<P>, Error> {
         let seed = self.seed.unwrap_or_else(any_seed);
         let mut session = Session::new(self.provider, self.login, self.policy, seed).with_work_handed_out();
         if self.store.is_some() {
@@ -118,7 +118,7 @@ impl<P: Provider> SessionBuilder<P> {
         if let Some(saved) = self.saved.map(zeroize::Zeroizing::new) {
             let now = self.clock.now();
             let saved = session.provider().read_saved_session(&saved, now).map_err(crate::SessionError::from)?;
-            session.restore(saved, now).map_err(crate::SessionError::from)?;
+            session.import(saved, now).map_err(crate::SessionError::from)?;
         }
         Ok(Handle::new(Shared::new(session, self.clock, host, self.listener, self.store)))
     }

@@ -14,7 +14,7 @@ use super::sync::atomic::Ordering;
 use super::sync::{Guard, Mutex};
 use super::view::{DriverState, Snapshot, Snapshots};
 use super::wait::{Notify, WaitList, lock};
-use super::{Clock, Host};
+use super::{Clock, Runtime};
 use crate::credentials::Now;
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
@@ -30,7 +30,7 @@ pub(super) struct Shared<P: Provider> {
     /// For calls that need no lock.
     pub(super) provider: P,
     pub(super) clock: SessionClock,
-    pub(super) host: Arc<dyn Host>,
+    pub(super) host: Arc<dyn Runtime>,
     pub(super) listener: Option<Listener>,
     pub(super) view: Snapshots,
     pub(super) bell: Notify,
@@ -49,7 +49,7 @@ struct Guarded<P: Provider> {
     session: Session<P>,
     /// A driver is running.
     driven: bool,
-    end: End,
+    end: Phase,
     /// That driver has done and told all that it was asked for, and sleeps.
     #[cfg(feature = "testing")]
     idle: bool,
@@ -57,7 +57,7 @@ struct Guarded<P: Provider> {
 
 /// When the driver leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum Phase {
     /// Nobody has closed the session.
     Open,
     /// When nothing is left that would be lost.
@@ -75,15 +75,15 @@ impl<P: Provider> Guarded<P> {
     /// Whether a driver would find something to do.
     fn is_wanted(&self) -> bool {
         match self.end {
-            End::Open => true,
-            End::WhenFinished => !self.session.is_finished(),
-            End::AtOnce => false,
+            Phase::Open => true,
+            Phase::WhenFinished => !self.session.is_finished(),
+            Phase::AtOnce => false,
         }
     }
 
     fn attended(&self) -> DriverState {
         match self.driven {
-            _ if self.end != End::Open => DriverState::NoMore,
+            _ if self.end != Phase::Open => DriverState::NoMore,
             true => DriverState::ByDriver,
             false => DriverState::ByNobody,
         }
@@ -94,7 +94,7 @@ impl<P: Provider> Shared<P> {
     pub(super) fn new(
         session: Session<P>,
         clock: SessionClock,
-        host: Arc<dyn Host>,
+        host: Arc<dyn Runtime>,
         listener: Option<Listener>,
         store: Option<Arc<dyn Store>>,
     ) -> Arc<Self> {
@@ -114,7 +114,7 @@ impl<P: Provider> Shared<P> {
             guarded: Mutex::new(Guarded {
                 session,
                 driven: false,
-                end: End::Open,
+                end: Phase::Open,
                 #[cfg(feature = "testing")]
                 idle: false,
             }),
@@ -191,7 +191,7 @@ impl<P: Provider> Shared<P> {
     }
 
     /// Takes the driver's seat, if it is free. Whoever gets it has to fill it.
-    pub(super) fn take_seat(&self) -> Result<bool, Error> {
+    pub(super) fn try_claim_driver(&self) -> Result<bool, Error> {
         let mut guarded = lock(&self.guarded);
         if guarded.driven {
             return Ok(false);
@@ -215,20 +215,20 @@ impl<P: Provider> Shared<P> {
 
     /// Ends the work. Who waits is told.
     pub(super) fn close(self: &Arc<Self>) {
-        self.end(End::WhenFinished);
+        self.end(Phase::WhenFinished);
     }
 
     /// The last handle is gone: what comes is of use only if it is saved.
     pub(super) fn abandon(self: &Arc<Self>) {
-        self.end(if self.store.is_some() { End::WhenFinished } else { End::AtOnce });
+        self.end(if self.store.is_some() { Phase::WhenFinished } else { Phase::AtOnce });
     }
 
     /// Nothing can be brought to its end any more.
     pub(super) fn give_up(self: &Arc<Self>) {
-        self.end(End::AtOnce);
+        self.end(Phase::AtOnce);
     }
 
-    fn end(self: &Arc<Self>, end: End) {
+    fn end(self: &Arc<Self>, end: Phase) {
         self.with_guarded(|guarded, now| {
             guarded.end = end;
             guarded.session.close(now);
@@ -239,7 +239,7 @@ impl<P: Provider> Shared<P> {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        lock(&self.guarded).end != End::Open
+        lock(&self.guarded).end != Phase::Open
     }
 
     pub(super) fn has_ended(&self) -> bool {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use super::sync::Mutex;
 use super::wait::lock;
-use super::{Host, Pledge, Reply};
+use super::{Pledge, Reply, Runtime};
 use crate::session::Input;
 use crate::store::{OpId, Store, StoreCommand, StoreDriver, StoreError, StoreErrorKind, StoreReply, StoreRequest};
 
@@ -69,7 +69,7 @@ impl StoreWork {
     }
 
     /// The next answer.
-    pub(super) fn poll(&mut self, host: &dyn Host, cx: &mut Context<'_>) -> Poll<Input> {
+    pub(super) fn poll(&mut self, host: &dyn Runtime, cx: &mut Context<'_>) -> Poll<Input> {
         if self.running.is_none()
             && let Some(op) = self.queue.pop_front()
         {
@@ -83,13 +83,13 @@ impl StoreWork {
         Poll::Ready(Input::Store(id, answer.unwrap_or_else(|| Err(given_up()))))
     }
 
-    fn start(&self, op: StoreRequest, host: &dyn Host) -> Running {
+    fn start(&self, op: StoreRequest, host: &dyn Runtime) -> Running {
         let (id, leaves) = (op.id, Leaves::of(&op.command));
         let Pledge { promise, reply } = Pledge::new();
         let keeper = Arc::clone(&self.keeper);
         // A store that panics has failed this operation and no other. Where no thread is to be had, the promise is
         // broken as well.
-        host.work(Box::new(move || {
+        host.spawn_blocking(Box::new(move || {
             let outcome = catch_unwind(AssertUnwindSafe(|| lock(&keeper).execute(op)));
             // The lock is given back before anybody hears of it, if the driver has gone meanwhile.
             drop(keeper);

@@ -268,9 +268,9 @@ const BEGINNING: Timestamp = Timestamp::from_unix_millis(i64::MIN);
 /// Credentials as they are now. Borrowed from what is published: no lock, no allocation, no shared counter. Keep
 /// it for one call, not for ever: a thread has eight of these at that price, and further ones cost a shared counter.
 /// [`to_arc`](Self::to_arc) makes something to keep; a [`Reader`](super::Reader) reads over and over for less.
-pub struct Current(Guard<Arc<Snapshot>>);
+pub struct CredentialsRef(Guard<Arc<Snapshot>>);
 
-impl Current {
+impl CredentialsRef {
     /// `None` where nothing is held.
     #[inline]
     pub(super) fn new(view: Guard<Arc<Snapshot>>) -> Option<Self> {
@@ -296,7 +296,7 @@ impl Current {
     }
 }
 
-impl Deref for Current {
+impl Deref for CredentialsRef {
     type Target = Credentials;
 
     #[inline]
@@ -305,7 +305,7 @@ impl Deref for Current {
     }
 }
 
-impl fmt::Debug for Current {
+impl fmt::Debug for CredentialsRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.held(), f)
     }

@@ -237,10 +237,10 @@ impl Credentials {
     /// Sets the renewal margin of both leases, clamped to a quarter of each lifetime.
     #[must_use]
     pub fn with_margin(self, margin: std::time::Duration) -> Self {
-        self.with_terms(|_, validity| validity.with_margin(margin))
+        self.with_validities(|_, validity| validity.with_margin(margin))
     }
 
-    fn with_terms(mut self, change: impl Fn(LeaseId, Validity) -> Validity) -> Self {
+    fn with_validities(mut self, change: impl Fn(LeaseId, Validity) -> Validity) -> Self {
         self.access.set_term(change(LeaseId::Access, *self.access.validity()));
         if let Some(aws) = &mut self.aws {
             aws.set_term(change(LeaseId::Aws, *aws.validity()));
@@ -250,19 +250,19 @@ impl Credentials {
 
     /// These credentials, with the leases of `old` where they are the same: a copy read back from a store moves no
     /// deadline of ours.
-    pub(crate) fn keeping(mut self, old: Option<&Credentials>) -> Self {
+    pub(crate) fn reuse_unchanged(mut self, old: Option<&Credentials>) -> Self {
         let Some(old) = old else { return self };
-        if self.is_same(LeaseId::Access, old) {
+        if self.same_token(LeaseId::Access, old) {
             self.access = old.access.clone();
         }
-        if self.is_same(LeaseId::Aws, old) {
+        if self.same_token(LeaseId::Aws, old) {
             self.aws.clone_from(&old.aws);
         }
         self
     }
 
     /// Whether this lease is of the same issue as that of `other`.
-    pub(crate) fn is_same(&self, lease_id: LeaseId, other: &Credentials) -> bool {
+    pub(crate) fn same_token(&self, lease_id: LeaseId, other: &Credentials) -> bool {
         match lease_id {
             LeaseId::Access => self.access.expose() == other.access.expose(),
             LeaseId::Aws => match (&self.aws, &other.aws) {
@@ -289,12 +289,12 @@ impl Credentials {
     }
 
     /// Which of two branches of one history goes on: the one that was issued later, and the same one for whoever asks.
-    pub(crate) fn stands_against(&self, other: &Credentials) -> bool {
+    pub(crate) fn is_newer_than(&self, other: &Credentials) -> bool {
         (self.issued_at(), self.access.expose()) > (other.issued_at(), other.access.expose())
     }
 
     /// Whether both would refresh with the same token.
-    pub(crate) fn refreshes_as(&self, other: &Credentials) -> bool {
+    pub(crate) fn has_same_refresh_token(&self, other: &Credentials) -> bool {
         self.refresh_token().map(Secret::expose) == other.refresh_token().map(Secret::expose)
     }
 
@@ -396,7 +396,7 @@ mod tests {
         let all = [None, Some("rt-1"), Some("rt-2")];
         for one in all {
             for other in all {
-                assert_eq!(with(one).refreshes_as(&with(other)), one == other);
+                assert_eq!(with(one).has_same_refresh_token(&with(other)), one == other);
             }
         }
     }

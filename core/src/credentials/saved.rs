@@ -257,7 +257,7 @@ impl Record {
         }
         let mut saved = SavedSession::parse_form(json, now)?;
         if let Some(written) = &beside.written {
-            saved.credentials = written.dated_by_it(saved.credentials, now);
+            saved.credentials = written.rebased_on_writer(saved.credentials, now);
         }
         Ok(Self::Session { saved: Box::new(saved), beside })
     }

@@ -39,9 +39,9 @@ impl WriteStamp {
     }
 
     /// The credentials that were written, if the clock is ours.
-    pub(super) fn dated_by_it(&self, credentials: Credentials, now: Now) -> Credentials {
+    pub(super) fn rebased_on_writer(&self, credentials: Credentials, now: Now) -> Credentials {
         let at = self.at();
-        credentials.with_terms(|lease_id, validity| match self.age(lease_id) {
+        credentials.with_validities(|lease_id, validity| match self.age(lease_id) {
             Some(age) => validity.issued_by_our_clock(at.saturating_sub(age), now),
             None => validity,
         })
@@ -49,8 +49,8 @@ impl WriteStamp {
 
     /// The credentials that were written, whatever clock it was by: after `looked_at`, when they were not yet there.
     /// They are taken for as old as they can be.
-    pub(crate) fn dated_by_look(&self, credentials: Credentials, looked_at: Now) -> Credentials {
-        credentials.with_terms(|lease_id, validity| match self.age(lease_id) {
+    pub(crate) fn rebased_on_read(&self, credentials: Credentials, looked_at: Now) -> Credentials {
+        credentials.with_validities(|lease_id, validity| match self.age(lease_id) {
             Some(age) => validity.of_age(age, looked_at),
             None => validity,
         })
@@ -113,7 +113,7 @@ mod tests {
             let credentials = granted(Validity::with_lifetime(written(0), HOUR));
             // Written 200 s after its issue, found 20 s later, 50 s after the last look.
             let record = WriteStamp::now(&credentials, written(200));
-            let dated = record.dated_by_look(credentials, read(170));
+            let dated = record.rebased_on_read(credentials, read(170));
             assert_eq!(left(&dated, read(220)), HOUR - Duration::from_secs(250));
             assert!(!dated.renewal_due(read(220)));
         }
@@ -123,7 +123,7 @@ mod tests {
     fn a_writer_who_has_set_his_clock_back_tells_the_age_that_his_other_clock_saw() {
         let credentials = granted(Validity::with_lifetime(at(0), HOUR));
         let (later, read) = (behind(600), behind(650));
-        let dated = WriteStamp::now(&credentials, later).dated_by_it(credentials, read);
+        let dated = WriteStamp::now(&credentials, later).rebased_on_writer(credentials, read);
         assert_eq!(left(&dated, read), HOUR - Duration::from_secs(650));
         assert!(!dated.renewal_due(read));
         assert_eq!(dated.issued_at(), at(0).wall, "the issue keeps its date: branches are ordered by it");
@@ -134,14 +134,14 @@ mod tests {
         let credentials = granted(Validity::with_lifetime(at(0), HOUR).uncertain());
         let record = WriteStamp::now(&credentials, at(10));
         assert_eq!(record.age(LeaseId::Access), None);
-        assert!(record.dated_by_look(credentials, behind(0)).renewal_due(behind(1)));
+        assert!(record.rebased_on_read(credentials, behind(0)).renewal_due(behind(1)));
     }
 
     #[test]
     fn an_age_beyond_the_lifetime_is_the_end() {
         let record = WriteStamp { at: i64::MIN, access_age: Some(u64::MAX), aws_age: None };
         let credentials = granted(Validity::with_lifetime(at(0), HOUR));
-        assert_eq!(left(&record.dated_by_look(credentials.clone(), at(10)), at(10)), Duration::ZERO);
-        assert_eq!(left(&record.dated_by_it(credentials, at(10)), at(10)), Duration::ZERO);
+        assert_eq!(left(&record.rebased_on_read(credentials.clone(), at(10)), at(10)), Duration::ZERO);
+        assert_eq!(left(&record.rebased_on_writer(credentials, at(10)), at(10)), Duration::ZERO);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header;
 
 use super::fields::Fields;
-use super::profile::{Names, Profile};
+use super::profile::{FieldCase, Profile};
 use super::refusal;
 use crate::credentials::{AccessToken, Credentials, Grant, Now, Secret, Timestamp, Validity, check_token};
 use crate::error::ServiceError;
@@ -106,7 +106,7 @@ fn grant(
         "access_token" | "refresh_token" | "id_token" | "token_type" | "expires_in" | "scope" | "error" | "errors" => {
             true
         }
-        "accessToken" | "refreshToken" | "idToken" | "tokenType" | "expiresIn" => profile.names == Names::Camel,
+        "accessToken" | "refreshToken" | "idToken" | "tokenType" | "expiresIn" => profile.names == FieldCase::Camel,
         _ => false,
     };
     let grant = Grant {
@@ -191,12 +191,12 @@ fn scope(fields: &Fields<'_>) -> Option<String> {
 /// Fields under the standard's names, or under those of the profile.
 struct Spelled<'f, 'a> {
     fields: &'f Fields<'a>,
-    names: Names,
+    names: FieldCase,
 }
 
 impl<'f> Spelled<'f, '_> {
     fn text(&self, snake: &str, camel: &str) -> Result<Text<'f>, ServiceError> {
-        if self.names == Names::Camel {
+        if self.names == FieldCase::Camel {
             let text = self.fields.text(camel)?;
             if text.get().is_some() {
                 return Ok(text);
@@ -214,7 +214,7 @@ impl<'f> Spelled<'f, '_> {
     }
 
     fn lifetime(&self) -> Option<Duration> {
-        let camel = (self.names == Names::Camel).then(|| self.fields.lifetime("expiresIn")).flatten();
+        let camel = (self.names == FieldCase::Camel).then(|| self.fields.lifetime("expiresIn")).flatten();
         camel.or_else(|| self.fields.lifetime("expires_in"))
     }
 }

@@ -4,9 +4,9 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-use super::pending::Pending;
+use super::pending::PendingAuthorization;
 use super::pkce::{Verifier, base64url};
-use super::profile::{At, Profile};
+use super::profile::{ParameterTarget, Profile};
 use crate::credentials::{Deadline, Now};
 
 /// How many bytes of the entropy become the `state`.
@@ -71,9 +71,9 @@ pub enum AuthorizeError {
 }
 
 /// A sign-in that a browser can begin.
-pub struct Authorization {
+pub struct AuthorizationUrl {
     url: String,
-    pending: Pending,
+    pending: PendingAuthorization,
 }
 
 impl Profile {
@@ -84,7 +84,7 @@ impl Profile {
         mut entropy: [u8; N],
         wanted: &AuthorizationRequest,
         now: Now,
-    ) -> Result<Authorization, AuthorizeError> {
+    ) -> Result<AuthorizationUrl, AuthorizeError> {
         const { assert!(N >= 64 && N <= 128, "a sign-in takes 64 to 128 bytes of entropy") };
         let state = base64url(&entropy[..STATE_BYTES]);
         let verifier = Verifier::from_bytes(&entropy[STATE_BYTES..]);
@@ -105,20 +105,20 @@ impl Profile {
             ("code_challenge_method", Verifier::METHOD),
         ];
         fields.extend(scope.as_deref().map(|scope| ("scope", scope)));
-        fields.extend(self.extra(At::Authorization));
+        fields.extend(self.extra(ParameterTarget::Authorization));
         fields.extend(wanted.parameters.iter().map(|(name, value)| (&**name, &**value)));
         if is_repeated(&fields) {
             return Err(AuthorizeError::Repeated);
         }
         let url = endpoint.with_query(fields);
-        let pending = Pending {
+        let pending = PendingAuthorization {
             profile: self.clone(),
             redirect_uri: (&*wanted.redirect_uri).into(),
             state,
             verifier,
             deadline: Deadline::after(now, self.pending_lifetime),
         };
-        Ok(Authorization { url, pending })
+        Ok(AuthorizationUrl { url, pending })
     }
 }
 
@@ -138,7 +138,7 @@ fn check_redirect_uri(text: &str) -> Result<(), AuthorizeError> {
     if named && plain { Ok(()) } else { Err(AuthorizeError::RedirectUri) }
 }
 
-impl Authorization {
+impl AuthorizationUrl {
     /// The address that the browser opens. It holds no secret of the client, but whoever reads it can join this
     /// one sign-in: it belongs into the browser, not into a log.
     pub fn url(&self) -> &str {
@@ -146,12 +146,12 @@ impl Authorization {
     }
 
     /// What is remembered until the browser comes back.
-    pub fn into_pending(self) -> Pending {
+    pub fn into_pending(self) -> PendingAuthorization {
         self.pending
     }
 }
 
-impl fmt::Debug for Authorization {
+impl fmt::Debug for AuthorizationUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authorization").field("pending", &self.pending).finish_non_exhaustive()
     }

@@ -10,7 +10,7 @@ use http::Uri;
 use super::answer::{GrantType, parse_token};
 use super::endpoint::Endpoint;
 use super::fields::Fields;
-use super::profile::{At, Encoding, Profile};
+use super::profile::{ParameterTarget, Profile, ResponseEncoding};
 use super::refusal::{self, ErrorCode};
 use crate::credentials::{Deadline, Grant, Now, Secret, Timestamp, check_token};
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
@@ -47,7 +47,7 @@ impl Exchange for DeviceRequest {
     fn start(&mut self, now: Now) -> Request {
         self.sent = now;
         let scope = self.scope.as_deref().map(|scope| ("scope", scope));
-        let fields: Vec<_> = scope.into_iter().chain(self.profile.extra(At::Authorization)).collect();
+        let fields: Vec<_> = scope.into_iter().chain(self.profile.extra(ParameterTarget::Authorization)).collect();
         self.profile.authenticated(&self.endpoint, &fields, now)
     }
 
@@ -76,7 +76,7 @@ pub fn parse_device(
     sent: Now,
     now: Now,
 ) -> Result<DeviceAuthorization, ServiceError> {
-    let read = Fields::read(response.body().as_ref(), Encoding::Json);
+    let read = Fields::read(response.body().as_ref(), ResponseEncoding::Json);
     if let Some(error) = refusal::failure(profile, GrantType::DeviceCode, response, read.as_ref(), now) {
         return Err(error);
     }

@@ -7,7 +7,7 @@ use http::{Method, Uri, header};
 use super::client::ClientAuth;
 use super::endpoint::Endpoint;
 use super::fields::Fields;
-use super::profile::{Encoding, InvalidProfile, IssuerInRedirect, Profile};
+use super::profile::{InvalidProfile, IssuerInRedirect, Profile, ResponseEncoding};
 use crate::credentials::Now;
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange, Request, Response, Step};
@@ -129,7 +129,7 @@ pub fn parse_metadata_under(
     if !status.is_success() {
         return Err(ServiceError::new(ServiceErrorKind::Service).with_status(status));
     }
-    let read = Fields::read(response.body().as_ref(), Encoding::Json);
+    let read = Fields::read(response.body().as_ref(), ResponseEncoding::Json);
     read.and_then(|fields| metadata(issuer, &fields, security)).map_err(|error| error.with_status(status))
 }
 

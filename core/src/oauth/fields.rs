@@ -10,7 +10,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::profile::Encoding;
+use super::profile::ResponseEncoding;
 use crate::credentials::{MAX_EXTRA, Secret};
 use crate::error::ServiceError;
 use crate::wire::{AnyText, BodyBuffer, Lifetime, Plain, Text, form_decode, parse_json};
@@ -53,10 +53,10 @@ const TOKENS: [&str; 3] = ["access_token", "id_token", "refresh_token"];
 
 impl<'a> Fields<'a> {
     /// Reads a body. JSON is taken where a form is expected, never the other way round.
-    pub(super) fn read(body: &'a [u8], encoding: Encoding) -> Result<Self, ServiceError> {
+    pub(super) fn read(body: &'a [u8], encoding: ResponseEncoding) -> Result<Self, ServiceError> {
         let first = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start().first();
         match (encoding, first) {
-            (Encoding::Form, Some(first)) if !b"{[<".contains(first) => Self::read_form(body),
+            (ResponseEncoding::Form, Some(first)) if !b"{[<".contains(first) => Self::read_form(body),
             _ => Self::read_json(body),
         }
     }
@@ -378,7 +378,7 @@ mod tests {
     use super::*;
 
     fn json(body: &str) -> Result<Fields<'_>, ServiceError> {
-        Fields::read(body.as_bytes(), Encoding::Json)
+        Fields::read(body.as_bytes(), ResponseEncoding::Json)
     }
 
     #[test]
@@ -386,7 +386,7 @@ mod tests {
         assert!(json(r#"{"a":1,"b":2}"#).is_ok());
         assert!(json(r#"{"a":1,"a":1}"#).is_err());
         assert!(json(r#"{"a":1,"\u0061":1}"#).is_err());
-        assert!(Fields::read(b"a=1&a=1", Encoding::Form).is_err());
+        assert!(Fields::read(b"a=1&a=1", ResponseEncoding::Form).is_err());
     }
 
     #[test]
@@ -396,7 +396,7 @@ mod tests {
         let object: Vec<_> = names.iter().enumerate().map(|(n, name)| format!("\"{name}\":{n}")).collect();
         let form: Vec<_> = names.iter().enumerate().map(|(n, name)| format!("{name}={n}")).collect();
         let (object, form) = (format!("{{{}}}", object.join(",")), form.join("&"));
-        let (object, form) = (json(&object).unwrap(), Fields::read(form.as_bytes(), Encoding::Form).unwrap());
+        let (object, form) = (json(&object).unwrap(), Fields::read(form.as_bytes(), ResponseEncoding::Form).unwrap());
         for (n, name) in names.iter().enumerate() {
             assert_eq!(object.raw(name), Some(&*n.to_string()), "{name}");
             assert_eq!(form.text(name).unwrap().get(), Some(&*n.to_string()), "{name}");
@@ -418,7 +418,9 @@ mod tests {
                 error(json(&object.replace("a7\"", "access_token\"").replace(":1}", ":\"x\"}")))
                     .ends_with("256 fields")
             );
-            assert!(error(Fields::read(names("&").as_bytes(), Encoding::Form)).ends_with("more than 256 fields"));
+            assert!(
+                error(Fields::read(names("&").as_bytes(), ResponseEncoding::Form)).ends_with("more than 256 fields")
+            );
             // What comes after them is still JSON, or none.
             assert!(error(json(&object[..object.len() - 1])).ends_with("broken JSON"));
         }
@@ -451,12 +453,12 @@ mod tests {
     #[test]
     fn a_form_is_read_only_where_it_is_expected() {
         assert!(json("access_token=x").is_err());
-        let fields = Fields::read(b"access_token=a%22b&expires_in=60", Encoding::Form).unwrap();
+        let fields = Fields::read(b"access_token=a%22b&expires_in=60", ResponseEncoding::Form).unwrap();
         assert_eq!(fields.text("access_token").unwrap().get(), Some("a\"b"));
         assert_eq!(fields.lifetime("expires_in"), Some(Duration::from_secs(60)));
-        let json = Fields::read(br#"{"access_token":"x"}"#, Encoding::Form).unwrap();
+        let json = Fields::read(br#"{"access_token":"x"}"#, ResponseEncoding::Form).unwrap();
         assert_eq!(json.text("access_token").unwrap().get(), Some("x"));
-        assert!(Fields::read(b"<html>a=b", Encoding::Form).is_err());
+        assert!(Fields::read(b"<html>a=b", ResponseEncoding::Form).is_err());
     }
 
     #[test]
@@ -473,7 +475,7 @@ mod tests {
     fn a_token_is_the_same_however_it_is_read() {
         let read = |json: &str| {
             let body = format!(r#"{{"access_token":{json},"a":{json}}}"#);
-            let fields = Fields::read(body.as_bytes(), Encoding::Json).ok()?;
+            let fields = Fields::read(body.as_bytes(), ResponseEncoding::Json).ok()?;
             let told = |name| fields.text(name).map(|text| text.get().map(str::to_owned)).map_err(drop);
             assert_eq!(told("access_token"), told("a"), "{json}");
             Some(told("a"))
@@ -492,9 +494,9 @@ mod tests {
         for odd in
             [&b"{\"access_token\":\"x\",\"a\":\"\xff\"}"[..], b"{\"access_token\":\"\xff\"}", b"{\"a\":[{\"\xff\":1}]}"]
         {
-            assert!(Fields::read(odd, Encoding::Json).is_err(), "{odd:?}");
+            assert!(Fields::read(odd, ResponseEncoding::Json).is_err(), "{odd:?}");
         }
-        assert!(Fields::read(b"\xef\xbb\xbf {\"access_token\":\"x\"}", Encoding::Json).is_ok());
+        assert!(Fields::read(b"\xef\xbb\xbf {\"access_token\":\"x\"}", ResponseEncoding::Json).is_ok());
         assert!(json(r#"{"access_token":"x","access_token":"x"}"#).is_err());
         assert!(json(r#"{"access_token":"x","access\u005ftoken":"x"}"#).is_err());
     }

@@ -4,7 +4,7 @@
 //!
 //! | what | how | ends in |
 //! | --- | --- | --- |
-//! | authorization code with PKCE | [`Profile::authorize`], then [`Pending::redeem`] | a grant |
+//! | authorization code with PKCE | [`Profile::authorize`], then [`PendingAuthorization::exchange_code`] | a grant |
 //! | device without a browser (RFC 8628) | [`Profile::device`], then [`DeviceAuthorization::poll`] | a grant |
 //! | refresh token | [`Profile::refresh`] | a grant |
 //! | client credentials | [`Profile::client_credentials`] | a grant |
@@ -28,7 +28,7 @@
 //! // The browser comes back with this:
 //! # let state = authorization.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
 //! let redirect = format!("/done?code=4711&state={state}");
-//! let mut exchange = authorization.into_pending().redeem(&redirect, now)?;
+//! let mut exchange = authorization.into_pending().exchange_code(&redirect, now)?;
 //! let request = exchange.start(now); // an adapter's client runs the exchange to its end
 //! # assert_eq!(format!("{request:?}"), "POST auth.example/token");
 //! # Ok(())
@@ -55,7 +55,7 @@ mod revoke;
 mod words;
 
 pub use self::answer::{GrantType, parse_token, scopes};
-pub use self::authorize::{Authorization, AuthorizationRequest, AuthorizeError};
+pub use self::authorize::{AuthorizationRequest, AuthorizationUrl, AuthorizeError};
 pub use self::client::{Assertions, ClientAuth, Signer};
 pub use self::device::{DeviceAuthorization, DevicePoll, DeviceRequest, POLL_INTERVAL, parse_device};
 pub use self::discovery::{Discovery, Metadata, parse_metadata, parse_metadata_under};
@@ -63,9 +63,11 @@ pub use self::endpoint::Endpoint;
 #[cfg(feature = "es256")]
 pub use self::es256::{Es256, InvalidKey};
 pub use self::exchange::TokenRequest;
-pub use self::pending::{InvalidPending, PENDING_LIFETIME, Pending};
+pub use self::pending::{InvalidPending, PENDING_LIFETIME, PendingAuthorization};
 pub use self::pkce::{InvalidVerifier, Verifier};
-pub use self::profile::{At, Encoding, InvalidProfile, IssuerInRedirect, Names, Profile, Rotation, ScopeSeparator};
-pub use self::redirect::{AuthorizationError, Refusal};
+pub use self::profile::{
+    FieldCase, InvalidProfile, IssuerInRedirect, ParameterTarget, Profile, ResponseEncoding, Rotation, ScopeSeparator,
+};
+pub use self::redirect::{AuthorizationError, ErrorResponse};
 pub use self::refusal::ErrorCode;
 pub use self::revoke::{Revocation, parse_revocation};

@@ -22,13 +22,13 @@ const VERSION: u64 = 1;
 /// A sign-in that waits for the browser to come back. Good once: redeeming or exporting takes it.
 ///
 /// ```compile_fail,E0382
-/// # use perennial_core::{Now, oauth::Pending};
-/// fn twice(pending: Pending, redirect: &str, now: Now) {
-///     let _ = pending.redeem(redirect, now);
-///     let _ = pending.redeem(redirect, now); // used up
+/// # use perennial_core::{Now, oauth::PendingAuthorization};
+/// fn twice(pending: PendingAuthorization, redirect: &str, now: Now) {
+///     let _ = pending.exchange_code(redirect, now);
+///     let _ = pending.exchange_code(redirect, now); // used up
 /// }
 /// ```
-pub struct Pending {
+pub struct PendingAuthorization {
     pub(super) profile: Profile,
     pub(super) redirect_uri: Box<str>,
     pub(super) state: Secret,
@@ -51,10 +51,10 @@ pub enum InvalidPending {
     Expired,
 }
 
-impl Pending {
+impl PendingAuthorization {
     /// Whether a redirect answers this sign-in, without using it up: a receiver on loopback is also called by
     /// others. Compares the state in constant time, and looks at nothing else.
-    pub fn is_answered_by(&self, redirect: &str) -> bool {
+    pub fn matches(&self, redirect: &str) -> bool {
         Redirect::parse(redirect).is_ok_and(|redirect| self.owns(&redirect))
     }
 
@@ -63,7 +63,7 @@ impl Pending {
     /// The state is compared first, in constant time, before anything else in the redirect counts; then the time,
     /// the issuer (RFC 9207), the error, the code. A parameter that is there twice is refused.
     // By value: what was begun once is redeemed once.
-    pub fn redeem(self, redirect: &str, now: Now) -> Result<TokenRequest, AuthorizationError> {
+    pub fn exchange_code(self, redirect: &str, now: Now) -> Result<TokenRequest, AuthorizationError> {
         let redirect = Redirect::parse(redirect)?;
         if !self.owns(&redirect) {
             return Err(AuthorizationError::State);
@@ -126,7 +126,7 @@ impl Pending {
         Secret::from(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default())
     }
 
-    /// Takes up what [`Pending::export`] gave away: once. Delete it where it was kept, before or in the same
+    /// Takes up what [`PendingAuthorization::export`] gave away: once. Delete it where it was kept, before or in the same
     /// step; the `state` it waits for and the code it brings work once either way.
     ///
     /// Issuer, token endpoint and client must be those of `profile`: a code is never sent to another server than
@@ -177,7 +177,7 @@ fn none<T>() -> Option<T> {
     None
 }
 
-impl fmt::Debug for Pending {
+impl fmt::Debug for PendingAuthorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending")
             .field("profile", &self.profile)

@@ -24,8 +24,8 @@ pub struct Profile {
     pub(super) separator: ScopeSeparator,
     pub(super) rotation: Rotation,
     pub(super) token_types: Vec<TokenType>,
-    pub(super) encoding: Encoding,
-    pub(super) names: Names,
+    pub(super) encoding: ResponseEncoding,
+    pub(super) names: FieldCase,
     pub(super) within: Option<Box<str>>,
     pub(super) expiry: Option<Box<str>>,
     pub(super) refusals: Vec<Box<str>>,
@@ -48,14 +48,14 @@ pub(super) struct TokenType {
 /// A parameter of the server's own.
 #[derive(Clone)]
 pub(super) struct Parameter {
-    pub(super) at: At,
+    pub(super) at: ParameterTarget,
     pub(super) name: Box<str>,
     pub(super) value: Box<str>,
 }
 
 /// Where a parameter of the server's own goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
+pub enum ParameterTarget {
     /// Into the address that a browser opens, and the device authorization request.
     Authorization,
     /// Into every request for a token.
@@ -87,7 +87,7 @@ pub enum Rotation {
 
 /// In what the token endpoint answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Encoding {
+pub enum ResponseEncoding {
     /// JSON, under any content type.
     #[default]
     Json,
@@ -97,7 +97,7 @@ pub enum Encoding {
 
 /// How the fields of an answer are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Names {
+pub enum FieldCase {
     /// `access_token`, as the standard says.
     #[default]
     Snake,
@@ -202,8 +202,8 @@ impl Profile {
             separator: ScopeSeparator::Space,
             rotation: Rotation::OneUse,
             token_types: Vec::new(),
-            encoding: Encoding::Json,
-            names: Names::Snake,
+            encoding: ResponseEncoding::Json,
+            names: FieldCase::Snake,
             within: None,
             expiry: None,
             refusals: Vec::new(),
@@ -274,14 +274,14 @@ impl Profile {
 
     /// With another form of the token endpoint's answers.
     #[must_use]
-    pub fn with_response_encoding(mut self, encoding: Encoding) -> Self {
+    pub fn with_response_encoding(mut self, encoding: ResponseEncoding) -> Self {
         self.encoding = encoding;
         self
     }
 
     /// With another way to write the names of fields.
     #[must_use]
-    pub fn with_field_case(mut self, names: Names) -> Self {
+    pub fn with_field_case(mut self, names: FieldCase) -> Self {
         self.names = names;
         self
     }
@@ -310,9 +310,10 @@ impl Profile {
     }
 
     /// With a parameter of the server's own: `audience`, `prompt`.
-    pub fn with_parameter(mut self, at: At, name: &str, value: &str) -> Result<Self, InvalidProfile> {
-        let twice =
-            |known: &Parameter| &*known.name == name && (known.at == at || known.at == At::Both || at == At::Both);
+    pub fn with_parameter(mut self, at: ParameterTarget, name: &str, value: &str) -> Result<Self, InvalidProfile> {
+        let twice = |known: &Parameter| {
+            &*known.name == name && (known.at == at || known.at == ParameterTarget::Both || at == ParameterTarget::Both)
+        };
         if RESERVED.contains(&name) || name.is_empty() || self.parameters.iter().any(twice) {
             return Err(InvalidProfile::Reserved);
         }
@@ -398,8 +399,8 @@ impl Profile {
     }
 
     /// The server's own parameters and the resources, for one kind of request.
-    pub(super) fn extra(&self, here: At) -> impl Iterator<Item = (&str, &str)> {
-        let own = self.parameters.iter().filter(move |known| known.at == here || known.at == At::Both);
+    pub(super) fn extra(&self, here: ParameterTarget) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.parameters.iter().filter(move |known| known.at == here || known.at == ParameterTarget::Both);
         let own = own.map(|known| (&*known.name, &*known.value));
         own.chain(self.resources.iter().map(|resource| ("resource", &**resource)))
     }
@@ -456,11 +457,15 @@ mod tests {
     #[test]
     fn a_parameter_cannot_be_there_twice() {
         for name in RESERVED.into_iter().chain([""]) {
-            assert_eq!(profile().with_parameter(At::Token, name, "x").unwrap_err(), InvalidProfile::Reserved, "{name}");
+            assert_eq!(
+                profile().with_parameter(ParameterTarget::Token, name, "x").unwrap_err(),
+                InvalidProfile::Reserved,
+                "{name}"
+            );
         }
-        let once = profile().with_parameter(At::Token, "audience", "x").unwrap();
-        assert!(once.clone().with_parameter(At::Both, "audience", "y").is_err());
-        assert!(once.with_parameter(At::Authorization, "audience", "y").is_ok());
+        let once = profile().with_parameter(ParameterTarget::Token, "audience", "x").unwrap();
+        assert!(once.clone().with_parameter(ParameterTarget::Both, "audience", "y").is_err());
+        assert!(once.with_parameter(ParameterTarget::Authorization, "audience", "y").is_ok());
     }
 
     #[test]

@@ -35,19 +35,19 @@ pub enum AuthorizationError {
     IssuerInRedirect,
     /// The server, or the person, said no.
     #[error("the sign-in was refused: {0}")]
-    Refused(Refusal),
+    Refused(ErrorResponse),
 }
 
 /// What the server said.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ErrorResponse {
     code: ErrorCode,
     name: String,
     description: Option<String>,
     uri: Option<String>,
 }
 
-impl Refusal {
+impl ErrorResponse {
     /// Which of the standard's reasons it is.
     pub fn code(&self) -> ErrorCode {
         self.code
@@ -69,7 +69,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}]", self.code, self.name)?;
         match &self.description {
@@ -79,7 +79,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl fmt::Debug for Refusal {
+impl fmt::Debug for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refusal")
             .field("name", &self.name)
@@ -138,7 +138,7 @@ impl Redirect {
             // Servers echo what they were sent: nothing that has the state in it is shown.
             let state = self.state().filter(|state| !state.is_empty());
             let own = |said: &&str| state.is_none_or(|state| !said.contains(state));
-            return Err(AuthorizationError::Refused(Refusal {
+            return Err(AuthorizationError::Refused(ErrorResponse {
                 code: ErrorCode::from(error),
                 name: Some(error).filter(own).and_then(words::code).as_deref().cloned().unwrap_or_default(),
                 description: self.one("error_description").filter(own).and_then(words::cleaned).as_deref().cloned(),

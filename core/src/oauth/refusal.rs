@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::answer::GrantType;
 use super::fields::Fields;
-use super::profile::{Names, Profile};
+use super::profile::{FieldCase, Profile};
 use super::words;
 use crate::credentials::Now;
 use crate::error::{ServiceError, ServiceErrorKind};
@@ -93,12 +93,12 @@ pub(super) struct Said {
 impl Said {
     /// The error in an answer, if there is one: `error` as a text or an object, or `errors` with something in it.
     /// What is empty, null, zero or false is no error.
-    pub(super) fn find(fields: &Fields<'_>, names: Names) -> Option<Self> {
+    pub(super) fn find(fields: &Fields<'_>, names: FieldCase) -> Option<Self> {
         let said = match fields.raw("error") {
             Some(json) if is_truthy(json) => Self::from_json(json),
             _ => Self::from_json(fields.raw("errors").filter(|json| is_truthy(json))?),
         };
-        let camel = |name| matches!(names, Names::Camel).then_some(name);
+        let camel = |name| matches!(names, FieldCase::Camel).then_some(name);
         Some(Self {
             message: said
                 .message

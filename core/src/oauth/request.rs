@@ -5,7 +5,7 @@ use http::header;
 use super::client::{self, ClientAuth};
 use super::endpoint::Endpoint;
 use super::pkce::Verifier;
-use super::profile::{At, Profile};
+use super::profile::{ParameterTarget, Profile};
 use crate::credentials::{Now, Secret};
 use crate::exchange::Request;
 use crate::wire::form_request;
@@ -23,7 +23,7 @@ impl Profile {
     pub fn refresh_request(&self, refresh_token: &Secret, now: Now) -> Request {
         let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         if self.anonymous_refresh && matches!(self.client_auth, ClientAuth::None) {
-            let extra = self.extra(At::Token);
+            let extra = self.extra(ParameterTarget::Token);
             return form_request(self.token_endpoint.uri().clone(), fields.into_iter().chain(extra));
         }
         self.token_request(&fields, now)
@@ -53,7 +53,7 @@ impl Profile {
         self.token_request(&fields, now)
     }
 
-    /// Asks for tokens with the code of a redirect (RFC 6749 §4.1.3, RFC 7636 §4.5). [`Pending`](super::Pending)
+    /// Asks for tokens with the code of a redirect (RFC 6749 §4.1.3, RFC 7636 §4.5). [`PendingAuthorization`](super::PendingAuthorization)
     /// makes sure that the code is the right one.
     pub fn code_request(&self, code: &Secret, verifier: &Verifier, redirect_uri: &str, now: Now) -> Request {
         let fields = [
@@ -71,7 +71,7 @@ impl Profile {
     }
 
     fn token_request(&self, fields: &[(&str, &str)], now: Now) -> Request {
-        let fields: Vec<_> = fields.iter().copied().chain(self.extra(At::Token)).collect();
+        let fields: Vec<_> = fields.iter().copied().chain(self.extra(ParameterTarget::Token)).collect();
         self.authenticated(&self.token_endpoint, &fields, now)
     }
 

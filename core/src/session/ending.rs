@@ -83,13 +83,17 @@ impl<P: Provider> Session<P> {
     /// A mark says that a token was sent. Where that will not happen any more, it goes: whoever found it would have to
     /// take the token for spent.
     pub(super) fn settle_mark(&mut self) {
-        if self.is_ending() && matches!(self.slot, InFlight::Free) && self.pending.is_none() && !self.is_in_doubt() {
+        if self.is_ending()
+            && matches!(self.in_flight, InFlight::Free)
+            && self.unreported.is_none()
+            && !self.is_in_doubt()
+        {
             self.take_mark_back();
         }
     }
 
     pub(super) fn is_token_out(&self) -> bool {
-        let InFlight::Renewing(flight) = &self.slot else { return false };
+        let InFlight::Renewing(flight) = &self.in_flight else { return false };
         flight.steps > 0
             && self.consumes(self.provider.methods(flight.lease_id)[flight.position]) == Consumes::RefreshToken
     }

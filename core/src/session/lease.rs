@@ -14,11 +14,11 @@ pub(super) struct Lease {
     pub(super) generation: Generation,
 
     /// Somebody has asked since the last attempt ended.
-    pub(super) asked: bool,
+    pub(super) awaited: bool,
     /// Somebody has asked at all: renewal goes on by itself.
-    pub(super) engaged: bool,
+    pub(super) auto_renew: bool,
     /// A renewal was commanded.
-    pub(super) forced: bool,
+    pub(super) renew_requested: bool,
     /// The service's API refused the present generation: nobody gets it, and further refusals of it are the same news.
     pub(super) rejected: bool,
     /// A new login came: only it may renew.
@@ -26,23 +26,23 @@ pub(super) struct Lease {
     pub(super) age: Age,
 
     /// Rungs of the ladder, by their position, that were refused since the last success.
-    ruled_out: u32,
+    refused: u32,
     /// Rungs that sent a one-use token and got no answer.
     lost: u32,
     /// Rungs whose last attempt had an unknown outcome.
-    faltered: u32,
+    failed_once: u32,
     /// Rungs whose last two attempts, or more, had an unknown outcome.
-    failing: u32,
+    failed_twice: u32,
     attempt: Attempt,
     /// The last attempt is going on with its next rung.
-    pub(super) falling: bool,
+    pub(super) next_method: bool,
     /// Nothing is left to try, and what callers are told.
-    pub(super) stopped: Option<Box<Error>>,
+    pub(super) exhausted: Option<Box<Error>>,
 
     /// What the last attempt failed with, until one succeeds.
     pub(super) error: Option<Box<Error>>,
     /// How many failures callers were told.
-    pub(super) told: u64,
+    pub(super) failures_reported: u64,
     failures: u32,
     rejections: u32,
     pub(super) retry: Option<Retry>,
@@ -105,7 +105,7 @@ enum Why {
 impl Lease {
     /// When an attempt may begin at the earliest.
     pub(super) fn start_at(&self) -> Duration {
-        if self.falling {
+        if self.next_method {
             return Duration::ZERO;
         }
         let gap = self.attempted_at.map_or(Duration::ZERO, |at| at.saturating_add(MIN_RETRY_INTERVAL));
@@ -123,26 +123,26 @@ impl Lease {
     }
 
     pub(super) fn begin(&mut self, now: Now) {
-        if !self.falling {
+        if !self.next_method {
             self.attempt = Attempt::default();
         }
-        self.falling = false;
+        self.next_method = false;
         self.retry = None;
         self.attempted_at = Some(now.monotonic);
     }
 
     /// No attempt before the gap has passed, as after one.
-    pub(super) fn hold(&mut self, now: Now) {
-        self.falling = false;
+    pub(super) fn delay(&mut self, now: Now) {
+        self.next_method = false;
         self.attempted_at = Some(now.monotonic);
     }
 
-    pub(super) fn falls_to_lost(&self, position: usize) -> bool {
-        self.falling && self.is_lost(position)
+    pub(super) fn falls_back_to_lost(&self, position: usize) -> bool {
+        self.next_method && self.is_lost(position)
     }
 
-    pub(super) fn is_ruled_out(&self, position: usize) -> bool {
-        self.ruled_out & (1 << position) != 0
+    pub(super) fn is_refused(&self, position: usize) -> bool {
+        self.refused & (1 << position) != 0
     }
 
     pub(super) fn is_lost(&self, position: usize) -> bool {
@@ -150,21 +150,21 @@ impl Lease {
     }
 
     /// Whether a fall passes by this rung: this attempt has tried it. One that failed in attempts before may work again.
-    pub(super) fn falls_past(&self, position: usize) -> bool {
-        self.falling && self.attempt.passed & (1 << position) != 0
+    pub(super) fn has_passed(&self, position: usize) -> bool {
+        self.next_method && self.attempt.passed & (1 << position) != 0
     }
 
-    pub(super) fn rule_out(&mut self, position: usize) {
-        self.ruled_out |= 1 << position;
+    pub(super) fn mark_refused(&mut self, position: usize) {
+        self.refused |= 1 << position;
     }
 
     /// Nobody knows what became of an attempt. One such failure may be chance; with the second in a row the rung
     /// counts as failing, and each attempt goes on to the next one at once.
     pub(super) fn falter(&mut self, position: usize) {
         let bit = 1 << position;
-        self.failing |= self.faltered & bit;
-        self.faltered |= bit;
-        self.attempt.passed |= self.failing & bit;
+        self.failed_twice |= self.failed_once & bit;
+        self.failed_once |= bit;
+        self.attempt.passed |= self.failed_twice & bit;
     }
 
     /// A rung failed: the pause after the attempt is as long as any of its failures wants it.
@@ -173,38 +173,38 @@ impl Lease {
     }
 
     pub(super) fn is_failing(&self, position: usize) -> bool {
-        self.failing & (1 << position) != 0
+        self.failed_twice & (1 << position) != 0
     }
 
     fn forgive(&mut self, bit: u32) {
-        self.faltered &= !bit;
-        self.failing &= !bit;
+        self.failed_once &= !bit;
+        self.failed_twice &= !bit;
     }
 
-    pub(super) fn lose(&mut self, position: usize) {
+    pub(super) fn mark_lost(&mut self, position: usize) {
         self.lost |= 1 << position;
     }
 
     /// A new one-use token came, without anything else that is new.
     pub(super) fn renew_token(&mut self, position: usize) {
         let bit = 1 << position;
-        if (self.lost | self.ruled_out) & bit != 0 {
-            self.stopped = None;
+        if (self.lost | self.refused) & bit != 0 {
+            self.exhausted = None;
             self.waits_for_no_login();
         }
         self.lost &= !bit;
-        self.ruled_out &= !bit;
+        self.refused &= !bit;
     }
 
     /// What was refused with an old access token may work with a new one.
-    pub(super) fn allow_again(&mut self, position: usize) {
-        if self.is_ruled_out(position) || self.stopped.is_some() {
+    pub(super) fn reopen(&mut self, position: usize) {
+        if self.is_refused(position) || self.exhausted.is_some() {
             // Up the ladder again: not within the gap. A refusal that was given up on is taken up again.
-            self.falling = false;
-            self.forced |= self.rejected;
+            self.next_method = false;
+            self.renew_requested |= self.rejected;
         }
-        self.ruled_out &= !(1 << position);
-        self.stopped = None;
+        self.refused &= !(1 << position);
+        self.exhausted = None;
     }
 
     /// New credentials: a new generation, a clean slate. Where they are past their end already, the pace stays.
@@ -214,15 +214,15 @@ impl Lease {
             error: self.error.take().filter(|_| retry.is_some()),
             retry,
             generation: self.generation.next(),
-            told: self.told,
+            failures_reported: self.failures_reported,
             // A generation that lived its minute has shown that credentials are accepted.
             rejections: if self.has_lived(now) && !self.rejected { 0 } else { self.rejections },
             attempted_at: self.attempted_at,
-            engaged: true,
+            auto_renew: true,
             age: if validity.is_uncertain() { Age::Unproven } else { Age::Known },
             // Over when it comes, or perhaps so: the pace stays, and callers still wait.
             failures: if validity.is_expired(now) { self.failures } else { 0 },
-            asked: self.asked && (validity.is_expired(now) || validity.is_uncertain()),
+            awaited: self.awaited && (validity.is_expired(now) || validity.is_uncertain()),
             renewed_at: issued_now.then_some(now.monotonic),
             jitter: random.share_of(validity.margin() / 10),
             ..Self::default()
@@ -236,14 +236,14 @@ impl Lease {
 
     /// Forgets all but what callers count by.
     pub(super) fn reset(&mut self) {
-        *self = Self { generation: self.generation, told: self.told, ..Self::default() };
+        *self = Self { generation: self.generation, failures_reported: self.failures_reported, ..Self::default() };
     }
 
     /// A new login: what was refused to the old one, by the methods that show it, may be granted now. Whoever waits goes
     /// on waiting. A token that was lost or refused stays so.
     pub(super) fn new_login(&mut self, shows_login: u32) {
         self.same_login();
-        self.ruled_out &= !shows_login;
+        self.refused &= !shows_login;
         self.forgive(u32::MAX);
         self.error = None;
         self.failures = 0;
@@ -254,16 +254,16 @@ impl Lease {
     /// The same login once more: the pause after an attempt stands.
     pub(super) fn same_login(&mut self) {
         // A refusal that was given up on is taken up again.
-        self.forced |= self.rejected;
-        self.falling = false;
-        self.stopped = None;
+        self.renew_requested |= self.rejected;
+        self.next_method = false;
+        self.exhausted = None;
     }
 
     /// Ends an attempt: everybody who waits is told.
-    pub(super) fn tell(&mut self, error: Error) {
+    pub(super) fn report(&mut self, error: Error) {
         self.error = Some(Box::new(error));
-        self.told = self.told.wrapping_add(1);
-        self.asked = false;
+        self.failures_reported = self.failures_reported.wrapping_add(1);
+        self.awaited = false;
     }
 
     /// What may be over was looked into: it is served from now on, or never.
@@ -277,7 +277,7 @@ impl Lease {
     pub(super) fn back_off(&mut self, error: Error, pace: Pace, holds_valid: bool, random: &mut Random, now: Now) {
         self.failures = self.failures.saturating_add(1);
         let (longest, why) = match pace.max(self.attempt.pace) {
-            Pace::Outage if self.asked && !holds_valid => (MAX_BACKOFF_FOREGROUND, Why::Outage),
+            Pace::Outage if self.awaited && !holds_valid => (MAX_BACKOFF_FOREGROUND, Why::Outage),
             Pace::Outage => (MAX_BACKOFF, Why::Outage),
             Pace::Answered => (MAX_BACKOFF, Why::Answered),
             Pace::ProgramAnswered => (MAX_BACKOFF_PROGRAM, Why::Answered),
@@ -285,8 +285,8 @@ impl Lease {
         let pause = random.backoff(self.failures, longest);
         self.retry = Some(Retry { at: now.monotonic.saturating_add(pause), since: now.monotonic, why });
         // What a new login or a refusal asks for is asked for until it is done.
-        self.forced &= self.login_first || self.rejected;
-        self.tell(error);
+        self.renew_requested &= self.login_first || self.rejected;
+        self.report(error);
     }
 
     /// A pause ends when the valid credentials do: then other ways may be right.
@@ -298,7 +298,7 @@ impl Lease {
 
     /// Only the login is left to try, and it must not be shown before this.
     pub(super) fn rest_login(&mut self, until: Duration, now: Now) {
-        self.falling = false;
+        self.next_method = false;
         self.retry = Some(Retry { at: until, since: now.monotonic, why: Why::LoginRests });
     }
 
@@ -318,7 +318,7 @@ impl Lease {
     }
 
     /// Somebody asks, and nothing valid is held: our own pause in an outage need not be long.
-    pub(super) fn hurry(&mut self) {
+    pub(super) fn shorten_backoff(&mut self) {
         if let Some(retry) = self.retry.as_mut().filter(|retry| retry.why == Why::Outage) {
             retry.at = retry.at.min(retry.since.saturating_add(MAX_BACKOFF_FOREGROUND));
         }
@@ -336,7 +336,7 @@ impl Lease {
             self.error.get_or_insert_with(|| Box::new(SessionError::CredentialsRejected { retry_at: None }.into()));
         }
         self.rejected = true;
-        self.forced = true;
+        self.renew_requested = true;
     }
 }
 
@@ -360,70 +360,70 @@ mod tests {
     #[test]
     fn each_rung_is_lost_and_ruled_out_by_itself() {
         let mut lease = Lease::default();
-        lease.lose(1);
-        lease.rule_out(2);
-        let methods = |lease: &Lease| [0, 1, 2, 3].map(|method| (lease.is_lost(method), lease.is_ruled_out(method)));
+        lease.mark_lost(1);
+        lease.mark_refused(2);
+        let methods = |lease: &Lease| [0, 1, 2, 3].map(|method| (lease.is_lost(method), lease.is_refused(method)));
         assert_eq!(methods(&lease), [(false, false), (true, false), (false, true), (false, false)]);
-        lease.lose(1);
-        lease.rule_out(2);
+        lease.mark_lost(1);
+        lease.mark_refused(2);
         assert_eq!(methods(&lease), [(false, false), (true, false), (false, true), (false, false)]);
-        assert!(!lease.falls_to_lost(1), "only a fall is held");
-        lease.falling = true;
-        assert!(lease.falls_to_lost(1) && !lease.falls_to_lost(2));
+        assert!(!lease.falls_back_to_lost(1), "only a fall is held");
+        lease.next_method = true;
+        assert!(lease.falls_back_to_lost(1) && !lease.falls_back_to_lost(2));
     }
 
     #[test]
     fn a_new_one_use_token_clears_its_own_rung_and_what_had_stopped_for_it() {
         for (lost, position, goes_on) in [(true, 1, true), (false, 1, true), (true, 3, false)] {
-            let mut lease = Lease { stopped: Some(error().into()), ..Lease::default() };
+            let mut lease = Lease { exhausted: Some(error().into()), ..Lease::default() };
             if lost {
-                lease.lose(1);
+                lease.mark_lost(1);
             } else {
-                lease.rule_out(1);
+                lease.mark_refused(1);
             }
-            lease.lose(2);
-            lease.rule_out(0);
+            lease.mark_lost(2);
+            lease.mark_refused(0);
             lease.renew_token(position);
-            assert_eq!(lease.stopped.is_none(), goes_on);
-            assert_eq!((lease.is_lost(1), lease.is_ruled_out(1)), (!goes_on && lost, !goes_on && !lost));
-            assert!(lease.is_lost(2) && lease.is_ruled_out(0), "others stay");
+            assert_eq!(lease.exhausted.is_none(), goes_on);
+            assert_eq!((lease.is_lost(1), lease.is_refused(1)), (!goes_on && lost, !goes_on && !lost));
+            assert!(lease.is_lost(2) && lease.is_refused(0), "others stay");
         }
-        let mut lease = Lease { stopped: Some(error().into()), ..Lease::default() };
-        lease.lose(1);
-        lease.rule_out(1);
+        let mut lease = Lease { exhausted: Some(error().into()), ..Lease::default() };
+        lease.mark_lost(1);
+        lease.mark_refused(1);
         lease.renew_token(1);
-        assert!(lease.stopped.is_none(), "lost, then refused");
+        assert!(lease.exhausted.is_none(), "lost, then refused");
     }
 
     #[test]
     fn a_new_access_token_allows_what_it_may_help() {
-        let mut lease = Lease { falling: true, rejected: true, ..Lease::default() };
-        lease.rule_out(1);
-        lease.rule_out(2);
-        lease.allow_again(1);
-        assert!(!lease.is_ruled_out(1) && lease.is_ruled_out(2));
-        assert!(!lease.falling && lease.forced, "a refusal is taken up again");
+        let mut lease = Lease { next_method: true, rejected: true, ..Lease::default() };
+        lease.mark_refused(1);
+        lease.mark_refused(2);
+        lease.reopen(1);
+        assert!(!lease.is_refused(1) && lease.is_refused(2));
+        assert!(!lease.next_method && lease.renew_requested, "a refusal is taken up again");
 
-        let mut stopped = Lease { falling: true, stopped: Some(error().into()), ..Lease::default() };
-        stopped.allow_again(1);
-        assert!(!stopped.falling && !stopped.forced && stopped.stopped.is_none());
+        let mut stopped = Lease { next_method: true, exhausted: Some(error().into()), ..Lease::default() };
+        stopped.reopen(1);
+        assert!(!stopped.next_method && !stopped.renew_requested && stopped.exhausted.is_none());
 
-        let mut going = Lease { falling: true, rejected: true, ..Lease::default() };
-        going.rule_out(2);
-        going.allow_again(1);
-        assert!(going.falling && !going.forced, "it was not in the way");
+        let mut going = Lease { next_method: true, rejected: true, ..Lease::default() };
+        going.mark_refused(2);
+        going.reopen(1);
+        assert!(going.next_method && !going.renew_requested, "it was not in the way");
     }
 
     #[test]
     fn an_attempt_and_a_hold_both_start_the_gap() {
-        let mut lease = Lease { falling: true, ..Lease::default() };
+        let mut lease = Lease { next_method: true, ..Lease::default() };
         assert_eq!(lease.start_at(), Duration::ZERO);
         lease.begin(now(10));
-        assert!(!lease.falling);
+        assert!(!lease.next_method);
         assert_eq!(lease.start_at(), at(11));
-        lease.falling = true;
+        lease.next_method = true;
         assert_eq!(lease.start_at(), Duration::ZERO, "down the ladder at once");
-        lease.hold(now(20));
+        lease.delay(now(20));
         assert_eq!(lease.start_at(), at(21));
     }
 
@@ -431,13 +431,13 @@ mod tests {
     fn a_pause_in_an_outage_is_short_for_who_waits_and_one_after_an_answer_is_not() {
         let answered = Pace::Answered;
         let failed = |asked, pace, holds_valid| {
-            let mut lease = Lease { asked, failures: 20, ..Lease::default() };
+            let mut lease = Lease { awaited: asked, failures: 20, ..Lease::default() };
             lease.back_off(error(), pace, holds_valid, &mut Random::new(7), now(100));
-            assert!(!lease.asked && lease.told == 1 && lease.error.is_some() && lease.failures == 21);
+            assert!(!lease.awaited && lease.failures_reported == 1 && lease.error.is_some() && lease.failures == 21);
             lease
         };
         let hurried = |mut lease: Lease| {
-            lease.hurry();
+            lease.shorten_backoff();
             lease.start_at()
         };
         let soon = failed(true, Pace::Outage, false).start_at();
@@ -456,9 +456,9 @@ mod tests {
     #[test]
     fn a_failure_ends_a_wish_for_new_ones_but_not_a_login_or_a_refusal() {
         let forced = |login_first, rejected| {
-            let mut lease = Lease { forced: true, login_first, rejected, ..Lease::default() };
+            let mut lease = Lease { renew_requested: true, login_first, rejected, ..Lease::default() };
             lease.back_off(error(), Pace::Outage, true, &mut Random::new(7), now(100));
-            lease.forced
+            lease.renew_requested
         };
         assert_eq!([forced(false, false), forced(true, false), forced(false, true)], [false, true, true]);
     }
@@ -470,9 +470,9 @@ mod tests {
         assert!(!lease.is_failing(1));
         lease.falter(1);
         lease.falter(2);
-        assert!(lease.is_failing(1) && !lease.is_failing(2) && !lease.falls_past(1), "only a fall passes by it");
-        lease.falling = true;
-        assert!(lease.falls_past(1) && !lease.falls_past(2));
+        assert!(lease.is_failing(1) && !lease.is_failing(2) && !lease.has_passed(1), "only a fall passes by it");
+        lease.next_method = true;
+        assert!(lease.has_passed(1) && !lease.has_passed(2));
         lease.renew_token(1);
         assert!(lease.is_failing(1), "a token alone is no success");
         lease.new_login(0);
@@ -485,7 +485,7 @@ mod tests {
     fn what_is_refused_right_after_its_issue_is_withdrawn_and_renewed_at_backoff_pace() {
         let mut lease = Lease { renewed_at: Some(at(100)), ..Lease::default() };
         lease.reject(&mut Random::new(7), now(159));
-        assert!(lease.rejected && lease.forced && lease.error.is_some());
+        assert!(lease.rejected && lease.renew_requested && lease.error.is_some());
         assert_eq!((lease.rejections, lease.start_at()), (1, at(101)));
         lease.reject(&mut Random::new(7), now(159));
         assert!(lease.rejected, "nobody gets it again");
@@ -513,7 +513,7 @@ mod tests {
         let mut lease = Lease { renewed_at: Some(at(100)), rejections: 6, ..Lease::default() };
         lease.reject(&mut Random::new(7), now(100));
         let until = lease.start_at();
-        lease.hurry();
+        lease.shorten_backoff();
         assert!(until > at(140) && lease.start_at() == until, "{until:?}");
         let validity = Validity::with_lifetime(now(200), at(3600));
         lease.renewed(&validity, &mut Random::new(7), now(200), true);
@@ -524,9 +524,9 @@ mod tests {
 
     #[test]
     fn a_login_that_rests_is_no_matter_of_haste() {
-        let mut lease = Lease { falling: true, ..Lease::default() };
+        let mut lease = Lease { next_method: true, ..Lease::default() };
         lease.rest_login(at(3700), now(100));
-        lease.hurry();
+        lease.shorten_backoff();
         assert_eq!(lease.start_at(), at(3700));
         assert!(lease.awaits_person(now(3699)) && !lease.awaits_person(now(3700)));
     }
@@ -544,14 +544,17 @@ mod tests {
     #[test]
     fn a_renewal_is_a_clean_slate_unless_it_is_over_when_it_comes() {
         let before = || {
-            let lease = Lease { asked: true, failures: 3, rejections: 1, told: 5, ..Lease::default() };
-            Lease { forced: true, rejected: true, ..lease }
+            let lease = Lease { awaited: true, failures: 3, rejections: 1, failures_reported: 5, ..Lease::default() };
+            Lease { renew_requested: true, rejected: true, ..lease }
         };
         let mut renewed = before();
         renewed.renewed(&Validity::with_lifetime(now(10), at(60)), &mut Random::new(7), now(10), true);
-        assert_eq!((renewed.asked, renewed.failures, renewed.rejections, renewed.told), (false, 0, 1, 5));
+        assert_eq!(
+            (renewed.awaited, renewed.failures, renewed.rejections, renewed.failures_reported),
+            (false, 0, 1, 5)
+        );
         assert_eq!((renewed.renewed_at, renewed.generation.get()), (Some(at(10)), 1));
-        assert!(renewed.engaged && !renewed.forced);
+        assert!(renewed.auto_renew && !renewed.renew_requested);
         let mut spread = Lease { attempted_at: Some(at(9)), generation: renewed.generation, ..before() };
         spread.renewed(
             &Validity::with_lifetime(now(10), at(400)).with_margin(at(100)),
@@ -562,9 +565,9 @@ mod tests {
         assert!(spread.jitter > Duration::ZERO && spread.jitter < at(10), "a tenth of the margin at most");
         assert_eq!((spread.attempted_at, spread.generation.get()), (Some(at(9)), 2));
         spread.reset();
-        assert_eq!((spread.attempted_at, spread.generation.get(), spread.told), (None, 2, 5));
+        assert_eq!((spread.attempted_at, spread.generation.get(), spread.failures_reported), (None, 2, 5));
         let mut over = before();
         over.renewed(&Validity::with_lifetime(now(10), Duration::ZERO), &mut Random::new(7), now(10), false);
-        assert_eq!((over.asked, over.failures, over.renewed_at), (true, 3, None));
+        assert_eq!((over.awaited, over.failures, over.renewed_at), (true, 3, None));
     }
 }

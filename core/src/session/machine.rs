@@ -103,8 +103,8 @@ impl<P: Provider> Session<P> {
 
     /// Does what follows from the state: tells expiries, ends what took too long, begins what is due.
     pub(super) fn advance(&mut self) {
-        self.tell_expiries();
-        if let Some(flight) = self.slot.flight()
+        self.report_expiries();
+        if let Some(flight) = self.in_flight.flight()
             && flight.deadline <= self.now.monotonic
         {
             let (id, error) = (flight.id, flight.overdue());
@@ -117,37 +117,37 @@ impl<P: Provider> Session<P> {
             self.leases.iter_mut().for_each(Lease::waits_for_no_login);
         }
         let is_forgotten = self.leases[LeaseId::Access.index()].login_first && self.login.is_none();
-        if is_forgotten && self.pending.is_none() && !self.is_showing_login() {
-            self.give_up_login(LeaseId::Access);
+        if is_forgotten && self.unreported.is_none() && !self.is_showing_login() {
+            self.abandon_login(LeaseId::Access);
         }
         // Each turn begins an exchange, asks the store for something, stops a lease, or finds nothing to do.
-        while matches!(self.slot, InFlight::Free) && self.pending.is_none() {
+        while matches!(self.in_flight, InFlight::Free) && self.unreported.is_none() {
             let Some(lease_id) = self.most_urgent() else { break };
             if !self.may_decide() {
                 break;
             }
             match self.choose(lease_id) {
                 // A one-use token whose answer was lost is not repeated at once.
-                Choice::Begin(position, _) if self.leases[lease_id.index()].falls_to_lost(position) => {
-                    self.leases[lease_id.index()].hold(self.now);
+                Choice::Begin(position, _) if self.leases[lease_id.index()].falls_back_to_lost(position) => {
+                    self.leases[lease_id.index()].delay(self.now);
                 }
                 Choice::Begin(position, _) if !self.may_begin(lease_id, position) => break,
                 Choice::Begin(position, Ok(exchange)) => self.begin(lease_id, position, exchange),
                 Choice::Begin(position, Err(error)) => self.not_begun(lease_id, position, error),
-                Choice::Blocked => self.want(LeaseId::Access),
+                Choice::Blocked => self.request(LeaseId::Access),
                 Choice::LoginRests(until) => self.rest_login(lease_id, until),
-                Choice::Passed => self.leases[lease_id.index()].hold(self.now),
-                Choice::Exhausted if self.leases[lease_id.index()].login_first => self.give_up_login(lease_id),
-                Choice::Exhausted => self.stop(lease_id),
+                Choice::Passed => self.leases[lease_id.index()].delay(self.now),
+                Choice::Exhausted if self.leases[lease_id.index()].login_first => self.abandon_login(lease_id),
+                Choice::Exhausted => self.exhaust(lease_id),
             }
         }
-        while matches!(self.slot, InFlight::Free) {
+        while matches!(self.in_flight, InFlight::Free) {
             let Some(credentials) = self.revocations.pop() else {
                 break;
             };
             match caught(|| self.provider.sign_out(&credentials)) {
                 Some(Some(exchange)) => {
-                    self.slot = InFlight::Revoking(self.launch(exchange, LeaseId::Access, 0));
+                    self.in_flight = InFlight::Revoking(self.launch(exchange, LeaseId::Access, 0));
                     self.run_work();
                 }
                 Some(None) => {}
@@ -191,29 +191,29 @@ impl<P: Provider> Session<P> {
 
     pub(super) fn is_due(&self, lease_id: LeaseId) -> bool {
         let lease = &self.leases[lease_id.index()];
-        if self.standing == Mode::SignedOut || self.is_ending() || lease.stopped.is_some() {
+        if self.mode == Mode::SignedOut || self.is_ending() || lease.exhausted.is_some() {
             return false;
         }
         let by_itself = match self.policy.refresh_mode {
             RefreshMode::Proactive => true,
             RefreshMode::OnDemand => false,
-            RefreshMode::OneShot if !lease.asked => return false,
+            RefreshMode::OneShot if !lease.awaited => return false,
             RefreshMode::OneShot => false,
         };
-        lease.forced
+        lease.renew_requested
             || match self.validity(lease_id) {
                 Some(validity) => {
                     let reached = lease.renewal_at(validity, self.now).is_some_and(|at| at <= self.now.monotonic);
-                    reached && (lease.asked || by_itself)
+                    reached && (lease.awaited || by_itself)
                 }
-                None => lease.asked || (lease.engaged && by_itself),
+                None => lease.awaited || (lease.auto_renew && by_itself),
             }
     }
 
     /// Whether somebody has made this lease go, or it goes by itself.
     pub(super) fn is_awaited(&self, lease_id: LeaseId) -> bool {
         let lease = &self.leases[lease_id.index()];
-        lease.asked || self.is_due(lease_id)
+        lease.awaited || self.is_due(lease_id)
     }
 
     /// Whether this lease has to wait for the access token: its cheap rungs need a live one, and a sign-in would
@@ -221,7 +221,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn is_blocked(&self, lease_id: LeaseId) -> bool {
         lease_id != LeaseId::Access
             && !self.is_valid(LeaseId::Access)
-            && self.leases[LeaseId::Access.index()].stopped.is_none()
+            && self.leases[LeaseId::Access.index()].exhausted.is_none()
             && self
                 .provider
                 .methods(lease_id)
@@ -235,21 +235,21 @@ impl<P: Provider> Session<P> {
     }
 
     /// Notes that somebody wants this lease.
-    pub(super) fn want(&mut self, lease_id: LeaseId) {
+    pub(super) fn request(&mut self, lease_id: LeaseId) {
         let valid = self.is_valid(lease_id);
         let lease = &mut self.leases[lease_id.index()];
-        lease.asked = true;
-        lease.engaged = true;
+        lease.awaited = true;
+        lease.auto_renew = true;
         if !valid {
-            lease.hurry();
+            lease.shorten_backoff();
         }
         if self.is_blocked(lease_id) {
             // What is on its way may do.
             if !self.is_renewing(lease_id) {
-                self.want(LeaseId::Access);
+                self.request(LeaseId::Access);
             }
         } else if !valid {
-            self.look_again();
+            self.poll_again();
         }
     }
 
@@ -262,19 +262,19 @@ impl<P: Provider> Session<P> {
             return Choice::Blocked;
         }
         let lease = &self.leases[lease_id.index()];
-        let way = self.ways(lease_id).find(|(position, _)| !lease.falls_past(*position));
+        let way = self.open_methods(lease_id).find(|(position, _)| !lease.has_passed(*position));
         if let Some((position, exchange)) = way {
             return Choice::Begin(position, exchange);
         }
-        if self.ways(lease_id).next().is_some() {
+        if self.open_methods(lease_id).next().is_some() {
             return Choice::Passed;
         }
         let methods = || self.provider.methods(lease_id).iter().copied().enumerate();
-        if self.has_older_way(lease_id) {
+        if self.has_older_method(lease_id) {
             return Choice::Exhausted;
         }
-        let mut left = methods()
-            .filter(|(position, method)| !lease.is_ruled_out(*position) && self.makes_sense(lease_id, *method));
+        let mut left =
+            methods().filter(|(position, method)| !lease.is_refused(*position) && self.makes_sense(lease_id, *method));
         if let Some(until) = self.login_rests_until()
             && left.clone().any(|(_, method)| self.shows_person(method))
         {
@@ -287,35 +287,35 @@ impl<P: Provider> Session<P> {
     }
 
     /// The ways that are open now, in the order in which they are to be tried.
-    fn ways(&self, lease_id: LeaseId) -> impl Iterator<Item = (usize, Begun<P::Exchange>)> {
+    fn open_methods(&self, lease_id: LeaseId) -> impl Iterator<Item = (usize, Begun<P::Exchange>)> {
         let lease = &self.leases[lease_id.index()];
         let methods = || self.provider.methods(lease_id).iter().copied().enumerate();
         let fresh = methods().filter(|(position, _)| !lease.is_lost(*position));
         let lost = methods().filter(|(position, _)| lease.is_lost(*position));
         fresh
             .chain(lost)
-            .filter(move |(position, method)| !lease.is_ruled_out(*position) && self.is_open(lease_id, *method))
+            .filter(move |(position, method)| !lease.is_refused(*position) && self.is_open(lease_id, *method))
             .filter_map(|(position, method)| Some((position, self.exchange(method)?)))
     }
 
     /// Whether there is a way besides this one, and it is open now.
-    pub(super) fn has_way_besides(&self, lease_id: LeaseId, position: usize) -> bool {
-        !self.is_blocked(lease_id) && !self.is_last_way(lease_id, position)
+    pub(super) fn has_other_method(&self, lease_id: LeaseId, position: usize) -> bool {
+        !self.is_blocked(lease_id) && !self.is_last_method(lease_id, position)
     }
 
     /// Whether there is no other way, were the access token there.
-    pub(super) fn is_last_way(&self, lease_id: LeaseId, position: usize) -> bool {
-        !self.has_older_way(lease_id) && self.ways(lease_id).all(|(other, _)| other == position)
+    pub(super) fn is_last_method(&self, lease_id: LeaseId, position: usize) -> bool {
+        !self.has_older_method(lease_id) && self.open_methods(lease_id).all(|(other, _)| other == position)
     }
 
     /// Whether there is a way besides a new login, which is to be tried first.
-    pub(super) fn has_older_way(&self, lease_id: LeaseId) -> bool {
+    pub(super) fn has_older_method(&self, lease_id: LeaseId) -> bool {
         let lease = &self.leases[lease_id.index()];
         lease.login_first
             && self.may_hold_older_session()
             && self.provider.methods(lease_id).iter().copied().enumerate().any(|(position, method)| {
                 self.consumes(method) != Consumes::LoginAttempt
-                    && !lease.is_ruled_out(position)
+                    && !lease.is_refused(position)
                     && !self.endpoints.is_left_out(method, self.now.monotonic)
                     && self.provider.requires(method).is_none_or(|base| self.is_valid(base))
                     && self.exchange(method).is_some()
@@ -365,7 +365,7 @@ impl<P: Provider> Session<P> {
         let method = self.provider.method_name(self.provider.methods(lease_id)[position]);
         self.leases[lease_id.index()].begin(self.now);
         self.outputs.push_back(Output::Event(Event::RenewalStarted { lease_id, method }));
-        self.slot = InFlight::Renewing(self.launch(exchange, lease_id, position));
+        self.in_flight = InFlight::Renewing(self.launch(exchange, lease_id, position));
         self.run_work();
     }
 
@@ -400,21 +400,21 @@ impl<P: Provider> Session<P> {
     // ---- Comings and goings
 
     /// Takes credentials from outside in place of all that is held.
-    pub(super) fn take_up(&mut self, credentials: Credentials, origin: Source) {
+    pub(super) fn install(&mut self, credentials: Credentials, origin: Source) {
         self.drop_flight();
-        self.pending = None;
+        self.unreported = None;
         let displaced = self.credentials.clone();
         self.forget_credentials();
         // A login of another account must not renew these; nor, after a sign-out, one that may be of another.
         let theirs = &credentials.account().user_id;
         let user = self.login.as_ref().and_then(|login| self.provider.user_id(login));
         let same = user.is_some_and(|user| same_user(user, theirs));
-        let may_be_theirs = same || self.standing == Mode::SignedIn && (user.is_none() || theirs.is_empty());
+        let may_be_theirs = same || self.mode == Mode::SignedIn && (user.is_none() || theirs.is_empty());
         if !may_be_theirs {
             self.drop_login();
         }
         self.endpoints.forget(|_| true);
-        self.standing = Mode::SignedIn;
+        self.mode = Mode::SignedIn;
         self.replace_stored(origin, displaced);
         self.save_and_announce(Granted::brought(credentials, origin));
         self.advance();
@@ -422,7 +422,7 @@ impl<P: Provider> Session<P> {
 
     /// Whether the login is being shown for the access token just now.
     pub(super) fn is_showing_login(&self) -> bool {
-        match &self.slot {
+        match &self.in_flight {
             InFlight::Renewing(flight) if flight.lease_id == LeaseId::Access => {
                 self.consumes(self.provider.methods(flight.lease_id)[flight.position]) == Consumes::LoginAttempt
             }
@@ -432,13 +432,13 @@ impl<P: Provider> Session<P> {
 
     /// Gives up a renewal in flight, but nothing that was granted. A revocation goes on.
     pub(super) fn drop_flight(&mut self) {
-        if let InFlight::Renewing(flight) = &self.slot {
+        if let InFlight::Renewing(flight) = &self.in_flight {
             let method = self.provider.methods(flight.lease_id)[flight.position];
             if self.consumes(method) == Consumes::RefreshToken && flight.steps > 0 {
-                self.leases[flight.lease_id.index()].lose(flight.position);
+                self.leases[flight.lease_id.index()].mark_lost(flight.position);
             }
             self.outputs.push_back(Output::Cancel(flight.id));
-            self.slot = InFlight::Free;
+            self.in_flight = InFlight::Free;
         }
     }
 
@@ -452,14 +452,14 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn orphan_flight(&mut self) {
-        self.slot = match std::mem::replace(&mut self.slot, InFlight::Free) {
+        self.in_flight = match std::mem::replace(&mut self.in_flight, InFlight::Free) {
             // Nothing of it was sent yet: it need not be.
             InFlight::Renewing(flight) if flight.steps == 0 => InFlight::Free,
             InFlight::Renewing(flight) => InFlight::Orphaned(flight),
             slot => slot,
         };
         // Beside an access token that is known already, nothing is to be revoked.
-        if let Some(Pending::Granted(granted)) = self.pending.take()
+        if let Some(Pending::Granted(granted)) = self.unreported.take()
             && granted.covers[LeaseId::Access.index()]
         {
             self.revocations.extend([granted.credentials]);
@@ -469,19 +469,19 @@ impl<P: Provider> Session<P> {
     pub(super) fn forget_credentials(&mut self) {
         self.credentials = None;
         for lease in &mut self.leases {
-            let asked = lease.asked;
+            let asked = lease.awaited;
             lease.reset();
-            lease.asked = asked && self.standing == Mode::SignedIn;
-            lease.engaged = lease.asked;
+            lease.awaited = asked && self.mode == Mode::SignedIn;
+            lease.auto_renew = lease.awaited;
         }
     }
 
     pub(super) fn is_renewing(&self, lease_id: LeaseId) -> bool {
-        matches!(&self.slot, InFlight::Renewing(flight) if flight.lease_id == lease_id)
-            || self.pending.as_ref().is_some_and(|pending| pending.concerns(lease_id))
+        matches!(&self.in_flight, InFlight::Renewing(flight) if flight.lease_id == lease_id)
+            || self.unreported.as_ref().is_some_and(|pending| pending.concerns(lease_id))
     }
 
-    fn tell_expiries(&mut self) {
+    fn report_expiries(&mut self) {
         for lease_id in LeaseId::ALL {
             let expired = self.validity(lease_id).is_some_and(|validity| validity.is_expired(self.now));
             let lease = &mut self.leases[lease_id.index()];
@@ -495,7 +495,7 @@ impl<P: Provider> Session<P> {
     /// The one table of timers.
     pub(super) fn timers(&self) -> [Option<Wake>; 6] {
         let wake = |at: Duration, why| Some(Wake { at: at.max(self.now.monotonic), why });
-        let flight = self.slot.flight().and_then(|flight| wake(flight.deadline, Timer::RequestDeadline));
+        let flight = self.in_flight.flight().and_then(|flight| wake(flight.deadline, Timer::RequestDeadline));
         let expiry = |lease_id: LeaseId| {
             let validity = self.validity(lease_id).filter(|_| !self.leases[lease_id.index()].expiry_told)?;
             let left = validity.deadline()?.remaining(self.now);
@@ -505,9 +505,9 @@ impl<P: Provider> Session<P> {
             let lease = &self.leases[lease_id.index()];
             if flight.is_some()
                 || self.awaits_store()
-                || self.standing == Mode::SignedOut
+                || self.mode == Mode::SignedOut
                 || self.is_ending()
-                || lease.stopped.is_some()
+                || lease.exhausted.is_some()
                 || self.is_queued(lease_id)
             {
                 None

@@ -52,8 +52,8 @@ use crate::store::StoreError;
 ///
 /// | | |
 /// | --- | --- |
-/// | make | [`new`](Self::new), [`restore`](Self::restore) |
-/// | commands | [`demand`](Self::demand), [`reject`](Self::reject), [`renew`](Self::renew), [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again), [`accept`](Self::accept), [`sign_out`](Self::sign_out), [`forget_login`](Self::forget_login), [`close`](Self::close) |
+/// | make | [`new`](Self::new), [`import`](Self::import) |
+/// | commands | [`demand`](Self::demand), [`rejected`](Self::rejected), [`renew`](Self::renew), [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again), [`install_grant`](Self::install_grant), [`sign_out`](Self::sign_out), [`forget_login`](Self::forget_login), [`close`](Self::close) |
 /// | input | [`handle_input`](Self::handle_input) |
 /// | output | [`poll_output`](Self::poll_output) |
 /// | provider code elsewhere | [`with_work_handed_out`](Self::with_work_handed_out), [`take_work`](Self::take_work), [`work_done`](Self::work_done) |
@@ -69,7 +69,7 @@ use crate::store::StoreError;
 ///
 /// ```text
 ///              demand / sign_in                 granted
-///   ┌──────┐ ───────────────────► ┌───────────┐ ─────────► ┌──────┐ margin, reject,  ┌──────────┐
+///   ┌──────┐ ───────────────────► ┌───────────┐ ─────────► ┌──────┐ margin, rejected,  ┌──────────┐
 ///   │ Idle │                      │ SigningIn │            │ Live │ renew            │ Renewing │
 ///   └──────┘                 ┌──► └───────────┘ ◄────────┐ └──────┘ ───────────────► └──────────┘
 ///                            │      │       │   expired  │   ▲  ▲   granted, failed        │ │
@@ -77,9 +77,9 @@ use crate::store::StoreError;
 ///                            │      │failed │ refused    └───┼───────────────────────────────┘
 ///                       ┌─────────┐ │       ▼                │ granted
 ///                       │ Waiting │◄┘  ┌────────────────┐    │
-///                       └─────────┘    │ SignInRequired │ ───┘ sign_in, sign_in_again, accept, restore
+///                       └─────────┘    │ SignInRequired │ ───┘ sign_in, sign_in_again, install_grant, import
 ///                                      └────────────────┘
-///   from everywhere: sign_out ─► SignedOut, which only sign_in, sign_in_again, accept and restore leave
+///   from everywhere: sign_out ─► SignedOut, which only sign_in, sign_in_again, install_grant and import leave
 /// ```
 ///
 /// With a store a sign-out holds for every session on it, and so does a sign-in after it: a session that finds a
@@ -90,18 +90,18 @@ pub struct Session<P: Provider> {
     policy: Policy,
     login: Option<P::Login>,
     login_state: LoginState,
-    standing: Mode,
+    mode: Mode,
     phase: Phase,
     credentials: Option<Arc<Credentials>>,
     leases: [Lease; 2],
     endpoints: Endpoints<P::Method>,
     quiet: Option<Quiet>,
-    slot: InFlight<P>,
+    in_flight: InFlight<P>,
     runs: Runs,
     /// What an exchange ended in and is being saved, and when it is told at the latest.
-    pending: Option<Pending>,
-    tell_at: Duration,
-    cell: Option<Box<StoreSync>>,
+    unreported: Option<Pending>,
+    report_at: Duration,
+    store: Option<Box<StoreSync>>,
     revocations: Revocations,
     outputs: VecDeque<Output>,
     now: Now,
@@ -111,25 +111,25 @@ pub struct Session<P: Provider> {
 }
 
 impl<P: Provider> Session<P> {
-    /// A session that holds nothing yet. Without a login it lives by [`restore`](Self::restore) or
-    /// [`accept`](Self::accept). The seed spreads the renewals of many sessions; any number will do.
+    /// A session that holds nothing yet. Without a login it lives by [`import`](Self::import) or
+    /// [`install_grant`](Self::install_grant). The seed spreads the renewals of many sessions; any number will do.
     pub fn new(provider: P, login: impl Into<Option<P::Login>>, policy: Policy, seed: u64) -> Self {
         Self {
             provider,
             policy,
             login: login.into(),
             login_state: LoginState::Open,
-            standing: Mode::SignedIn,
+            mode: Mode::SignedIn,
             phase: Phase::Running,
             credentials: None,
             leases: Default::default(),
             endpoints: Endpoints::default(),
             quiet: None,
-            slot: InFlight::Free,
+            in_flight: InFlight::Free,
             runs: Runs::Here,
-            pending: None,
-            tell_at: Duration::ZERO,
-            cell: None,
+            unreported: None,
+            report_at: Duration::ZERO,
+            store: None,
             revocations: Revocations::default(),
             outputs: VecDeque::new(),
             now: Now::default(),
@@ -143,7 +143,7 @@ impl<P: Provider> Session<P> {
     /// [`Output::Store`] before it renews. See [`store`](crate::store).
     #[must_use]
     pub fn with_store(mut self) -> Self {
-        self.cell = Some(Box::default());
+        self.store = Some(Box::default());
         self
     }
 
@@ -154,10 +154,10 @@ impl<P: Provider> Session<P> {
     /// [`renews_first`](Self::renews_first).
     pub fn demand(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
-        if self.standing == Mode::SignedOut {
+        if self.mode == Mode::SignedOut {
             if !self.has_unsaved() {
                 // Somebody may have signed in elsewhere.
-                self.look_again();
+                self.poll_again();
             }
             return self.advance();
         }
@@ -165,11 +165,11 @@ impl<P: Provider> Session<P> {
         let valid = self.is_valid(lease_id);
         let wanted = !valid || (self.policy.refresh_mode != RefreshMode::Proactive && near);
         if !valid {
-            self.look_again();
+            self.poll_again();
         }
         // What others have saved may end the pause.
-        if wanted && (self.may_be_waited_for(lease_id) || !valid && self.looks_soon()) {
-            self.want(lease_id);
+        if wanted && (self.may_be_waited_for(lease_id) || !valid && self.polls_soon()) {
+            self.request(lease_id);
         }
         self.advance();
     }
@@ -186,9 +186,9 @@ impl<P: Provider> Session<P> {
 
     /// The service's API refused credentials of this generation (a 401). An old generation does nothing; any
     /// number of refusals of the present one cause one renewal.
-    pub fn reject(&mut self, lease_id: LeaseId, generation: Generation, now: Now) {
+    pub fn rejected(&mut self, lease_id: LeaseId, generation: Generation, now: Now) {
         self.tick(now);
-        let held = self.validity(lease_id).is_some() && self.standing == Mode::SignedIn;
+        let held = self.validity(lease_id).is_some() && self.mode == Mode::SignedIn;
         let lease = &mut self.leases[lease_id.index()];
         if !held || lease.generation != generation || lease.rejected {
             return;
@@ -202,10 +202,10 @@ impl<P: Provider> Session<P> {
     /// stays as it is.
     pub fn renew(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
-        if self.standing == Mode::SignedIn && self.may_be_waited_for(lease_id) {
+        if self.mode == Mode::SignedIn && self.may_be_waited_for(lease_id) {
             let lease = &mut self.leases[lease_id.index()];
-            lease.forced = true;
-            self.want(lease_id);
+            lease.renew_requested = true;
+            self.request(lease_id);
             self.advance();
         }
     }
@@ -238,7 +238,7 @@ impl<P: Provider> Session<P> {
         if self.leases[LeaseId::Access.index()].login_first || self.is_showing_login() {
             self.confirm_sign_in();
             if self.may_be_waited_for(LeaseId::Access) {
-                self.want(LeaseId::Access);
+                self.request(LeaseId::Access);
             }
             self.advance();
         } else {
@@ -262,9 +262,9 @@ impl<P: Provider> Session<P> {
         };
         let displaced = self.credentials.clone().filter(|_| !same_account);
         if !same_account {
-            self.pending = None;
+            self.unreported = None;
             self.forget_credentials();
-        } else if let Some(Pending::Granted(granted)) = self.pending.take() {
+        } else if let Some(Pending::Granted(granted)) = self.unreported.take() {
             // The token before it is spent: should the new login be no good, this is what goes on.
             self.announce(*granted);
         }
@@ -273,45 +273,45 @@ impl<P: Provider> Session<P> {
 
     /// Signs in with the login, before anything else is tried.
     fn try_login(&mut self, displaced: Option<Arc<Credentials>>) {
-        let was = std::mem::replace(&mut self.standing, Mode::SignedIn);
+        let was = std::mem::replace(&mut self.mode, Mode::SignedIn);
         self.take_over_store(displaced, was);
         // A sign-in brings every lease; the access token asks for it.
         let waits = self.may_be_waited_for(LeaseId::Access);
         let access = &mut self.leases[LeaseId::Access.index()];
-        (access.forced, access.login_first, access.engaged) = (true, true, true);
+        (access.renew_requested, access.login_first, access.auto_renew) = (true, true, true);
         if waits {
-            access.asked = true;
-            access.hurry();
+            access.awaited = true;
+            access.shorten_backoff();
         }
         self.advance();
     }
 
     /// Takes what an interactive sign-in brought, in place of all that is held. An error where there is no access token
     /// in it: its [`flaw`](Grant::flaw), if it says why.
-    pub fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
+    pub fn install_grant(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
         self.tick(now);
         let flaw = grant.flaw.clone();
         let Some(credentials) = Credentials::from_grant(grant, None) else {
             return Err(flaw.unwrap_or(ServiceError::new(ServiceErrorKind::NotGranted)).into());
         };
-        self.take_up(credentials, Source::Issued);
+        self.install(credentials, Source::Issued);
         Ok(())
     }
 
     /// Takes up a saved session, in place of all that is held. Refused where it is of another provider, or of
     /// another account than the login. With a store it serves until that was looked into: a session or a sign-out that
     /// is there stands.
-    pub fn restore(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError> {
+    pub fn import(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError> {
         self.tick(now);
         let user_id = self.login.as_ref().and_then(|login| self.provider.user_id(login));
         saved.check(self.provider.name(), &self.provider.namespace(), user_id)?;
-        self.take_up(saved.into_credentials(), Source::SavedSession);
+        self.install(saved.into_credentials(), Source::SavedSession);
         Ok(())
     }
 
     /// Signs out: credentials are gone at once, and the service is told, if it can be. An exchange in flight
     /// finishes; what it brings is revoked and never seen. With a store it holds for every session on it. It ends with
-    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`accept`](Self::accept), here or in
+    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`install_grant`](Self::install_grant), here or in
     /// another session.
     ///
     /// When [`is_signing_out`](Self::is_signing_out) says no more, [`unrevoked`](Self::unrevoked) tells whether the
@@ -325,7 +325,7 @@ impl<P: Provider> Session<P> {
             self.drop_login();
         }
         self.revocations.forget_error();
-        let was = std::mem::replace(&mut self.standing, Mode::SignedOut);
+        let was = std::mem::replace(&mut self.mode, Mode::SignedOut);
         if was == Mode::SignedIn {
             self.revocations.begin();
             self.orphan_flight();
@@ -395,7 +395,7 @@ impl<P: Provider> Session<P> {
     /// Why somebody who asks now gets an error at once and need not wait: a pause after a failure (see
     /// [`Error::retry_at`]), a refusal, a sign-out. `None` while credentials are valid or on their way.
     pub fn obstacle(&self, lease_id: LeaseId) -> Option<Error> {
-        if self.standing == Mode::SignedOut {
+        if self.mode == Mode::SignedOut {
             return Some(SessionError::SignedOut.into());
         }
         if self.is_valid(lease_id) {
@@ -425,7 +425,7 @@ impl<P: Provider> Session<P> {
     fn is_worth_waiting(&self, lease_id: LeaseId) -> bool {
         let soon = self.now.monotonic.saturating_add(MAX_BACKOFF_FOREGROUND);
         let lease = &self.leases[lease_id.index()];
-        lease.stopped.is_none() && lease.is_damped() && !self.is_quiet() && self.start_at(lease_id) <= soon
+        lease.exhausted.is_none() && lease.is_damped() && !self.is_quiet() && self.start_at(lease_id) <= soon
     }
 
     /// Why no attempt at renewing this lease begins now, whether or not it is still valid: the pause after a
@@ -435,8 +435,8 @@ impl<P: Provider> Session<P> {
         if self.is_renewing(lease_id) {
             return None;
         }
-        if lease.stopped.is_some() {
-            return lease.stopped.as_deref().cloned();
+        if lease.exhausted.is_some() {
+            return lease.exhausted.as_deref().cloned();
         }
         let ours = lease.retry.zip(lease.error.as_deref()).map(|(retry, error)| (retry.at, error));
         let quiet = self.quiet.as_ref().map(|quiet| (quiet.until, &*quiet.error));
@@ -455,34 +455,34 @@ impl<P: Provider> Session<P> {
     pub fn is_signing_out(&self) -> bool {
         self.is_clearing()
             || !self.revocations.is_empty()
-            || matches!(self.slot, InFlight::Orphaned(_) | InFlight::Revoking(_))
+            || matches!(self.in_flight, InFlight::Orphaned(_) | InFlight::Revoking(_))
     }
 
     /// Whether somebody has asked since the last attempt ended: a lazy session need not hear it again.
     #[cfg(feature = "adapter")]
     pub(crate) fn is_asked_for(&self, lease_id: LeaseId) -> bool {
-        self.leases[lease_id.index()].asked
+        self.leases[lease_id.index()].awaited
     }
 
     /// How many failures those who waited for this need were told, and the last one: a driver tells its callers
     /// when the count moves.
     pub fn failures(&self, lease_id: LeaseId) -> (u64, Option<&Error>) {
         let lease = &self.leases[lease_id.index()];
-        (lease.told, lease.error.as_deref())
+        (lease.failures_reported, lease.error.as_deref())
     }
 
     /// What the session is doing.
     pub fn state(&self) -> State {
         let access = &self.leases[LeaseId::Access.index()];
-        let busy = matches!(self.slot, InFlight::Renewing(_)) || self.pending.is_some();
+        let busy = matches!(self.in_flight, InFlight::Renewing(_)) || self.unreported.is_some();
         match () {
-            () if self.standing == Mode::SignedOut => State::SignedOut,
+            () if self.mode == Mode::SignedOut => State::SignedOut,
             () if self.is_valid(LeaseId::Access) && busy => State::Renewing,
             () if self.is_valid(LeaseId::Access) => State::Live,
-            () if access.stopped.is_some() || access.awaits_person(self.now) => State::SignInRequired,
+            () if access.exhausted.is_some() || access.awaits_person(self.now) => State::SignInRequired,
             () if busy => State::SigningIn,
             () if access.retry.is_some() || self.is_quiet() => State::Waiting,
-            () if access.engaged => State::SigningIn,
+            () if access.auto_renew => State::SigningIn,
             () => State::Idle,
         }
     }
@@ -509,7 +509,7 @@ impl<P: Provider> Session<P> {
 
     /// Whether a one-use token is out, or what an exchange ended in is not yet saved: a bad moment to stop.
     pub fn is_spending(&self) -> bool {
-        self.cell.is_some() && (self.pending.is_some() || self.is_token_out())
+        self.store.is_some() && (self.unreported.is_some() || self.is_token_out())
     }
 
     /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and
@@ -521,7 +521,7 @@ impl<P: Provider> Session<P> {
     /// Whether every output has been taken, and no exchange is under way.
     #[cfg(all(feature = "adapter", feature = "testing"))]
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.outputs.is_empty() && matches!(self.slot, InFlight::Free)
+        self.outputs.is_empty() && matches!(self.in_flight, InFlight::Free)
     }
 
     /// The session to save: what is held, bound to provider and account.

@@ -22,7 +22,7 @@ impl<P: Provider> Session<P> {
         }
         for lease_id in [lease_id, LeaseId::Access] {
             if !self.is_valid(lease_id) {
-                self.leases[lease_id.index()].hurry();
+                self.leases[lease_id.index()].shorten_backoff();
             }
         }
         self.hindrance(lease_id).is_none()
@@ -30,12 +30,12 @@ impl<P: Provider> Session<P> {
 
     /// Where an attempt does not begin after all, whoever asked is served what is valid, or hears why, and waits no longer.
     pub(super) fn settle_wishes(&mut self) {
-        if !self.is_one_shot() || self.looks_soon() {
+        if !self.is_one_shot() || self.polls_soon() {
             return;
         }
         for lease_id in LeaseId::ALL {
-            if self.leases[lease_id.index()].asked && self.hindrance(lease_id).is_some() {
-                self.leases[lease_id.index()].asked = false;
+            if self.leases[lease_id.index()].awaited && self.hindrance(lease_id).is_some() {
+                self.leases[lease_id.index()].awaited = false;
             }
         }
     }

@@ -116,7 +116,7 @@ impl<P: Provider> Session<P> {
         if !self.awaits(id) {
             return;
         }
-        if let Some(flight) = self.slot.flight_mut()
+        if let Some(flight) = self.in_flight.flight_mut()
             && let Place::Waiting(exchange) = std::mem::replace(&mut flight.place, Place::Away)
         {
             // What has arrived is not lost because a lock or a request has little time left.
@@ -130,11 +130,11 @@ impl<P: Provider> Session<P> {
     pub(super) fn worked(&mut self, done: Done<P::Exchange>) {
         let Done { id, exchange, outcome } = done;
         let away = |flight: &RunningExchange<P>| flight.id == id && matches!(flight.place, Place::Away);
-        if !self.slot.flight().is_some_and(away) {
+        if !self.in_flight.flight().is_some_and(away) {
             self.stats.ignored += 1;
             return;
         }
-        let mut slot = std::mem::replace(&mut self.slot, InFlight::Free);
+        let mut slot = std::mem::replace(&mut self.in_flight, InFlight::Free);
         let Some(flight) = slot.flight_mut() else { return };
         flight.place = exchange.map_or(Place::Away, Place::Waiting);
         match outcome {
@@ -157,7 +157,7 @@ impl<P: Provider> Session<P> {
                 if let Some(flight) = slot.flight_mut() {
                     (flight.id, flight.deadline, flight.steps) = (id, deadline, flight.steps + 1);
                 }
-                self.slot = slot;
+                self.in_flight = slot;
             }
             Ok(Step::Again(_)) => {
                 let error = ServiceError::malformed("an exchange that waits for a person");
@@ -176,14 +176,14 @@ impl<P: Provider> Session<P> {
 
     /// Ends the exchange in flight, whatever it is at.
     pub(super) fn give_up(&mut self, error: Error) {
-        let slot = std::mem::replace(&mut self.slot, InFlight::Free);
+        let slot = std::mem::replace(&mut self.in_flight, InFlight::Free);
         self.finish(slot, Err(error));
     }
 
     /// Whether the request `id` is out; counts what is not waited for.
     fn awaits(&mut self, id: RequestId) -> bool {
         let waits = |flight: &RunningExchange<P>| flight.id == id && matches!(flight.place, Place::Waiting(_));
-        let awaited = self.slot.flight().is_some_and(waits);
+        let awaited = self.in_flight.flight().is_some_and(waits);
         self.stats.ignored += u64::from(!awaited);
         awaited
     }
@@ -283,10 +283,10 @@ impl<P: Provider> Session<P> {
             let lease = &mut self.leases[lease_id.index()];
             let validity = credentials.validity(lease_id).copied().filter(|_| covers[lease_id.index()]);
             if let Some(validity) = &validity {
-                let asked = lease.asked;
+                let asked = lease.awaited;
                 lease.renewed(validity, &mut self.random, self.now, origin == Source::Issued);
                 // Whoever asked waits for the renewal of what is found near its end.
-                lease.asked |= asked && looks_at_margin && validity.renewal_due(self.now);
+                lease.awaited |= asked && looks_at_margin && validity.renewal_due(self.now);
             }
             let generation = lease.generation;
             credentials.set_generation(lease_id, generation);
@@ -296,7 +296,7 @@ impl<P: Provider> Session<P> {
                 self.outputs.push_back(Output::Event(Event::Renewed { lease_id, method, generation, expires_at }));
             }
         }
-        let another_token = self.credentials.as_ref().is_some_and(|old| !old.refreshes_as(&credentials));
+        let another_token = self.credentials.as_ref().is_some_and(|old| !old.has_same_refresh_token(&credentials));
         self.credentials = Some(Arc::new(credentials));
         if another_token {
             self.allow_another_token();
@@ -304,7 +304,7 @@ impl<P: Provider> Session<P> {
         if covers[LeaseId::Access.index()] {
             for (position, method) in self.provider.methods(LeaseId::Aws).iter().enumerate() {
                 if self.provider.requires(*method) == Some(LeaseId::Access) {
-                    self.leases[LeaseId::Aws.index()].allow_again(position);
+                    self.leases[LeaseId::Aws.index()].reopen(position);
                 }
             }
         }
@@ -360,15 +360,15 @@ impl<P: Provider> Session<P> {
             let pace = self.pace_after(method, &error);
             let lease = &mut self.leases[lease_id.index()];
             lease.error = Some(Box::new(error.clone()));
-            lease.falling = !waits;
-            if !lease.is_ruled_out(position) {
+            lease.next_method = !waits;
+            if !lease.is_refused(position) {
                 lease.slow_down(pace);
             }
             self.outputs.push_back(Output::Event(Event::Fallback { lease_id, method: name, error }));
         } else {
             self.make_room_for_older_ways(lease_id, position);
             // What was refused is not asked again: it does not set the pace.
-            let is_refused = self.leases[lease_id.index()].is_ruled_out(position);
+            let is_refused = self.leases[lease_id.index()].is_refused(position);
             let pace = if is_refused { Pace::Outage } else { self.pace_after(method, &error) };
             self.back_off(lease_id, name, error, pace);
         }
@@ -384,7 +384,7 @@ impl<P: Provider> Session<P> {
         let rests = self.login_state.rests_until(self.now).is_some();
         let is_stuck = lease.is_failing(position) || rests;
         // While it rests, the store may know another way.
-        let is_known = self.may_hold_older_session() && (self.credentials.is_some() || rests && self.cell.is_some());
+        let is_known = self.may_hold_older_session() && (self.credentials.is_some() || rests && self.store.is_some());
         if lease.login_first && is_stuck && is_known {
             self.leases[lease_id.index()].login_first = false;
             self.leave_store();
@@ -421,9 +421,9 @@ impl<P: Provider> Session<P> {
     /// The service asks to be left alone: those who wait for another lease of the account hear of it, too.
     pub(super) fn tell_of_quiet(&mut self, asked_for: Option<LeaseId>, error: &Error) {
         for lease_id in LeaseId::ALL.into_iter().filter(|lease_id| Some(*lease_id) != asked_for) {
-            if self.leases[lease_id.index()].asked && !self.is_valid(lease_id) {
+            if self.leases[lease_id.index()].awaited && !self.is_valid(lease_id) {
                 let at = self.wall_at(self.start_at(lease_id));
-                self.leases[lease_id.index()].tell(error.clone().with_retry_at(Some(at)));
+                self.leases[lease_id.index()].report(error.clone().with_retry_at(Some(at)));
             }
         }
     }
@@ -434,7 +434,7 @@ impl<P: Provider> Session<P> {
         let consumes = self.consumes(method);
         // A missing endpoint is an outage where it was there before, and it is no end where there is no other way.
         let is_missing = error.outcome() == Outcome::Unsupported;
-        let stays = is_missing && (self.endpoints.has_worked(method) || self.is_last_way(lease_id, position));
+        let stays = is_missing && (self.endpoints.has_worked(method) || self.is_last_method(lease_id, position));
         let outcome = if stays { Outcome::Indeterminate } else { error.outcome() };
         // The requests before the last one were carried out, or the last one may have been.
         let carried_out = match answer {
@@ -445,10 +445,10 @@ impl<P: Provider> Session<P> {
         let lost = consumes == Consumes::RefreshToken && carried_out;
         let lease = &mut self.leases[lease_id.index()];
         if lost {
-            lease.lose(position);
+            lease.mark_lost(position);
         }
         match outcome {
-            Outcome::Rejected => lease.rule_out(position),
+            Outcome::Rejected => lease.mark_refused(position),
             Outcome::Unsupported => self.endpoints.is_missing(method, self.now.monotonic),
             Outcome::Indeterminate if !lost => lease.falter(position),
             Outcome::Indeterminate | Outcome::NotProcessed => {}
@@ -466,7 +466,7 @@ impl<P: Provider> Session<P> {
             Outcome::Rejected | Outcome::Unsupported => self.is_another_way_ahead(*lease_id),
             // The service asks for rest.
             Outcome::NotProcessed if matches!(error, Error::Service(_)) => false,
-            Outcome::NotProcessed | Outcome::Indeterminate if *lost => self.has_way_besides(*lease_id, *position),
+            Outcome::NotProcessed | Outcome::Indeterminate if *lost => self.has_other_method(*lease_id, *position),
             Outcome::Indeterminate => self.falls_further(*lease_id, *position),
             Outcome::NotProcessed => false,
         }
@@ -474,9 +474,9 @@ impl<P: Provider> Session<P> {
 
     /// Whether a fall from a rung that was refused, or is not there, leads anywhere but to a pause.
     fn is_another_way_ahead(&mut self, lease_id: LeaseId) -> bool {
-        let falling = std::mem::replace(&mut self.leases[lease_id.index()].falling, true);
+        let falling = std::mem::replace(&mut self.leases[lease_id.index()].next_method, true);
         let choice = self.choose(lease_id);
-        self.leases[lease_id.index()].falling = falling;
+        self.leases[lease_id.index()].next_method = falling;
         !matches!(choice, Choice::LoginRests(_) | Choice::Passed)
     }
 
@@ -486,9 +486,9 @@ impl<P: Provider> Session<P> {
         if !self.leases[lease_id.index()].is_failing(position) {
             return false;
         }
-        let falling = std::mem::replace(&mut self.leases[lease_id.index()].falling, true);
+        let falling = std::mem::replace(&mut self.leases[lease_id.index()].next_method, true);
         let choice = self.choose(lease_id);
-        self.leases[lease_id.index()].falling = falling;
+        self.leases[lease_id.index()].next_method = falling;
         match choice {
             Choice::Begin(next, _) => {
                 next > position
@@ -513,7 +513,7 @@ impl<P: Provider> Session<P> {
         self.leases[lease_id.index()].settle_age(Age::Accepted);
         let valid = self.is_valid(lease_id);
         let lease = &mut self.leases[lease_id.index()];
-        lease.falling = false;
+        lease.next_method = false;
         lease.back_off(error.clone(), pace, valid, &mut self.random, self.now);
         if valid && let Some(deadline) = self.validity(lease_id).and_then(Validity::deadline) {
             let end = self.now.monotonic.saturating_add(deadline.remaining(self.now));
@@ -528,7 +528,7 @@ impl<P: Provider> Session<P> {
             _ => error,
         };
         let error = error.with_retry_at(Some(self.wall_at(self.start_at(lease_id))));
-        self.share(lease_id, &error);
+        self.report_dependents(lease_id, &error);
         self.leases[lease_id.index()].error = Some(Box::new(error.clone()));
         self.outputs.push_back(Output::Event(Event::Failed { lease_id, method, error }));
     }
@@ -537,7 +537,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn rest_login(&mut self, lease_id: LeaseId, until: Duration) {
         self.leases[lease_id.index()].rest_login(until, self.now);
         let error = self.login_rests(None).with_retry_at(Some(self.wall_at(self.start_at(lease_id))));
-        self.tell(lease_id, &error);
+        self.report(lease_id, &error);
     }
 
     fn login_rests(&self, error: Option<&Error>) -> Error {
@@ -546,17 +546,17 @@ impl<P: Provider> Session<P> {
     }
 
     /// Tells those who wait for this lease, and those whose lease waits for it.
-    pub(super) fn tell(&mut self, lease_id: LeaseId, error: &Error) {
-        self.leases[lease_id.index()].tell(error.clone());
-        self.share(lease_id, error);
+    pub(super) fn report(&mut self, lease_id: LeaseId, error: &Error) {
+        self.leases[lease_id.index()].report(error.clone());
+        self.report_dependents(lease_id, error);
     }
 
     /// A failed access token is a failure of every lease that waits for it.
-    pub(super) fn share(&mut self, lease_id: LeaseId, error: &Error) {
+    pub(super) fn report_dependents(&mut self, lease_id: LeaseId, error: &Error) {
         let waits = self.is_blocked(LeaseId::Aws) || self.waits_for_login(LeaseId::Aws);
         let lease = &mut self.leases[LeaseId::Aws.index()];
-        if lease_id == LeaseId::Access && lease.asked && waits {
-            lease.tell(error.clone());
+        if lease_id == LeaseId::Access && lease.awaited && waits {
+            lease.report(error.clone());
             if error.retry_at().is_some() {
                 lease.settle_age(Age::Accepted);
             }
@@ -564,28 +564,28 @@ impl<P: Provider> Session<P> {
     }
 
     /// The new login is no good, or was forgotten. What was held before it goes on; who waited is told.
-    pub(super) fn give_up_login(&mut self, lease_id: LeaseId) {
+    pub(super) fn abandon_login(&mut self, lease_id: LeaseId) {
         let lease = &mut self.leases[lease_id.index()];
         lease.login_first = false;
-        lease.forced = lease.rejected;
+        lease.renew_requested = lease.rejected;
         self.leave_store();
         let lease = &mut self.leases[lease_id.index()];
-        let failed = std::mem::take(&mut lease.falling);
-        let (asked, paused) = (lease.asked, lease.retry.is_some());
+        let failed = std::mem::take(&mut lease.next_method);
+        let (asked, paused) = (lease.awaited, lease.retry.is_some());
         let error = lease.error.as_deref().filter(|_| failed || paused).cloned();
         if let Some(error) = error.filter(|_| failed || asked) {
-            self.tell(lease_id, &error);
+            self.report(lease_id, &error);
         } else if asked && self.is_valid(lease_id) {
             // It was forgotten before it was shown.
-            self.tell(lease_id, &SessionError::NoLogin.into());
+            self.report(lease_id, &SessionError::NoLogin.into());
         }
-        self.leases[lease_id.index()].hold(self.now);
+        self.leases[lease_id.index()].delay(self.now);
         // Without anything valid the ladder goes on, to whatever end.
-        self.leases[lease_id.index()].asked |= !self.is_valid(lease_id) && !self.is_one_shot();
+        self.leases[lease_id.index()].awaited |= !self.is_valid(lease_id) && !self.is_one_shot();
     }
 
     /// No rung is left.
-    pub(super) fn stop(&mut self, lease_id: LeaseId) {
+    pub(super) fn exhaust(&mut self, lease_id: LeaseId) {
         let error = self.leases[lease_id.index()].error.take().map(|error| *error);
         // Where there was no way to try, what may be over is all there is.
         let tried = error.is_some() || self.login_state.refusal().is_some();
@@ -598,12 +598,12 @@ impl<P: Provider> Session<P> {
             (None, error) => SessionError::SignInRequired { source: error.map(Arc::new), retry_at: None }.into(),
         };
         // Those whose lease waits for this one learn it from this lease, or go their own way.
-        self.tell(lease_id, &error);
+        self.report(lease_id, &error);
         let lease = &mut self.leases[lease_id.index()];
-        lease.stopped = Some(Box::new(error.clone()));
-        lease.forced = false;
+        lease.exhausted = Some(Box::new(error.clone()));
+        lease.renew_requested = false;
         lease.login_first = false;
-        lease.falling = false;
+        lease.next_method = false;
         self.outputs.push_back(Output::Event(Event::Exhausted { lease_id, error }));
     }
 }

@@ -131,7 +131,7 @@ impl<P: Provider> Session<P> {
     pub fn take_work(&mut self, now: Now) -> Option<Work<P::Exchange>> {
         self.tick(now);
         let now = self.now;
-        let flight = self.slot.flight_mut()?;
+        let flight = self.in_flight.flight_mut()?;
         match std::mem::replace(&mut flight.place, Place::Away) {
             Place::Ready(exchange, task) => Some(Work { id: flight.id, exchange, task, now }),
             place => {
@@ -153,7 +153,7 @@ impl<P: Provider> Session<P> {
     pub(crate) fn driver_panicked(&mut self, now: Now) {
         self.tick(now);
         for lease_id in LeaseId::ALL {
-            if self.leases[lease_id.index()].asked || self.is_ready(lease_id) {
+            if self.leases[lease_id.index()].awaited || self.is_ready(lease_id) {
                 self.back_off(lease_id, "driver", ServiceError::panicked(ExchangePhase::Request).into(), Pace::Outage);
             }
         }

@@ -13,7 +13,7 @@ use crate::{
 pub trait Subject: std::fmt::Debug {
     /// See [`Session::demand`].
     fn demand(&mut self, lease_id: LeaseId, now: Now);
-    /// See [`Session::reject`].
+    /// See [`Session::rejected`].
     fn reject(&mut self, lease_id: LeaseId, generation: Generation, now: Now);
     /// See [`Session::renew`].
     fn renew(&mut self, lease_id: LeaseId, now: Now);
@@ -21,9 +21,9 @@ pub trait Subject: std::fmt::Debug {
     fn sign_in(&mut self, login: ToyLogin, now: Now);
     /// See [`Session::sign_in_again`].
     fn sign_in_again(&mut self, now: Now) -> Result<(), Error>;
-    /// See [`Session::accept`].
+    /// See [`Session::install_grant`].
     fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error>;
-    /// See [`Session::restore`].
+    /// See [`Session::import`].
     fn restore(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError>;
     /// See [`Session::sign_out`].
     fn sign_out(&mut self, login: SignOut, now: Now);
@@ -69,7 +69,7 @@ impl Subject for Session<Toy> {
     }
 
     fn reject(&mut self, lease_id: LeaseId, generation: Generation, now: Now) {
-        self.reject(lease_id, generation, now);
+        self.rejected(lease_id, generation, now);
         run_work(self, now);
     }
 
@@ -90,13 +90,13 @@ impl Subject for Session<Toy> {
     }
 
     fn accept(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
-        let accepted = self.accept(grant, now);
+        let accepted = self.install_grant(grant, now);
         run_work(self, now);
         accepted
     }
 
     fn restore(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError> {
-        let restored = self.restore(saved, now);
+        let restored = self.import(saved, now);
         run_work(self, now);
         restored
     }

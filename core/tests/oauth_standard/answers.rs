@@ -1,7 +1,7 @@
 //! What token endpoints really answer. The rows of the table come first, in its order.
 
 use http::{HeaderValue, header};
-use perennial_core::oauth::{Encoding, Names, parse_token, scopes};
+use perennial_core::oauth::{FieldCase, ResponseEncoding, parse_token, scopes};
 use perennial_core::{Credentials, Error, Outcome};
 
 use super::*;
@@ -100,7 +100,7 @@ fn json_is_read_under_any_content_type_and_with_a_bom() {
 
 #[test]
 fn a_form_is_read_by_profile() {
-    let form = profile().with_response_encoding(Encoding::Form);
+    let form = profile().with_response_encoding(ResponseEncoding::Form);
     let body = "access_token=a%2Fb&expires_in=5183814&token_type=bearer&scope=read%2Cwrite&login=ada";
     assert!(is_malformed(&read(&profile(), &answer(200, body)).unwrap_err()));
     let credentials = Credentials::from_grant(read(&form, &answer(200, body)).unwrap(), None).unwrap();
@@ -120,7 +120,7 @@ fn a_form_is_read_by_profile() {
 fn camel_case_and_an_answer_within_are_read_by_profile() {
     let camel = r#"{"accessToken":"at","refreshToken":"rt","tokenType":"Bearer","expiresIn":"60","idToken":"id"}"#;
     assert!(is_malformed(&read(&profile(), &answer(200, camel)).unwrap_err()));
-    let grant = read(&profile().with_field_case(Names::Camel), &answer(200, camel)).unwrap();
+    let grant = read(&profile().with_field_case(FieldCase::Camel), &answer(200, camel)).unwrap();
     assert_eq!(grant.access.as_ref().unwrap().validity().lifetime(), Some(Duration::from_secs(60)));
     assert_eq!((grant.refresh_token.unwrap().expose(), grant.id_token.unwrap().expose()), ("rt", "id"));
     assert!(grant.extra.is_none());

@@ -1,8 +1,8 @@
 //! The sign-in in a browser: what the address says, and which redirects are taken.
 
 use perennial_core::oauth::{
-    At, AuthorizationError, AuthorizationRequest, AuthorizeError, ErrorCode, InvalidPending, IssuerInRedirect, Pending,
-    ScopeSeparator, Verifier,
+    AuthorizationError, AuthorizationRequest, AuthorizeError, ErrorCode, InvalidPending, IssuerInRedirect,
+    ParameterTarget, PendingAuthorization, ScopeSeparator, Verifier,
 };
 use perennial_core::{Exchange, Secret};
 
@@ -14,7 +14,7 @@ fn browser() -> Profile {
     profile().with_authorization_endpoint("https://auth.example/authorize?tenant=1").unwrap()
 }
 
-fn begin(profile: &Profile) -> (Vec<(String, String)>, Pending) {
+fn begin(profile: &Profile) -> (Vec<(String, String)>, PendingAuthorization) {
     let wanted = AuthorizationRequest::new(REDIRECT_URI).scopes(["read", "write"]);
     let authorization = profile.authorize(entropy::<64>(), &wanted, now(0)).unwrap();
     (query(authorization.url()), authorization.into_pending())
@@ -36,21 +36,22 @@ fn entropy<const N: usize>() -> [u8; N] {
 }
 
 /// A redirect with the right state, and this.
-fn redirect(rest: &str) -> (Pending, String) {
+fn redirect(rest: &str) -> (PendingAuthorization, String) {
     let (query, pending) = begin(&browser());
     (pending, format!("{REDIRECT_URI}?state={}{rest}", value(&query, "state")))
 }
 
 fn refused(rest: &str) -> AuthorizationError {
     let (pending, redirect) = redirect(rest);
-    pending.redeem(&redirect, now(1)).unwrap_err()
+    pending.exchange_code(&redirect, now(1)).unwrap_err()
 }
 
 #[test]
 fn the_challenge_is_s256_always_and_never_plain() {
     let (query, pending) = begin(&browser());
     assert_eq!(value(&query, "code_challenge_method"), "S256");
-    let request = pending.redeem(&format!("code=c&state={}", value(&query, "state")), now(1)).unwrap().start(now(1));
+    let request =
+        pending.exchange_code(&format!("code=c&state={}", value(&query, "state")), now(1)).unwrap().start(now(1));
     let verifier = Verifier::parse(&field(&request, "code_verifier").unwrap()).unwrap();
     assert_eq!(verifier.challenge(), value(&query, "code_challenge"));
     assert_ne!(verifier.expose(), verifier.challenge());
@@ -66,7 +67,7 @@ fn a_verifier_has_43_to_128_characters() {
         let authorization = url.unwrap();
         let state = value(&query(authorization.url()), "state");
         let pending = authorization.into_pending();
-        let request = pending.redeem(&format!("code=c&state={state}"), now(1)).unwrap().start(now(1));
+        let request = pending.exchange_code(&format!("code=c&state={state}"), now(1)).unwrap().start(now(1));
         assert_eq!(field(&request, "code_verifier").unwrap().len(), length);
     }
 }
@@ -75,7 +76,7 @@ fn a_verifier_has_43_to_128_characters() {
 fn the_address_has_each_parameter_once_and_keeps_the_endpoints_own() {
     let profile = browser()
         .with_scope_separator(ScopeSeparator::Comma)
-        .with_parameter(At::Authorization, "prompt", "consent")
+        .with_parameter(ParameterTarget::Authorization, "prompt", "consent")
         .unwrap()
         .with_resource("https://api.example/")
         .unwrap();
@@ -112,8 +113,8 @@ fn a_redirect_is_taken_as_a_whole_as_a_path_or_as_a_query() {
     for prefix in [&format!("{REDIRECT_URI}?"), "/done?", "?", "", "com.example.app:/done?"] {
         let (query, pending) = begin(&browser());
         let redirect = format!("{prefix}code=c%2F1&state={}#top", value(&query, "state"));
-        assert!(pending.is_answered_by(&redirect), "{prefix}");
-        let request = pending.redeem(&redirect, now(1)).unwrap().start(now(1));
+        assert!(pending.matches(&redirect), "{prefix}");
+        let request = pending.exchange_code(&redirect, now(1)).unwrap().start(now(1));
         assert_eq!(format!("{request:?}"), "POST auth.example/token");
         assert_eq!(field(&request, "code").unwrap(), "c/1");
         assert_eq!(field(&request, "redirect_uri").unwrap(), REDIRECT_URI);
@@ -135,11 +136,11 @@ fn state_is_checked_before_code_or_error_is_looked_at() {
         format!("code=c&State={state}"),
     ] {
         let pending = begin(&browser()).1;
-        assert!(!pending.is_answered_by(&foreign));
-        assert_eq!(pending.redeem(&foreign, now(1)).unwrap_err(), AuthorizationError::State, "{foreign}");
+        assert!(!pending.matches(&foreign));
+        assert_eq!(pending.exchange_code(&foreign, now(1)).unwrap_err(), AuthorizationError::State, "{foreign}");
     }
     // Not even that it is too late is told to a stranger.
-    assert_eq!(begin(&browser()).1.redeem("code=c&state=x", now(9999)).unwrap_err(), AuthorizationError::State);
+    assert_eq!(begin(&browser()).1.exchange_code("code=c&state=x", now(9999)).unwrap_err(), AuthorizationError::State);
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn a_present_issuer_must_match_and_a_promised_one_must_be_present() {
     let issuer = "https://auth.example";
     let told = |profile: &Profile, rest: &str| {
         let (query, pending) = begin(profile);
-        pending.redeem(&format!("code=c&state={}{rest}", value(&query, "state")), now(1)).map(drop)
+        pending.exchange_code(&format!("code=c&state={}{rest}", value(&query, "state")), now(1)).map(drop)
     };
     let optional = browser().with_issuer(issuer, IssuerInRedirect::Optional);
     let promised = browser().with_issuer(issuer, IssuerInRedirect::Promised);
@@ -172,18 +173,18 @@ fn a_present_issuer_must_match_and_a_promised_one_must_be_present() {
     // A forged error is no error of this server either.
     let (query, pending) = begin(&promised);
     let forged = format!("error=access_denied&iss=https%3A%2F%2Fevil.example&state={}", value(&query, "state"));
-    assert_eq!(pending.redeem(&forged, now(1)).unwrap_err(), AuthorizationError::IssuerInRedirect);
+    assert_eq!(pending.exchange_code(&forged, now(1)).unwrap_err(), AuthorizationError::IssuerInRedirect);
 }
 
 #[test]
 fn a_pending_authorization_expires() {
     let (pending, late) = redirect("&code=c");
-    assert_eq!(pending.redeem(&late, now(600)).unwrap_err(), AuthorizationError::Expired);
+    assert_eq!(pending.exchange_code(&late, now(600)).unwrap_err(), AuthorizationError::Expired);
     let (pending, in_time) = redirect("&code=c");
-    assert!(pending.redeem(&in_time, now(599)).is_ok());
+    assert!(pending.exchange_code(&in_time, now(599)).is_ok());
     let (query, pending) = begin(&browser().with_pending_lifetime(Duration::from_secs(5)));
     let late = format!("code=c&state={}", value(&query, "state"));
-    assert_eq!(pending.redeem(&late, now(5)).unwrap_err(), AuthorizationError::Expired);
+    assert_eq!(pending.exchange_code(&late, now(5)).unwrap_err(), AuthorizationError::Expired);
 }
 
 #[test]
@@ -210,7 +211,7 @@ fn a_refusal_that_echoes_the_state_does_not_show_it() {
     assert!(!state.contains(|c: char| c.is_ascii_digit()));
     for echo in ["error", "error=access_denied&error_description", "error=access_denied&error_uri"] {
         let redirect = format!("?state={state}&{echo}=https%3A%2F%2Fa.example%2F{state}");
-        let error = begin().into_pending().redeem(&redirect, now(1)).unwrap_err();
+        let error = begin().into_pending().exchange_code(&redirect, now(1)).unwrap_err();
         assert!(matches!(error, AuthorizationError::Refused(_)), "{error}");
         assert!(!format!("{error:?} {error}").contains(&state[..32]), "{echo}");
     }
@@ -222,7 +223,7 @@ fn a_redirect_without_a_usable_code_is_malformed() {
         assert!(matches!(refused(rest), AuthorizationError::Malformed { .. }), "{rest}");
     }
     for odd in ["", "/done", "https://a.example/", &"x=".repeat(100_000)] {
-        let error = begin(&browser()).1.redeem(odd, now(1)).unwrap_err();
+        let error = begin(&browser()).1.exchange_code(odd, now(1)).unwrap_err();
         assert!(matches!(error, AuthorizationError::Malformed { .. }));
     }
 }
@@ -232,10 +233,10 @@ fn a_pending_authorization_is_restored_between_two_web_requests() {
     let profile = browser().with_issuer("https://auth.example", IssuerInRedirect::Optional);
     let (query, pending) = begin(&profile);
     let exported = pending.export();
-    let pending = Pending::restore(&profile, exported, now(100)).unwrap();
+    let pending = PendingAuthorization::restore(&profile, exported, now(100)).unwrap();
     assert_eq!(pending.expires_at(), now(600).wall);
     let redirect = format!("code=c&state={}", value(&query, "state"));
-    let request = pending.redeem(&redirect, now(101)).unwrap().start(now(101));
+    let request = pending.exchange_code(&redirect, now(101)).unwrap().start(now(101));
     let verifier = Verifier::parse(&field(&request, "code_verifier").unwrap()).unwrap();
     assert_eq!(verifier.challenge(), value(&query, "code_challenge"));
 }
@@ -252,14 +253,14 @@ fn a_pending_authorization_records_issuer_token_endpoint_and_client() {
         other_client.with_issuer("https://auth.example", IssuerInRedirect::Optional),
     ] {
         let exported = begin(&profile).1.export();
-        assert_eq!(Pending::restore(&other, exported, now(1)).unwrap_err(), InvalidPending::OtherProfile);
+        assert_eq!(PendingAuthorization::restore(&other, exported, now(1)).unwrap_err(), InvalidPending::OtherProfile);
     }
 }
 
 #[test]
 fn a_damaged_or_late_export_is_refused() {
     let exported = || begin(&browser()).1.export();
-    assert_eq!(Pending::restore(&browser(), exported(), now(600)).unwrap_err(), InvalidPending::Expired);
+    assert_eq!(PendingAuthorization::restore(&browser(), exported(), now(600)).unwrap_err(), InvalidPending::Expired);
     let text = exported().expose().to_owned();
     for damaged in [
         "",
@@ -270,12 +271,12 @@ fn a_damaged_or_late_export_is_refused() {
         &text.replace("\"pending\":1", "\"pending\":2"),
         &text.replace("verifier", "v"),
     ] {
-        let restored = Pending::restore(&browser(), Secret::from(damaged), now(1));
+        let restored = PendingAuthorization::restore(&browser(), Secret::from(damaged), now(1));
         assert_eq!(restored.unwrap_err(), InvalidPending::Malformed, "{damaged}");
     }
     // A clock that was set back gives it no longer life.
     let early = Now { wall: Timestamp::from_unix_seconds(1_600_000_000), ..now(0) };
-    let restored = Pending::restore(&browser(), exported(), early).unwrap();
+    let restored = PendingAuthorization::restore(&browser(), exported(), early).unwrap();
     assert_eq!(restored.expires_at(), early.wall.saturating_add(Duration::from_secs(600)));
 }
 
@@ -287,7 +288,7 @@ fn nothing_secret_shows() {
         "{pending:?} {:?}",
         browser().authorize(entropy::<64>(), &AuthorizationRequest::new(REDIRECT_URI), now(0)).unwrap()
     );
-    let exchange = pending.redeem(&format!("code=hunter2&state={state}"), now(1)).unwrap();
+    let exchange = pending.exchange_code(&format!("code=hunter2&state={state}"), now(1)).unwrap();
     let shown = format!("{shown} {exchange:?}");
     assert!(!shown.contains(&state) && !shown.contains("hunter2"), "{shown}");
 }

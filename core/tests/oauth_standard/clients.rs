@@ -1,7 +1,7 @@
 //! How a client shows who it is, and what it never does.
 
 use http::header;
-use perennial_core::oauth::{At, ClientAuth, Profile, ScopeSeparator};
+use perennial_core::oauth::{ClientAuth, ParameterTarget, Profile, ScopeSeparator};
 use perennial_core::{AccessToken, Credentials, Error, Exchange, Secret, Step, Validity};
 
 use super::*;
@@ -73,9 +73,9 @@ fn a_refresh_names_no_client_where_the_profile_says_so() {
 fn scopes_parameters_and_resources_go_where_they_belong() {
     let profile = profile()
         .with_scope_separator(ScopeSeparator::Comma)
-        .with_parameter(At::Token, "audience", "api")
+        .with_parameter(ParameterTarget::Token, "audience", "api")
         .unwrap()
-        .with_parameter(At::Authorization, "prompt", "consent")
+        .with_parameter(ParameterTarget::Authorization, "prompt", "consent")
         .unwrap()
         .with_resource("https://one.example/")
         .unwrap()

@@ -2,7 +2,7 @@
 //! fuzz targets go on from here.
 
 use perennial_core::credentials::check_token;
-use perennial_core::oauth::{AuthorizationRequest, Encoding, Names, parse_device, parse_metadata};
+use perennial_core::oauth::{AuthorizationRequest, FieldCase, ResponseEncoding, parse_device, parse_metadata};
 
 use super::*;
 
@@ -61,8 +61,8 @@ fn check(profile: &Profile, body: &[u8], status: u16) {
 fn no_answer_makes_a_parser_panic_or_a_bad_token_good() {
     let profiles = [
         profile(),
-        profile().with_response_encoding(Encoding::Form),
-        profile().with_field_case(Names::Camel).with_response_wrapper("data").with_absolute_expiry("exp"),
+        profile().with_response_encoding(ResponseEncoding::Form),
+        profile().with_field_case(FieldCase::Camel).with_response_wrapper("data").with_absolute_expiry("exp"),
     ];
     for body in variants() {
         for profile in &profiles {
@@ -79,7 +79,7 @@ fn no_redirect_makes_a_pending_authorization_panic() {
     for body in variants() {
         let text = String::from_utf8_lossy(&body);
         let pending = profile.authorize([7; 64], &wanted, now(0)).unwrap().into_pending();
-        assert!(pending.redeem(&text, now(1)).is_err());
-        assert!(perennial_core::oauth::Pending::restore(&profile, text.as_ref().into(), now(1)).is_err());
+        assert!(pending.exchange_code(&text, now(1)).is_err());
+        assert!(perennial_core::oauth::PendingAuthorization::restore(&profile, text.as_ref().into(), now(1)).is_err());
     }
 }

@@ -44,7 +44,7 @@ impl Desk {
 fn accepted(profile: Profile) -> Desk {
     let mut desk = Desk::new(profile, None);
     let body = r#"{"access_token":"at-1","refresh_token":"rt-1","expires_in":3600}"#;
-    desk.session.accept(granted(body), desk.now).unwrap();
+    desk.session.install_grant(granted(body), desk.now).unwrap();
     desk
 }
 

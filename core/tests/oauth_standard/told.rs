@@ -45,7 +45,7 @@ fn a_refusal_in_a_browser_is_told_in_both_words() {
         let state = rest_of_url.split('&').next().unwrap().to_owned();
         let pending = authorization.into_pending();
         assert_eq!(pending.redirect_uri(), "http://127.0.0.1:8123/done");
-        match pending.redeem(&format!("state={state}&error=access_denied{rest}"), now(1)) {
+        match pending.exchange_code(&format!("state={state}&error=access_denied{rest}"), now(1)) {
             Err(AuthorizationError::Refused(refusal)) => refusal,
             other => panic!("{other:?}"),
         }
@@ -166,9 +166,9 @@ fn a_signed_statement_says_who_the_client_is_and_to_whom() {
 
 #[test]
 fn odd_settings_and_codes_are_refused_at_the_edges() {
-    use perennial_core::oauth::{At, InvalidProfile};
-    let both = profile().with_parameter(At::Both, "audience", "x").unwrap();
-    assert_eq!(both.with_parameter(At::Token, "audience", "y").unwrap_err(), InvalidProfile::Reserved);
+    use perennial_core::oauth::{InvalidProfile, ParameterTarget};
+    let both = profile().with_parameter(ParameterTarget::Both, "audience", "x").unwrap();
+    assert_eq!(both.with_parameter(ParameterTarget::Token, "audience", "y").unwrap_err(), InvalidProfile::Reserved);
     assert_eq!(profile().with_resource("a_b:y").unwrap_err(), InvalidProfile::Resource);
     assert!(Profile::new("https://:443/token", "app").is_err());
     let device = profile().with_device_endpoint("https://auth.example/start").unwrap();
@@ -244,7 +244,7 @@ fn a_long_redirect_is_looked_at_up_to_its_cap() {
     let refused = |length: usize| {
         let authorization =
             browser.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1:8123/done"), now(0)).unwrap();
-        let error = authorization.into_pending().redeem(&format!("code={}", "x".repeat(length - 5)), now(1));
+        let error = authorization.into_pending().exchange_code(&format!("code={}", "x".repeat(length - 5)), now(1));
         error.unwrap_err().to_string()
     };
     assert!(!refused(64 * 1024).contains("too long"));

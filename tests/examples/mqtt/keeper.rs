@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::Uri;
 use http::header::HOST;
 use perennial_core::Error;
-use perennial_core::mqtt::Ticket;
+use perennial_core::mqtt::ConnectOptions;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, QoS, SubscribeReasonCode, TlsConfiguration,
     Transport,
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Where tickets come from: a session.
 pub(crate) trait Tickets: Send {
     /// A ticket for one connection, made of credentials that are valid now.
-    fn ticket(&mut self) -> impl Future<Output = Result<Ticket, Error>> + Send;
+    fn ticket(&mut self) -> impl Future<Output = Result<ConnectOptions, Error>> + Send;
 
     /// Waits until the credentials are renewed; an error where they will be no more. Giving up waiting loses nothing.
     fn renewed(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
@@ -237,7 +237,7 @@ fn tell(told: &UnboundedSender<Told>, payload: Vec<u8>) {
 
 /// All that a ticket says, in the words of `rumqttc`. The address, which is a secret, is put in when the request is
 /// made: options can be shown.
-pub(crate) fn options(ticket: Ticket, client_id: &str, road: &Road) -> MqttOptions {
+pub(crate) fn options(ticket: ConnectOptions, client_id: &str, road: &Road) -> MqttOptions {
     let parts = ticket.into_parts();
     let (scheme, rest) = parts.url.expose().split_once("://").unwrap_or_default();
     let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

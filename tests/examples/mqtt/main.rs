@@ -24,7 +24,7 @@ use perennial_core::adapter::SystemClock;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Event, LeaseId};
 use perennial_emulator::{Emulator, Mosquitto, NavienSettings};
-use perennial_hyper::{Client, SessionBuilder};
+use perennial_hyper::{Connector, SessionBuilder};
 use publisher::Publisher;
 use tickets::NavienTickets;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -65,7 +65,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
             say(&format!("    AWS credentials, issue {}", generation.get()));
         }
     });
-    let session = Client::new().connect(setup).await?;
+    let session = Connector::new().connect(setup).await?;
 
     let (told, mut tells) = unbounded_channel();
     let keeper = StoreDriver {

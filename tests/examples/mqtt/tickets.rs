@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use perennial_core::adapter::Clock;
-use perennial_core::mqtt::Ticket;
+use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::settrade::Settrade;
 use perennial_core::{Error, Generation, LeaseId, ServiceErrorKind};
-use perennial_hyper::{Changes, Client, Handle};
+use perennial_hyper::{Connector, Handle, Updates};
 
 use crate::keeper::Tickets;
 
@@ -16,23 +16,23 @@ pub(crate) struct NavienTickets {
     provider: Navien,
     session: Handle<Navien>,
     clock: Arc<dyn Clock>,
-    issues: Changes<Navien>,
+    issues: Updates<Navien>,
     /// The issue that the last ticket was made of.
     shown: Option<Generation>,
 }
 
 impl NavienTickets {
     pub(crate) fn new(provider: Navien, session: Handle<Navien>, clock: Arc<dyn Clock>) -> Self {
-        let issues = session.changes(LeaseId::Aws);
+        let issues = session.updates(LeaseId::Aws);
         Self { provider, session, clock, issues, shown: None }
     }
 }
 
 impl Tickets for NavienTickets {
-    async fn ticket(&mut self) -> Result<Ticket, Error> {
+    async fn ticket(&mut self) -> Result<ConnectOptions, Error> {
         let credentials = self.session.credentials_for(LeaseId::Aws).await?.to_arc();
         self.shown = Some(credentials.generation(LeaseId::Aws));
-        let ticket = self.provider.ticket(&credentials, self.clock.wall());
+        let ticket = self.provider.connect_options(&credentials, self.clock.wall());
         Ok(ticket.expect("credentials for AWS have AWS credentials"))
     }
 
@@ -47,20 +47,20 @@ impl Tickets for NavienTickets {
 pub(crate) struct SettradeTickets {
     provider: Settrade,
     session: Handle<Settrade>,
-    client: Client,
-    issues: Changes<Settrade>,
+    client: Connector,
+    issues: Updates<Settrade>,
     shown: Option<Generation>,
 }
 
 impl SettradeTickets {
-    pub(crate) fn new(provider: Settrade, session: Handle<Settrade>, client: Client) -> Self {
-        let issues = session.changes(LeaseId::Access);
+    pub(crate) fn new(provider: Settrade, session: Handle<Settrade>, client: Connector) -> Self {
+        let issues = session.updates(LeaseId::Access);
         Self { provider, session, client, issues, shown: None }
     }
 }
 
 impl Tickets for SettradeTickets {
-    async fn ticket(&mut self) -> Result<Ticket, Error> {
+    async fn ticket(&mut self) -> Result<ConnectOptions, Error> {
         let credentials = self.session.credentials().await?.to_arc();
         self.shown = Some(credentials.generation(LeaseId::Access));
         let fetched = self.client.run(self.provider.mqtt(&credentials)).await;

@@ -25,4 +25,4 @@ mod subject;
 pub use cell::{Cell, Mood};
 pub use explore::explore;
 pub use service::Desk;
-pub use subject::{Runtime, Subject, Tasks, Threads};
+pub use subject::{Executor, Subject, Tasks, Threads};

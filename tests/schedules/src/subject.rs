@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::adapter::{BoxFuture, Current, Handle, Host, SessionBuilder, SpawnError};
+use perennial_core::adapter::{BoxFuture, CredentialsRef, Handle, Runtime, SessionBuilder, SpawnError};
 use perennial_core::testing::Toy;
 use perennial_core::{Credentials, Error, Request, Response, SignOut, State, TransportError};
 use shuttle::future::{JoinHandle, block_on};
@@ -33,8 +33,8 @@ pub trait Subject: Clone + Send + Sync + 'static {
     fn close(&self);
     /// See `Handle::state`.
     fn state(&self) -> State;
-    /// Waits for the next issue. See `Handle::changes`.
-    fn changes(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static;
+    /// Waits for the next issue. See `Handle::updates`.
+    fn updates(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static;
 
     /// A session that has signed in.
     fn connect(desk: &Desk, setup: SessionBuilder<Toy>) -> Self {
@@ -44,7 +44,7 @@ pub trait Subject: Clone + Send + Sync + 'static {
     }
 }
 
-fn number(current: &Current) -> u64 {
+fn number(current: &CredentialsRef) -> u64 {
     serial_of(current)
 }
 
@@ -52,9 +52,9 @@ fn number(current: &Current) -> u64 {
 
 /// A runtime: it runs drivers as tasks, and takes them all with it when it goes down.
 #[derive(Clone, Default)]
-pub struct Runtime(Arc<Mutex<Vec<JoinHandle<()>>>>);
+pub struct Executor(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
-impl Runtime {
+impl Executor {
     /// Goes down: each task is dropped where it waits.
     pub fn go_down(&self) {
         let tasks = std::mem::take(&mut *self.0.lock().unwrap());
@@ -79,10 +79,10 @@ impl Runtime {
 /// What the async adapter offers, over the checker's tasks.
 struct Tasked {
     desk: Desk,
-    runtime: Runtime,
+    runtime: Executor,
 }
 
-impl Host for Tasked {
+impl Runtime for Tasked {
     fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>> {
         let desk = self.desk.clone();
         Box::pin(async move { desk.reply(request).await })
@@ -97,7 +97,7 @@ impl Host for Tasked {
         })
     }
 
-    fn work(&self, work: Box<dyn FnOnce() + Send>) {
+    fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {
         thread::spawn(work);
     }
 
@@ -114,12 +114,12 @@ pub struct Tasks {
     /// For stories that wait in tasks.
     pub handle: Handle<Toy>,
     /// Where its driver runs.
-    pub runtime: Runtime,
+    pub runtime: Executor,
 }
 
 impl Subject for Tasks {
     fn build(desk: &Desk, setup: SessionBuilder<Toy>) -> Self {
-        let runtime = Runtime::default();
+        let runtime = Executor::default();
         let host = Tasked { desk: desk.clone(), runtime: runtime.clone() };
         Self { handle: setup.build(Arc::new(host)).expect("nothing is restored"), runtime }
     }
@@ -152,9 +152,9 @@ impl Subject for Tasks {
         self.handle.state()
     }
 
-    fn changes(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static {
-        let mut changes = self.handle.changes(NEED);
-        move || block_on(changes.next()).map(|current| number(&current))
+    fn updates(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static {
+        let mut updates = self.handle.updates(NEED);
+        move || block_on(updates.next()).map(|current| number(&current))
     }
 }
 
@@ -166,7 +166,7 @@ pub struct Threads(perennial_blocking::Handle<Toy>);
 
 impl Subject for Threads {
     fn build(desk: &Desk, setup: SessionBuilder<Toy>) -> Self {
-        let client = perennial_blocking::Client::over(desk.clone());
+        let client = perennial_blocking::Connector::over(desk.clone());
         Self(client.build(setup).expect("nothing is restored"))
     }
 
@@ -198,8 +198,8 @@ impl Subject for Threads {
         self.0.state()
     }
 
-    fn changes(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static {
-        let mut changes = self.0.changes(NEED);
-        move || changes.next().map(|current| number(&current))
+    fn updates(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static {
+        let mut updates = self.0.updates(NEED);
+        move || updates.next().map(|current| number(&current))
     }
 }

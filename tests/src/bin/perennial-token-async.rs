@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use perennial_core::providers::navien::Navien;
 use perennial_file::FileStore;
-use perennial_hyper::{Client, SessionBuilder};
+use perennial_hyper::{Connector, SessionBuilder};
 use perennial_tests::tool::{Later, arguments};
 
 #[tokio::main]
@@ -13,7 +13,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (file, policy) = arguments()?;
     let setup =
         SessionBuilder::<Navien>::from_env()?.store(FileStore::new(file)).policy(policy).clock(Later::from_env());
-    let session = Client::new().connect(setup).await?;
+    let session = Connector::new().connect(setup).await?;
     println!("{}", session.credentials().await?.access().expose());
     if !std::env::args().any(|word| word == "return") {
         session.finish(Duration::from_secs(30)).await?;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use perennial_blocking::{Client, SessionBuilder};
+use perennial_blocking::{Connector, SessionBuilder};
 use perennial_core::providers::navien::Navien;
 use perennial_file::FileStore;
 use perennial_tests::tool::{Later, arguments};
@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (file, policy) = arguments()?;
     let setup =
         SessionBuilder::<Navien>::from_env()?.store(FileStore::new(file)).policy(policy).clock(Later::from_env());
-    let session = Client::new().connect(setup)?;
+    let session = Connector::new().connect(setup)?;
     println!("{}", session.credentials()?.access().expose());
     Ok(())
 }

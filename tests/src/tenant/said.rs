@@ -30,7 +30,7 @@ pub enum News {
     /// This generation was found in the store: another session has renewed.
     TookUp(u64),
     /// The session has told of a trouble.
-    FileErrorKind(String),
+    Trouble(String),
     /// A caller got an error.
     Failed(String),
     /// Callers get this access token. Said when asked, on a pipe to who asked.
@@ -86,7 +86,7 @@ impl fmt::Display for Said {
                     News::Asks(method) => write!(f, "asks {method}"),
                     News::Issued(generation) => write!(f, "issued {generation}"),
                     News::TookUp(generation) => write!(f, "took-up {generation}"),
-                    News::FileErrorKind(what) => write!(f, "trouble {what}"),
+                    News::Trouble(what) => write!(f, "trouble {what}"),
                     News::Failed(what) => write!(f, "failed {what}"),
                     News::Holds(token) => write!(f, "holds {token}"),
                 }
@@ -118,7 +118,7 @@ impl FromStr for Said {
             "asks" => News::Asks(rest.to_owned()),
             "issued" => News::Issued(generation()?),
             "took-up" => News::TookUp(generation()?),
-            "trouble" => News::FileErrorKind(rest.to_owned()),
+            "trouble" => News::Trouble(rest.to_owned()),
             "failed" => News::Failed(rest.to_owned()),
             "holds" => News::Holds(rest.to_owned()),
             _ => return Err(NotSaid),
@@ -141,7 +141,7 @@ mod tests {
             News::Asks("sign-in".into()),
             News::Issued(7),
             News::TookUp(8),
-            News::FileErrorKind("access token: no".into()),
+            News::Trouble("access token: no".into()),
             News::Failed("the store of the session failed".into()),
             News::Holds("a.b.c".into()),
         ];

@@ -24,13 +24,13 @@ fn a_token_is_saved_and_restored_without_the_login<S: Side>() {
     let asked = world.requests();
     world.pass(HOUR);
     // Without a login it serves to its end.
-    let restored = S::build(world.link(), world.stranger().saved(saved.expose())).unwrap();
+    let restored = S::build(world.link(), world.stranger().import(saved.expose())).unwrap();
     let held = restored.credentials().unwrap();
     assert_eq!(held.access().expose(), session.credentials().unwrap().access().expose());
     assert_eq!(held.expires_at(), session.credentials().unwrap().expires_at());
     assert!(!restored.has_login());
     // With one it goes on.
-    let both = S::build(world.link(), world.stranger().login(login()).saved(saved.expose())).unwrap();
+    let both = S::build(world.link(), world.stranger().login(login()).import(saved.expose())).unwrap();
     both.credentials().unwrap();
     assert_eq!(world.requests(), asked);
     world.pass(DAY);
@@ -38,7 +38,7 @@ fn a_token_is_saved_and_restored_without_the_login<S: Side>() {
     assert!(world.accepts(&both.credentials().unwrap()));
     // Another account's is refused.
     let other = Login::new("other@example.com", "x").unwrap();
-    let error = S::build(world.link(), world.stranger().login(other).saved(saved.expose())).err().unwrap();
+    let error = S::build(world.link(), world.stranger().login(other).import(saved.expose())).err().unwrap();
     assert!(matches!(error, Error::Session(SessionError::SavedSession(ImportError::OtherAccount))), "{error:?}");
 }
 
@@ -47,7 +47,7 @@ fn a_token_kept_elsewhere_is_taken_up<S: Side>() {
     let first: S = world.connect();
     let token = first.credentials().unwrap().access().expose().to_owned();
     let asked = world.requests();
-    let bare = S::build(world.link(), world.stranger().saved(token.as_str())).unwrap();
+    let bare = S::build(world.link(), world.stranger().import(token.as_str())).unwrap();
     assert_eq!(bare.credentials().unwrap().access().expose(), token);
     let session: S = world.build();
     session.accept(world.provider().from_token(&token, world.clock.now()).unwrap()).unwrap();
@@ -66,7 +66,7 @@ fn a_broken_stored_token_is_an_error_once_and_signing_in_works<S: Side>() {
     let torn = &saved.expose()[..saved.expose().len() / 2];
     for broken in [saved.expose().replace(&token, "garbage").as_str(), torn, "garbage", "", "{}"] {
         let setup = || world.stranger().login(login());
-        let error = S::build(world.link(), setup().saved(broken)).err().unwrap();
+        let error = S::build(world.link(), setup().import(broken)).err().unwrap();
         assert!(
             matches!(error, Error::Session(SessionError::SavedSession(ImportError::Malformed { .. }))),
             "{error:?}"
@@ -76,7 +76,7 @@ fn a_broken_stored_token_is_an_error_once_and_signing_in_works<S: Side>() {
     }
     // One that has ended is no error: it is renewed when it is asked for.
     world.pass(DAY + HOUR);
-    let restored = S::build(world.link(), world.stranger().login(login()).saved(saved.expose())).unwrap();
+    let restored = S::build(world.link(), world.stranger().login(login()).import(saved.expose())).unwrap();
     assert!(world.accepts(&restored.credentials().unwrap()));
 }
 
@@ -84,7 +84,7 @@ fn a_stored_token_that_the_site_refuses_is_renewed_once<S: Side>() {
     let world = World::new();
     let saved = world.connect::<S>().export().unwrap().to_json();
     world.emulator.auth0().revoke_tokens(Auth0Settings::EMAIL);
-    let session = S::build(world.link(), world.stranger().login(login()).saved(saved.expose())).unwrap();
+    let session = S::build(world.link(), world.stranger().login(login()).import(saved.expose())).unwrap();
     let mut headers = HeaderMap::new();
     let refused = session.authorize(&mut headers).unwrap();
     assert_eq!(world.call(&headers), 401);

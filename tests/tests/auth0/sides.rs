@@ -43,7 +43,7 @@ macro_rules! passed_on {
     () => {
         fn accept(&self, grant: Grant) -> Result<(), Error> {
             let _inside = runtime().enter();
-            self.0.accept(grant)
+            self.0.install_grant(grant)
         }
         fn rejected(&self, credentials: &Credentials) {
             let _inside = runtime().enter();
@@ -88,7 +88,7 @@ impl Side for OverHyper {
         runtime().block_on(self.0.sign_out(login))
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
-        let mut changes = self.0.changes(LeaseId::Access);
+        let mut changes = self.0.updates(LeaseId::Access);
         runtime().block_on(changes.next()).unwrap();
         action();
         runtime().block_on(changes.next()).unwrap().to_arc()
@@ -123,7 +123,7 @@ impl Side for OverBlocking {
         self.0.sign_out(login)
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
-        let mut changes = self.0.changes(LeaseId::Access);
+        let mut changes = self.0.updates(LeaseId::Access);
         changes.next().unwrap();
         action();
         changes.next().unwrap().to_arc()

@@ -107,14 +107,14 @@ fn saved<S: Subject>(world: &World) -> Vec<u8> {
 fn a_saved_session_of_another_account_is_refused<S: Subject>() {
     let world = World::new();
     let saved = saved::<S>(&world);
-    let error = world.try_build::<S>(world.stranger().login(other_login()).saved(saved)).err().unwrap();
+    let error = world.try_build::<S>(world.stranger().login(other_login()).import(saved)).err().unwrap();
     assert!(is_saved_error(&error, ImportError::OtherAccount), "{error:?}");
 }
 
 fn a_saved_session_of_another_address_is_refused<S: Subject>() {
     let (world, elsewhere) = (World::new(), World::new());
     let saved = saved::<S>(&world);
-    let error = elsewhere.try_build::<S>(elsewhere.setup().saved(saved)).err().unwrap();
+    let error = elsewhere.try_build::<S>(elsewhere.setup().import(saved)).err().unwrap();
     assert!(is_saved_error(&error, ImportError::OtherProvider), "{error:?}");
 }
 
@@ -123,7 +123,7 @@ fn a_saved_session_that_has_expired_is_refreshed<S: Subject>() {
     let world = World::new();
     let saved = saved::<S>(&world);
     world.pass(EXPIRY);
-    let session: S = world.try_build(world.stranger().saved(saved)).unwrap();
+    let session: S = world.try_build(world.stranger().import(saved)).unwrap();
     assert!(world.wait_for(Endpoint::Refresh, 1));
     assert!(world.accepts(LeaseId::Access, &session.credentials(LeaseId::Access).unwrap()));
     assert_eq!(world.requests_to(Endpoint::SignIn), 1);
@@ -149,7 +149,7 @@ fn moves<From: Subject, To: Subject>() {
     let saved = from.export().unwrap().to_json();
     from.close();
     // Without the login: what is saved is enough.
-    let to: To = world.try_build(world.stranger().saved(saved.expose().as_bytes())).unwrap();
+    let to: To = world.try_build(world.stranger().import(saved.expose().as_bytes())).unwrap();
     let taken_up = to.credentials(LeaseId::Access).unwrap();
     assert_eq!(taken_up.access().expose(), old.access().expose());
     assert_eq!(taken_up.expires_at(), old.expires_at());

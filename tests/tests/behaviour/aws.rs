@@ -114,7 +114,7 @@ fn a_refresh_does_not_move_their_deadline<S: Subject>() {
     assert_eq!(generation(&held, LeaseId::Access), 2);
     assert_eq!(held.aws_expires_at(), first.aws_expires_at());
     let saved = session.export().unwrap().to_json();
-    let restored: S = world.try_build(world.stranger().saved(saved.expose().as_bytes())).unwrap();
+    let restored: S = world.try_build(world.stranger().import(saved.expose().as_bytes())).unwrap();
     assert_eq!(restored.credentials(LeaseId::Aws).unwrap().aws_expires_at(), first.aws_expires_at());
 }
 

@@ -207,7 +207,7 @@ fn ann() -> ToyLogin {
     ToyLogin::new("ann@toy.example", "pass")
 }
 
-fn token(current: &perennial_core::adapter::Current) -> String {
+fn token(current: &perennial_core::adapter::CredentialsRef) -> String {
     current.access().expose().to_owned()
 }
 
@@ -222,7 +222,7 @@ fn runtime() -> &'static Runtime {
 impl Adapter for Tasks {
     fn build(service: Service, setup: SessionBuilder<Odd>) -> Self {
         let _inside = runtime().enter();
-        Self(perennial_hyper::Client::over(service).build(setup).unwrap())
+        Self(perennial_hyper::Connector::over(service).build(setup).unwrap())
     }
 
     fn ask(&self) -> Result<String, Error> {
@@ -260,7 +260,7 @@ struct Threads(perennial_blocking::Handle<Odd>);
 
 impl Adapter for Threads {
     fn build(service: Service, setup: SessionBuilder<Odd>) -> Self {
-        Self(perennial_blocking::Client::over(service).build(setup).unwrap())
+        Self(perennial_blocking::Connector::over(service).build(setup).unwrap())
     }
 
     fn ask(&self) -> Result<String, Error> {
@@ -466,7 +466,7 @@ fn on_one_thread_a_key_that_signs_holds_up_no_task() {
         runtime.block_on(async {
             let (odd, gate) = (Odd::new(true), Gate::default());
             let setup = SessionBuilder::new(odd.clone()).login(ann()).seed(1);
-            let session = perennial_hyper::Client::over(Service::default()).build(setup).unwrap();
+            let session = perennial_hyper::Connector::over(Service::default()).build(setup).unwrap();
             session.credentials().await.unwrap();
             let (entered, wait) = tokio::sync::oneshot::channel();
             let (entered, until) = (Mutex::new(Some(entered)), gate.clone());

@@ -123,7 +123,7 @@ fn a_new_process_on_a_store_that_was_signed_out_stays_signed_out<S: Subject>() {
     let error = S::connect(world.link(), world.setup().store(store.clone())).err().unwrap();
     assert!(is_end(Err::<(), _>(error), is_signed_out));
     // Nor does a save that is brought along bring it back.
-    let brings: S = world.try_build(world.setup().saved(saved.expose()).store(store.clone())).unwrap();
+    let brings: S = world.try_build(world.setup().import(saved.expose()).store(store.clone())).unwrap();
     wait_for_sign_outs(&world, 3);
     assert!(is_end(brings.credentials(LeaseId::Access), is_signed_out));
     let session: S = world.try_build(world.setup().store(store.clone())).unwrap();

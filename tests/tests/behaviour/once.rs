@@ -125,7 +125,7 @@ fn what_may_be_over_is_renewed_before_anybody_gets_it<S: Subject>() {
     for policy in policies() {
         let world = World::new();
         let (saved, old) = saved_ahead::<S>(&world);
-        let session: S = world.try_build(world.stranger().policy(policy).saved(saved)).unwrap();
+        let session: S = world.try_build(world.stranger().policy(policy).import(saved)).unwrap();
         // Nobody gets the old one; the new one may be here already.
         let at_once = session.current(LeaseId::Access);
         assert!(at_once.is_none_or(|held| held.access().expose() != old), "{policy:?}");
@@ -141,7 +141,7 @@ fn what_may_be_over_is_served_where_the_service_is_not_heard<S: Subject>() {
         let world = World::new();
         let (saved, old) = saved_ahead::<S>(&world);
         world.emulator.fault_always(Endpoint::Any, Fault::CloseAtOnce);
-        let session: S = world.try_build(world.stranger().policy(policy).saved(saved)).unwrap();
+        let session: S = world.try_build(world.stranger().policy(policy).import(saved)).unwrap();
         assert_eq!(session.credentials(LeaseId::Access).unwrap().access().expose(), old, "{policy:?}");
     }
 }
@@ -151,7 +151,7 @@ fn what_may_be_over_is_not_served_where_the_service_refuses<S: Subject>() {
         let world = World::new();
         let (saved, _) = saved_ahead::<S>(&world);
         world.emulator.navien().revoke_session(NavienSettings::EMAIL);
-        let session: S = world.try_build(world.stranger().policy(policy).saved(saved)).unwrap();
+        let session: S = world.try_build(world.stranger().policy(policy).import(saved)).unwrap();
         let error = session.credentials(LeaseId::Access).unwrap_err();
         assert!(matches!(error, Error::Session(SessionError::SignInRequired { .. })), "{policy:?}: {error:?}");
         assert_eq!(session.state(), State::SignInRequired);

@@ -331,7 +331,7 @@ fn what_a_runtime_left_unsaved_is_saved_by_the_next_one() {
     let first = Builder::new_current_thread().enable_all().build().unwrap();
     let client = Hyper::client(world.link());
     let saved = world.connect::<Blocking>().export().unwrap().to_json();
-    let setup = world.setup().store(directory.store()).saved(saved.expose().as_bytes());
+    let setup = world.setup().store(directory.store()).import(saved.expose().as_bytes());
     let session = first.block_on(async { client.build(setup) }).unwrap();
     let end = first.block_on(session.finish(NO_TIME));
     assert!(matches!(end, Err(Unfinished::Unsaved(_))), "{end:?}");

@@ -52,7 +52,7 @@ impl<P: Provider> Side<P> for OverHyper<P> {
 
     fn accept(&self, grant: Grant) -> Result<(), Error> {
         let _inside = runtime().enter();
-        self.0.accept(grant)
+        self.0.install_grant(grant)
     }
 
     fn debug(&self) -> String {
@@ -82,7 +82,7 @@ impl<P: Provider> Side<P> for OverBlocking<P> {
     }
 
     fn accept(&self, grant: Grant) -> Result<(), Error> {
-        self.0.accept(grant)
+        self.0.install_grant(grant)
     }
 
     fn debug(&self) -> String {

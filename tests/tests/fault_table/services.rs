@@ -327,7 +327,7 @@ impl Service for OAuth {
         let wanted = AuthorizationRequest::new("http://127.0.0.1:9/callback").scopes(["read", "write"]);
         let authorization = profile(&place.emulator).authorize(entropy, &wanted, now).unwrap();
         let redirect = H::run(place.link(), Browser(authorization.url().to_owned()))?;
-        let code = authorization.into_pending().redeem(&redirect, now).unwrap();
+        let code = authorization.into_pending().exchange_code(&redirect, now).unwrap();
         session.accept(H::run(place.link(), At(now, code))?)?;
         session.credentials(LeaseId::Access)
     }

@@ -109,7 +109,7 @@ fn mosaia<H: Side<Mosaia>>(service: &Service, answer: Answer) {
     let url = mosaia.authorize([7; mosaia::ENTROPY], &AuthorizationRequest::new("http://127.0.0.1/done"), now).unwrap();
     let state = url.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
     let redirect = format!("?code={}&state={state}", canary("code"));
-    let code = mosaia.redeem(url.into_pending(), &redirect, now).unwrap();
+    let code = mosaia.exchange_code(url.into_pending(), &redirect, now).unwrap();
     run::<_, H, _>(answer, "a code at Mosaia", code);
 }
 
@@ -143,7 +143,7 @@ fn oauth<H: Side<OAuth2>>(service: &Service, answer: Answer) {
         let url = profile.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1/done"), now).unwrap();
         let state = url.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
         let redirect = format!("?code={}&state={state}", canary("code"));
-        run::<_, H, _>(answer, "a code", url.into_pending().redeem(&redirect, now).unwrap());
+        run::<_, H, _>(answer, "a code", url.into_pending().exchange_code(&redirect, now).unwrap());
         device::<H>(service, answer, &profile);
     }
 }

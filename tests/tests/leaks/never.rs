@@ -4,13 +4,13 @@ use std::borrow::Borrow;
 use std::fmt::Display;
 use std::ops::Deref;
 
-use perennial_core::adapter::Current;
+use perennial_core::adapter::CredentialsRef;
 use perennial_core::aws::PresignedUrl;
 use perennial_core::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Secret};
-use perennial_core::mqtt::{Parts, Ticket};
+use perennial_core::mqtt::{ConnectOptions, Parts};
 use perennial_core::oauth::{
-    Assertions, Authorization, ClientAuth, DeviceAuthorization, DevicePoll, Es256, Pending, Profile, Revocation,
-    TokenRequest, Verifier,
+    Assertions, AuthorizationUrl, ClientAuth, DeviceAuthorization, DevicePoll, Es256, PendingAuthorization, Profile,
+    Revocation, TokenRequest, Verifier,
 };
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::wire::{Body, BodyBuffer, LoginText, Text};
@@ -35,8 +35,8 @@ macro_rules! secret {
 }
 
 secret! {
-    Secret, AccessToken, AwsCredentials, Credentials, Grant, Current, PresignedUrl, Ticket, Parts,
-    Assertions, Authorization, ClientAuth, DeviceAuthorization, DevicePoll, Es256, Pending, Profile, Revocation,
+    Secret, AccessToken, AwsCredentials, Credentials, Grant, CredentialsRef, PresignedUrl, ConnectOptions, Parts,
+    Assertions, AuthorizationUrl, ClientAuth, DeviceAuthorization, DevicePoll, Es256, PendingAuthorization, Profile, Revocation,
     TokenRequest, Verifier,
     auth0::Login, mosaia::Login, navien::Login, oauth2::Login, settrade::Login,
     Body, BodyBuffer, Text<'static>, Request, Response, Key, RedisStoreBuilder,

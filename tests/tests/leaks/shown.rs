@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use perennial_core::adapter::{ManualClock, Pledge, SessionBuilder, SystemClock};
 use perennial_core::credentials::masked;
-use perennial_core::mqtt::Ticket;
+use perennial_core::mqtt::ConnectOptions;
 use perennial_core::oauth::{Assertions, AuthorizationRequest, ClientAuth, Es256, Profile, Verifier};
 use perennial_core::providers::mosaia::{Checked, Mosaia};
 use perennial_core::providers::navien::Navien;
@@ -123,15 +123,15 @@ fn credentials() -> Vec<Shown> {
         "core/src/credentials/account.rs Account": account(),
         "core/src/credentials/grant.rs Grant": grant(),
         "core/src/credentials/mod.rs Credentials": have(),
-        "core/src/credentials/saved.rs Saved": SavedSession::new("p", "r", have()),
+        "core/src/credentials/saved.rs SavedSession": SavedSession::new("p", "r", have()),
         "core/src/aws/mqtt.rs PresignedUrl": Navien::mqtt().presign(&aws(), now().wall),
-        "core/src/mqtt.rs Ticket": ticket(),
+        "core/src/mqtt.rs ConnectOptions": ticket(),
         "core/src/mqtt.rs Parts": ticket().into_parts(),
     }
 }
 
-fn ticket() -> Ticket {
-    Ticket::new(format!("wss://host.example/mqtt?{}", canary("query")))
+fn ticket() -> ConnectOptions {
+    ConnectOptions::new(format!("wss://host.example/mqtt?{}", canary("query")))
         .unwrap()
         .with_header(HeaderName::from_static("x-any"), HeaderValue::from_str(&canary("header")).unwrap())
         .with_login("app", secret("password"))
@@ -196,7 +196,7 @@ fn providers() -> Vec<Shown> {
             .unwrap();
         let state = url.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
         let redirect = format!("?code={}&state={state}", canary("code"));
-        mosaia_at.redeem(url.into_pending(), &redirect, now()).unwrap()
+        mosaia_at.exchange_code(url.into_pending(), &redirect, now()).unwrap()
     };
     shown! {
         "core/src/providers/navien/login.rs Login": navien.clone(),
@@ -255,7 +255,7 @@ fn oauth() -> Vec<Shown> {
         .unwrap();
     let begin = || profile().authorize(entropy, &wanted, now()).unwrap();
     let state = begin().url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
-    let redirect = |rest: &str| begin().into_pending().redeem(&format!("?state={state}&{rest}"), now());
+    let redirect = |rest: &str| begin().into_pending().exchange_code(&format!("?state={state}&{rest}"), now());
     let code = format!("code={}", canary("code"));
     let refused = redirect(&format!("{code}&error=access_denied&error_description=no")).unwrap_err();
     let refusal = match &refused {
@@ -277,17 +277,17 @@ fn oauth() -> Vec<Shown> {
         "core/src/oauth/client.rs Assertions": assertions(),
         "core/src/oauth/es256.rs Es256": signer(),
         "core/src/oauth/pkce.rs Verifier": Verifier::new(seed),
-        "core/src/oauth/authorize.rs Wanted": wanted.clone(),
-        "core/src/oauth/authorize.rs Authorization": begin(),
-        "core/src/oauth/pending.rs Pending": begin().into_pending(),
+        "core/src/oauth/authorize.rs AuthorizationRequest": wanted.clone(),
+        "core/src/oauth/authorize.rs AuthorizationUrl": begin(),
+        "core/src/oauth/pending.rs PendingAuthorization": begin().into_pending(),
         "core/src/oauth/redirect.rs AuthorizationError": refused,
         "core/src/oauth/redirect.rs AuthorizationError": redirect(&format!("{code}&{code}")).unwrap_err(),
         "core/src/oauth/redirect.rs AuthorizationError":
-            begin().into_pending().redeem(&format!("?{code}&state=x"), now()).unwrap_err(),
-        "core/src/oauth/redirect.rs Refusal": refusal,
-        "core/src/oauth/exchange.rs TokenExchange": redirect(&code).unwrap(),
-        "core/src/oauth/exchange.rs TokenExchange": profile().refresh(&secret("refresh")),
-        "core/src/oauth/exchange.rs TokenExchange": profile().legacy_password("u", &secret("password"), &["a"]),
+            begin().into_pending().exchange_code(&format!("?{code}&state=x"), now()).unwrap_err(),
+        "core/src/oauth/redirect.rs ErrorResponse": refusal,
+        "core/src/oauth/exchange.rs TokenRequest": redirect(&code).unwrap(),
+        "core/src/oauth/exchange.rs TokenRequest": profile().refresh(&secret("refresh")),
+        "core/src/oauth/exchange.rs TokenRequest": profile().legacy_password("u", &secret("password"), &["a"]),
         "core/src/oauth/revoke.rs Revocation": profile().revoke(&have()).unwrap(),
         "core/src/oauth/device.rs DeviceRequest": profile().device(&["a"]).unwrap(),
         "core/src/oauth/device.rs DevicePoll": device.poll(),
@@ -360,12 +360,12 @@ fn stores() -> Vec<Shown> {
     let address = format!("rediss://{0}:{0}@host.example/0", canary("address"));
     let redis = || RedisStore::builder(&address, "key").user(secret("user")).password(secret("password"));
     shown! {
-        "core/src/store/mod.rs StoreOp": StoreRequest { id: OpId(1), command: write(), timeout: STORE_TIMEOUT },
-        "core/src/store/mod.rs StoreAct": write(),
-        "core/src/store/mod.rs Stored": StoreReply::Read(Some(record())),
-        "core/src/store/mod.rs Stored": StoreReply::Locked { record: Some(record()), remaining: None },
+        "core/src/store/mod.rs StoreRequest": StoreRequest { id: OpId(1), command: write(), timeout: STORE_TIMEOUT },
+        "core/src/store/mod.rs StoreCommand": write(),
+        "core/src/store/mod.rs StoreReply": StoreReply::Read(Some(record())),
+        "core/src/store/mod.rs StoreReply": StoreReply::Locked { record: Some(record()), remaining: None },
         "core/src/store/memory.rs MemoryStore": memory.clone(),
-        "core/src/store/keeper.rs Keeper": StoreDriver::new(memory),
+        "core/src/store/keeper.rs StoreDriver": StoreDriver::new(memory),
         "adapter-file/src/store.rs FileStore": FileStore::new("/session").encrypted_with(key("key")),
         "adapter-file/src/seal.rs Key": key("key"),
         "adapter-redis/src/settings.rs RedisStoreBuilder": redis(),
@@ -412,22 +412,22 @@ fn adapters() -> Vec<Shown> {
         (reply, Pledge::<perennial_core::Secret>::new())
     };
     let (reply, other) = pledge();
-    let blocking = perennial_blocking::Client::over(Granting).connect(setup()).unwrap();
+    let blocking = perennial_blocking::Connector::over(Granting).connect(setup()).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let hyper = runtime.block_on(perennial_hyper::Client::over(Granting).connect(setup())).unwrap();
+    let hyper = runtime.block_on(perennial_hyper::Connector::over(Granting).connect(setup())).unwrap();
     let mut headers = HeaderMap::new();
     blocking.authorize(&mut headers).unwrap();
     let all = shown! {
-        "core/src/adapter/setup.rs Setup": setup().saved(SavedSession::new("p", "r", have()).to_json().expose().as_bytes()),
-        "core/src/adapter/view.rs Current": blocking.credentials_for(LeaseId::Access).unwrap(),
+        "core/src/adapter/setup.rs SessionBuilder": setup().import(SavedSession::new("p", "r", have()).to_json().expose().as_bytes()),
+        "core/src/adapter/view.rs CredentialsRef": blocking.credentials_for(LeaseId::Access).unwrap(),
         "core/src/adapter/handle.rs Handle": hyper.clone(),
-        "core/src/adapter/handle.rs Changes": hyper.changes(LeaseId::Access),
+        "core/src/adapter/handle.rs Updates": hyper.updates(LeaseId::Access),
         "core/src/adapter/reader.rs Reader": hyper.reader(),
         "core/src/adapter/reply.rs Reply": reply,
         "core/src/adapter/reply.rs Promise": other.promise,
         "core/src/adapter/reply.rs Pledge": pledge().1,
         "adapter-blocking/src/handle.rs Handle": blocking.clone(),
-        "adapter-blocking/src/handle.rs Changes": blocking.changes(LeaseId::Access),
+        "adapter-blocking/src/handle.rs Updates": blocking.updates(LeaseId::Access),
         "adapter-blocking/src/reader.rs Reader": blocking.reader(),
         "core/src/credentials/token.rs AccessToken": headers,
     };

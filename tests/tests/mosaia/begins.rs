@@ -76,7 +76,7 @@ fn a_browser_signs_in_there_and_back<S: Side>() {
 fn a_browser_that_brings_a_no_signs_nobody_in<S: Side>() {
     let place = Place::with(|settings| settings.consent = Consent::Denied);
     let (pending, redirect) = place.browse::<S>();
-    let error = place.provider().redeem(pending, &redirect, place.now()).unwrap_err();
+    let error = place.provider().exchange_code(pending, &redirect, place.now()).unwrap_err();
     let AuthorizationError::Refused(refusal) = error else { panic!("{error:?}") };
     assert_eq!(refusal.code(), ErrorCode::AccessDenied);
     assert_eq!(place.asked(), ["GET /oauth"]);
@@ -87,7 +87,7 @@ fn a_code_is_good_for_its_own_sign_in_only<S: Side>() {
     let (pending, redirect) = place.browse::<S>();
     // Somebody else's redirect: its state is not the one that was sent.
     let forged = redirect.replace("state=", "state=x");
-    let error = place.provider().redeem(pending, &forged, place.now()).unwrap_err();
+    let error = place.provider().exchange_code(pending, &forged, place.now()).unwrap_err();
     assert_eq!(error, AuthorizationError::State);
     assert_eq!(place.asked(), ["GET /oauth"]);
 

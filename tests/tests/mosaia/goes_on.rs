@@ -77,7 +77,7 @@ fn a_missing_place_of_refreshes_is_remembered<S: Side>() {
     // The exchange of the code, and one refresh that found nothing there.
     assert_eq!((asked("POST /v1/auth/token"), asked("POST /auth/token")), (2, 3));
     // A saved session knows it too.
-    let again = S::build(place.stranger().saved(saved(&session))).unwrap();
+    let again = S::build(place.stranger().import(saved(&session))).unwrap();
     place.pass(EXPIRY);
     assert!(place.accepts(&again.credentials().unwrap()));
     assert_eq!(asked("POST /v1/auth/token"), 2);
@@ -121,7 +121,7 @@ fn how_a_session_was_begun_survives_saving<S: Side>() {
             _ => place.signed_in(person()),
         };
         let old = session.credentials().unwrap();
-        let again = S::build(place.stranger().saved(saved(&session))).unwrap();
+        let again = S::build(place.stranger().import(saved(&session))).unwrap();
         let new = again.credentials().unwrap();
         assert_eq!((new.access().expose(), new.expires_at()), (old.access().expose(), old.expires_at()));
         assert_eq!((SignInMethod::of(&new), new.grant_type()), (Some(by), Some(by.name())));
@@ -143,8 +143,8 @@ fn a_saved_session_of_another_program_is_refused<S: Side>() {
         _ => panic!("taken up"),
     };
     let saved = saved(&session);
-    assert_eq!(refused(elsewhere.stranger().saved(&*saved)), ImportError::OtherProvider);
-    assert_eq!(refused(place.stranger().login(robot()).saved(&*saved)), ImportError::OtherAccount);
+    assert_eq!(refused(elsewhere.stranger().import(&*saved)), ImportError::OtherProvider);
+    assert_eq!(refused(place.stranger().login(robot()).import(&*saved)), ImportError::OtherAccount);
 }
 
 fn a_refused_call_renews_once<S: Side>() {

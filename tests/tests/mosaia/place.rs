@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use perennial_core::adapter::{Clock, ManualClock, SessionBuilder};
-use perennial_core::oauth::{AuthorizationRequest, Pending};
+use perennial_core::oauth::{AuthorizationRequest, PendingAuthorization};
 use perennial_core::providers::mosaia::{CodeExchange, ENTROPY, Login, Mosaia};
 use perennial_core::wire::Body;
 use perennial_core::{
@@ -60,7 +60,7 @@ macro_rules! passed_on {
     () => {
         fn accept(&self, grant: Grant) {
             let _inside = runtime().enter();
-            self.0.accept(grant).unwrap();
+            self.0.install_grant(grant).unwrap();
         }
         fn rejected(&self, credentials: &Credentials) {
             let _inside = runtime().enter();
@@ -188,11 +188,11 @@ impl Place {
     pub(crate) fn code_exchange<S: Side>(&self) -> CodeExchange {
         let (pending, redirect) = self.browse::<S>();
         assert!(redirect.starts_with(REDIRECT));
-        self.provider().redeem(pending, &redirect, self.now()).unwrap()
+        self.provider().exchange_code(pending, &redirect, self.now()).unwrap()
     }
 
     /// A browser is sent away, and comes back with this.
-    pub(crate) fn browse<S: Side>(&self) -> (Pending, String) {
+    pub(crate) fn browse<S: Side>(&self) -> (PendingAuthorization, String) {
         let wanted = AuthorizationRequest::new(REDIRECT).scopes(["read", "write"]);
         let authorization = self.provider().authorize(entropy(), &wanted, self.now()).unwrap();
         let redirect = S::run(Browser(authorization.url().to_owned())).unwrap();

@@ -28,12 +28,12 @@ impl Adapter for Hyper {
     type Session = perennial_hyper::Handle<OAuth2>;
 
     fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error> {
-        RUNTIME.block_on(perennial_hyper::Client::new().run(exchange))
+        RUNTIME.block_on(perennial_hyper::Connector::new().run(exchange))
     }
 
     fn build(setup: SessionBuilder<OAuth2>) -> Self::Session {
         let _inside = RUNTIME.enter();
-        perennial_hyper::Client::new().build(setup).unwrap()
+        perennial_hyper::Connector::new().build(setup).unwrap()
     }
 
     fn credentials(session: &Self::Session) -> Result<Arc<Credentials>, Error> {
@@ -46,7 +46,7 @@ impl Adapter for Hyper {
 
     fn accept(session: &Self::Session, grant: Grant) {
         let _inside = RUNTIME.enter();
-        session.accept(grant).unwrap();
+        session.install_grant(grant).unwrap();
     }
 
     fn sign_out(session: &Self::Session) {
@@ -58,11 +58,11 @@ impl Adapter for Blocking {
     type Session = perennial_blocking::Handle<OAuth2>;
 
     fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error> {
-        perennial_blocking::Client::new().run(exchange)
+        perennial_blocking::Connector::new().run(exchange)
     }
 
     fn build(setup: SessionBuilder<OAuth2>) -> Self::Session {
-        perennial_blocking::Client::new().build(setup).unwrap()
+        perennial_blocking::Connector::new().build(setup).unwrap()
     }
 
     fn credentials(session: &Self::Session) -> Result<Arc<Credentials>, Error> {
@@ -74,7 +74,7 @@ impl Adapter for Blocking {
     }
 
     fn accept(session: &Self::Session, grant: Grant) {
-        session.accept(grant).unwrap();
+        session.install_grant(grant).unwrap();
     }
 
     fn sign_out(session: &Self::Session) {

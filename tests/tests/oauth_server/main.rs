@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use perennial_core::adapter::{Clock, ManualClock, SessionBuilder, SystemClock};
 use perennial_core::oauth::{
-    Assertions, AuthorizationError, AuthorizationRequest, ClientAuth, DevicePoll, Discovery, ErrorCode, Es256, Pending,
-    Profile, scopes,
+    Assertions, AuthorizationError, AuthorizationRequest, ClientAuth, DevicePoll, Discovery, ErrorCode, Es256,
+    PendingAuthorization, Profile, scopes,
 };
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use perennial_core::{Error, Exchange, Grant, Now, Request, Response, Secret, ServiceErrorKind, SessionError, Step};
@@ -44,7 +44,7 @@ fn sign_in<A: Adapter>(profile: &Profile) -> Grant {
     let now = SystemClock.now();
     let authorization = profile.authorize(entropy(1), &wanted(), now).unwrap();
     let redirect = Browser::default().visit(authorization.url(), REDIRECT_URI);
-    A::run(authorization.into_pending().redeem(&redirect, now).unwrap()).unwrap()
+    A::run(authorization.into_pending().exchange_code(&redirect, now).unwrap()).unwrap()
 }
 
 fn kind(error: &Error) -> ServiceErrorKind {
@@ -83,11 +83,14 @@ fn a_pending_sign_in_survives_between_two_web_requests<A: Adapter>() {
     let authorization = profile.authorize(entropy(2), &wanted(), now).unwrap();
     let redirect = Browser::default().visit(authorization.url(), REDIRECT_URI);
     let kept = authorization.into_pending().export();
-    let pending = Pending::restore(&profile, kept.clone(), now).unwrap();
-    assert!(A::run(pending.redeem(&redirect, now).unwrap()).is_ok());
+    let pending = PendingAuthorization::restore(&profile, kept.clone(), now).unwrap();
+    assert!(A::run(pending.exchange_code(&redirect, now).unwrap()).is_ok());
     // A copy brings nothing: the server takes a code once.
-    let copy = Pending::restore(&profile, kept, now).unwrap();
-    assert_eq!(kind(&A::run(copy.redeem(&redirect, now).unwrap()).unwrap_err()), ServiceErrorKind::InvalidCredentials);
+    let copy = PendingAuthorization::restore(&profile, kept, now).unwrap();
+    assert_eq!(
+        kind(&A::run(copy.exchange_code(&redirect, now).unwrap()).unwrap_err()),
+        ServiceErrorKind::InvalidCredentials
+    );
 }
 
 fn another_sign_ins_code_is_refused<A: Adapter>() {
@@ -97,13 +100,13 @@ fn another_sign_ins_code_is_refused<A: Adapter>() {
     let theirs = profile.authorize(entropy(4), &wanted(), now).unwrap();
     let redirect = Browser::default().visit(theirs.url(), REDIRECT_URI);
     let mine = mine.into_pending();
-    assert!(!mine.is_answered_by(&redirect));
-    assert_eq!(mine.redeem(&redirect, now).unwrap_err(), AuthorizationError::State);
+    assert!(!mine.matches(&redirect));
+    assert_eq!(mine.exchange_code(&redirect, now).unwrap_err(), AuthorizationError::State);
     // The right state around a code of another sign-in: the verifier does not fit.
     let mine = profile.authorize(entropy(3), &wanted(), now).unwrap();
     let state = |url: &str| url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
     let swapped = redirect.replace(&state(&redirect), &state(mine.url()));
-    let error = A::run(mine.into_pending().redeem(&swapped, now).unwrap()).unwrap_err();
+    let error = A::run(mine.into_pending().exchange_code(&swapped, now).unwrap()).unwrap_err();
     assert_eq!(kind(&error), ServiceErrorKind::InvalidCredentials);
 }
 
@@ -113,7 +116,7 @@ fn a_person_who_says_no<A: Adapter>() {
     let wanted = wanted().parameter("login_hint", "nobody");
     let authorization = profile.authorize(entropy(5), &wanted, now).unwrap();
     let redirect = Browser::default().visit(authorization.url(), REDIRECT_URI);
-    match authorization.into_pending().redeem(&redirect, now).unwrap_err() {
+    match authorization.into_pending().exchange_code(&redirect, now).unwrap_err() {
         AuthorizationError::Refused(refusal) => {
             assert_eq!(refusal.code(), ErrorCode::AccessDenied);
             assert_eq!(refusal.description(), Some("the person said no"));

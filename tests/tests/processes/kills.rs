@@ -86,7 +86,7 @@ fn move_in(emulator: &Emulator, place: &Place, cell: usize) {
     let heard = Heard::default();
     let provider = Navien::new(&emulator.navien_url()).unwrap();
     let setup = SessionBuilder::new(provider).login(login()).store(place.cell(cell)).on_event(heard.listener());
-    let session = perennial_blocking::Client::new().connect(setup).unwrap();
+    let session = perennial_blocking::Connector::new().connect(setup).unwrap();
     let saved = |events: &[Event]| events.iter().any(|event| matches!(event, Event::Saved));
     assert!(heard.wait_until(LONG, saved), "the first grant is not saved");
     drop(session);

@@ -83,7 +83,7 @@ fn sign_in(profile: &Profile) -> Grant {
     let entropy: [u8; 64] = std::array::from_fn(|n| u8::try_from(n).unwrap());
     let authorization = profile.authorize(entropy, &wanted, now).unwrap();
     let redirect = Browser::default().visit(authorization.url(), REDIRECT_URI);
-    Blocking::run(authorization.into_pending().redeem(&redirect, now).unwrap()).unwrap()
+    Blocking::run(authorization.into_pending().exchange_code(&redirect, now).unwrap()).unwrap()
 }
 
 fn stats(server: &Server) -> Value {

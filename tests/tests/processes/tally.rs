@@ -64,7 +64,7 @@ impl Tally {
             News::Asks(_) => {}
             News::Issued(_) => *self.issued.entry(seat.cell).or_default() += 1,
             News::TookUp(_) => self.taken_up += 1,
-            News::FileErrorKind(text) => self.troubles.push(format!("{seat:?}: {text}")),
+            News::Trouble(text) => self.troubles.push(format!("{seat:?}: {text}")),
             News::Failed(text) => self.failures.push(format!("{seat:?}: {text}")),
             News::Holds(token) => _ = self.held.insert(seat, token),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
 use perennial_core::adapter::{ManualClock, SessionBuilder};
-use perennial_core::mqtt::Ticket;
+use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::settrade::{Login, Settrade};
 use perennial_core::wire::Body;
 use perennial_core::{
@@ -81,7 +81,7 @@ impl Side for OverHyper {
         runtime().block_on(self.0.sign_out(login))
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
-        let mut changes = self.0.changes(LeaseId::Access);
+        let mut changes = self.0.updates(LeaseId::Access);
         runtime().block_on(changes.next()).unwrap();
         action();
         runtime().block_on(changes.next()).unwrap().to_arc()
@@ -113,7 +113,7 @@ impl Side for OverBlocking {
         self.0.sign_out(login)
     }
     fn next_issue_after(&self, action: impl FnOnce()) -> Arc<Credentials> {
-        let mut changes = self.0.changes(LeaseId::Access);
+        let mut changes = self.0.updates(LeaseId::Access);
         changes.next().unwrap();
         action();
         changes.next().unwrap().to_arc()
@@ -228,7 +228,7 @@ impl World {
         S::run(self.link(), Call { url, headers }).unwrap()
     }
 
-    pub(crate) fn ticket<S: Side>(&self, session: &S) -> Result<Ticket, Error> {
+    pub(crate) fn ticket<S: Side>(&self, session: &S) -> Result<ConnectOptions, Error> {
         S::run(self.link(), self.provider().mqtt(&session.credentials().unwrap()))
     }
 
@@ -258,7 +258,7 @@ impl Exchange for Call {
 }
 
 /// The dispatcher token in a ticket, which must be the same wherever it stands.
-pub(crate) fn dispatcher_token(ticket: Ticket) -> String {
+pub(crate) fn dispatcher_token(ticket: ConnectOptions) -> String {
     let parts = ticket.into_parts();
     let password = parts.password.unwrap().expose().to_owned();
     assert_eq!(parts.headers["authorization"], format!("Bearer {password}"));

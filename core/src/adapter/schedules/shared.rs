@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use loom::thread;
 
-use super::super::{BoxFuture, Clock, Handle, Host, SessionBuilder, SpawnError};
+use super::super::{BoxFuture, Clock, Handle, Runtime, SessionBuilder, SpawnError};
 use super::{block_on, explore};
 use crate::credentials::{AccessToken, Grant, Now, Timestamp, Validity};
 use crate::error::{Error, SessionError, TransportError};
@@ -43,7 +43,7 @@ impl Toy {
     }
 }
 
-impl Host for Toy {
+impl Runtime for Toy {
     fn send(&self, _: Request) -> BoxFuture<Result<Response, TransportError>> {
         let answer = r#"{"code":200,"data":{"token":{"accessToken":"ey.J","authenticationExpiresIn":3600}}}"#;
         Box::pin(ready(Ok(http::Response::new(answer.as_bytes().to_vec().into()))))
@@ -53,7 +53,7 @@ impl Host for Toy {
         Box::pin(pending())
     }
 
-    fn work(&self, _: Box<dyn FnOnce() + Send>) {}
+    fn spawn_blocking(&self, _: Box<dyn FnOnce() + Send>) {}
 
     fn spawn(&self, task: BoxFuture<()>) -> Result<(), SpawnError> {
         let number = {
@@ -123,7 +123,7 @@ fn a_picture_is_published_before_anybody_is_woken_for_it() {
         let (host, idle) = idle_host();
         let handle = build(Arc::clone(&host));
         let waiters = two_wait(&handle);
-        handle.accept(grant()).unwrap();
+        handle.install_grant(grant()).unwrap();
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap().unwrap());
         assert_eq!(host.drivers(), 1);
         idle.drop_all();
@@ -137,14 +137,14 @@ fn one_driver_at_a_time_takes_the_seat() {
         let handle = build(Arc::clone(&host));
         let others: [_; 2] = [(); 2].map(|()| {
             let handle = handle.clone();
-            thread::spawn(move || handle.accept(grant()))
+            thread::spawn(move || handle.install_grant(grant()))
         });
-        handle.accept(grant()).unwrap();
+        handle.install_grant(grant()).unwrap();
         others.into_iter().for_each(|other| other.join().unwrap().unwrap());
         assert_eq!(host.drivers(), 1);
         // The seat is free again once the driver has left it.
         idle.drop_all();
-        handle.accept(grant()).unwrap();
+        handle.install_grant(grant()).unwrap();
         assert_eq!(host.drivers(), 2);
         idle.drop_all();
     });
@@ -162,7 +162,7 @@ fn a_driver_that_leaves_wakes_those_who_wait_and_one_of_them_starts_the_next() {
                 // The second driver does its work at once.
                 if number == 2 {
                     let handle = session.lock().unwrap().clone().unwrap();
-                    handle.accept(grant()).unwrap();
+                    handle.install_grant(grant()).unwrap();
                 }
             })
         };

@@ -140,7 +140,7 @@ impl Auth0 {
         Exchange::new(self.clone(), login.clone())
     }
 
-    /// A grant from a token that was kept elsewhere: a session takes it by `accept`. No request is made; whose
+    /// A grant from a token that was kept elsewhere: a session takes it by `install_grant`. No request is made; whose
     /// token it is stays unknown. One that has ended is a grant too, and is renewed as soon as it is asked for.
     pub fn from_token(&self, token: &str, now: Now) -> Result<Grant, InvalidJwt> {
         saved::grant(token, now)

@@ -8,8 +8,8 @@ use crate::credentials::{Account, Credentials, Grant, Now, Secret};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
 use crate::oauth::{
-    Authorization, AuthorizationError, AuthorizationRequest, AuthorizeError, InvalidProfile, Pending, Profile,
-    ScopeSeparator, TokenRequest,
+    AuthorizationError, AuthorizationRequest, AuthorizationUrl, AuthorizeError, InvalidProfile, PendingAuthorization,
+    Profile, ScopeSeparator, TokenRequest,
 };
 use crate::wire::{BaseUrl, Object, Text, TransportSecurity, parse_json};
 
@@ -34,7 +34,7 @@ impl Mosaia {
     }
 
     /// Begins a sign-in in a browser, with random bytes that are used for nothing else: open the
-    /// [`url`](Authorization::url), keep the [`Pending`] until the browser comes back, [redeem](Mosaia::redeem) it.
+    /// [`url`](AuthorizationUrl::url), keep the [`PendingAuthorization`] until the browser comes back, [exchange_code](Mosaia::exchange_code) it.
     ///
     /// ```
     /// # use perennial_core::providers::mosaia::Mosaia;
@@ -52,7 +52,7 @@ impl Mosaia {
     ///
     /// // The browser comes back with this:
     /// let redirect = format!("/done?code=4711&state={state}");
-    /// let mut exchange = mosaia.redeem(pending, &redirect, now)?;
+    /// let mut exchange = mosaia.exchange_code(pending, &redirect, now)?;
     /// let request = exchange.start(now); // an adapter's client runs the exchange to its end
     /// # assert_eq!(format!("{request:?}"), "POST api.mosaia.ai/v1/auth/token");
     /// # Ok(())
@@ -63,15 +63,20 @@ impl Mosaia {
         entropy: [u8; ENTROPY],
         wanted: &AuthorizationRequest,
         now: Now,
-    ) -> Result<Authorization, BeginError> {
+    ) -> Result<AuthorizationUrl, BeginError> {
         let profile = self.profile().ok_or(BeginError::NoClientId)?;
         Ok(profile.authorize(entropy, wanted, now)?)
     }
 
     /// Takes what the browser came back with, and makes of its code the exchange for tokens. A session takes its
-    /// grant by [`accept`](crate::Session::accept). As [`Pending::redeem`], which leaves out whose grant it is.
-    pub fn redeem(&self, pending: Pending, redirect: &str, now: Now) -> Result<CodeExchange, AuthorizationError> {
-        pending.redeem(redirect, now).map(CodeExchange)
+    /// grant by [`install_grant`](crate::Session::install_grant). As [`PendingAuthorization::exchange_code`], which leaves out whose grant it is.
+    pub fn exchange_code(
+        &self,
+        pending: PendingAuthorization,
+        redirect: &str,
+        now: Now,
+    ) -> Result<CodeExchange, AuthorizationError> {
+        pending.exchange_code(redirect, now).map(CodeExchange)
     }
 }
 

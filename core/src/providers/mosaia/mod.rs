@@ -6,8 +6,8 @@
 //! | --- | --- | --- |
 //! | a person's password | [`Login::password`] | [`Method::Refresh`], then [`Method::SignIn`] |
 //! | a program's secret | [`Login::client`] | [`Method::Refresh`], then [`Method::SignIn`] |
-//! | a person's consent in a browser | [`Mosaia::authorize`], then [`accept`](crate::Session::accept) | [`Method::OAuthRefresh`] |
-//! | a bare access token | [`bare_token`], then [`accept`](crate::Session::accept) | nothing: a sign-in |
+//! | a person's consent in a browser | [`Mosaia::authorize`], then [`install_grant`](crate::Session::install_grant) | [`Method::OAuthRefresh`] |
+//! | a bare access token | [`bare_token`], then [`install_grant`](crate::Session::install_grant) | nothing: a sign-in |
 //!
 //! [`Mosaia`] is what a session takes. Without a session, an exchange is two calls around a transport:
 //!

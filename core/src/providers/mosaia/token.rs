@@ -10,7 +10,7 @@ use super::{MARGIN, SignInMethod};
 use crate::credentials::{AccessToken, Grant, InvalidToken, Now, Validity};
 use crate::wire::{self, Object};
 
-/// What [`accept`](crate::Session::accept) takes to begin a session with a bare access token.
+/// What [`install_grant`](crate::Session::install_grant) takes to begin a session with a bare access token.
 ///
 /// Where the token is a JWT with an `exp`, it ends there; its signature is the service's to check. Otherwise its
 /// end is unknown: it is used until the service's API refuses it. Nothing renews such a session: then a sign-in is

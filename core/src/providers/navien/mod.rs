@@ -56,7 +56,7 @@ use crate::credentials::Timestamp;
 use crate::credentials::{Credentials, ImportError, LeaseId, Now, SavedSession, Secret};
 use crate::exchange::{Consumes, Provider};
 #[cfg(feature = "aws")]
-use crate::mqtt::Ticket;
+use crate::mqtt::ConnectOptions;
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
 /// Where the service is.
@@ -148,10 +148,10 @@ impl Navien {
     /// address opens for 300 s (see [`Mqtt::presign`](crate::aws::Mqtt::presign)); its deadline is the AWS
     /// credentials', if that is known.
     #[cfg(feature = "aws")]
-    pub fn ticket(&self, credentials: &Credentials, now: Timestamp) -> Option<Ticket> {
+    pub fn connect_options(&self, credentials: &Credentials, now: Timestamp) -> Option<ConnectOptions> {
         let url = Self::mqtt().presign(credentials.aws()?, now);
         // The address is right by construction: a test makes a ticket of it.
-        let ticket = Ticket::new(url.expose()).ok()?;
+        let ticket = ConnectOptions::new(url.expose()).ok()?;
         Some(ticket.with_deadline(credentials.aws_expires_at()))
     }
 

@@ -22,12 +22,12 @@
 //! // ... the browser opens `authorization.url()`, and comes back:
 //! # let state = authorization.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
 //! # let redirect = format!("/done?code=4711&state={state}");
-//! let mut exchange = authorization.into_pending().redeem(&redirect, now)?;
+//! let mut exchange = authorization.into_pending().exchange_code(&redirect, now)?;
 //! let request = exchange.start(now); // or the `run` of an adapter's client
 //! # drop(request);
 //! # let response = http::Response::new(br#"{"access_token":"at-1","expires_in":60}"#.to_vec().into());
 //! # let Step::Done(grant) = exchange.receive(response, now)? else { unreachable!() };
-//! session.accept(grant, now)?;
+//! session.install_grant(grant, now)?;
 //! assert!(session.credentials(LeaseId::Access, now).is_some());
 //! # Ok(())
 //! # }

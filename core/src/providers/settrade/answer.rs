@@ -8,7 +8,7 @@ use super::{DEFAULT_LIFETIME, MARGIN, Settrade};
 use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Validity, check_token};
 use crate::error::ServiceError;
 use crate::exchange::Response;
-use crate::mqtt::Ticket;
+use crate::mqtt::ConnectOptions;
 use crate::wire::{self, Lifetime, Object, Text};
 
 /// What the service calls its tokens where it does not say.
@@ -50,7 +50,12 @@ impl Settrade {
     ///
     /// No host is an error, and so is one that is not the name of a host, with or without a port. A refused access
     /// token is [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused).
-    pub fn parse_ticket(&self, response: &Response, access: &AccessToken, now: Now) -> Result<Ticket, ServiceError> {
+    pub fn parse_ticket(
+        &self,
+        response: &Response,
+        access: &AccessToken,
+        now: Now,
+    ) -> Result<ConnectOptions, ServiceError> {
         let malformed = |what| ServiceError::malformed(what).with_status(response.status());
         let dispatcher = open::<Dispatcher<'_>>(response, Asked::Renewal, now)?;
         let hosts = dispatcher.hosts.0;
@@ -59,7 +64,7 @@ impl Settrade {
         // Builds and checks the header.
         let token = AccessToken::new(access.token_type(), token, *access.validity())
             .map_err(|_| malformed("a dispatcher token that is too long or has odd characters"))?;
-        let ticket = self.address(host.trim()).and_then(|url| Ticket::new(url).ok());
+        let ticket = self.address(host.trim()).and_then(|url| ConnectOptions::new(url).ok());
         let ticket = ticket.ok_or_else(|| malformed("a host that is not the name of one"))?;
         Ok(ticket
             .with_header(header::AUTHORIZATION, token.typed_header().clone())

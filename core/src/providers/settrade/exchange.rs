@@ -6,7 +6,7 @@ use super::{Login, Settrade, parse_refresh, parse_sign_in, server_clock};
 use crate::credentials::{AccessToken, Grant, Now, Secret};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
-use crate::mqtt::Ticket;
+use crate::mqtt::ConnectOptions;
 
 /// A sign-in or a refresh: one request, and the reading of its answer. A sign-in with a clock that the service
 /// refuses is corrected by the service's, once.
@@ -82,7 +82,7 @@ impl fmt::Debug for What {
     }
 }
 
-/// The fetching of a [`Ticket`]: one request.
+/// The fetching of a [`ConnectOptions`]: one request.
 #[derive(Debug)]
 pub struct MqttExchange {
     settrade: Settrade,
@@ -96,13 +96,13 @@ impl MqttExchange {
 }
 
 impl exchange::Exchange for MqttExchange {
-    type Output = Ticket;
+    type Output = ConnectOptions;
 
     fn start(&mut self, _now: Now) -> Request {
         self.settrade.ticket_request(&self.access)
     }
 
-    fn receive(&mut self, response: Response, now: Now) -> Result<Step<Ticket>, Error> {
+    fn receive(&mut self, response: Response, now: Now) -> Result<Step<ConnectOptions>, Error> {
         let ticket = self.settrade.parse_ticket(&response, &self.access, now);
         Ok(Step::Done(ticket.map_err(|error| error.without_echo([self.access.expose()]))?))
     }

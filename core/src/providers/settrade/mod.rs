@@ -2,7 +2,7 @@
 //!
 //! Sign-in is signed with the app's secret, an ECDSA key, and grants an access token and a refresh token that works
 //! once. There is one lease, [`LeaseId::Access`], with the rungs [`Method::Refresh`] and [`Method::SignIn`]. Market data
-//! comes over MQTT: [`Settrade::mqtt`] fetches a [`Ticket`] for one connection.
+//! comes over MQTT: [`Settrade::mqtt`] fetches a [`ConnectOptions`] for one connection.
 //!
 //! [`Settrade`] is what a session takes. Without a session, an exchange is one or two calls around a transport:
 //!
@@ -53,7 +53,7 @@ pub use self::refusal::{LARGE_SKEW, server_clock};
 use crate::credentials::{Credentials, LeaseId, Secret};
 use crate::exchange::{Consumes, LoginOwner, Provider};
 #[cfg(doc)]
-use crate::mqtt::Ticket;
+use crate::mqtt::ConnectOptions;
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
 /// Where the service is.
@@ -166,7 +166,7 @@ impl Settrade {
         Exchange::refresh(self.clone(), app_id, refresh_token.clone(), token_type)
     }
 
-    /// Fetches a [`Ticket`] for one MQTT connection: a dispatcher token and the broker's address. Run it before
+    /// Fetches a [`ConnectOptions`] for one MQTT connection: a dispatcher token and the broker's address. Run it before
     /// each connection, with the session's credentials of that moment.
     ///
     /// It is no part of the sign-in: a dispatcher that is down must not keep anybody from trading. A 401 (the kind

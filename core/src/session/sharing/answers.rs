@@ -1,6 +1,6 @@
 //! What a store answers.
 
-use super::{Decided, FileOf, HeldLock, Note, Over, Purpose, Saving, Under, What};
+use super::{Decided, FileOf, HeldLock, Note, Operation, Over, Purpose, ReadUnder, Saving};
 use crate::credentials::{Deadline, LeaseId, Now};
 use crate::exchange::Provider;
 use crate::session::schedule::{MAX_BACKOFF_FOREGROUND, Pace};
@@ -9,7 +9,7 @@ use crate::store::{OpId, STORE_TIMEOUT, StoreCommand, StoreError, StoreErrorKind
 
 impl<P: Provider> Session<P> {
     pub(in crate::session) fn stored(&mut self, id: OpId, result: Result<StoreReply, StoreError>) {
-        let Some(cell) = &mut self.cell else { return };
+        let Some(cell) = &mut self.store else { return };
         let Some(asked) = cell.op.take_if(|op| op.id == id) else {
             if let Ok(StoreReply::Locked { .. }) = result {
                 self.ask(StoreCommand::Unlock { lock: id }, STORE_TIMEOUT, None);
@@ -17,19 +17,19 @@ impl<P: Provider> Session<P> {
             return;
         };
         match (asked.what, result) {
-            (What::Look, Ok(StoreReply::Read(record))) => {
-                cell.looked = true;
-                self.examine(record.as_ref(), Under::Nothing, asked.since);
+            (Operation::Poll, Ok(StoreReply::Read(record))) => {
+                cell.polled = true;
+                self.examine(record.as_ref(), ReadUnder::Nothing, asked.since);
             }
-            (What::Lock, Ok(StoreReply::Locked { record, remaining })) => {
+            (Operation::Lock, Ok(StoreReply::Locked { record, remaining })) => {
                 let until = remaining.map(|remaining| Deadline::after(asked.since, remaining));
-                (cell.looked, cell.look) = (true, false);
-                cell.hold = Some(HeldLock::new(id, until));
-                self.examine(record.as_ref(), Under::Lock, asked.since);
+                (cell.polled, cell.poll_wanted) = (true, false);
+                cell.held_lock = Some(HeldLock::new(id, until));
+                self.examine(record.as_ref(), ReadUnder::Lock, asked.since);
             }
-            (What::Save(saving), Ok(StoreReply::Done)) => self.was_saved(saving, asked.since),
-            (What::SetAside(error), Ok(StoreReply::Done)) => {
-                if let Some(hold) = &mut cell.hold {
+            (Operation::Save(saving), Ok(StoreReply::Done)) => self.was_saved(saving, asked.since),
+            (Operation::Quarantine(error), Ok(StoreReply::Done)) => {
+                if let Some(hold) = &mut cell.held_lock {
                     hold.file = FileOf::Perennial;
                 }
                 self.outputs.push_back(Output::Event(Event::Quarantined { error }));
@@ -44,8 +44,8 @@ impl<P: Provider> Session<P> {
 
     /// Whoever carried out the operations is gone.
     pub(in crate::session) fn store_gone(&mut self) {
-        let Some(cell) = &mut self.cell else { return };
-        cell.hold = None;
+        let Some(cell) = &mut self.store else { return };
+        cell.held_lock = None;
         if let Some(asked) = cell.op.take() {
             let error = StoreError::new(StoreErrorKind::MaybeWritten).with_source("the operation was given up");
             self.store_failed(asked.what, &error);
@@ -53,39 +53,41 @@ impl<P: Provider> Session<P> {
     }
 
     pub(in crate::session) fn store_changed(&mut self) {
-        if let Some(cell) = &mut self.cell {
+        if let Some(cell) = &mut self.store {
             // What we write ourselves is no news.
-            cell.look |= cell.hold.is_none();
+            cell.poll_wanted |= cell.held_lock.is_none();
         }
     }
 
     fn was_saved(&mut self, saving: Saving, since: Now) {
-        let granted = self.pending.as_ref().and_then(|pending| pending.granted());
+        let granted = self.unreported.as_ref().and_then(|pending| pending.granted());
         let brings_access = granted.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
         let signs_in = self.is_taking_over() && !brings_access;
-        let Some(cell) = &mut self.cell else { return };
+        let Some(cell) = &mut self.store else { return };
         if saving.purpose == Purpose::Note {
             (cell.note, cell.failures) = (Note::None, 0);
             if let Decided::SignIn { over: Over::SignOut { revision, .. }, .. } = &mut cell.decided {
                 *revision = saving.revision;
             }
-            if let Some(hold) = &mut cell.hold {
+            if let Some(hold) = &mut cell.held_lock {
                 // What was not taken up before is not now either: it is still another revision than the one that was seen.
-                cell.seen = cell.seen.map(|seen| if seen == hold.found { saving.revision } else { seen });
-                hold.found = saving.revision;
+                cell.known_revision =
+                    cell.known_revision.map(|seen| if seen == hold.revision { saving.revision } else { seen });
+                hold.revision = saving.revision;
             }
-            return self.tell_pending();
+            return self.report_pending();
         }
         let news = cell.changes != cell.saved;
-        if let Some(hold) = &mut cell.hold {
-            (hold.found, hold.other) = (saving.revision, None);
+        if let Some(hold) = &mut cell.held_lock {
+            (hold.revision, hold.displaced) = (saving.revision, None);
             // Somebody may have brought another token meanwhile: that one is not marked.
             hold.marked |= saving.purpose == Purpose::Mark && saving.change == cell.changes;
         }
-        (cell.seen, cell.known_fingerprint, cell.seen_at) = (Some(saving.revision), saving.fingerprint, Some(since));
+        (cell.known_revision, cell.known_fingerprint, cell.known_at) =
+            (Some(saving.revision), saving.fingerprint, Some(since));
         cell.failures = 0;
-        cell.sent &= !brings_access;
-        (cell.tried, cell.differs) = (None, false);
+        cell.mark_stored &= !brings_access;
+        (cell.maybe_written_from, cell.differs) = (None, false);
         if cell.changes != saving.change {
             return;
         }
@@ -104,45 +106,47 @@ impl<P: Provider> Session<P> {
             self.outputs.push_back(Output::Event(Event::Saved));
         }
         let login = self.login_to_keep();
-        if let Some(cell) = &mut self.cell {
+        if let Some(cell) = &mut self.store {
             cell.login = login;
         }
-        self.tell_pending();
+        self.report_pending();
     }
 
-    pub(super) fn store_failed(&mut self, what: What, error: &StoreError) {
-        let pause = match &mut self.cell {
+    pub(super) fn store_failed(&mut self, what: Operation, error: &StoreError) {
+        let pause = match &mut self.store {
             Some(cell) => {
                 cell.failures = cell.failures.saturating_add(1);
                 self.random.backoff(cell.failures, MAX_BACKOFF_FOREGROUND)
             }
             None => return,
         };
-        if let Some(cell) = &mut self.cell {
+        if let Some(cell) = &mut self.store {
             cell.save_at = self.now.monotonic.saturating_add(pause);
             if error.kind() == StoreErrorKind::Lost {
-                cell.hold = None;
+                cell.held_lock = None;
             }
             // It may be there, or come late: what is written next is another revision.
-            if let (What::Save(saving), Some(hold)) = (&what, &mut cell.hold) {
-                hold.found = hold.found.max(saving.revision);
+            if let (Operation::Save(saving), Some(hold)) = (&what, &mut cell.held_lock) {
+                hold.revision = hold.revision.max(saving.revision);
                 if saving.purpose != Purpose::Note {
-                    hold.left = None;
+                    hold.stored = None;
                 }
             }
             let maybe = matches!(error.kind(), StoreErrorKind::MaybeWritten | StoreErrorKind::TimedOut);
-            if let (What::Save(saving), true) = (&what, maybe)
+            if let (Operation::Save(saving), true) = (&what, maybe)
                 && saving.purpose != Purpose::Note
             {
-                cell.tried.get_or_insert(saving.revision);
+                cell.maybe_written_from.get_or_insert(saving.revision);
             }
         }
         self.fail_save(error);
         match what {
-            What::Save(Saving { purpose: Purpose::Keep | Purpose::Note, .. }) => {}
+            Operation::Save(Saving { purpose: Purpose::Keep | Purpose::Note, .. }) => {}
             // Only news was missed: whoever needs something locks and reads.
-            What::Look if self.cell.as_ref().is_some_and(|cell| cell.looked) => {}
-            What::Look | What::Lock | What::Save(_) | What::SetAside(_) => self.fail_waiting(error),
+            Operation::Poll if self.store.as_ref().is_some_and(|cell| cell.polled) => {}
+            Operation::Poll | Operation::Lock | Operation::Save(_) | Operation::Quarantine(_) => {
+                self.fail_callers(error)
+            }
         }
     }
 
@@ -151,14 +155,14 @@ impl<P: Provider> Session<P> {
         if !self.has_unsaved() {
             return;
         }
-        if let Some(cell) = &mut self.cell {
+        if let Some(cell) = &mut self.store {
             cell.error = Some(error.clone());
         }
         self.outputs.push_back(Output::Event(Event::NotSaved { error: error.clone() }));
     }
 
     /// Nothing is asked of the service without the store: whoever waits is told.
-    pub(super) fn fail_waiting(&mut self, error: &StoreError) {
+    pub(super) fn fail_callers(&mut self, error: &StoreError) {
         for lease_id in LeaseId::ALL {
             if self.is_ready(lease_id) {
                 self.back_off(lease_id, "store", error.clone().into(), Pace::Outage);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Asked, FileOf, GRACE, Left, PEEK_INTERVAL, Purpose, Saving, What};
+use super::{FileOf, GRACE, Operation, PEEK_INTERVAL, PendingOp, Purpose, Saving, Stored};
 use crate::credentials::{Credentials, ImportError, LeaseId, Record, RecordMeta, SavedSession, Secret, WriteStamp};
 use crate::exchange::{Consumes, Provider};
 use crate::session::machine::Mode;
@@ -11,48 +11,48 @@ use crate::session::{LoginPersistence, MIN_RETRY_INTERVAL, Output, Session};
 use crate::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreCommand, StoreRequest};
 
 impl<P: Provider> Session<P> {
-    pub(super) fn ask(&mut self, command: StoreCommand, timeout: Duration, what: Option<What>) -> OpId {
+    pub(super) fn ask(&mut self, command: StoreCommand, timeout: Duration, what: Option<Operation>) -> OpId {
         let now = self.now;
-        let Some(cell) = &mut self.cell else { return OpId::default() };
+        let Some(cell) = &mut self.store else { return OpId::default() };
         cell.last_op = OpId(cell.last_op.0.wrapping_add(1));
         let id = cell.last_op;
         if let Some(what) = what {
             let deadline = now.monotonic.saturating_add(timeout).saturating_add(GRACE);
-            cell.op = Some(Asked { id, what, since: now, deadline });
+            cell.op = Some(PendingOp { id, what, since: now, deadline });
         }
         self.outputs.push_back(Output::Store(StoreRequest { id, command, timeout }));
         id
     }
 
-    pub(super) fn look(&mut self) {
+    pub(super) fn poll(&mut self) {
         // Whoever asks while nobody is signed in makes us look.
-        let gap = if self.standing == Mode::SignedOut { MIN_RETRY_INTERVAL } else { PEEK_INTERVAL };
-        if let Some(cell) = &mut self.cell {
-            cell.look = false;
-            cell.look_at = self.now.monotonic.saturating_add(gap);
+        let gap = if self.mode == Mode::SignedOut { MIN_RETRY_INTERVAL } else { PEEK_INTERVAL };
+        if let Some(cell) = &mut self.store {
+            cell.poll_wanted = false;
+            cell.poll_at = self.now.monotonic.saturating_add(gap);
         }
-        self.ask(StoreCommand::Read, STORE_TIMEOUT, Some(What::Look));
+        self.ask(StoreCommand::Read, STORE_TIMEOUT, Some(Operation::Poll));
     }
 
     pub(super) fn lock(&mut self) {
         // A request, the mark before it and the save after it, and a bit.
         let lease = self.time_needed().saturating_add(2 * STORE_TIMEOUT);
-        self.ask(StoreCommand::Lock { ttl: lease }, LOCK_TIMEOUT + STORE_TIMEOUT, Some(What::Lock));
+        self.ask(StoreCommand::Lock { ttl: lease }, LOCK_TIMEOUT + STORE_TIMEOUT, Some(Operation::Lock));
     }
 
     pub(super) fn unlock(&mut self) {
-        if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.take()) {
-            self.ask(StoreCommand::Unlock { lock: hold.by }, STORE_TIMEOUT, None);
+        if let Some(hold) = self.store.as_mut().and_then(|cell| cell.held_lock.take()) {
+            self.ask(StoreCommand::Unlock { lock: hold.op }, STORE_TIMEOUT, None);
         }
     }
 
     pub(super) fn save(&mut self, purpose: Purpose) {
-        let Some(cell) = &self.cell else { return };
-        let Some(hold) = &cell.hold else { return };
-        let lock = hold.by;
+        let Some(cell) = &self.store else { return };
+        let Some(hold) = &cell.held_lock else { return };
+        let lock = hold.op;
         // What is only put back is as old as it was: somebody may hold what is newer, and not yet saved.
         let changed = cell.changes != cell.saved && cell.changes != cell.restores || purpose == Purpose::Note;
-        let (revision, change) = (hold.found.saturating_add(changed.into()), cell.changes);
+        let (revision, change) = (hold.revision.saturating_add(changed.into()), cell.changes);
         let fingerprint = self.to_save().map(Credentials::fingerprint);
         let saving = Saving { revision, fingerprint, change, purpose };
         let aside = match hold.file {
@@ -61,7 +61,7 @@ impl<P: Provider> Session<P> {
             FileOf::Stranger => Some(StoreCommand::Quarantine { lock }),
         };
         if let Some(command) = aside {
-            let what = What::SetAside(ImportError::Malformed { what: "it is of another program" });
+            let what = Operation::Quarantine(ImportError::Malformed { what: "it is of another program" });
             self.ask(command, STORE_TIMEOUT, Some(what));
             return;
         }
@@ -72,78 +72,78 @@ impl<P: Provider> Session<P> {
         let Some(left) = left else { return };
         let (name, namespace) = (self.provider.name(), self.provider.namespace());
         let record = match &left {
-            Left::SignOut { at, beside } => Record::signed_out(name, &namespace, *at, beside),
-            Left::Nobody(beside) => Record::never_signed_in(name, &namespace, beside),
-            Left::Session(session) => {
+            Stored::SignOut { at, beside } => Record::signed_out(name, &namespace, *at, beside),
+            Stored::Nobody(beside) => Record::never_signed_in(name, &namespace, beside),
+            Stored::Session(session) => {
                 let (credentials, beside) = &**session;
                 SavedSession::new(name, namespace, credentials.clone()).write(beside)
             }
         };
-        if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) {
-            hold.left = Some(left);
+        if let Some(hold) = self.store.as_mut().and_then(|cell| cell.held_lock.as_mut()) {
+            hold.stored = Some(left);
         }
-        let command = match self.standing {
+        let command = match self.mode {
             Mode::SignedIn => StoreCommand::Write { lock, record },
             Mode::SignedOut => StoreCommand::Clear { lock, record },
         };
-        self.ask(command, STORE_TIMEOUT, Some(What::Save(saving)));
+        self.ask(command, STORE_TIMEOUT, Some(Operation::Save(saving)));
     }
 
     /// What a record would hold; `None` where somebody has signed out.
     fn to_save(&self) -> Option<&Credentials> {
-        self.newest().filter(|_| self.standing == Mode::SignedIn)
+        self.newest().filter(|_| self.mode == Mode::SignedIn)
     }
 
     /// What is held, announced or not.
     pub(super) fn newest(&self) -> Option<&Credentials> {
-        let pending = self.pending.as_ref().and_then(|pending| pending.granted());
+        let pending = self.unreported.as_ref().and_then(|pending| pending.granted());
         pending.map(|granted| &granted.credentials).or(self.credentials.as_deref())
     }
 
     /// What stands there, as it is, and what the service made of a new login.
-    fn noted(&mut self, saving: Saving) -> Option<Left> {
+    fn noted(&mut self, saving: Saving) -> Option<Stored> {
         let failures = self.failures_to_save();
         let written = |held| Some(WriteStamp::now(held, self.now));
         let revision = Some(saving.revision);
-        match self.cell.as_ref()?.hold.as_ref()?.left.as_ref()? {
-            Left::SignOut { at, beside } => {
-                Some(Left::SignOut { at: *at, beside: RecordMeta { revision, failures, ..beside.clone() } })
+        match self.store.as_ref()?.held_lock.as_ref()?.stored.as_ref()? {
+            Stored::SignOut { at, beside } => {
+                Some(Stored::SignOut { at: *at, beside: RecordMeta { revision, failures, ..beside.clone() } })
             }
-            Left::Nobody(beside) => Some(Left::Nobody(RecordMeta { revision, failures, ..beside.clone() })),
-            Left::Session(session) => {
+            Stored::Nobody(beside) => Some(Stored::Nobody(RecordMeta { revision, failures, ..beside.clone() })),
+            Stored::Session(session) => {
                 let (held, beside) = &**session;
                 let beside = RecordMeta { revision, written: written(held), failures, ..beside.clone() };
-                Some(Left::Session(Box::new((held.clone(), beside))))
+                Some(Stored::Session(Box::new((held.clone(), beside))))
             }
         }
     }
 
     /// What is held.
-    fn kept(&mut self, saving: Saving) -> Left {
+    fn kept(&mut self, saving: Saving) -> Stored {
         let failures = self.failures_to_save();
         let (revision, login) = (Some(saving.revision), self.login_to_keep());
         let Some(held) = self.to_save() else {
             let beside = RecordMeta { revision, login, failures, ..RecordMeta::default() };
-            return match self.standing {
-                Mode::SignedIn => Left::Nobody(beside),
-                Mode::SignedOut => Left::SignOut { at: self.signed_out_at(), beside },
+            return match self.mode {
+                Mode::SignedIn => Stored::Nobody(beside),
+                Mode::SignedOut => Stored::SignOut { at: self.signed_out_at(), beside },
             };
         };
-        let granted = self.pending.as_ref().and_then(|pending| pending.granted());
+        let granted = self.unreported.as_ref().and_then(|pending| pending.granted());
         let new = granted.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
-        let known = self.is_in_doubt() || self.cell.as_ref().is_some_and(|cell| cell.sent);
+        let known = self.is_in_doubt() || self.store.as_ref().is_some_and(|cell| cell.mark_stored);
         let sent = saving.purpose == Purpose::Mark || (!new && known);
         let refresh_sent_at = sent.then_some(self.now.wall);
         let (written, signed_in_at) = (Some(WriteStamp::now(held, self.now)), self.signed_in_at());
         let beside = RecordMeta { revision, refresh_sent_at, written, login, failures, signed_in_at };
-        Left::Session(Box::new((held.clone(), beside)))
+        Stored::Session(Box::new((held.clone(), beside)))
     }
 
     /// The login for the record: ours where that is wished for, else the one that is there already.
     pub(super) fn login_to_keep(&self) -> Option<Secret> {
         let kept = self.policy.login_persistence == LoginPersistence::Stored && self.has_login();
         let ours = if kept { self.written_login() } else { None };
-        ours.or_else(|| self.cell.as_ref()?.login.clone())
+        ours.or_else(|| self.store.as_ref()?.login.clone())
     }
 
     /// Our login, in the provider's words.
@@ -155,14 +155,14 @@ impl<P: Provider> Session<P> {
     pub(in crate::session) fn is_in_doubt(&self) -> bool {
         self.one_use_positions().any(|(lease_id, position)| {
             let lease = &self.leases[lease_id.index()];
-            lease.is_lost(position) || lease.is_ruled_out(position)
+            lease.is_lost(position) || lease.is_refused(position)
         })
     }
 
     pub(super) fn doubt(&mut self) {
         let positions: Vec<_> = self.one_use_positions().collect();
         for (lease_id, position) in positions {
-            self.leases[lease_id.index()].lose(position);
+            self.leases[lease_id.index()].mark_lost(position);
         }
     }
 

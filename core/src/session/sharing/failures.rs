@@ -21,7 +21,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn failures_to_save(&mut self) -> Failures {
         let quiet = self.quiet.as_ref().filter(|quiet| quiet.until > self.now.monotonic);
         let not_before = quiet.map(|quiet| self.wall_at(quiet.until).unix_millis());
-        if let Some(cell) = &mut self.cell {
+        if let Some(cell) = &mut self.store {
             cell.heeded = not_before;
         }
         let answer = match &self.login_state {
@@ -44,7 +44,7 @@ impl<P: Provider> Session<P> {
             return;
         }
         // Once: where a clock was set back, a moment may never come.
-        let heeded = self.cell.as_mut().map(|cell| std::mem::replace(&mut cell.heeded, failures.not_before));
+        let heeded = self.store.as_mut().map(|cell| std::mem::replace(&mut cell.heeded, failures.not_before));
         if failures.not_before.is_none() {
             self.quiet.take_if(|quiet| quiet.told_by == ToldBy::Store);
         }

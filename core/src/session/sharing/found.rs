@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Decided, FileOf, Left, Note, Over, StoreSync, Under, What};
+use super::{Decided, FileOf, Note, Operation, Over, ReadUnder, StoreSync, Stored};
 use crate::credentials::{Credentials, ImportError, LeaseId, Now, Record, RecordMeta, Secret, Timestamp, same_user};
 use crate::exchange::Provider;
 use crate::session::login::LoginState;
@@ -44,7 +44,7 @@ enum Age {
 
 impl<P: Provider> Session<P> {
     /// What was read, by an operation that began at `since`.
-    pub(super) fn examine(&mut self, record: Option<&Body>, under: Under, since: Now) {
+    pub(super) fn examine(&mut self, record: Option<&Body>, under: ReadUnder, since: Now) {
         let found = self.understand(record);
         let understood = found.is_ok();
         let revision = found.as_ref().ok().and_then(Found::revision);
@@ -73,19 +73,19 @@ impl<P: Provider> Session<P> {
             Err(error) => {
                 let error = StoreError::new(StoreErrorKind::Refused(error));
                 self.unlock();
-                if let Some(cell) = &mut self.cell {
+                if let Some(cell) = &mut self.store {
                     cell.save_at = self.now.monotonic.saturating_add(MAX_BACKOFF_FOREGROUND);
                 }
                 self.fail_save(&error);
-                self.fail_waiting(&error);
+                self.fail_callers(&error);
             }
         }
-        let Some(cell) = &mut self.cell else { return };
+        let Some(cell) = &mut self.store else { return };
         if understood {
             cell.decided.has_found(revision.unwrap_or(0), under, since);
         }
-        if revision.is_some() && revision == cell.seen {
-            cell.seen_at = Some(since);
+        if revision.is_some() && revision == cell.known_revision {
+            cell.known_at = Some(since);
         }
     }
 
@@ -124,62 +124,62 @@ impl<P: Provider> Session<P> {
         };
         let ours = self.login.as_ref().and_then(|login| self.provider.user_id(login));
         let held = self.credentials.as_ref().map(|held| held.account().user_id.as_str());
-        let said = self.cell.as_ref().and_then(|cell| cell.account.as_deref());
+        let said = self.store.as_ref().and_then(|cell| cell.account.as_deref());
         let user = ours.or(said).or(held.filter(|user| !user.is_empty()));
-        let counts = self.cell.as_ref().is_some_and(|cell| matches!(cell.decided, Decided::Nothing));
+        let counts = self.store.as_ref().is_some_and(|cell| matches!(cell.decided, Decided::Nothing));
         let user = user.filter(|_| counts || self.is_signed_in_since(&beside));
         saved.check(name, &namespace, user)?;
         Ok(Found::Session { credentials: Box::new(saved.into_credentials()), beside, foreign })
     }
 
     /// Nobody has signed in there, or the store has forgotten it.
-    fn find_nobody(&mut self, beside: RecordMeta, under: Under) {
+    fn find_nobody(&mut self, beside: RecordMeta, under: ReadUnder) {
         self.find_gone(beside.revision.unwrap_or(0), under);
-        if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) {
-            hold.left = Some(Left::Nobody(beside));
+        if let Some(hold) = self.store.as_mut().and_then(|cell| cell.held_lock.as_mut()) {
+            hold.stored = Some(Stored::Nobody(beside));
         }
     }
 
     /// There is nothing, or what is there is older than what was seen.
-    fn find_gone(&mut self, revision: u64, under: Under) {
+    fn find_gone(&mut self, revision: u64, under: ReadUnder) {
         let held = self.newest().is_some();
-        let Some(cell) = &mut self.cell else { return };
-        let seen = cell.seen;
-        if let Some(hold) = &mut cell.hold {
-            hold.found = seen.unwrap_or(0).max(revision);
+        let Some(cell) = &mut self.store else { return };
+        let seen = cell.known_revision;
+        if let Some(hold) = &mut cell.held_lock {
+            hold.revision = seen.unwrap_or(0).max(revision);
         }
-        if !held || self.standing == Mode::SignedOut {
+        if !held || self.mode == Mode::SignedOut {
             return;
         }
         if cell.changes == cell.saved {
             cell.changes += 1;
             cell.restores = cell.changes;
         }
-        if under == Under::Lock && seen.is_some() && matches!(cell.decided, Decided::Nothing) {
+        if under == ReadUnder::Lock && seen.is_some() && matches!(cell.decided, Decided::Nothing) {
             // Nobody knows what others did with the token since then.
             self.outputs.push_back(Output::Event(Event::StoreRegressed));
             self.doubt();
         }
     }
 
-    fn find_unreadable(&mut self, error: ImportError, under: Under) {
-        if under == Under::Nothing {
+    fn find_unreadable(&mut self, error: ImportError, under: ReadUnder) {
+        if under == ReadUnder::Nothing {
             return;
         }
         self.find_gone(0, under);
-        if let Some(hold) = self.cell.as_ref().and_then(|cell| cell.hold.as_ref()) {
-            let lock = hold.by;
-            self.ask(StoreCommand::Quarantine { lock }, STORE_TIMEOUT, Some(What::SetAside(error)));
+        if let Some(hold) = self.store.as_ref().and_then(|cell| cell.held_lock.as_ref()) {
+            let lock = hold.op;
+            self.ask(StoreCommand::Quarantine { lock }, STORE_TIMEOUT, Some(Operation::Quarantine(error)));
         }
     }
 
-    fn find_signed_out(&mut self, at: Option<Timestamp>, beside: RecordMeta, under: Under) {
+    fn find_signed_out(&mut self, at: Option<Timestamp>, beside: RecordMeta, under: ReadUnder) {
         let (revision, login) = (beside.revision.unwrap_or(0), beside.login.clone());
         let mut age = self.age(revision);
         let holds = self.newest().is_some();
         // A sign-in that has lost its login decides nothing.
         let lost = self.is_taking_over() && !self.has_login();
-        let Some(cell) = &mut self.cell else { return };
+        let Some(cell) = &mut self.store else { return };
         let another = at.is_none() || at != cell.signed_out_at;
         let later = match &cell.decided {
             Decided::SignIn { found: Some(found), .. } => lost || another && revision > *found,
@@ -191,14 +191,14 @@ impl<P: Provider> Session<P> {
             (cell.decided, age) = (Decided::Nothing, Age::Newer);
         }
         cell.signed_out_at = at;
-        if age == Age::Older && (holds || self.standing == Mode::SignedOut) {
+        if age == Age::Older && (holds || self.mode == Mode::SignedOut) {
             return self.find_gone(revision, under);
         }
-        if let Some(hold) = &mut cell.hold {
-            hold.found = revision.max(cell.seen.unwrap_or(0));
-            hold.left = Some(Left::SignOut { at, beside });
+        if let Some(hold) = &mut cell.held_lock {
+            hold.revision = revision.max(cell.known_revision.unwrap_or(0));
+            hold.stored = Some(Stored::SignOut { at, beside });
         }
-        let known = age == Age::Same && self.standing == Mode::SignedOut;
+        let known = age == Age::Same && self.mode == Mode::SignedOut;
         match &mut cell.decided {
             Decided::SignIn { over, .. } => (*over, cell.differs) = (Over::SignOut { revision, login }, true),
             Decided::SignOut(leaving) if at.is_none_or(|at| at <= leaving.at) => self.keep_login_there(login),
@@ -216,7 +216,7 @@ impl<P: Provider> Session<P> {
     fn find_done(&mut self, revision: u64, login: Option<&Secret>) {
         let ours = self.login_to_keep();
         if login.map(Secret::expose) == ours.as_ref().map(Secret::expose)
-            && let Some(cell) = &mut self.cell
+            && let Some(cell) = &mut self.store
         {
             cell.decided = Decided::Nothing;
             self.take_sign_out(revision);
@@ -225,7 +225,7 @@ impl<P: Provider> Session<P> {
 
     /// Somebody signs out here: the login that is there stays there, if that was said.
     fn keep_login_there(&mut self, login: Option<Secret>) {
-        if let Some(cell) = &mut self.cell
+        if let Some(cell) = &mut self.store
             && matches!(&cell.decided, Decided::SignOut(leaving) if leaving.login == SignOut::KeepLogin)
         {
             cell.login = login;
@@ -239,18 +239,18 @@ impl<P: Provider> Session<P> {
     }
 
     fn take_sign_out(&mut self, revision: u64) {
-        let Some(cell) = &mut self.cell else { return };
+        let Some(cell) = &mut self.store else { return };
         let was_saved = |held: &Credentials| cell.known_fingerprint == Some(held.fingerprint());
-        let imported = cell.imports && cell.seen.is_none();
+        let imported = cell.imports && cell.known_revision.is_none();
         let unsaved = self.credentials.take().filter(|held| !imported && !was_saved(held));
-        (cell.seen, cell.known_fingerprint) = (Some(revision), None);
-        (cell.error, cell.tried, cell.save_at) = (None, None, Duration::ZERO);
+        (cell.known_revision, cell.known_fingerprint) = (Some(revision), None);
+        (cell.error, cell.maybe_written_from, cell.save_at) = (None, None, Duration::ZERO);
         // What the service said of the login stays to be told.
         let is_known = !self.has_failures();
-        if let Some(cell) = self.cell.as_mut().filter(|_| is_known) {
+        if let Some(cell) = self.store.as_mut().filter(|_| is_known) {
             cell.saved = cell.changes;
         }
-        if std::mem::replace(&mut self.standing, Mode::SignedOut) == Mode::SignedOut {
+        if std::mem::replace(&mut self.mode, Mode::SignedOut) == Mode::SignedOut {
             return;
         }
         // Whoever signed out has revoked what was saved.
@@ -264,7 +264,7 @@ impl<P: Provider> Session<P> {
     /// Whether somebody has signed in since a sign-out of ours that could not be written. Only then clocks are asked:
     /// a sign-out that is written at once is of all that it finds.
     fn is_signed_in_since(&self, beside: &RecordMeta) -> bool {
-        self.cell.as_ref().is_some_and(|cell| match &cell.decided {
+        self.store.as_ref().is_some_and(|cell| match &cell.decided {
             Decided::SignOut(leaving) => {
                 let another = beside.signed_in_at != cell.signed_in_at;
                 another && cell.failures > 0 && beside.signed_in_at > Some(leaving.at)
@@ -273,17 +273,17 @@ impl<P: Provider> Session<P> {
         })
     }
 
-    fn find_session(&mut self, credentials: Credentials, beside: RecordMeta, foreign: bool, under: Under) {
+    fn find_session(&mut self, credentials: Credentials, beside: RecordMeta, foreign: bool, under: ReadUnder) {
         let revision = beside.revision.unwrap_or(0);
         let credentials = self.date(credentials, &beside);
         let mut age = self.age(revision);
         let sent = beside.refresh_sent_at.is_some();
         let same = |account: &String| same_user(account, &credentials.account().user_id);
-        if let Some(cell) = &mut self.cell
+        if let Some(cell) = &mut self.store
             && (!cell.takes_over() || cell.account.as_ref().is_some_and(same))
-            && let Some(hold) = cell.hold.as_mut().filter(|_| !foreign)
+            && let Some(hold) = cell.held_lock.as_mut().filter(|_| !foreign)
         {
-            hold.left = Some(Left::Session(Box::new((credentials.clone(), beside.clone()))));
+            hold.stored = Some(Stored::Session(Box::new((credentials.clone(), beside.clone()))));
         }
         let held = self.newest().filter(|held| same_user(&held.account().user_id, &credentials.account().user_id));
         // Somebody has signed in since, or what we have saved is there after all, and went on perhaps.
@@ -291,7 +291,7 @@ impl<P: Provider> Session<P> {
         let goes_on = held.is_some() && self.was_tried(revision);
         let signed_in_since = self.is_signed_in_since(&beside);
         let rests = self.login_rests_until().is_some();
-        let Some(cell) = &mut self.cell else { return };
+        let Some(cell) = &mut self.store else { return };
         // It is of after the sign-out that a sign-in here was put over; a store that began anew counts from one again.
         let anew = beside.signed_in_at > cell.signed_out_at;
         if let Decided::SignIn { over, .. } = &mut cell.decided
@@ -312,22 +312,22 @@ impl<P: Provider> Session<P> {
         if signed_in_since || joins || cell.takes_over() && goes_on {
             (cell.decided, cell.note, age) = (Decided::Nothing, Note::None, Age::Newer);
         }
-        let floor = revision.max(cell.seen.unwrap_or(0));
+        let floor = revision.max(cell.known_revision.unwrap_or(0));
         match &mut cell.decided {
             Decided::SignIn { over, .. } => {
                 if matches!(over, Over::Session) && cell.account.as_ref().is_some_and(|ours| !same(ours)) {
                     *over = Over::AnotherAccount;
                 }
                 let held = self.credentials.as_ref();
-                let known = held.is_some_and(|held| held.is_same(LeaseId::Access, &credentials));
+                let known = held.is_some_and(|held| held.same_token(LeaseId::Access, &credentials));
                 cell.differs = !known;
                 cell.signed_in_at = beside.signed_in_at;
                 // What is held from before may be saved again, under the same mark.
-                cell.sent = sent && held.is_some_and(|held| held.refreshes_as(&credentials));
-                if let Some(hold) = &mut cell.hold {
-                    hold.found = floor;
+                cell.mark_stored = sent && held.is_some_and(|held| held.has_same_refresh_token(&credentials));
+                if let Some(hold) = &mut cell.held_lock {
+                    hold.revision = floor;
                     hold.file = if foreign { FileOf::Stranger } else { FileOf::Perennial };
-                    hold.other = (!known).then(|| Arc::new(credentials));
+                    hold.displaced = (!known).then(|| Arc::new(credentials));
                 }
                 return;
             }
@@ -336,10 +336,10 @@ impl<P: Provider> Session<P> {
                     cell.login = beside.login;
                 }
                 cell.signed_in_at = beside.signed_in_at;
-                if let Some(hold) = &mut cell.hold {
+                if let Some(hold) = &mut cell.held_lock {
                     let theirs = &credentials.account().user_id;
                     let ours = leaving.account.as_deref().is_none_or(|user| user.is_empty() || same_user(user, theirs));
-                    hold.found = floor;
+                    hold.revision = floor;
                     // What was saved of this account goes, whoever wrote it.
                     hold.file = if foreign && !ours { FileOf::Stranger } else { FileOf::Perennial };
                     // Another program goes on with what is its own.
@@ -351,16 +351,16 @@ impl<P: Provider> Session<P> {
             }
             Decided::Nothing => {}
         }
-        if self.standing == Mode::SignedOut {
+        if self.mode == Mode::SignedOut {
             // Nobody but a person writes a session over a sign-out. A store that has forgotten may hold what was signed
             // out, or begin anew.
             if age != Age::Newer && !anew {
-                if let Some(hold) = &mut cell.hold {
-                    hold.found = floor;
+                if let Some(hold) = &mut cell.held_lock {
+                    hold.revision = floor;
                 }
                 return;
             }
-            self.standing = Mode::SignedIn;
+            self.mode = Mode::SignedIn;
         }
         age = match self.newest() {
             // Nothing is held that it could be the same as.
@@ -370,47 +370,47 @@ impl<P: Provider> Session<P> {
             // Two branches of one history: somebody wrote what the store had forgotten. All have to agree on which
             // stands.
             Some(ours) if age == Age::Same && self.is_branch(&credentials, ours) => {
-                if ours.stands_against(&credentials) { Age::Older } else { Age::Newer }
+                if ours.is_newer_than(&credentials) { Age::Older } else { Age::Newer }
             }
             Some(_) => age,
         };
         if age == Age::Older {
             return self.find_gone(revision, under);
         }
-        if let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) {
-            (hold.found, hold.file) = (revision, if foreign { FileOf::Predecessor } else { FileOf::Perennial });
+        if let Some(hold) = self.store.as_mut().and_then(|cell| cell.held_lock.as_mut()) {
+            (hold.revision, hold.file) = (revision, if foreign { FileOf::Predecessor } else { FileOf::Perennial });
         }
         let concerns_ours = match age {
             Age::Newer => {
                 self.adopt(credentials, beside);
                 true
             }
-            _ => self.credentials.as_ref().is_some_and(|ours| ours.refreshes_as(&credentials)),
+            _ => self.credentials.as_ref().is_some_and(|ours| ours.has_same_refresh_token(&credentials)),
         };
-        if let Some(cell) = &mut self.cell {
-            cell.sent = sent && concerns_ours;
+        if let Some(cell) = &mut self.store {
+            cell.mark_stored = sent && concerns_ours;
         }
         // Under the lock nobody is still waiting for the answer.
-        let granted = self.pending.as_ref().and_then(|pending| pending.granted());
-        if sent && concerns_ours && under == Under::Lock && granted.is_none() {
+        let granted = self.unreported.as_ref().and_then(|pending| pending.granted());
+        if sent && concerns_ours && under == ReadUnder::Lock && granted.is_none() {
             self.doubt();
         }
     }
 
     /// Whether what has the revision that was seen is something else, and not ours either.
     fn is_branch(&self, found: &Credentials, ours: &Credentials) -> bool {
-        let seen = self.cell.as_ref().and_then(|cell| cell.known_fingerprint);
-        seen != Some(found.fingerprint()) && !ours.is_same(LeaseId::Access, found)
+        let seen = self.store.as_ref().and_then(|cell| cell.known_fingerprint);
+        seen != Some(found.fingerprint()) && !ours.same_token(LeaseId::Access, found)
     }
 
     /// Machines that share a store need not share a clock. What is newer than what was seen here was written since then.
     fn date(&self, credentials: Credentials, beside: &RecordMeta) -> Credentials {
-        let Some(StoreSync { seen: Some(seen), seen_at: Some(seen_at), .. }) = self.cell.as_deref() else {
+        let Some(StoreSync { known_revision: Some(seen), known_at: Some(seen_at), .. }) = self.store.as_deref() else {
             return credentials;
         };
         match &beside.written {
             Some(written) if beside.revision > Some(*seen) && written.is_by_another_clock(*seen_at, self.now) => {
-                written.dated_by_look(credentials, *seen_at)
+                written.rebased_on_read(credentials, *seen_at)
             }
             _ => credentials,
         }
@@ -418,11 +418,11 @@ impl<P: Provider> Session<P> {
 
     /// Whether a save of ours that failed may have come before this revision.
     pub(super) fn was_tried(&self, revision: u64) -> bool {
-        self.cell.as_ref().and_then(|cell| cell.tried).is_some_and(|tried| revision >= tried)
+        self.store.as_ref().and_then(|cell| cell.maybe_written_from).is_some_and(|tried| revision >= tried)
     }
 
     fn age(&self, revision: u64) -> Age {
-        match self.cell.as_ref().and_then(|cell| cell.seen) {
+        match self.store.as_ref().and_then(|cell| cell.known_revision) {
             None => Age::Newer,
             Some(seen) if revision > seen => Age::Newer,
             Some(seen) if revision == seen => Age::Same,
@@ -433,26 +433,26 @@ impl<P: Provider> Session<P> {
     /// Takes up what another session saved, whole: a grant of ours that was not saved is given up for it.
     fn adopt(&mut self, credentials: Credentials, beside: RecordMeta) {
         let RecordMeta { revision, login, signed_in_at, .. } = beside;
-        let Some(cell) = &mut self.cell else { return };
-        let first = cell.seen.is_none();
-        (cell.seen, cell.known_fingerprint) = (Some(revision.unwrap_or(0)), Some(credentials.fingerprint()));
+        let Some(cell) = &mut self.store else { return };
+        let first = cell.known_revision.is_none();
+        (cell.known_revision, cell.known_fingerprint) = (Some(revision.unwrap_or(0)), Some(credentials.fingerprint()));
         (cell.saved, cell.error) = (cell.changes, None);
-        (cell.tried, cell.differs) = (None, false);
+        (cell.maybe_written_from, cell.differs) = (None, false);
         (cell.login, cell.signed_in_at) = (login.clone(), signed_in_at);
-        self.pending = None;
+        self.unreported = None;
         self.adopt_login(login, first);
         let old = self.credentials.clone();
         let covers = LeaseId::ALL.map(|lease_id| {
-            let same = old.as_ref().is_some_and(|old| credentials.is_same(lease_id, old));
+            let same = old.as_ref().is_some_and(|old| credentials.same_token(lease_id, old));
             credentials.validity(lease_id).is_some() && !same
         });
-        self.publish(credentials.keeping(old.as_deref()), covers, None, Source::SavedSession);
+        self.publish(credentials.reuse_unchanged(old.as_deref()), covers, None, Source::SavedSession);
     }
 
     /// A login that stood in the store, and that a sign-out took out of it, is forgotten; one that it left there is not.
     fn follow_login(&mut self, found: Option<Secret>) {
-        let first = self.cell.as_ref().is_none_or(|cell| cell.seen.is_none());
-        let Some(cell) = &mut self.cell else { return };
+        let first = self.store.as_ref().is_none_or(|cell| cell.known_revision.is_none());
+        let Some(cell) = &mut self.store else { return };
         let before = std::mem::replace(&mut cell.login, found.clone());
         if found.is_some() {
             return self.adopt_login(found, first);
@@ -484,7 +484,7 @@ impl<P: Provider> Session<P> {
             }
             // A login that was refused is not kept.
             None if ours.is_some() && self.has_login() => {
-                if let Some(cell) = &mut self.cell {
+                if let Some(cell) = &mut self.store {
                     cell.changes += 1;
                 }
             }

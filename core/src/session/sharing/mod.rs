@@ -60,28 +60,28 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What a session knows of its store.
 #[derive(Default)]
 pub(super) struct StoreSync {
-    op: Option<Asked>,
+    op: Option<PendingOp>,
     last_op: OpId,
-    hold: Option<HeldLock>,
+    held_lock: Option<HeldLock>,
     /// The revision that what is held is based on.
-    seen: Option<u64>,
+    known_revision: Option<u64>,
     /// The issue that stood there; `None` after a sign-out.
     known_fingerprint: Option<Fingerprint>,
     /// When the store was last asked and had nothing newer than that.
-    seen_at: Option<Now>,
+    known_at: Option<Now>,
     /// What is held was brought as a save: it fills an empty store.
     imports: bool,
     /// The store holds something else than what a person takes over with.
     differs: bool,
     /// From this revision on, what is there may go back to a save of ours that failed.
-    tried: Option<u64>,
+    maybe_written_from: Option<u64>,
     /// Whether anybody has looked into it at all.
-    looked: bool,
+    polled: bool,
     /// Somebody may have written.
-    look: bool,
-    look_at: Duration,
+    poll_wanted: bool,
+    poll_at: Duration,
     /// The refresh token in the store is marked as sent: it stays so, whether or not that means anything here.
-    sent: bool,
+    mark_stored: bool,
     /// Counts what has changed here; what of that is saved.
     changes: u64,
     saved: u64,
@@ -142,20 +142,20 @@ struct PendingSignOut {
 }
 
 /// An operation that is out.
-struct Asked {
+struct PendingOp {
     id: OpId,
-    what: What,
+    what: Operation,
     since: Now,
     deadline: Duration,
 }
 
 #[derive(Clone, Copy)]
-enum What {
-    Look,
+enum Operation {
+    Poll,
     Lock,
     /// Save the state after so many changes.
     Save(Saving),
-    SetAside(ImportError),
+    Quarantine(ImportError),
 }
 
 #[derive(Clone, Copy)]
@@ -177,25 +177,25 @@ enum Purpose {
 
 /// The lock.
 struct HeldLock {
-    by: OpId,
-    until: Option<Deadline>,
+    op: OpId,
+    expires: Option<Deadline>,
     /// The newest revision known.
-    found: u64,
+    revision: u64,
     /// The one-use token that is held is marked as sent.
     marked: bool,
     /// Another program's file is set aside before it is written over.
     file: FileOf,
     /// What was found and not taken up, because a person signed in here.
-    other: Option<Arc<Credentials>>,
+    displaced: Option<Arc<Credentials>>,
     /// Nothing was done under it yet.
-    fresh: bool,
+    untouched: bool,
     /// What stands there: what a person who signs in here leaves as it is until the login has brought something. `None`:
     /// it is not known, or of another account.
-    left: Option<Left>,
+    stored: Option<Stored>,
 }
 
 /// What a record holds.
-enum Left {
+enum Stored {
     SignOut {
         at: Option<Timestamp>,
         beside: RecordMeta,
@@ -234,7 +234,7 @@ enum FileOf {
 
 /// Whether what was read can change behind our back.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Under {
+enum ReadUnder {
     Lock,
     Nothing,
 }
@@ -245,25 +245,25 @@ impl<P: Provider> Session<P> {
     /// Whether the next attempt can be decided on: at once without a store, else only under its lock.
     pub(super) fn may_decide(&mut self) -> bool {
         let needed = self.time_needed();
-        let Some(cell) = &mut self.cell else { return true };
+        let Some(cell) = &mut self.store else { return true };
         if cell.op.is_some() {
             return false;
         }
-        let left = cell.hold.as_ref().map(|hold| (hold.fresh, hold.left(self.now)));
+        let left = cell.held_lock.as_ref().map(|hold| (hold.untouched, hold.left(self.now)));
         match left {
             Some((_, left)) if left >= needed => return true,
             Some((true, _)) => {
                 let error = StoreError::new(StoreErrorKind::Unusable)
                     .with_source("it does not lock for as long as a renewal may take");
                 self.unlock();
-                self.fail_waiting(&error);
+                self.fail_callers(&error);
             }
             Some((false, _)) => {
                 self.unlock();
                 self.lock();
             }
-            None if cell.looked => self.lock(),
-            None => self.look(),
+            None if cell.polled => self.lock(),
+            None => self.poll(),
         }
         false
     }
@@ -271,8 +271,8 @@ impl<P: Provider> Session<P> {
     /// Whether this attempt may begin: a one-use token is marked first.
     pub(super) fn may_begin(&mut self, lease_id: LeaseId, position: usize) -> bool {
         let consumes = self.consumes(self.provider.methods(lease_id)[position]);
-        let Some(hold) = self.cell.as_mut().and_then(|cell| cell.hold.as_mut()) else { return true };
-        hold.fresh = false;
+        let Some(hold) = self.store.as_mut().and_then(|cell| cell.held_lock.as_mut()) else { return true };
+        hold.untouched = false;
         if consumes != Consumes::RefreshToken || hold.marked {
             return true;
         }
@@ -282,54 +282,54 @@ impl<P: Provider> Session<P> {
 
     /// How long a request under the lock may take, so that its answer can still be saved.
     pub(super) fn time_under_lock(&self) -> Duration {
-        let Some(cell) = &self.cell else { return Duration::MAX };
-        cell.hold.as_ref().map_or(Duration::ZERO, |hold| hold.left(self.now).saturating_sub(STORE_TIMEOUT))
+        let Some(cell) = &self.store else { return Duration::MAX };
+        cell.held_lock.as_ref().map_or(Duration::ZERO, |hold| hold.left(self.now).saturating_sub(STORE_TIMEOUT))
     }
 
     /// Whether an answer of the store, or of a save, comes before anything else.
     pub(super) fn awaits_store(&self) -> bool {
-        self.pending.is_some() || self.cell.as_ref().is_some_and(|cell| cell.op.is_some())
+        self.unreported.is_some() || self.store.as_ref().is_some_and(|cell| cell.op.is_some())
     }
 
     /// New credentials, by whatever way: with a store they are saved first.
     pub(super) fn save_and_announce(&mut self, granted: Granted) {
-        let Some(cell) = &mut self.cell else { return self.announce(granted) };
+        let Some(cell) = &mut self.store else { return self.announce(granted) };
         cell.changes += 1;
         cell.note = Note::None;
         cell.save_at = Duration::ZERO;
-        if let Some(hold) = &mut cell.hold {
+        if let Some(hold) = &mut cell.held_lock {
             hold.marked = false;
         }
         // What comes from a save is no news.
         if granted.origin == Source::SavedSession {
             return self.announce(granted);
         }
-        self.tell_at = self.now.monotonic.saturating_add(SAVE_GRACE);
-        self.pending = Some(Pending::Granted(Box::new(granted)));
+        self.report_at = self.now.monotonic.saturating_add(SAVE_GRACE);
+        self.unreported = Some(Pending::Granted(Box::new(granted)));
     }
 
     /// A failure of which others on the store have to know: with a store it is saved first.
     pub(super) fn save_and_fail(&mut self, failed: Failed) {
         let takes_over = self.is_taking_over();
-        if let Some(cell) = &mut self.cell {
+        if let Some(cell) = &mut self.store {
             cell.save_at = Duration::ZERO;
             match takes_over {
                 true => cell.note = Note::Due,
                 false => cell.changes += 1,
             }
         }
-        let locked = self.cell.as_ref().is_some_and(|cell| cell.hold.is_some());
+        let locked = self.store.as_ref().is_some_and(|cell| cell.held_lock.is_some());
         let saves = locked && (self.has_unsaved() || self.has_note());
         if !saves {
             return self.conclude(failed);
         }
-        self.tell_at = self.now.monotonic.saturating_add(SAVE_GRACE);
-        self.pending = Some(Pending::Failed(Box::new(failed)));
+        self.report_at = self.now.monotonic.saturating_add(SAVE_GRACE);
+        self.unreported = Some(Pending::Failed(Box::new(failed)));
     }
 
     /// What was being saved is told now.
-    pub(super) fn tell_pending(&mut self) {
-        match self.pending.take() {
+    pub(super) fn report_pending(&mut self) {
+        match self.unreported.take() {
             Some(Pending::Granted(granted)) => self.announce(*granted),
             Some(Pending::Failed(failed)) => self.conclude(*failed),
             None => {}
@@ -338,28 +338,28 @@ impl<P: Provider> Session<P> {
 
     /// The one-use token was not sent after all.
     pub(super) fn take_mark_back(&mut self) {
-        if let Some(cell) = &mut self.cell
-            && let Some(hold) = &mut cell.hold
+        if let Some(cell) = &mut self.store
+            && let Some(hold) = &mut cell.held_lock
             && std::mem::take(&mut hold.marked)
         {
-            cell.sent = false;
+            cell.mark_stored = false;
             cell.changes += 1;
         }
     }
 
     /// Somebody may have written meanwhile.
-    pub(super) fn look_again(&mut self) {
-        if let Some(cell) = &mut self.cell {
-            cell.look |= cell.looked;
+    pub(super) fn poll_again(&mut self) {
+        if let Some(cell) = &mut self.store {
+            cell.poll_wanted |= cell.polled;
         }
     }
 
     /// Whether the store is being looked into, or will be at once.
-    pub(super) fn looks_soon(&self) -> bool {
+    pub(super) fn polls_soon(&self) -> bool {
         let now = self.now.monotonic;
-        self.cell.as_ref().is_some_and(|cell| match &cell.op {
-            Some(op) => matches!(op.what, What::Look),
-            None => cell.look && cell.look_at <= now && cell.hold.is_none(),
+        self.store.as_ref().is_some_and(|cell| match &cell.op {
+            Some(op) => matches!(op.what, Operation::Poll),
+            None => cell.poll_wanted && cell.poll_at <= now && cell.held_lock.is_none(),
         })
     }
 
@@ -368,15 +368,15 @@ impl<P: Provider> Session<P> {
     /// A person signs in: what the store holds does not count.
     pub(super) fn take_over_store(&mut self, displaced: Option<Arc<Credentials>>, was: Mode) {
         let account = self.login.as_ref().and_then(|login| self.provider.user_id(login)).map(str::to_owned);
-        if let Some(cell) = &mut self.cell {
+        if let Some(cell) = &mut self.store {
             cell.begin_sign_in(self.now, was);
             let another = cell.account != account;
             (cell.login, cell.account) = (None, account);
-            (cell.tried, cell.differs, cell.note) = (None, false, Note::None);
-            if let Some(hold) = &mut cell.hold {
-                hold.other = hold.other.take().or(displaced);
+            (cell.maybe_written_from, cell.differs, cell.note) = (None, false, Note::None);
+            if let Some(hold) = &mut cell.held_lock {
+                hold.displaced = hold.displaced.take().or(displaced);
             }
-            if another && cell.hold.as_ref().is_some_and(|hold| hold.left.is_none()) {
+            if another && cell.held_lock.as_ref().is_some_and(|hold| hold.stored.is_none()) {
                 // What was found there was looked at for another account.
                 self.unlock();
             }
@@ -386,16 +386,16 @@ impl<P: Provider> Session<P> {
     /// A person says again that he wants to sign in: only a sign-out that comes after that ends it.
     pub(super) fn confirm_sign_in(&mut self) {
         let now = self.now;
-        let Some(cell) = self.cell.as_deref_mut() else { return };
+        let Some(cell) = self.store.as_deref_mut() else { return };
         if let Decided::SignIn { at, found, .. } = &mut cell.decided {
-            (*at, *found) = (now, cell.hold.as_ref().map(|hold| hold.found));
-            (cell.look, cell.look_at) = (true, Duration::ZERO);
+            (*at, *found) = (now, cell.held_lock.as_ref().map(|hold| hold.revision));
+            (cell.poll_wanted, cell.poll_at) = (true, Duration::ZERO);
         }
     }
 
     /// The new login is no good: what the store holds counts again.
     pub(super) fn leave_store(&mut self) {
-        if let Some(cell) = &mut self.cell
+        if let Some(cell) = &mut self.store
             && cell.takes_over()
         {
             cell.changes += u64::from(std::mem::take(&mut cell.note) == Note::Due);
@@ -403,7 +403,7 @@ impl<P: Provider> Session<P> {
             match std::mem::take(&mut cell.decided) {
                 Decided::SignIn { over: Over::SignOut { revision, login }, .. } => {
                     // What stands beside it may tell of that login.
-                    (cell.look, cell.look_at) = (true, Duration::ZERO);
+                    (cell.poll_wanted, cell.poll_at) = (true, Duration::ZERO);
                     self.follow_sign_out(revision, login);
                 }
                 Decided::SignIn { over: Over::UnwrittenSignOut(leaving), .. } => {
@@ -411,7 +411,7 @@ impl<P: Provider> Session<P> {
                     cell.decided = Decided::SignOut(leaving);
                     (cell.failures, cell.save_at) = (0, Duration::ZERO);
                     cell.changes += u64::from(cell.changes == cell.saved);
-                    self.standing = Mode::SignedOut;
+                    self.mode = Mode::SignedOut;
                     self.outputs.push_back(Output::Event(Event::SignedOut));
                 }
                 _ => {}
@@ -423,25 +423,25 @@ impl<P: Provider> Session<P> {
 
     /// Whether what is held or stored may be gone on with, should a new login be no good: not over a sign-out.
     pub(super) fn may_hold_older_session(&self) -> bool {
-        let decided = self.cell.as_deref().map(|cell| &cell.decided);
+        let decided = self.store.as_deref().map(|cell| &cell.decided);
         matches!(decided, None | Some(Decided::Nothing | Decided::SignIn { over: Over::Session, .. }))
     }
 
     /// A person has signed in here: no other lease is renewed from what was held before, which the store may know
     /// better.
     pub(super) fn waits_for_login(&self, lease_id: LeaseId) -> bool {
-        let differs = self.cell.as_ref().is_some_and(|cell| cell.differs);
+        let differs = self.store.as_ref().is_some_and(|cell| cell.differs);
         differs && lease_id != LeaseId::Access && self.is_taking_over()
     }
 
     /// A person has signed in here, and that has not brought anything yet.
     fn is_taking_over(&self) -> bool {
-        self.cell.as_deref().is_some_and(StoreSync::takes_over) && self.leases[LeaseId::Access.index()].login_first
+        self.store.as_deref().is_some_and(StoreSync::takes_over) && self.leases[LeaseId::Access.index()].login_first
     }
 
     /// When somebody last signed out, for the record.
     fn signed_out_at(&self) -> Option<Timestamp> {
-        let cell = self.cell.as_ref()?;
+        let cell = self.store.as_ref()?;
         match &cell.decided {
             Decided::SignOut(leaving) => Some(leaving.at),
             _ => cell.signed_out_at,
@@ -450,8 +450,8 @@ impl<P: Provider> Session<P> {
 
     /// When somebody last signed in, for the record.
     fn signed_in_at(&self) -> Option<Timestamp> {
-        let cell = self.cell.as_ref()?;
-        let pending = self.pending.as_ref().and_then(|pending| pending.granted());
+        let cell = self.store.as_ref()?;
+        let pending = self.unreported.as_ref().and_then(|pending| pending.granted());
         let granted = pending.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
         match cell.decided {
             Decided::SignIn { at, .. } if granted || !self.is_taking_over() => Some(at.wall),
@@ -461,26 +461,26 @@ impl<P: Provider> Session<P> {
 
     /// Credentials come from outside. A grant replaces what the store holds; a save only fills an empty store.
     pub(super) fn replace_stored(&mut self, origin: Source, displaced: Option<Arc<Credentials>>) {
-        if let Some(cell) = &mut self.cell {
+        if let Some(cell) = &mut self.store {
             cell.begin_sign_in(self.now, Mode::SignedIn);
             if origin == Source::SavedSession {
                 cell.decided = Decided::Nothing;
             }
-            (cell.tried, cell.differs, cell.note) = (None, false, Note::None);
+            (cell.maybe_written_from, cell.differs, cell.note) = (None, false, Note::None);
             (cell.login, cell.account, cell.signed_in_at) = (None, None, None);
-            if let Some(hold) = &mut cell.hold {
-                hold.other = hold.other.take().or(displaced);
+            if let Some(hold) = &mut cell.held_lock {
+                hold.displaced = hold.displaced.take().or(displaced);
             }
             cell.imports = origin == Source::SavedSession;
             if cell.imports {
-                (cell.seen, cell.looked) = (None, false);
+                (cell.known_revision, cell.polled) = (None, false);
             }
         }
     }
 
     /// Signed out: the store is cleared.
     pub(super) fn clear_store(&mut self, login: SignOut, account: Option<String>) {
-        if let Some(cell) = &mut self.cell {
+        if let Some(cell) = &mut self.store {
             let login = match &cell.decided {
                 // What was to be forgotten is.
                 Decided::SignOut(before) if before.login == SignOut::ForgetLogin => before.login,
@@ -490,13 +490,13 @@ impl<P: Provider> Session<P> {
             (cell.failures, cell.error, cell.save_at) = (0, None, Duration::ZERO);
             cell.note = Note::None;
             cell.changes += 1;
-            self.revocations.extend(cell.hold.as_mut().and_then(|hold| hold.other.take()));
+            self.revocations.extend(cell.held_lock.as_mut().and_then(|hold| hold.displaced.take()));
         }
     }
 
     /// The login is not kept any longer.
     pub(super) fn forget_stored_login(&mut self) {
-        if let Some(cell) = &mut self.cell
+        if let Some(cell) = &mut self.store
             && (cell.login.take().is_some() || self.policy.login_persistence == LoginPersistence::Stored)
         {
             cell.changes += 1;
@@ -510,60 +510,60 @@ impl<P: Provider> Session<P> {
         // A person is signing in: what is held from before is not put over what the store holds.
         let kept = self.credentials.is_some() && !self.is_taking_over();
         let failures = self.has_failures() && !self.is_taking_over();
-        let held = self.pending.as_ref().is_some_and(|pending| pending.granted().is_some()) || kept || failures;
-        self.cell.as_ref().is_some_and(|cell| cell.changes != cell.saved && (held || self.standing == Mode::SignedOut))
+        let held = self.unreported.as_ref().is_some_and(|pending| pending.granted().is_some()) || kept || failures;
+        self.store.as_ref().is_some_and(|cell| cell.changes != cell.saved && (held || self.mode == Mode::SignedOut))
     }
 
     /// Whether there is something to note beside what was found under the lock.
     fn has_note(&self) -> bool {
-        let Some(cell) = &self.cell else { return false };
-        let is_known = cell.hold.as_ref().is_some_and(|hold| hold.left.is_some());
+        let Some(cell) = &self.store else { return false };
+        let is_known = cell.held_lock.as_ref().is_some_and(|hold| hold.stored.is_some());
         cell.note == Note::Due && is_known && self.is_taking_over()
     }
 
     /// What of the store a program that ends would leave half done. Looks leave nothing behind.
     pub(in crate::session) fn store_business(&self) -> Busy {
-        let Some(cell) = &self.cell else { return Busy::No };
-        if self.pending.is_some() || self.has_unsaved() {
+        let Some(cell) = &self.store else { return Busy::No };
+        if self.unreported.is_some() || self.has_unsaved() {
             return Busy::Unsaved;
         }
-        let out = cell.op.as_ref().is_some_and(|op| !matches!(op.what, What::Look));
-        if cell.hold.is_some() || out { Busy::AtWork } else { Busy::No }
+        let out = cell.op.as_ref().is_some_and(|op| !matches!(op.what, Operation::Poll));
+        if cell.held_lock.is_some() || out { Busy::AtWork } else { Busy::No }
     }
 
     /// Whether a sign-out has still to be tried at the store.
     pub(super) fn is_clearing(&self) -> bool {
         let untried = |cell: &StoreSync| matches!(cell.decided, Decided::SignOut(_)) && cell.failures == 0;
-        self.has_unsaved() && self.cell.as_deref().is_some_and(untried)
+        self.has_unsaved() && self.store.as_deref().is_some_and(untried)
     }
 
     /// Whether there is a store of which nothing is known yet.
     #[cfg(feature = "adapter")]
     pub(crate) fn has_unread_store(&self) -> bool {
-        self.cell.as_ref().is_some_and(|cell| !cell.looked)
+        self.store.as_ref().is_some_and(|cell| !cell.polled)
     }
 
     /// Why what is held is not saved, if the last try failed.
     pub(super) fn save_error(&self) -> Option<&StoreError> {
-        let cell = self.cell.as_ref()?;
+        let cell = self.store.as_ref()?;
         cell.error.as_ref().filter(|_| cell.changes != cell.saved)
     }
 
     /// When the store has to be looked at again.
     pub(super) fn store_timer(&self) -> Option<Duration> {
-        let cell = self.cell.as_ref()?;
-        let renewing = matches!(self.slot, InFlight::Renewing(_));
-        let tell = self.pending.as_ref().map(|_| self.tell_at);
+        let cell = self.store.as_ref()?;
+        let renewing = matches!(self.in_flight, InFlight::Renewing(_));
+        let tell = self.unreported.as_ref().map(|_| self.report_at);
         let work = match &cell.op {
             Some(op) => Some(op.deadline),
             None if self.has_unsaved() || self.has_note() => Some(cell.save_at).filter(|_| !renewing),
-            None if self.wants_to_look() => Some(cell.look_at),
+            None if self.wants_to_poll() => Some(cell.poll_at),
             None => None,
         };
         let end = cell
-            .hold
+            .held_lock
             .as_ref()
-            .and_then(|hold| hold.until)
+            .and_then(|hold| hold.expires)
             .filter(|_| !self.is_out_under_lock())
             .map(|until| self.now.monotonic.saturating_add(until.remaining(self.now)));
         [tell, work, end].into_iter().flatten().min()
@@ -572,14 +572,14 @@ impl<P: Provider> Session<P> {
     /// Whether an exchange that began under the lock is out. Should the lock seem over by a clock that jumped, it may
     /// still be ours at the store: asking for another would give it back in the middle.
     fn is_out_under_lock(&self) -> bool {
-        matches!(self.slot, InFlight::Renewing(_) | InFlight::Orphaned(_))
+        matches!(self.in_flight, InFlight::Renewing(_) | InFlight::Orphaned(_))
     }
 
-    fn wants_to_look(&self) -> bool {
+    fn wants_to_poll(&self) -> bool {
         !self.is_ending()
-            && matches!(self.slot, InFlight::Free)
-            && self.pending.is_none()
-            && self.cell.as_ref().is_some_and(|cell| cell.look && cell.hold.is_none())
+            && matches!(self.in_flight, InFlight::Free)
+            && self.unreported.is_none()
+            && self.store.as_ref().is_some_and(|cell| cell.poll_wanted && cell.held_lock.is_none())
     }
 
     /// The longest that an attempt with everything around it takes.
@@ -593,17 +593,17 @@ impl<P: Provider> Session<P> {
     pub(super) fn look_at_store_clocks(&mut self) {
         let now = self.now;
         let out = self.is_out_under_lock();
-        let Some(cell) = &mut self.cell else { return };
+        let Some(cell) = &mut self.store else { return };
         if let Some(late) = cell.op.take_if(|op| op.deadline <= now.monotonic) {
             self.store_failed(late.what, &StoreErrorKind::TimedOut.into());
         }
-        let is_over = |hold: &HeldLock| hold.until.is_some_and(|until| until.is_past(now));
-        if !out && self.cell.as_ref().and_then(|cell| cell.hold.as_ref()).is_some_and(is_over) {
+        let is_over = |hold: &HeldLock| hold.expires.is_some_and(|until| until.is_past(now));
+        if !out && self.store.as_ref().and_then(|cell| cell.held_lock.as_ref()).is_some_and(is_over) {
             // By a clock that jumped, perhaps: the store may have it yet.
             self.unlock();
         }
-        if self.tell_at <= now.monotonic {
-            self.tell_pending();
+        if self.report_at <= now.monotonic {
+            self.report_pending();
         }
     }
 
@@ -611,14 +611,14 @@ impl<P: Provider> Session<P> {
     pub(super) fn tend_store(&mut self) {
         let unsaved = self.has_unsaved();
         let notes = self.has_note();
-        let looks = self.wants_to_look();
-        let renewing = matches!(self.slot, InFlight::Renewing(_));
-        let Some(cell) = &self.cell else { return };
+        let looks = self.wants_to_poll();
+        let renewing = matches!(self.in_flight, InFlight::Renewing(_));
+        let Some(cell) = &self.store else { return };
         if cell.op.is_some() {
             return;
         }
         let now = self.now.monotonic;
-        match &cell.hold {
+        match &cell.held_lock {
             Some(_) if renewing => {}
             Some(_) if notes && cell.save_at <= now => self.save(Purpose::Note),
             Some(_) if notes => {}
@@ -628,7 +628,7 @@ impl<P: Provider> Session<P> {
             Some(_) if unsaved => {}
             Some(_) => self.unlock(),
             None if unsaved && !renewing && cell.save_at <= now => self.lock(),
-            None if looks && cell.look_at <= now => self.look(),
+            None if looks && cell.poll_at <= now => self.poll(),
             None => {}
         }
     }
@@ -650,21 +650,23 @@ impl StoreSync {
             Decided::SignIn { over, .. } if was == Mode::SignedIn => over,
             Decided::SignIn { .. } | Decided::Nothing => match was {
                 Mode::SignedIn => Over::Session,
-                Mode::SignedOut => Over::SignOut { revision: self.seen.unwrap_or(0), login: self.login.clone() },
+                Mode::SignedOut => {
+                    Over::SignOut { revision: self.known_revision.unwrap_or(0), login: self.login.clone() }
+                }
             },
         };
         // A sign-out that comes later than what is there now ends it.
-        (self.look, self.look_at) = (true, Duration::ZERO);
-        self.decided = Decided::SignIn { at, found: self.hold.as_ref().map(|hold| hold.found), over };
+        (self.poll_wanted, self.poll_at) = (true, Duration::ZERO);
+        self.decided = Decided::SignIn { at, found: self.held_lock.as_ref().map(|hold| hold.revision), over };
         self.failures = 0;
     }
 }
 
 impl Decided {
     /// What was read is known: under the lock it stays, else it was there at least until this moment.
-    fn has_found(&mut self, revision: u64, under: Under, since: Now) {
+    fn has_found(&mut self, revision: u64, under: ReadUnder, since: Now) {
         if let Self::SignIn { at, found, .. } = self
-            && (under == Under::Lock || at.monotonic <= since.monotonic)
+            && (under == ReadUnder::Lock || at.monotonic <= since.monotonic)
         {
             found.get_or_insert(revision);
         }
@@ -673,10 +675,19 @@ impl Decided {
 
 impl HeldLock {
     fn new(by: OpId, until: Option<Deadline>) -> Self {
-        Self { by, until, found: 0, marked: false, file: FileOf::Perennial, other: None, fresh: true, left: None }
+        Self {
+            op: by,
+            expires: until,
+            revision: 0,
+            marked: false,
+            file: FileOf::Perennial,
+            displaced: None,
+            untouched: true,
+            stored: None,
+        }
     }
 
     fn left(&self, now: Now) -> Duration {
-        self.until.map_or(Duration::MAX, |until| until.remaining(now))
+        self.expires.map_or(Duration::MAX, |until| until.remaining(now))
     }
 }

@@ -166,7 +166,7 @@ impl World {
         self.note(process, || format!("the API refuses {serial}"));
         self.processes[process].sight.commanded = true;
         let generation = held.generation(LeaseId::Access);
-        self.command(process, |session, now| session.reject(LeaseId::Access, generation, now));
+        self.command(process, |session, now| session.rejected(LeaseId::Access, generation, now));
         self.demand(process, LeaseId::Access);
     }
 
@@ -196,7 +196,7 @@ impl World {
         let newest = self.service.newest();
         let sight = &mut self.processes[process].sight;
         (sight.granted, sight.granted_at) = (newest, now.monotonic);
-        self.command(process, |session, now| drop(session.accept(grant, now)));
+        self.command(process, |session, now| drop(session.install_grant(grant, now)));
     }
 
     fn forget_login(&mut self, process: usize) {

@@ -229,7 +229,7 @@ pub(super) fn key(data: &[u8]) {
 #[cfg(feature = "aws")]
 pub(super) fn presign(data: &[u8]) {
     use crate::aws::Mqtt;
-    use crate::mqtt::Ticket;
+    use crate::mqtt::ConnectOptions;
     use crate::{AwsCredentials, Validity};
 
     let Some((clocks, data)) = data.split_first() else { return };
@@ -249,7 +249,7 @@ pub(super) fn presign(data: &[u8]) {
     assert_eq!(address, format!("wss://{}/mqtt", mqtt.endpoint()));
     let uri: http::Uri = url.expose().parse().expect("it is an address");
     assert_eq!(uri.host(), Some(mqtt.endpoint()));
-    let ticket = Ticket::new(url.expose()).expect("it may be connected to");
+    let ticket = ConnectOptions::new(url.expose()).expect("it may be connected to");
     assert_eq!(ticket.host(), mqtt.endpoint());
     // No `+` for a blank: Amazon has percent signs only, which forms read the same.
     let pairs: Option<Vec<_>> = crate::wire::form_decode(query).collect();

@@ -8,8 +8,9 @@ use crate::credentials::{Now, Secret};
 use crate::error::Error;
 use crate::exchange::{Exchange as _, Step};
 use crate::oauth::{
-    AuthorizationRequest, ClientAuth, Discovery, Encoding, GrantType, IssuerInRedirect, Metadata, Names, Pending,
-    Profile, Rotation, Verifier, parse_device, parse_metadata, parse_revocation, parse_token,
+    AuthorizationRequest, ClientAuth, Discovery, FieldCase, GrantType, IssuerInRedirect, Metadata,
+    PendingAuthorization, Profile, ResponseEncoding, Rotation, Verifier, parse_device, parse_metadata,
+    parse_revocation, parse_token,
 };
 use crate::wire::is_safe;
 
@@ -23,8 +24,8 @@ fn plain() -> Profile {
 fn profile(choice: u8) -> Profile {
     match choice % 4 {
         0 => plain(),
-        1 => plain().with_response_encoding(Encoding::Form),
-        2 => plain().with_field_case(Names::Camel).with_response_wrapper("data").with_absolute_expiry("exp"),
+        1 => plain().with_response_encoding(ResponseEncoding::Form),
+        2 => plain().with_field_case(FieldCase::Camel).with_response_wrapper("data").with_absolute_expiry("exp"),
         _ => plain()
             .with_token_type("mac", "MAC")
             .with_rejection_code("bad_refresh_token")
@@ -144,7 +145,7 @@ pub(super) fn oauth_metadata(data: &[u8]) {
     }
 }
 
-fn pending(now: Now) -> Pending {
+fn pending(now: Now) -> PendingAuthorization {
     let profile = plain()
         .with_authorization_endpoint("https://a.example/authorize")
         .expect("it is an endpoint")
@@ -167,8 +168,8 @@ pub(super) fn oauth_redirect(data: &[u8]) {
     let state =
         exported.expose().split("\"state\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a state");
     let ours = text.replace("STATE", state);
-    let owned = pending(now).is_answered_by(&ours);
-    match pending(now).redeem(&ours, now) {
+    let owned = pending(now).matches(&ours);
+    match pending(now).exchange_code(&ours, now) {
         Ok(mut exchange) => {
             assert!(owned, "a code that was not for us");
             assert_eq!(exchange.grant_type(), GrantType::AuthorizationCode);
@@ -184,13 +185,13 @@ pub(super) fn oauth_redirect(data: &[u8]) {
             for more in ["error=access_denied", "code=x", "iss=https://b.example"] {
                 assert!(
                     pending(now)
-                        .redeem(&format!("{}&{more}", ours.trim().split('#').next().unwrap_or_default()), now)
+                        .exchange_code(&format!("{}&{more}", ours.trim().split('#').next().unwrap_or_default()), now)
                         .is_err(),
                     "{more}"
                 );
             }
             let late = Now::new(now.wall.saturating_add(crate::oauth::PENDING_LIFETIME), now.monotonic);
-            assert!(pending(now).redeem(&ours, late).is_err(), "a code that came too late");
+            assert!(pending(now).exchange_code(&ours, late).is_err(), "a code that came too late");
         }
         Err(error) => {
             let shown = shown(&error);
@@ -209,16 +210,17 @@ pub(super) fn oauth_pending(data: &[u8]) {
     let Some((clocks, data)) = data.split_first() else { return };
     let (Ok(text), now) = (std::str::from_utf8(data), clock(*clocks)) else { return };
     let profile = plain().with_issuer(ISSUER, IssuerInRedirect::Optional);
-    match Pending::restore(&profile, Secret::from(text), now) {
+    match PendingAuthorization::restore(&profile, Secret::from(text), now) {
         Ok(pending) => {
             let left = pending.expires_at().since(now.wall);
             assert!(left.is_positive() && left <= time::Duration::minutes(10), "{left} left");
             check_hidden(&format!("{pending:?}"), &[pending.redirect_uri()], &[]);
             let exported = pending.export();
-            let again = Pending::restore(&profile, Secret::from(exported.expose()), now).expect("it is read back");
+            let again =
+                PendingAuthorization::restore(&profile, Secret::from(exported.expose()), now).expect("it is read back");
             assert!(again.export().expose() == exported.expose(), "exported otherwise");
             assert_eq!(
-                Pending::restore(&plain(), exported, now).err(),
+                PendingAuthorization::restore(&plain(), exported, now).err(),
                 Some(crate::oauth::InvalidPending::OtherProfile)
             );
         }

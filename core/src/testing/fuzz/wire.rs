@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::check::{check_error, check_silent, clock, json, outcome};
 use crate::credentials::{MAX_LIFETIME, Now, Timestamp};
 use crate::exchange::Response;
-use crate::mqtt::Ticket;
+use crate::mqtt::ConnectOptions;
 use crate::wire::{
     BaseUrl, Body, Lifetime, LoginText, MAX_RETRY_AFTER, Number, Object, Text, failure, form_decode, form_encode,
     is_safe, parse_json, read_login, retry_after, server_time, write_login,
@@ -140,7 +140,7 @@ pub(super) fn address(data: &[u8]) {
         }
         Err(error) => check_silent(error),
     }
-    match Ticket::new(text) {
+    match ConnectOptions::new(text) {
         Ok(ticket) => {
             let host = ticket.host().to_owned();
             assert!(!host.is_empty() && !host.contains(['@', '/', '?', '#', ' ']), "{host:?}");

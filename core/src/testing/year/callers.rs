@@ -90,7 +90,7 @@ impl World<'_> {
         self.note(|| format!("the service refuses the {lease_id} of caller {caller}"));
         self.disturb(Duration::ZERO);
         self.sight.commanded = true;
-        self.command(|session, now| session.reject(lease_id, generation, now));
+        self.command(|session, now| session.rejected(lease_id, generation, now));
         if tries < MOST_TRIES && self.session.is_some() {
             let (told, since) = (self.session.as_ref().map_or(0, |session| session.failures(lease_id).0), self.now);
             self.waits.push(Wait { since, lease_id, told, caller, tries: tries + 1 });

@@ -121,7 +121,7 @@ impl World<'_> {
             let Ok(grant) = answer.grant(now) else { return };
             let account = Some(Account { user_id: USER.into(), ..Account::default() });
             self.observe_issue(self.service.newest(), self.real_now());
-            self.command(|session, now| drop(session.accept(Grant { account, ..grant }, now)));
+            self.command(|session, now| drop(session.install_grant(Grant { account, ..grant }, now)));
         }
     }
 }

@@ -9,8 +9,8 @@ use http::{HeaderValue, StatusCode, header};
 use perennial_core::credentials::{MAX_EXTRA, Secret};
 use perennial_core::exchange::BODY_CAP;
 use perennial_core::oauth::{
-    AuthorizationRequest, Encoding, GrantType, Names, Pending, Profile, parse_device, parse_metadata, parse_revocation,
-    parse_token,
+    AuthorizationRequest, FieldCase, GrantType, PendingAuthorization, Profile, ResponseEncoding, parse_device,
+    parse_metadata, parse_revocation, parse_token,
 };
 use perennial_core::providers::auth0::{self, Auth0, Page};
 use perennial_core::providers::mosaia;
@@ -279,7 +279,7 @@ fn profile() -> Profile {
 
 fn oauth_json() -> impl FnMut(&[u8]) {
     let plain = profile();
-    let within = profile().with_response_wrapper("data").with_field_case(Names::Camel).with_absolute_expiry("exp");
+    let within = profile().with_response_wrapper("data").with_field_case(FieldCase::Camel).with_absolute_expiry("exp");
     move |body| {
         for profile in [&plain, &within] {
             both(body, |answer| {
@@ -290,7 +290,7 @@ fn oauth_json() -> impl FnMut(&[u8]) {
 }
 
 fn oauth_form() -> impl FnMut(&[u8]) {
-    let profile = profile().with_response_encoding(Encoding::Form);
+    let profile = profile().with_response_encoding(ResponseEncoding::Form);
     move |body| {
         both(body, |answer| {
             let _ = black_box(parse_token(&profile, GrantType::RefreshToken, answer, now(), now()));
@@ -312,7 +312,7 @@ fn revocation() -> impl FnMut(&[u8]) {
     move |body| both(body, |answer| drop(black_box(parse_revocation(&profile, answer, now()))))
 }
 
-fn pending() -> Pending {
+fn pending() -> PendingAuthorization {
     let profile = profile().with_authorization_endpoint("https://auth.example/").expect("an address");
     let begun = profile.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1/done"), now());
     begun.expect("all is there").into_pending()
@@ -324,15 +324,15 @@ fn redirect(query: &[u8]) {
     let state = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
     let room = query.len().min(HEAD - 128);
     let redirect = format!("/done?state={state}&{}", &query[..room]);
-    black_box(pending().is_answered_by(&redirect));
-    let _ = black_box(pending().redeem(&redirect, now()));
+    black_box(pending().matches(&redirect));
+    let _ = black_box(pending().exchange_code(&redirect, now()));
 }
 
 fn exported() -> impl FnMut(&[u8]) {
     let profile = profile();
     move |text| {
         let text = Secret::from(std::str::from_utf8(text).expect("made of text"));
-        let _ = black_box(Pending::restore(&profile, text, now()));
+        let _ = black_box(PendingAuthorization::restore(&profile, text, now()));
     }
 }
 

@@ -11,7 +11,7 @@ use perennial_bench::service::{LIFETIME, Service, runtime};
 use perennial_core::LeaseId;
 use perennial_core::providers::navien::Navien;
 use perennial_emulator::{Endpoint, Fault};
-use perennial_hyper::{Client, Handle};
+use perennial_hyper::{Connector, Handle};
 
 /// How long the service takes for an answer.
 const ANSWER: Duration = Duration::from_millis(50);
@@ -23,12 +23,12 @@ pub(crate) fn print() {
     let service = Service::start();
     let runtime = runtime();
     let _inside = runtime.enter();
-    let session = runtime.block_on(Client::new().connect(service.setup())).expect("the emulator signs in");
+    let session = runtime.block_on(Connector::new().connect(service.setup())).expect("the emulator signs in");
     service.emulator.fault_always(Endpoint::Refresh, Fault::Latency(ANSWER));
     assert!(AT_THE_MARGIN < LIFETIME);
 
     let before = service.requests();
-    let mut changes = session.changes(LeaseId::Access);
+    let mut changes = session.updates(LeaseId::Access);
     runtime.block_on(changes.next()).expect("what is held comes first");
     let renewing = read_while(&session, || {
         for _ in 0..RENEWALS {

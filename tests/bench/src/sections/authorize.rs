@@ -19,9 +19,9 @@ pub(crate) fn print() {
     let service = Service::start();
     let runtime = runtime();
     let _inside = runtime.enter();
-    let session = runtime.block_on(perennial_hyper::Client::new().connect(service.setup().clock(SystemClock)));
+    let session = runtime.block_on(perennial_hyper::Connector::new().connect(service.setup().clock(SystemClock)));
     let session = session.expect("the emulator signs in");
-    let threaded = perennial_blocking::Client::new().connect(service.setup().clock(SystemClock));
+    let threaded = perennial_blocking::Connector::new().connect(service.setup().clock(SystemClock));
     let threaded = threaded.expect("the emulator signs in");
     let held = session.current(LeaseId::Access).expect("signed in").to_arc();
 

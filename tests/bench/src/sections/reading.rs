@@ -8,10 +8,10 @@ use arc_swap::{ArcSwap, Cache};
 use perennial_bench::aims::Aims;
 use perennial_bench::measure::Contest;
 use perennial_bench::service::{Service, at_once, runtime};
-use perennial_blocking::Client as BlockingClient;
+use perennial_blocking::Connector as BlockingClient;
 use perennial_core::adapter::SystemClock;
 use perennial_core::{Credentials, LeaseId};
-use perennial_hyper::Client;
+use perennial_hyper::Connector;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 const BOTH: &str = "limit: `arc_swap::Cache` + coarse clock";
@@ -26,7 +26,7 @@ pub(crate) fn print() {
     let runtime = runtime();
     let _inside = runtime.enter();
     // By the system's clock, as in earnest.
-    let session = runtime.block_on(Client::new().connect(service.setup().clock(SystemClock)));
+    let session = runtime.block_on(Connector::new().connect(service.setup().clock(SystemClock)));
     let session = session.expect("the emulator signs in");
     let threaded = BlockingClient::new().connect(service.setup().clock(SystemClock)).expect("the emulator signs in");
     let held = session.current(LeaseId::Access).expect("signed in").to_arc();

@@ -67,9 +67,9 @@ impl Told {
 fn at_expiry(aims: &mut Aims) {
     let runtime = runtime();
     let [tasks, threads] = [(); 2].map(|()| Service::start());
-    let session = runtime.block_on(perennial_hyper::Client::new().connect(tasks.setup()));
+    let session = runtime.block_on(perennial_hyper::Connector::new().connect(tasks.setup()));
     let session = session.expect("the emulator signs in");
-    let threaded = perennial_blocking::Client::new().connect(threads.setup()).expect("the emulator signs in");
+    let threaded = perennial_blocking::Connector::new().connect(threads.setup()).expect("the emulator signs in");
     for service in [&tasks, &threads] {
         service.emulator.fault_always(Endpoint::Refresh, Fault::Latency(ANSWER));
     }
@@ -228,7 +228,7 @@ fn refused(aims: &mut Aims) {
     let runtime = runtime();
     for (kind, fault) in [("outage, 503", Fault::status(503)), ("outage, 500", Fault::status(500))] {
         let tasks = Service::start();
-        let session = runtime.block_on(perennial_hyper::Client::new().connect(tasks.setup()));
+        let session = runtime.block_on(perennial_hyper::Connector::new().connect(tasks.setup()));
         let session = session.expect("the emulator signs in");
         // With a refresh token alone there is one way to renew, and so one request.
         session.forget_login();
@@ -242,7 +242,7 @@ fn refused(aims: &mut Aims) {
         );
 
         let threads = Service::start();
-        let session = perennial_blocking::Client::new().connect(threads.setup()).expect("the emulator signs in");
+        let session = perennial_blocking::Connector::new().connect(threads.setup()).expect("the emulator signs in");
         session.forget_login();
         let outage = Outage { service: &threads, fault: &fault };
         let name = format!("{kind}, **threads**");

@@ -67,8 +67,8 @@ fn closing_tells_everybody_who_waits<S: Subject>() {
         let session = session.clone();
         thread::spawn(move || session.credentials())
     });
-    let mut changes = session.changes();
-    let watcher = thread::spawn(move || while changes().is_ok() {});
+    let mut updates = session.updates();
+    let watcher = thread::spawn(move || while updates().is_ok() {});
     session.close();
     for waiter in waiters {
         match waiter.join().unwrap() {

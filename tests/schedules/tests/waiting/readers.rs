@@ -17,8 +17,8 @@ both![
 fn nobody_notices_a_renewal_ahead_of_time<S: Subject>() {
     let desk = Desk::new();
     let session = S::connect(&desk, desk.setup());
-    let mut changes = session.changes();
-    assert_eq!(changes().unwrap(), 1);
+    let mut updates = session.updates();
+    assert_eq!(updates().unwrap(), 1);
     let time = {
         let desk = desk.clone();
         thread::spawn(move || desk.pass(AT_THE_MARGIN))
@@ -37,7 +37,7 @@ fn nobody_notices_a_renewal_ahead_of_time<S: Subject>() {
     });
     time.join().unwrap();
     assert!(last.iter().all(|serial| (1..=2).contains(serial)));
-    assert_eq!(changes().unwrap(), 2);
+    assert_eq!(updates().unwrap(), 2);
     assert_eq!(desk.renewals(), 2);
 }
 
@@ -69,11 +69,11 @@ fn nobody_is_given_what_has_expired<S: Subject>() {
 fn who_watches_for_changes_is_told_of_each_issue<S: Subject>() {
     let desk = Desk::new();
     let session = S::connect(&desk, desk.setup());
-    let mut changes = session.changes();
+    let mut updates = session.updates();
     let watcher = thread::spawn(move || {
         let mut seen = Vec::new();
         while seen.last() != Some(&3) {
-            seen.push(changes().unwrap());
+            seen.push(updates().unwrap());
         }
         seen
     });
@@ -90,8 +90,8 @@ fn who_watches_a_session_that_holds_nothing_makes_it_bring_some<S: Subject>() {
     let desk = Desk::new();
     let session = S::build(&desk, desk.setup());
     let watchers = [(); 2].map(|()| {
-        let mut changes = session.changes();
-        thread::spawn(move || changes().unwrap())
+        let mut updates = session.updates();
+        thread::spawn(move || updates().unwrap())
     });
     for watcher in watchers {
         assert_eq!(watcher.join().unwrap(), 1);

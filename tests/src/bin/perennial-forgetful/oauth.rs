@@ -1,6 +1,6 @@
 //! Any OAuth 2 server: every way for a client to prove itself, every way to sign in, revocation.
 
-use perennial_core::oauth::{Assertions, AuthorizationRequest, ClientAuth, Es256, Pending, Profile};
+use perennial_core::oauth::{Assertions, AuthorizationRequest, ClientAuth, Es256, PendingAuthorization, Profile};
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use perennial_core::{LeaseId, Policy, Request, Response, Secret, Session};
 use perennial_tests::forgetful::Secrets;
@@ -105,8 +105,8 @@ pub(crate) fn play(secrets: Secrets) -> Held {
         redirect.push_str(piece);
     }
     let exported = authorization.into_pending().export();
-    let pending = Pending::restore(&basic, exported, now(1))?;
-    run(pending.redeem(&redirect, now(2))?, &answered)?;
+    let pending = PendingAuthorization::restore(&basic, exported, now(1))?;
+    run(pending.exchange_code(&redirect, now(2))?, &answered)?;
 
     // A device.
     let device = run(basic.device(&["a"]).ok_or("no device endpoint")?, &answered)?;

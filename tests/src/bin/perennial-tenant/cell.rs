@@ -76,7 +76,7 @@ pub(crate) fn listener(cell: usize) -> impl Fn(&Event) + Send + Sync + 'static {
             Event::Renewed { method: Some(_), generation, .. } => News::Issued(generation.get()),
             Event::Renewed { method: None, generation, .. } => News::TookUp(generation.get()),
             Event::Saved => return,
-            trouble => News::FileErrorKind(trouble.to_string()),
+            trouble => News::Trouble(trouble.to_string()),
         };
         tell(cell, news);
     }

@@ -20,7 +20,7 @@ type Failure = Box<dyn StdError>;
 pub(crate) fn open(orders: &Orders) -> Result<Vec<Cell>, Failure> {
     match &orders.service {
         Service::OAuth2(issuer) => {
-            let metadata = perennial_blocking::Client::new().run(Discovery::new(issuer)?)?;
+            let metadata = perennial_blocking::Connector::new().run(Discovery::new(issuer)?)?;
             let provider = OAuth2::new(metadata.profile("app", ClientAuth::None)?);
             open_with(orders, || SessionBuilder::new(provider.clone()))
         }
@@ -47,10 +47,10 @@ fn open_with<P: Provider>(orders: &Orders, setup: impl Fn() -> SessionBuilder<P>
         let session: Box<dyn Keeping> = match &runtime {
             Some(runtime) => {
                 let _inside = runtime.enter();
-                let handle = perennial_hyper::Client::new().build(setup)?;
+                let handle = perennial_hyper::Connector::new().build(setup)?;
                 Box::new(OnRuntime { handle, runtime: Arc::clone(runtime) })
             }
-            None => Box::new(perennial_blocking::Client::new().build(setup)?),
+            None => Box::new(perennial_blocking::Connector::new().build(setup)?),
         };
         // Taken up from the store, or signed in.
         session.credentials()?;

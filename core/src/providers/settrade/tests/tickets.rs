@@ -3,14 +3,14 @@
 use http::Method;
 
 use super::*;
-use crate::mqtt::{Parts, Ticket};
+use crate::mqtt::{ConnectOptions, Parts};
 
 fn ticket(body: Value) -> Result<Parts, ServiceError> {
     ticket_at(&settrade(), body)
 }
 
 fn ticket_at(settrade: &Settrade, body: Value) -> Result<Parts, ServiceError> {
-    settrade.parse_ticket(&answer(200, body), &access("Bearer"), now(1)).map(Ticket::into_parts)
+    settrade.parse_ticket(&answer(200, body), &access("Bearer"), now(1)).map(ConnectOptions::into_parts)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_core::adapter::{BoxFuture, Clock, Handle, Host, SessionBuilder, SpawnError};
+use perennial_core::adapter::{BoxFuture, Clock, Handle, Runtime, SessionBuilder, SpawnError};
 use perennial_core::providers::navien::Navien;
 use perennial_core::{Credentials, LeaseId, Now, Request, Response, SavedSession, TransportError};
 
@@ -42,7 +42,7 @@ fn restored(clock: impl Clock) -> (Handle<Navien>, Arc<AtOnce>) {
     let now = clock.now();
     let credentials = Credentials::from_grant(machine::grant(now), None).expect("an access token");
     let saved = SavedSession::new("navien", Navien::default().base_url(), credentials);
-    let setup = SessionBuilder::new(Navien::default()).clock(clock).seed(1).saved(saved.to_json().expose());
+    let setup = SessionBuilder::new(Navien::default()).clock(clock).seed(1).import(saved.to_json().expose());
     let host = Arc::new(AtOnce { answer: answers::navien_refresh(), tasks: Mutex::default() });
     (setup.build(Arc::<AtOnce>::clone(&host)).expect("a session"), host)
 }
@@ -60,7 +60,7 @@ impl AtOnce {
     }
 }
 
-impl Host for AtOnce {
+impl Runtime for AtOnce {
     fn send(&self, _request: Request) -> BoxFuture<Result<Response, TransportError>> {
         Box::pin(ready(Ok(answers::response(&self.answer))))
     }
@@ -69,7 +69,7 @@ impl Host for AtOnce {
         Box::pin(pending())
     }
 
-    fn work(&self, _work: Box<dyn FnOnce() + Send>) {
+    fn spawn_blocking(&self, _work: Box<dyn FnOnce() + Send>) {
         unreachable!("there is no store");
     }
 

@@ -1,4 +1,4 @@
-//! `aws-smithy-runtime`: `IdentityCache::on_demand()`, what every client of the AWS SDK asks before each request.
+//! `aws-smithy-runtime`: `IdentityCache::lazy()`, what every client of the AWS SDK asks before each request.
 //!
 //! The cache is called as the SDK's orchestrator calls it, with a resolver of our own that asks the endpoint: the SDK's
 //! resolvers speak to AWS alone. What else a client needs (endpoint resolver, signer) is filled in by the test helpers
@@ -62,7 +62,7 @@ impl Peer for Aws {
     type Token = Identity;
 
     async fn sign_in(endpoint: &Endpoint) -> Self {
-        let cache = IdentityCache::on_demand().build();
+        let cache = IdentityCache::lazy().build();
         let mut components = RuntimeComponentsBuilder::for_tests();
         components.set_identity_cache(Some(cache.clone()));
         components.set_time_source(Some(SharedTimeSource::new(SystemTimeSource::new())));

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use perennial_blocking::{Client, Handle};
+use perennial_blocking::{Connector, Handle};
 use perennial_core::Policy;
 use perennial_core::adapter::SessionBuilder;
 use perennial_core::providers::oauth2::{Login, OAuth2};
@@ -20,7 +20,7 @@ pub(crate) struct PerennialBlocking(Handle<OAuth2>);
 
 impl PerennialBlocking {
     async fn connect(setup: SessionBuilder<OAuth2>) -> Self {
-        let session = spawn_blocking(|| Client::new().connect(setup)).await;
+        let session = spawn_blocking(|| Connector::new().connect(setup)).await;
         Self(session.expect("no panic").expect("the endpoint grants"))
     }
 }

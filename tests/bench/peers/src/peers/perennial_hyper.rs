@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use perennial_core::adapter::Current;
+use perennial_core::adapter::CredentialsRef;
 use perennial_core::oauth::{ClientAuth, Profile};
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use perennial_core::{Policy, Secret};
-use perennial_hyper::{Client, Handle, SessionBuilder};
+use perennial_hyper::{Connector, Handle, SessionBuilder};
 
 use crate::endpoint::Endpoint;
 use crate::peer::{Denied, Peer};
@@ -18,7 +18,7 @@ pub(crate) struct PerennialHyper(Handle<OAuth2>);
 
 impl PerennialHyper {
     async fn connect(setup: SessionBuilder<OAuth2>) -> Self {
-        Self(Client::new().connect(setup).await.expect("the endpoint grants"))
+        Self(Connector::new().connect(setup).await.expect("the endpoint grants"))
     }
 }
 
@@ -35,7 +35,7 @@ impl Peer for PerennialHyper {
     // The margin is at most a quarter of a lifetime.
     const IN_WINDOW: Duration = Duration::from_secs(8);
     const WINDOW_OPENS_WITHIN: Duration = Duration::from_secs(7);
-    type Token = Current;
+    type Token = CredentialsRef;
 
     async fn sign_in(endpoint: &Endpoint) -> Self {
         Self::connect(setup(endpoint)).await
@@ -45,7 +45,7 @@ impl Peer for PerennialHyper {
         Self::connect(setup(endpoint).policy(Policy::default().on_demand())).await
     }
 
-    async fn ask(&self) -> Result<Current, Denied> {
+    async fn ask(&self) -> Result<CredentialsRef, Denied> {
         self.0.credentials().await.map_err(|_| Denied)
     }
 

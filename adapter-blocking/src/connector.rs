@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::adapter::{self, BoxFuture, Host, Pledge, SessionBuilder, SpawnError, SystemClock};
+use perennial_core::adapter::{self, BoxFuture, Pledge, Runtime, SessionBuilder, SpawnError, SystemClock};
 use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportSecurity};
 
 use crate::handle::Handle;
@@ -17,12 +17,12 @@ use crate::transport::{HttpTransport, Transport};
 ///
 /// Each session has one thread that waits, and one more for the time of a request.
 #[derive(Clone)]
-pub struct Client {
+pub struct Connector {
     transport: Arc<dyn Transport>,
     security: TransportSecurity,
 }
 
-impl Client {
+impl Connector {
     /// Over ureq, with the certificate authorities of Mozilla.
     pub fn new() -> Self {
         Self::over(HttpTransport::new())
@@ -61,19 +61,19 @@ impl Client {
     }
 }
 
-impl Default for Client {
+impl Default for Connector {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl std::fmt::Debug for Client {
+impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Client")
     }
 }
 
-impl Host for Client {
+impl Runtime for Connector {
     fn security(&self) -> TransportSecurity {
         self.security.clone()
     }
@@ -88,7 +88,7 @@ impl Host for Client {
         Box::pin(async move { reply.await.unwrap_or_else(|| Err(given_up())) })
     }
 
-    fn work(&self, work: Box<dyn FnOnce() + Send>) {
+    fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {
         let _ = start("perennial-store", work);
     }
 

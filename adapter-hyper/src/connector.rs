@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::adapter::{BoxFuture, Handle, Host, Pledge, SessionBuilder, SpawnError, SystemClock};
+use perennial_core::adapter::{BoxFuture, Handle, Pledge, Runtime, SessionBuilder, SpawnError, SystemClock};
 use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportSecurity};
 
 use crate::transport::{HttpTransport, Transport};
 
 /// Carries out what sessions ask for, over one transport. Cheap to clone, shared by any number of sessions.
 #[derive(Clone)]
-pub struct Client {
+pub struct Connector {
     transport: Arc<dyn Transport>,
     security: TransportSecurity,
 }
 
-impl Client {
+impl Connector {
     /// Over hyper, with the certificate authorities of Mozilla.
     pub fn new() -> Self {
         Self::over(HttpTransport::new())
@@ -54,19 +54,19 @@ impl Client {
     }
 }
 
-impl Default for Client {
+impl Default for Connector {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl std::fmt::Debug for Client {
+impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Client")
     }
 }
 
-impl Host for Client {
+impl Runtime for Connector {
     fn security(&self) -> TransportSecurity {
         self.security.clone()
     }
@@ -86,7 +86,7 @@ impl Host for Client {
     }
 
     /// On a thread of its own: a runtime that ends would wait for its blocking threads, and a lock may take its time.
-    fn work(&self, work: Box<dyn FnOnce() + Send>) {
+    fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {
         let _ = std::thread::Builder::new().name("perennial-store".into()).spawn(work);
     }
 
