@@ -203,7 +203,7 @@ fn what_a_panic_says_has_no_secret() {
     std::panic::set_hook(before);
     assert!(credentials.is_some(), "the caller hangs");
     let said = said.lock().unwrap();
-    assert!(said.contains("Attempt"), "{said}");
+    assert!(said.contains("RenewalStarted"), "{said}");
     assert_eq!(shown_in(&said), None, "{said}");
 }
 
