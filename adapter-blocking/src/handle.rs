@@ -12,7 +12,6 @@ use perennial_core::{
 };
 
 use crate::park::block_on;
-use crate::reader::Reader;
 
 /// A session that is kept alive. Cheap to clone, shared by any number of threads; the last clone dropped ends
 /// the work.
@@ -44,11 +43,6 @@ impl<P: Provider> fmt::Debug for Handle<P> {
 impl<P: Provider> Handle<P> {
     pub(crate) fn new(handle: adapter::Handle<P>) -> Self {
         Self(handle)
-    }
-
-    /// A reader for one thread to keep: it reads the same credentials for less.
-    pub fn reader(&self) -> Reader<P> {
-        Reader::new(self.0.reader())
     }
 
     /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! A [`Connector`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Handle`] is
-//! what callers hold, and a [`Reader`] what one of them keeps. `perennial-hyper` has the same nouns and verbs for tasks.
+//! what callers hold. `perennial-hyper` has the same nouns and verbs for tasks.
 //!
 //! # TLS
 //!
@@ -37,7 +37,6 @@
 mod connector;
 mod handle;
 mod park;
-mod reader;
 mod sync;
 mod transport;
 
@@ -45,7 +44,6 @@ pub use connector::Connector;
 pub use handle::{Handle, Updates};
 pub use perennial_core::TransportSecurity;
 pub use perennial_core::adapter::{CredentialsRef, SessionBuilder};
-pub use reader::Reader;
 /// The rustls whose `ClientConfig` is meant here.
 #[cfg(feature = "tls")]
 pub use rustls;

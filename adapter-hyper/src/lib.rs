@@ -14,7 +14,7 @@
 //! ```
 //!
 //! A [`Connector`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Handle`] is
-//! what callers hold, and a [`Reader`] what one of them keeps. `perennial-blocking` has the same nouns and verbs for threads.
+//! what callers hold. `perennial-blocking` has the same nouns and verbs for threads.
 //!
 //! # TLS
 //!
@@ -39,7 +39,7 @@ mod transport;
 
 pub use connector::Connector;
 pub use perennial_core::TransportSecurity;
-pub use perennial_core::adapter::{CredentialsRef, Handle, Reader, SessionBuilder, Updates};
+pub use perennial_core::adapter::{CredentialsRef, Handle, SessionBuilder, Updates};
 /// The rustls whose `ClientConfig` is meant here.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;

@@ -32,7 +32,7 @@ mod world;
 
 pub use heard::Heard;
 pub use leaks::{Secrets, everything_said};
-pub use subject::{Issues, Link, Reads, Subject};
+pub use subject::{Issues, Link, Subject};
 pub use subjects::{Blocking, Hyper};
 pub use watch::{LONG, within};
 pub use world::{TIMEOUT, World, clock_of, login};

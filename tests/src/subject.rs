@@ -23,7 +23,6 @@ pub struct Link {
 pub trait Subject: Clone + Send + Sync + 'static {
     const NAME: &'static str;
     type Changes: Issues;
-    type Reader: Reads;
 
     fn build(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error>;
     fn connect(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error>;
@@ -41,7 +40,6 @@ pub trait Subject: Clone + Send + Sync + 'static {
     fn at_once(&self, lease_id: LeaseId) -> Option<Result<CredentialsRef, Error>>;
     /// The same for headers.
     fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<CredentialsRef, Error>>;
-    fn reader(&self) -> Self::Reader;
     fn rejected(&self, lease_id: LeaseId, credentials: &Credentials);
     fn forget_login(&self);
     fn changes(&self, lease_id: LeaseId) -> Self::Changes;
@@ -62,19 +60,6 @@ pub trait Subject: Clone + Send + Sync + 'static {
         changes.next().expect("what is held comes first");
         changes
     }
-}
-
-/// What one caller keeps, to read over and over. See the adapters' readers.
-#[expect(missing_docs, reason = "the adapters' readers document them, under the same names")]
-pub trait Reads: Clone + Send + 'static {
-    fn current(&mut self, lease_id: LeaseId) -> Option<&Credentials>;
-    fn credentials(&mut self, lease_id: LeaseId) -> Result<&Credentials, Error>;
-    /// The waiting call, which must not wait: `None` where it would.
-    fn at_once(&mut self, lease_id: LeaseId) -> Option<Result<&Credentials, Error>>;
-    /// The same for headers.
-    fn authorize_at_once(&mut self, headers: &mut HeaderMap) -> Option<Result<&Credentials, Error>>;
-    fn rejected(&self, lease_id: LeaseId);
-    fn debug(&self) -> String;
 }
 
 /// The issues of a lease.

@@ -13,7 +13,7 @@ use perennial_core::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::subject::{Issues, Link, Reads, Subject};
+use crate::subject::{Issues, Link, Subject};
 use crate::watch::{LONG, within};
 
 /// `perennial-hyper`, on a runtime that all tests of a program share.
@@ -78,7 +78,6 @@ impl perennial_hyper::Transport for HyperLink {
 impl Subject for Hyper {
     const NAME: &'static str = "hyper";
     type Changes = perennial_hyper::Updates<Navien>;
-    type Reader = perennial_hyper::Reader<Navien>;
 
     fn build(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error> {
         let _inside = runtime().enter();
@@ -128,10 +127,6 @@ impl Subject for Hyper {
 
     fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<CredentialsRef, Error>> {
         at_once(self.0.authorize(headers))
-    }
-
-    fn reader(&self) -> Self::Reader {
-        self.0.reader()
     }
 
     fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
@@ -185,34 +180,6 @@ impl Subject for Hyper {
     }
 }
 
-impl Reads for perennial_hyper::Reader<Navien> {
-    fn current(&mut self, lease_id: LeaseId) -> Option<&Credentials> {
-        let _inside = runtime().enter();
-        self.current(lease_id)
-    }
-
-    fn credentials(&mut self, lease_id: LeaseId) -> Result<&Credentials, Error> {
-        runtime().block_on(self.credentials_for(lease_id))
-    }
-
-    fn at_once(&mut self, lease_id: LeaseId) -> Option<Result<&Credentials, Error>> {
-        at_once(self.credentials_for(lease_id))
-    }
-
-    fn authorize_at_once(&mut self, headers: &mut HeaderMap) -> Option<Result<&Credentials, Error>> {
-        at_once(self.authorize(headers))
-    }
-
-    fn rejected(&self, lease_id: LeaseId) {
-        let _inside = runtime().enter();
-        self.rejected(lease_id);
-    }
-
-    fn debug(&self) -> String {
-        format!("{self:?} {self:#?}")
-    }
-}
-
 impl Issues for perennial_hyper::Updates<Navien> {
     fn next(&mut self) -> Result<Arc<Credentials>, Error> {
         kept(runtime().block_on(self.next()))
@@ -248,7 +215,6 @@ impl Blocking {
 impl Subject for Blocking {
     const NAME: &'static str = "blocking";
     type Changes = perennial_blocking::Updates<Navien>;
-    type Reader = perennial_blocking::Reader<Navien>;
 
     fn build(link: Link, setup: SessionBuilder<Navien>) -> Result<Self, Error> {
         Self::client(link).build(setup).map(Self)
@@ -298,10 +264,6 @@ impl Subject for Blocking {
         Some(self.0.authorize(headers))
     }
 
-    fn reader(&self) -> Self::Reader {
-        self.0.reader()
-    }
-
     fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
         self.0.rejected(lease_id, credentials);
     }
@@ -349,32 +311,6 @@ impl Subject for Blocking {
 
     fn debug(&self) -> String {
         format!("{:?} {:#?}", self.0, self.0)
-    }
-}
-
-impl Reads for perennial_blocking::Reader<Navien> {
-    fn current(&mut self, lease_id: LeaseId) -> Option<&Credentials> {
-        self.current(lease_id)
-    }
-
-    fn credentials(&mut self, lease_id: LeaseId) -> Result<&Credentials, Error> {
-        self.credentials_for(lease_id)
-    }
-
-    fn at_once(&mut self, lease_id: LeaseId) -> Option<Result<&Credentials, Error>> {
-        Some(self.credentials_for(lease_id))
-    }
-
-    fn authorize_at_once(&mut self, headers: &mut HeaderMap) -> Option<Result<&Credentials, Error>> {
-        Some(self.authorize(headers))
-    }
-
-    fn rejected(&self, lease_id: LeaseId) {
-        self.rejected(lease_id);
-    }
-
-    fn debug(&self) -> String {
-        format!("{self:?} {self:#?}")
     }
 }
 

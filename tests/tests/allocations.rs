@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use perennial_core::LeaseId;
-use perennial_tests::{Reads, Subject, World, both};
+use perennial_tests::{Subject, World, both};
 
 both![reading_allocates_nothing, authorizing_allocates_nothing];
 
@@ -27,17 +27,12 @@ fn allocates_nothing(what: &str, mut command: impl FnMut()) {
 fn reading_allocates_nothing<S: Subject>() {
     let world = World::new();
     let session: S = connect(&world);
-    let mut reader = session.reader();
     for lease_id in LeaseId::ALL {
         allocates_nothing("a handle", || {
             let held = session.current(lease_id).unwrap();
             assert!(!held.access().expose().is_empty());
             assert!(session.at_once(lease_id).unwrap().unwrap().aws().is_some());
             assert!(session.is_authenticated());
-        });
-        allocates_nothing("a reader", || {
-            assert!(!reader.current(lease_id).unwrap().access().expose().is_empty());
-            assert!(reader.at_once(lease_id).unwrap().unwrap().aws().is_some());
         });
         // No task to make either, where the adapter has tasks: only threads ask this way here.
         if S::NAME == "blocking" {
@@ -51,11 +46,9 @@ fn reading_allocates_nothing<S: Subject>() {
 fn authorizing_allocates_nothing<S: Subject>() {
     let world = World::new();
     let session: S = connect(&world);
-    let mut reader = session.reader();
     // A map that has had an entry has its room.
     let mut headers = HeaderMap::new();
     allocates_nothing("a handle", || assert!(session.authorize_at_once(&mut headers).unwrap().is_ok()));
-    allocates_nothing("a reader", || assert!(reader.authorize_at_once(&mut headers).unwrap().is_ok()));
     let value = headers.get(AUTHORIZATION).unwrap();
     let held = session.current(LeaseId::Access).unwrap();
     assert!(value.is_sensitive());

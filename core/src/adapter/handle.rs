@@ -8,12 +8,11 @@ use std::time::Duration;
 use http::HeaderMap;
 use tracing::{Instrument, debug_span};
 
-use super::reader::{Otherwise, Reader};
 use super::shared::Shared;
 use super::sync::Guard;
-use super::view::{CredentialsRef, Snapshot};
+use super::view::{CredentialsRef, Snapshot, Use};
 use super::{CLOSE_TIMEOUT, Clock};
-use crate::credentials::{Account, Credentials, Generation, Grant, LeaseId, SavedSession, Validity};
+use crate::credentials::{Account, Credentials, Generation, Grant, LeaseId, SavedSession, Timestamp, Validity};
 use crate::error::{Error, SessionError};
 use crate::exchange::Provider;
 use crate::session::{Session, SignOut, State, Unfinished};
@@ -69,11 +68,6 @@ impl<P: Provider> Handle<P> {
     #[inline]
     pub(super) fn shared(&self) -> &Arc<Shared<P>> {
         &self.shared
-    }
-
-    /// A reader for one task or thread to keep: it reads the same credentials for less.
-    pub fn reader(&self) -> Reader<P> {
-        Reader::new(self.clone())
     }
 
     /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
@@ -407,4 +401,42 @@ impl<P: Provider> Updates<P> {
         self.told = Some(current.generation(lease_id));
         Ok(current)
     }
+}
+
+impl<P: Provider> Shared<P> {
+    /// Whether a picture has credentials for a caller, now. The clock is looked at in every read: while a machine is
+    /// suspended no timer takes them back.
+    #[inline]
+    pub(super) fn serves(self: &Arc<Self>, view: &Snapshot, lease_id: LeaseId, otherwise: Otherwise) -> bool {
+        let wall = self.clock.wall();
+        view.is_ready(lease_id, wall) || self.looks_closer(view, lease_id, wall, otherwise)
+    }
+
+    #[cold]
+    fn looks_closer(
+        self: &Arc<Self>,
+        view: &Snapshot,
+        lease_id: LeaseId,
+        wall: Timestamp,
+        otherwise: Otherwise,
+    ) -> bool {
+        match view.usage(lease_id, wall) {
+            Use::Nothing => false,
+            Use::Take => true,
+            Use::TakeAndKnock => {
+                self.command(|session, now| session.demand(lease_id, now));
+                // Without a driver the knock is heard when somebody has to wait.
+                let _ = self.ensure_driver();
+                true
+            }
+            Use::Ask => otherwise == Otherwise::GoesWithout,
+        }
+    }
+}
+
+/// What a caller does where nothing can be had at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Otherwise {
+    GoesWithout,
+    Waits,
 }

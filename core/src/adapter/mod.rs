@@ -9,7 +9,6 @@ mod driver;
 mod errand;
 mod handle;
 pub mod http;
-mod reader;
 mod reply;
 #[cfg(all(loom, test))]
 mod schedules;
@@ -33,7 +32,6 @@ use std::time::Duration;
 pub use self::clock::ManualClock;
 pub use self::clock::{Clock, SystemClock};
 pub use self::handle::{Handle, Updates};
-pub use self::reader::Reader;
 pub use self::reply::{Pledge, Promise, Reply};
 pub use self::setup::SessionBuilder;
 pub use self::view::CredentialsRef;

@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::sync::atomic::{AtomicUsize, Ordering};
 use super::sync::{ArcSwap, Guard};
 use crate::credentials::{Credentials, Generation, LeaseId, Now, Timestamp};
 use crate::error::{Error, SessionError};
@@ -12,43 +11,26 @@ use crate::exchange::Provider;
 use crate::session::{RefreshMode, Session, State};
 use crate::store::StoreError;
 
-/// The newest picture of a session.
-pub(super) struct Snapshots {
-    view: ArcSwap<Snapshot>,
-    /// How many there were before it.
-    edition: AtomicUsize,
-}
+/// The newest snapshot of a session.
+pub(super) struct Snapshots(ArcSwap<Snapshot>);
 
 impl Snapshots {
-    pub(super) fn new(view: Snapshot) -> Self {
-        Self { view: ArcSwap::from_pointee(view), edition: AtomicUsize::new(0) }
+    pub(super) fn new(snapshot: Snapshot) -> Self {
+        Self(ArcSwap::from_pointee(snapshot))
     }
 
     #[inline]
     pub(super) fn load(&self) -> Guard<Arc<Snapshot>> {
-        self.view.load()
+        self.0.load()
     }
 
-    /// To keep.
-    pub(super) fn load_full(&self) -> Arc<Snapshot> {
-        self.view.load_full()
-    }
-
-    /// Another number than before means another picture: one that is loaded afterwards is that one, or newer.
-    #[inline]
-    pub(super) fn edition(&self) -> usize {
-        self.edition.load(Ordering::Acquire)
-    }
-
-    /// Only under the lock of the session: pictures follow one another as what they show did.
-    pub(super) fn replace(&self, view: Snapshot) {
-        self.view.store(Arc::new(view));
-        // The picture first: whoever sees the number finds the picture.
-        self.edition.fetch_add(1, Ordering::Release);
+    /// Must be called under the session's lock, so that snapshots are published in the order in which they were made.
+    pub(super) fn replace(&self, snapshot: Snapshot) {
+        self.0.store(Arc::new(snapshot));
     }
 }
 
-/// One picture of a session.
+/// What readers may know of a session, at one moment.
 #[derive(Default)]
 pub(super) struct Snapshot {
     ready: Ready,
@@ -267,7 +249,7 @@ const BEGINNING: Timestamp = Timestamp::from_unix_millis(i64::MIN);
 
 /// Credentials as they are now. Borrowed from what is published: no lock, no allocation, no shared counter. Keep
 /// it for one call, not for ever: a thread has eight of these at that price, and further ones cost a shared counter.
-/// [`to_arc`](Self::to_arc) makes something to keep; a [`Reader`](super::Reader) reads over and over for less.
+/// [`to_arc`](Self::to_arc) makes something to keep.
 pub struct CredentialsRef(Guard<Arc<Snapshot>>);
 
 impl CredentialsRef {
@@ -275,11 +257,6 @@ impl CredentialsRef {
     #[inline]
     pub(super) fn new(view: Guard<Arc<Snapshot>>) -> Option<Self> {
         view.held().is_some().then_some(Self(view))
-    }
-
-    /// For a reader to keep.
-    pub(super) fn into_view(self) -> Arc<Snapshot> {
-        Guard::into_inner(self.0)
     }
 
     /// The credentials, to keep.

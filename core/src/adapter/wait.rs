@@ -67,11 +67,11 @@ impl Drop for Place<'_> {
 
 /// Wakes the driver. A ring before it listens is not lost.
 #[derive(Default)]
-pub(super) struct Notify(Mutex<Ring>);
+pub(super) struct Notify(Mutex<Notified>);
 
 #[derive(Default)]
-struct Ring {
-    method: bool,
+struct Notified {
+    notified: bool,
     listener: Option<Waker>,
 }
 
@@ -79,7 +79,7 @@ impl Notify {
     pub(super) fn ring(&self) {
         let listener = {
             let mut ring = lock(&self.0);
-            ring.method = true;
+            ring.notified = true;
             ring.listener.take()
         };
         listener.into_iter().for_each(Waker::wake);
@@ -87,7 +87,7 @@ impl Notify {
 
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut ring = lock(&self.0);
-        if std::mem::take(&mut ring.method) {
+        if std::mem::take(&mut ring.notified) {
             return Poll::Ready(());
         }
         ring.listener = Some(cx.waker().clone());

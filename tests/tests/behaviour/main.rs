@@ -11,7 +11,7 @@ mod foreign_code;
 mod leaving;
 mod once;
 mod programs;
-mod readers;
+mod reading;
 mod refusals;
 mod runtimes;
 mod shared;

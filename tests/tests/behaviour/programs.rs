@@ -218,12 +218,11 @@ fn the_last_blocking_handle_leaves_no_file_and_no_lock_behind() {
 }
 
 #[test]
-fn a_reader_and_those_who_wait_for_changes_are_handles_too() {
+fn updates_keep_their_session_alive_as_a_clone_does() {
     let (world, store) = (World::new(), MemoryStore::new());
     let (session, gate) = spending::<Blocking>(&world, store.clone());
-    let (reader, changes) = (session.reader(), session.changes(LeaseId::Access));
+    let changes = session.changes(LeaseId::Access);
     drop(session);
-    drop(reader);
     gate.open();
     drop(changes);
     assert!(is_saved(&world, &store));

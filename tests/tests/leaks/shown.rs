@@ -422,13 +422,11 @@ fn adapters() -> Vec<Shown> {
         "core/src/adapter/view.rs CredentialsRef": blocking.credentials_for(LeaseId::Access).unwrap(),
         "core/src/adapter/handle.rs Handle": hyper.clone(),
         "core/src/adapter/handle.rs Updates": hyper.updates(LeaseId::Access),
-        "core/src/adapter/reader.rs Reader": hyper.reader(),
         "core/src/adapter/reply.rs Reply": reply,
         "core/src/adapter/reply.rs Promise": other.promise,
         "core/src/adapter/reply.rs Pledge": pledge().1,
         "adapter-blocking/src/handle.rs Handle": blocking.clone(),
         "adapter-blocking/src/handle.rs Updates": blocking.updates(LeaseId::Access),
-        "adapter-blocking/src/reader.rs Reader": blocking.reader(),
         "core/src/credentials/token.rs AccessToken": headers,
     };
     runtime.block_on(hyper.close());

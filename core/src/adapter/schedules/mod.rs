@@ -19,13 +19,13 @@ use loom::sync::{Condvar, Mutex};
 /// Wakes one thread.
 #[derive(Default)]
 struct Alarm {
-    method: Mutex<bool>,
+    notified: Mutex<bool>,
     changed: Condvar,
 }
 
 impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
-        *self.method.lock().unwrap() = true;
+        *self.notified.lock().unwrap() = true;
         self.changed.notify_one();
     }
 }
@@ -40,9 +40,9 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
             return value;
         }
-        let mut method = alarm.method.lock().unwrap();
-        while !std::mem::take(&mut *method) {
-            method = alarm.changed.wait(method).unwrap();
+        let mut notified = alarm.notified.lock().unwrap();
+        while !std::mem::take(&mut *notified) {
+            notified = alarm.changed.wait(notified).unwrap();
         }
     }
 }

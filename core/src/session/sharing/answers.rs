@@ -145,7 +145,7 @@ impl<P: Provider> Session<P> {
             // Only news was missed: whoever needs something locks and reads.
             Operation::Poll if self.store.as_ref().is_some_and(|cell| cell.polled) => {}
             Operation::Poll | Operation::Lock | Operation::Save(_) | Operation::Quarantine(_) => {
-                self.fail_callers(error)
+                self.fail_callers(error);
             }
         }
     }

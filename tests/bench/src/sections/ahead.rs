@@ -88,20 +88,19 @@ fn read_while(session: &Handle<Navien>, command: impl FnOnce()) -> Read {
     let start = Barrier::new(3);
     thread::scope(|scope| {
         let (done, start) = (&done, &start);
-        let shared = scope.spawn(move || {
+        let one = scope.spawn(move || {
             start.wait();
             read_until(done, || session.current(LeaseId::Access).is_some())
         });
-        let mut reader = session.reader();
-        let kept = scope.spawn(move || {
+        let other = scope.spawn(move || {
             start.wait();
-            read_until(done, || reader.current(LeaseId::Access).is_some())
+            read_until(done, || session.current(LeaseId::Access).is_some())
         });
         start.wait();
         command();
         done.store(true, Ordering::Relaxed);
-        let mut read = shared.join().expect("a reader panicked");
-        let other = kept.join().expect("a reader panicked");
+        let mut read = one.join().expect("a reader panicked");
+        let other = other.join().expect("a reader panicked");
         read.times.add(&other.times);
         read.missed += other.missed;
         read

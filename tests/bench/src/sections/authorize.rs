@@ -12,8 +12,8 @@ use perennial_core::LeaseId;
 use perennial_core::adapter::SystemClock;
 
 const INSERT: &str = "limit: insert a clone of a header value";
-const READER: &str = "**Reader::authorize**";
-const READ: &str = "**Reader::current** alone";
+const AUTHORIZE: &str = "**Session::authorize**";
+const READ: &str = "**Session::current** alone";
 
 pub(crate) fn print() {
     let service = Service::start();
@@ -25,46 +25,32 @@ pub(crate) fn print() {
     let threaded = threaded.expect("the emulator signs in");
     let held = session.current(LeaseId::Access).expect("signed in").to_arc();
 
-    let (mut reader, mut reads) = (session.reader(), session.reader());
-    let mut threaded_reader = threaded.reader();
-    let [mut a, mut b, mut c, mut d, mut e] = [(); 5].map(|()| HeaderMap::with_capacity(8));
-    let mut f = HeaderMap::with_capacity(8);
+    let [mut a, mut b, mut c, mut d] = [(); 4].map(|()| HeaderMap::with_capacity(8));
     let token = held.access().expose();
     let results = Contest::new("`authorize`, 1 thread")
         .enter(INSERT, || a.insert(AUTHORIZATION, held.bearer().clone()))
-        .enter(READ, || reads.current(LeaseId::Access).map(std::ptr::from_ref))
-        .enter_timed(READER, |iterations| {
+        .enter(READ, || session.current(LeaseId::Access))
+        .enter_timed(AUTHORIZE, |iterations| {
             let task = async {
                 let start = Instant::now();
                 for _ in 0..iterations {
-                    black_box(reader.authorize(&mut b).await?);
+                    black_box(session.authorize(&mut b).await?);
                 }
                 Ok(start.elapsed())
             };
             at_once(task).expect("valid ones are held")
         })
-        .enter("**Reader::authorize**, blocking", || threaded_reader.authorize(&mut c).is_ok())
-        .enter_timed("**Handle::authorize**", |iterations| {
-            let task = async {
-                let start = Instant::now();
-                for _ in 0..iterations {
-                    black_box(session.authorize(&mut d).await?);
-                }
-                Ok(start.elapsed())
-            };
-            at_once(task).expect("valid ones are held")
-        })
-        .enter("**Handle::authorize**, blocking", || threaded.authorize(&mut e).is_ok())
+        .enter("**Session::authorize**, blocking", || threaded.authorize(&mut c).is_ok())
         .enter("by hand: `format!`, check, mark, insert", || {
             let mut value = HeaderValue::try_from(format!("Bearer {token}")).expect("a token is a header value");
             value.set_sensitive(true);
-            f.insert(AUTHORIZATION, value)
+            d.insert(AUTHORIZATION, value)
         })
         .run();
     println!("{results}");
 
     let mut aims = Aims::default();
     let limit = results.best(READ) + results.best(INSERT);
-    aims.note(format!("{READER} within 1.1 × (a read + the insert)"), "ns", results.best(READER), 1.1 * limit);
+    aims.note(format!("{AUTHORIZE} within 1.1 × (a read + the insert)"), "ns", results.best(AUTHORIZE), 1.1 * limit);
     println!("{aims}");
 }

@@ -4,22 +4,20 @@ use std::hint::black_box;
 use std::sync::{Arc, RwLock};
 use std::time::{Instant, SystemTime};
 
-use arc_swap::{ArcSwap, Cache};
+use arc_swap::ArcSwap;
 use perennial_bench::aims::Aims;
 use perennial_bench::measure::Contest;
 use perennial_bench::service::{Service, at_once, runtime};
 use perennial_blocking::Connector as BlockingClient;
+use perennial_core::LeaseId;
 use perennial_core::adapter::SystemClock;
-use perennial_core::{Credentials, LeaseId};
 use perennial_hyper::Connector;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-const BOTH: &str = "limit: `arc_swap::Cache` + coarse clock";
 const GUARD: &str = "limit: `ArcSwap` guard + coarse clock";
-const READER: &str = "**Reader::current**";
-const WAITING: &str = "**Reader::credentials**, blocking";
-const ASYNC: &str = "**Reader::credentials**, in one task";
-const HANDLE: &str = "**Handle::current**";
+const CURRENT: &str = "**Session::current**";
+const WAITING: &str = "**Session::credentials**, blocking";
+const ASYNC: &str = "**Session::credentials**, in one task";
 
 pub(crate) fn print() {
     let service = Service::start();
@@ -36,37 +34,20 @@ pub(crate) fn print() {
     let run = |threads: usize| {
         let title = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads at once") };
         Contest::new(title)
-            .enter_threads(BOTH, threads, || {
-                let mut cache = Cache::new(&*shared);
-                move || (Arc::as_ptr(cache.load()), coarse())
-            })
-            .enter_threads("limit: `arc_swap::Cache` alone", threads, || {
-                let mut cache = Cache::new(&*shared);
-                move || Arc::as_ptr(cache.load())
-            })
             .enter_threads("limit: coarse wall clock alone", threads, || coarse)
-            .enter_threads(READER, threads, || {
-                let mut reader = session.reader();
-                move || reader.current(LeaseId::Access).map(std::ptr::from_ref)
-            })
             .enter_timed(ASYNC, |iterations| {
-                let mut reader = session.reader();
                 let task = async {
                     let start = Instant::now();
                     for _ in 0..iterations {
-                        black_box(reader.credentials().await?);
+                        black_box(session.credentials().await?);
                     }
                     Ok(start.elapsed())
                 };
                 at_once(task).expect("valid ones are held")
             })
-            .enter_threads(WAITING, threads, || {
-                let mut reader = threaded.reader();
-                move || reader.credentials().map(std::ptr::from_ref::<Credentials>).ok()
-            })
+            .enter_threads(WAITING, threads, || || threaded.credentials().ok())
             .enter_threads(GUARD, threads, || || (shared.load(), coarse()))
-            .enter_threads(HANDLE, threads, || || session.current(LeaseId::Access))
-            .enter_threads("**Handle::credentials**, blocking", threads, || || threaded.credentials().ok())
+            .enter_threads(CURRENT, threads, || || session.current(LeaseId::Access))
             .enter_threads("`ArcSwap` guard + `SystemTime::now`", threads, || || (shared.load(), SystemTime::now()))
             .enter_threads("`ArcSwap::load_full`, no clock", threads, || || shared.load_full())
             .enter_threads("`RwLock<Arc>` + `SystemTime::now`", threads, || {
@@ -83,15 +64,12 @@ pub(crate) fn print() {
             let what = format!("{name} within {factor} × ({limit}), {threads}");
             aims.note(what, "ns", results.best(name), factor * results.best(limit));
         };
-        at_most(READER, 2.0, BOTH);
-        at_most(ASYNC, 2.0, BOTH);
-        at_most(WAITING, 2.0, BOTH);
-        at_most(HANDLE, 1.0, GUARD);
+        at_most(CURRENT, 1.0, GUARD);
+        at_most(ASYNC, 1.5, GUARD);
+        at_most(WAITING, 1.5, GUARD);
     }
-    for name in [READER, HANDLE] {
-        let what = format!("{name}: 2 threads within 1.1 × 1 thread");
-        aims.note(what, "ns", two.best(name), 1.1 * one.best(name));
-    }
+    let what = format!("{CURRENT}: 2 threads within 1.1 × 1 thread");
+    aims.note(what, "ns", two.best(CURRENT), 1.1 * one.best(CURRENT));
     println!("Fastest runs are compared: on a busy machine they have the least of what others took.\n\n{aims}");
 }
 
