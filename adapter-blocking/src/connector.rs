@@ -5,7 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::adapter::{self, BoxFuture, Pledge, Runtime, SessionBuilder, SpawnError, SystemClock};
+use futures_channel::oneshot;
+use perennial_adapter::{BoxFuture, Runtime, SessionBuilder, SpawnError, SystemClock};
 use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportSecurity};
 
 use crate::handle::Handle;
@@ -57,7 +58,7 @@ impl Connector {
 
     /// One exchange without a session: one sign-in, one refresh of a given token.
     pub fn run<X: Exchange>(&self, exchange: X) -> Result<X::Output, Error> {
-        block_on(adapter::run(exchange, self, &SystemClock))
+        block_on(perennial_adapter::run(exchange, self, &SystemClock))
     }
 }
 
@@ -69,7 +70,7 @@ impl Default for Connector {
 
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Client")
+        f.write_str("Connector")
     }
 }
 
@@ -79,13 +80,13 @@ impl Runtime for Connector {
     }
 
     fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>> {
-        let Pledge { promise, reply } = Pledge::new();
+        let (sender, reply) = oneshot::channel();
         let transport = Arc::clone(&self.transport);
-        let work = move || promise.keep(transport.send(request));
-        // Where no thread is to be had, or the transport panics, the promise is broken.
+        let work = move || drop(sender.send(transport.send(request)));
+        // Where no thread is to be had, or the transport panics, the sender is dropped.
         let _ = start("perennial-request", work);
         let given_up = || TransportError::maybe_sent("the request was given up");
-        Box::pin(async move { reply.await.unwrap_or_else(|| Err(given_up())) })
+        Box::pin(async move { reply.await.unwrap_or_else(|oneshot::Canceled| Err(given_up())) })
     }
 
     fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {

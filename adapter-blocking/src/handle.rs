@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::HeaderMap;
 #[cfg(doc)]
-use perennial_core::adapter::CLOSE_TIMEOUT;
-use perennial_core::adapter::{self, CredentialsRef};
+use perennial_adapter::CLOSE_TIMEOUT;
+use perennial_adapter::CredentialsRef;
 use perennial_core::{
     Account, Credentials, Error, Grant, LeaseId, Provider, SavedSession, SignOut, State, StoreError, Unfinished,
 };
@@ -26,7 +26,7 @@ use crate::park::block_on;
 ///
 /// A program that only wants a token and ends is best made with [`Policy::one_shot`](perennial_core::Policy::one_shot):
 /// everything that begins is waited for by whoever asked.
-pub struct Handle<P: Provider>(adapter::Handle<P>);
+pub struct Handle<P: Provider>(perennial_adapter::Handle<P>);
 
 impl<P: Provider> Clone for Handle<P> {
     fn clone(&self) -> Self {
@@ -41,7 +41,7 @@ impl<P: Provider> fmt::Debug for Handle<P> {
 }
 
 impl<P: Provider> Handle<P> {
-    pub(crate) fn new(handle: adapter::Handle<P>) -> Self {
+    pub(crate) fn new(handle: perennial_adapter::Handle<P>) -> Self {
         Self(handle)
     }
 
@@ -184,7 +184,7 @@ impl<P: Provider> Handle<P> {
     /// Waits until the session has done all that it can do at this moment of its clock: no request is out, nothing is
     /// being saved, and the listener has heard of everything. For tests over a `ManualClock`: move it, and wait for
     /// this, so that nothing depends on how fast anybody is. Never ends while an answer is held back.
-    #[cfg(feature = "testing")]
+    #[cfg(feature = "test-util")]
     pub fn settle(&self) {
         block_on(self.0.settle());
     }
@@ -192,7 +192,7 @@ impl<P: Provider> Handle<P> {
 
 /// The issues of a lease, one after another. Made by [`Handle::updates`].
 #[derive(Debug)]
-pub struct Updates<P: Provider>(adapter::Updates<P>);
+pub struct Updates<P: Provider>(perennial_adapter::Updates<P>);
 
 impl<P: Provider> Updates<P> {
     /// The next issue that this has not yet told of: at once where a valid one is held, else it waits for one.

@@ -42,8 +42,8 @@ mod transport;
 
 pub use connector::Connector;
 pub use handle::{Handle, Updates};
+pub use perennial_adapter::{CredentialsRef, SessionBuilder};
 pub use perennial_core::TransportSecurity;
-pub use perennial_core::adapter::{CredentialsRef, SessionBuilder};
 /// The rustls whose `ClientConfig` is meant here.
 #[cfg(feature = "tls")]
 pub use rustls;

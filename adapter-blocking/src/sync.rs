@@ -11,7 +11,7 @@ mod chosen {
 mod chosen {
     use std::time::Duration;
 
-    pub(crate) use perennial_core::adapter::shuttle::{thread, thread_local};
+    pub(crate) use perennial_adapter::shuttle::{thread, thread_local};
 
     /// Stands still: no sleep ends by itself, only when the session's clock is moved.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method};
 use log::{Level, log_enabled};
-use perennial_core::adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
+use perennial_adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
 use perennial_core::wire::{Body, BodyBuffer, BodyTooLarge};
 use perennial_core::{Request, Response, TransportError, TransportErrorKind, TransportSecurity};
 use ureq::unversioned::resolver::DefaultResolver;

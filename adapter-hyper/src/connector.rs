@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::adapter::{BoxFuture, Handle, Pledge, Runtime, SessionBuilder, SpawnError, SystemClock};
+use futures_channel::oneshot;
+use perennial_adapter::{BoxFuture, Handle, Runtime, SessionBuilder, SpawnError, SystemClock};
 use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportSecurity};
 
 use crate::transport::{HttpTransport, Transport};
@@ -50,7 +51,7 @@ impl Connector {
 
     /// One exchange without a session: one sign-in, one refresh of a given token.
     pub async fn run<X: Exchange>(&self, exchange: X) -> Result<X::Output, Error> {
-        perennial_core::adapter::run(exchange, self, &SystemClock).await
+        perennial_adapter::run(exchange, self, &SystemClock).await
     }
 }
 
@@ -62,7 +63,7 @@ impl Default for Connector {
 
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Client")
+        f.write_str("Connector")
     }
 }
 
@@ -99,12 +100,12 @@ impl Runtime for Connector {
 }
 
 async fn sleep_on_a_thread(duration: Duration) {
-    let Pledge { promise, reply } = Pledge::new();
+    let (sender, reply) = oneshot::channel();
     let sleep = move || {
         std::thread::sleep(duration);
-        promise.keep(());
+        let _ = sender.send(());
     };
     // Where no thread is to be had it is over at once.
     let _ = std::thread::Builder::new().name("perennial-sleep".into()).spawn(sleep);
-    reply.await;
+    let _ = reply.await;
 }

@@ -38,8 +38,8 @@ mod connector;
 mod transport;
 
 pub use connector::Connector;
+pub use perennial_adapter::{CredentialsRef, Handle, SessionBuilder, Updates};
 pub use perennial_core::TransportSecurity;
-pub use perennial_core::adapter::{CredentialsRef, Handle, SessionBuilder, Updates};
 /// The rustls whose `ClientConfig` is meant here.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;

@@ -17,7 +17,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
-use perennial_core::adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
+use perennial_adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
 use perennial_core::wire::{Body, BodyBuffer};
 use perennial_core::{Request, Response, TransportError, TransportErrorKind, TransportSecurity};
 use tokio::io::{AsyncRead, AsyncWrite};

@@ -208,7 +208,8 @@ impl ServiceError {
         Self::new(ServiceErrorKind::Panicked { phase })
     }
 
-    pub(crate) fn endless() -> Self {
+    /// An exchange that had sent [`MAX_STEPS`](crate::exchange::MAX_STEPS) requests and wants one more.
+    pub fn endless() -> Self {
         Self::malformed("one request after another, without an end")
     }
 

@@ -61,11 +61,8 @@
 //! | [`mqtt`] | how to open one MQTT connection now |
 //! | `aws` | pre-signed addresses for MQTT on AWS IoT (feature `aws`) |
 //! | [`wire`] | reading and writing HTTP messages, shared by providers |
-//! | `adapter` | what adapters share: clock, driver, waiting, handle (feature `adapter`) |
 //! | `testing` | a reference model, and strategies to drive a session (feature `testing`) |
 
-#[cfg(feature = "adapter")]
-pub mod adapter;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod credentials;

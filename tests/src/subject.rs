@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{CredentialsRef, SessionBuilder};
+use perennial_adapter::{CredentialsRef, SessionBuilder};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Credentials, Error, LeaseId, Request, SavedSession, SignOut, State, Unfinished};
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{CredentialsRef, SessionBuilder};
+use perennial_adapter::{CredentialsRef, SessionBuilder};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{
     Account, Credentials, Error, LeaseId, Request, Response, SavedSession, SignOut, State, TransportError, Unfinished,

@@ -3,7 +3,7 @@
 use std::env;
 use std::time::Duration;
 
-use perennial_core::adapter::{Clock, SystemClock};
+use perennial_adapter::{Clock, SystemClock};
 use perennial_core::{Now, Policy, Timestamp};
 
 /// The file and the policy, as the first two words of the command line say.

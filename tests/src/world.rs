@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use perennial_core::adapter::{ManualClock, SessionBuilder};
+use perennial_adapter::{ManualClock, SessionBuilder};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Credentials, Error, LeaseId, Timestamp};
 use perennial_emulator::{Emulator, Endpoint, NavienSettings};

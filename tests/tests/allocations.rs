@@ -12,7 +12,7 @@ both![reading_allocates_nothing, authorizing_allocates_nothing];
 
 /// By the system's clock, as in earnest.
 fn connect<S: Subject>(world: &World) -> S {
-    world.connect_with(world.setup().clock(perennial_core::adapter::SystemClock))
+    world.connect_with(world.setup().clock(perennial_adapter::SystemClock))
 }
 
 /// Does it a thousand times. What a thread needs to begin with is its own, and not counted.

@@ -6,10 +6,11 @@ mod redis;
 
 use std::time::Duration;
 
+use perennial_adapter::MemoryStore;
 use perennial_blocking::{Connector, Handle, SessionBuilder};
 use perennial_core::credentials::{MAX_EXTRA, MAX_TOKEN};
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::store::{MAX_RECORD, MemoryStore, Store};
+use perennial_core::store::{MAX_RECORD, Store};
 use perennial_core::{
     AccessToken, Account, AwsCredentials, Credentials, Event, Grant, LeaseId, Request, Response, SavedSession,
     Timestamp, TransportError, Validity,

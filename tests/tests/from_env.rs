@@ -5,8 +5,8 @@
 use std::env;
 use std::process::{Command, Output};
 
+use perennial_adapter::SessionBuilder;
 use perennial_core::LeaseId;
-use perennial_core::adapter::SessionBuilder;
 use perennial_core::providers::navien::Navien;
 use perennial_emulator::NavienSettings;
 use perennial_tests::{Blocking, Hyper, Subject, World, both};

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keeper::{Connection, Failure, Road, StoreDriver, Tickets, Told, options};
-use perennial_core::adapter::{Clock, ManualClock};
+use perennial_adapter::{Clock, ManualClock};
 use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::{navien, settrade};
 use perennial_core::{Error, Generation, LeaseId, Provider};

@@ -78,16 +78,16 @@ fn threads() -> Outcome {
     Ok(())
 }
 
-fn file() -> Outcome<perennial_core::adapter::CredentialsRef> {
+fn file() -> Outcome<perennial_adapter::CredentialsRef> {
     let session = readme!("file");
     Ok(session.credentials()?)
 }
 
-fn tool() -> Outcome<perennial_core::adapter::CredentialsRef> {
+fn tool() -> Outcome<perennial_adapter::CredentialsRef> {
     Ok(readme!("tool"))
 }
 
-async fn over_redis() -> Outcome<perennial_core::adapter::CredentialsRef> {
+async fn over_redis() -> Outcome<perennial_adapter::CredentialsRef> {
     let session = readme!("redis");
     Ok(session.credentials().await?)
 }

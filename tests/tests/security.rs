@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use perennial_adapter::SessionBuilder;
 use perennial_blocking as blocking;
-use perennial_core::adapter::SessionBuilder;
 use perennial_core::oauth::Profile;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::providers::oauth2::{self, OAuth2};

@@ -24,7 +24,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 use http::StatusCode;
-use perennial_core::adapter::{Clock, SessionBuilder, SystemClock};
+use perennial_adapter::{Clock, SessionBuilder, SystemClock};
 use perennial_core::providers::settrade::{Login, Settrade};
 use perennial_core::{Error, ImportError, ServiceErrorKind, SessionError, SignOut, State};
 use perennial_emulator::{ClockRefusals, Emulator, Endpoint, Fault, SettradeSettings};

@@ -16,7 +16,7 @@ mod suite;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use perennial_core::adapter::{BoxFuture, send};
+use perennial_adapter::{BoxFuture, send};
 use perennial_core::{Request, Response, TransportError, TransportSecurity};
 use perennial_hyper::Connector;
 use rustls::{ClientConfig, RootCertStore};

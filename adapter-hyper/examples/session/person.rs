@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use perennial_core::adapter::{Clock, SystemClock};
+use perennial_adapter::{Clock, SystemClock};
 use perennial_core::oauth::{AuthorizationRequest, ClientAuth, Discovery, Profile};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Grant, Now};

@@ -53,7 +53,8 @@ impl LeaseId {
     /// Both, in the order of their declaration.
     pub const ALL: [LeaseId; 2] = [LeaseId::Access, LeaseId::Aws];
 
-    pub(crate) const fn index(self) -> usize {
+    /// Its place in [`ALL`](Self::ALL).
+    pub const fn index(self) -> usize {
         self as usize
     }
 }

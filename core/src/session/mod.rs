@@ -174,10 +174,9 @@ impl<P: Provider> Session<P> {
         self.advance();
     }
 
-    /// The same by somebody with patience, who waits through failures: does nothing where the session is at it
-    /// already, or will be by itself when a pause is over.
-    #[cfg(feature = "adapter")]
-    pub(crate) fn demand_unless_awaited(&mut self, lease_id: LeaseId, now: Now) {
+    /// The same by a caller who waits through failures: does nothing where an attempt is under way, or will begin by
+    /// itself when a pause is over.
+    pub fn demand_unless_awaited(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
         if !self.is_awaited(lease_id) {
             self.demand(lease_id, now);
@@ -458,9 +457,8 @@ impl<P: Provider> Session<P> {
             || matches!(self.in_flight, InFlight::Orphaned(_) | InFlight::Revoking(_))
     }
 
-    /// Whether somebody has asked since the last attempt ended: a lazy session need not hear it again.
-    #[cfg(feature = "adapter")]
-    pub(crate) fn is_asked_for(&self, lease_id: LeaseId) -> bool {
+    /// Whether somebody has asked for this lease since its last attempt ended.
+    pub fn is_asked_for(&self, lease_id: LeaseId) -> bool {
         self.leases[lease_id.index()].awaited
     }
 
@@ -519,8 +517,7 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether every output has been taken, and no exchange is under way.
-    #[cfg(all(feature = "adapter", feature = "testing"))]
-    pub(crate) fn is_at_rest(&self) -> bool {
+    pub fn is_at_rest(&self) -> bool {
         self.outputs.is_empty() && matches!(self.in_flight, InFlight::Free)
     }
 

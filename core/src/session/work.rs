@@ -10,9 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::Session;
-#[cfg(feature = "adapter")]
 use super::schedule::Pace;
-#[cfg(feature = "adapter")]
 use crate::credentials::LeaseId;
 use crate::credentials::{Grant, Now};
 use crate::error::{Error, ExchangePhase, ServiceError, TransportError};
@@ -148,9 +146,9 @@ impl<P: Provider> Session<P> {
         self.advance();
     }
 
-    /// Whoever drives this panicked. All who wait are told, and nothing is begun before a pause is over.
-    #[cfg(feature = "adapter")]
-    pub(crate) fn driver_panicked(&mut self, now: Now) {
+    /// Whoever drives this session panicked, in code that is not the provider's. Callers who wait are told, and nothing
+    /// begins before a pause is over: a driver that panics in every turn must not hammer the service.
+    pub fn driver_panicked(&mut self, now: Now) {
         self.tick(now);
         for lease_id in LeaseId::ALL {
             if self.leases[lease_id.index()].awaited || self.is_ready(lease_id) {

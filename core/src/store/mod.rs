@@ -84,8 +84,6 @@
 
 mod error;
 mod keeper;
-#[cfg(feature = "adapter")]
-mod memory;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -93,8 +91,6 @@ use std::time::Duration;
 
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::keeper::StoreDriver;
-#[cfg(feature = "adapter")]
-pub use self::memory::MemoryStore;
 use crate::wire::Body;
 
 /// The largest record that a session reads, and more than it writes, in bytes: six tokens of

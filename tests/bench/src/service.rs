@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_core::adapter::{Clock, SessionBuilder, SystemClock};
+use perennial_adapter::{Clock, SessionBuilder, SystemClock};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Error, Now, Timestamp};
 use perennial_emulator::{Emulator, Endpoint, NavienSettings};

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keeper::{Road, StoreDriver, Told};
-use perennial_core::adapter::SystemClock;
+use perennial_adapter::SystemClock;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{Event, LeaseId};
 use perennial_emulator::{Emulator, Mosquitto, NavienSettings};

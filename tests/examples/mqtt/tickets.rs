@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perennial_core::adapter::Clock;
+use perennial_adapter::Clock;
 use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::settrade::Settrade;

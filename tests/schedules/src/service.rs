@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_adapter::ManualClock;
 use perennial_blocking::{SessionBuilder, Transport};
-use perennial_core::adapter::ManualClock;
 use perennial_core::testing::{Asked, Life, Lives, Said, ScriptedReply, Service, Toy, Who};
 use perennial_core::{LeaseId, Request, Response, Timestamp, TransportError};
 use shuttle::sync::{Condvar, Mutex};

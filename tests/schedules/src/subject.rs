@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_core::adapter::{BoxFuture, CredentialsRef, Handle, Runtime, SessionBuilder, SpawnError};
+use perennial_adapter::{BoxFuture, CredentialsRef, Handle, Runtime, SessionBuilder, SpawnError};
 use perennial_core::testing::Toy;
 use perennial_core::{Credentials, Error, Request, Response, SignOut, State, TransportError};
 use shuttle::future::{JoinHandle, block_on};

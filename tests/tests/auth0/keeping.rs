@@ -1,7 +1,7 @@
 //! Tokens that are saved, restored, kept elsewhere, broken, refused.
 
 use http::HeaderMap;
-use perennial_core::adapter::Clock;
+use perennial_adapter::Clock;
 use perennial_core::providers::auth0::Login;
 use perennial_core::{Error, ImportError, SessionError};
 use perennial_emulator::Auth0Settings;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{ManualClock, SessionBuilder};
+use perennial_adapter::{ManualClock, SessionBuilder};
 use perennial_core::providers::auth0::{Auth0, Builder, Login};
 use perennial_core::wire::Body;
 use perennial_core::{Credentials, Error, Event, Generation, LeaseId, Request, ServiceErrorKind};

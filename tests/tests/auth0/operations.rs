@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use perennial_core::adapter::Clock;
+use perennial_adapter::Clock;
 use perennial_core::providers::auth0::{JwtStatus, validate};
 use perennial_core::{Error, ServiceErrorKind, SessionError, SignOut, State};
 use perennial_emulator::{Auth0Settings, Emulator, Endpoint};

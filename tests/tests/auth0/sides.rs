@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use http::HeaderMap;
-use perennial_core::adapter::SessionBuilder;
+use perennial_adapter::SessionBuilder;
 use perennial_core::providers::auth0::{Auth0, Login};
 use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, SavedSession, SignOut, State};
 use perennial_tests::{Blocking, Hyper, LONG, Link, within};

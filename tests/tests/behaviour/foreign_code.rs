@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::adapter::{ManualClock, SessionBuilder};
+use perennial_adapter::{ManualClock, SessionBuilder};
 use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 use perennial_core::{
     Consumes, Credentials, Error, Event, Exchange, ExchangePhase, Grant, LeaseId, Now, Provider, Request, Response,
@@ -207,7 +207,7 @@ fn ann() -> ToyLogin {
     ToyLogin::new("ann@toy.example", "pass")
 }
 
-fn token(current: &perennial_core::adapter::CredentialsRef) -> String {
+fn token(current: &perennial_adapter::CredentialsRef) -> String {
     current.access().expose().to_owned()
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use perennial_adapter::MemoryStore;
 use perennial_core::providers::navien::{Login, write_python};
-use perennial_core::store::{MemoryStore, Store};
+use perennial_core::store::Store;
 use perennial_core::wire::Body;
 use perennial_core::{Error, Event, LeaseId, ServiceErrorKind, SessionError, SignOut, State};
 use perennial_emulator::{Endpoint, NavienSettings};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use perennial_core::store::MemoryStore;
+use perennial_adapter::MemoryStore;
 use perennial_core::{Error, Event, LeaseId, Policy, SessionError, State};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_tests::{Subject, TIMEOUT, World, both};
@@ -107,7 +107,7 @@ fn saved_ahead<S: Subject>(world: &World) -> (String, String) {
     let token = session.credentials(LeaseId::Access).unwrap().access().expose().to_owned();
     let saved = session.export().unwrap().to_json().expose().to_owned();
     session.close();
-    let now = perennial_core::adapter::Clock::wall(&world.clock);
+    let now = perennial_adapter::Clock::wall(&world.clock);
     world.clock.set_wall(now.saturating_sub(DAY));
     world.emulator.advance(EXPIRY);
     (saved, token)

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use std::{fs, process, thread};
 
-use perennial_core::store::{MemoryStore, Store, StoreErrorKind};
+use perennial_adapter::MemoryStore;
+use perennial_core::store::{Store, StoreErrorKind};
 use perennial_core::{Event, LeaseId, Policy, Unfinished};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_file::FileStore;

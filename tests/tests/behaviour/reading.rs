@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use perennial_core::adapter::{Clock, ManualClock};
+use perennial_adapter::{Clock, ManualClock};
 use perennial_core::{Event, LeaseId, Now, Policy, SignOut, Timestamp};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_tests::{Issues, Subject, TIMEOUT, World, both};

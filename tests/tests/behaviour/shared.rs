@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use perennial_adapter::MemoryStore;
 use perennial_core::providers::navien::Login;
-use perennial_core::store::{ChangeCallback, LockGuard, MemoryStore, Store, WatchGuard};
+use perennial_core::store::{ChangeCallback, LockGuard, Store, WatchGuard};
 use perennial_core::wire::Body;
 use perennial_core::{Error, Event, ImportError, LeaseId, SessionError, SignOut, State, StoreError, StoreErrorKind};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_core::adapter::Clock;
+use perennial_adapter::Clock;
 use perennial_core::{Error, LeaseId, SessionError};
 use perennial_emulator::Endpoint;
 use perennial_tests::{Issues, LONG, Subject, World, both, within};

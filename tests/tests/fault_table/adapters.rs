@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use perennial_core::adapter::SessionBuilder;
+use perennial_adapter::SessionBuilder;
 use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, Provider};
 use perennial_tests::{Blocking, Hyper, Link};
 use tokio::runtime::{Builder, Runtime};

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use perennial_core::adapter::{Clock, SessionBuilder};
+use perennial_adapter::{Clock, SessionBuilder};
 use perennial_core::wire::MAX_RETRY_AFTER;
 use perennial_core::{
     Credentials, Error, Event, LeaseId, Provider, ServiceErrorKind, SessionError, TransportErrorKind, Validity,

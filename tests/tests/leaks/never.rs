@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::fmt::Display;
 use std::ops::Deref;
 
-use perennial_core::adapter::CredentialsRef;
+use perennial_adapter::CredentialsRef;
 use perennial_core::aws::PresignedUrl;
 use perennial_core::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Secret};
 use perennial_core::mqtt::{ConnectOptions, Parts};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use perennial_core::adapter::{ManualClock, Pledge, SessionBuilder, SystemClock};
+use perennial_adapter::{ManualClock, MemoryStore, SessionBuilder, SystemClock};
 use perennial_core::credentials::masked;
 use perennial_core::mqtt::ConnectOptions;
 use perennial_core::oauth::{Assertions, AuthorizationRequest, ClientAuth, Es256, Profile, Verifier};
@@ -13,9 +13,7 @@ use perennial_core::providers::navien::Navien;
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::providers::settrade::Settrade;
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
-use perennial_core::store::{
-    MemoryStore, OpId, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreReply, StoreRequest,
-};
+use perennial_core::store::{OpId, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreReply, StoreRequest};
 use perennial_core::wire::{Body, BodyBuffer, LoginText, Object, Text};
 use perennial_core::{
     AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Input, LeaseId, Now, Output, Policy,
@@ -364,7 +362,7 @@ fn stores() -> Vec<Shown> {
         "core/src/store/mod.rs StoreCommand": write(),
         "core/src/store/mod.rs StoreReply": StoreReply::Read(Some(record())),
         "core/src/store/mod.rs StoreReply": StoreReply::Locked { record: Some(record()), remaining: None },
-        "core/src/store/memory.rs MemoryStore": memory.clone(),
+        "adapter/src/memory_store.rs MemoryStore": memory.clone(),
         "core/src/store/keeper.rs StoreDriver": StoreDriver::new(memory),
         "adapter-file/src/store.rs FileStore": FileStore::new("/session").encrypted_with(key("key")),
         "adapter-file/src/seal.rs Key": key("key"),
@@ -397,7 +395,7 @@ impl perennial_hyper::Transport for Granting {
 }
 
 fn adapters() -> Vec<Shown> {
-    let clock = ManualClock::at(perennial_core::adapter::Clock::now(&SystemClock).wall);
+    let clock = ManualClock::at(perennial_adapter::Clock::now(&SystemClock).wall);
     let setup = || {
         let login = navien::Login::new(&format!("{}@host.example", canary("user")), secret("password")).unwrap();
         SessionBuilder::new(Navien::default())
@@ -406,25 +404,16 @@ fn adapters() -> Vec<Shown> {
             .clock(clock.clone())
             .persist_login()
     };
-    let pledge = || {
-        let Pledge { promise, reply } = Pledge::new();
-        promise.keep(secret("reply"));
-        (reply, Pledge::<perennial_core::Secret>::new())
-    };
-    let (reply, other) = pledge();
     let blocking = perennial_blocking::Connector::over(Granting).connect(setup()).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let hyper = runtime.block_on(perennial_hyper::Connector::over(Granting).connect(setup())).unwrap();
     let mut headers = HeaderMap::new();
     blocking.authorize(&mut headers).unwrap();
     let all = shown! {
-        "core/src/adapter/setup.rs SessionBuilder": setup().import(SavedSession::new("p", "r", have()).to_json().expose().as_bytes()),
-        "core/src/adapter/view.rs CredentialsRef": blocking.credentials_for(LeaseId::Access).unwrap(),
-        "core/src/adapter/handle.rs Handle": hyper.clone(),
-        "core/src/adapter/handle.rs Updates": hyper.updates(LeaseId::Access),
-        "core/src/adapter/reply.rs Reply": reply,
-        "core/src/adapter/reply.rs Promise": other.promise,
-        "core/src/adapter/reply.rs Pledge": pledge().1,
+        "adapter/src/builder.rs SessionBuilder": setup().import(SavedSession::new("p", "r", have()).to_json().expose().as_bytes()),
+        "adapter/src/snapshot.rs CredentialsRef": blocking.credentials_for(LeaseId::Access).unwrap(),
+        "adapter/src/session.rs Handle": hyper.clone(),
+        "adapter/src/session.rs Updates": hyper.updates(LeaseId::Access),
         "adapter-blocking/src/handle.rs Handle": blocking.clone(),
         "adapter-blocking/src/handle.rs Updates": blocking.updates(LeaseId::Access),
         "core/src/credentials/token.rs AccessToken": headers,

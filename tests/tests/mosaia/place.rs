@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use perennial_core::adapter::{Clock, ManualClock, SessionBuilder};
+use perennial_adapter::{Clock, ManualClock, SessionBuilder};
 use perennial_core::oauth::{AuthorizationRequest, PendingAuthorization};
 use perennial_core::providers::mosaia::{CodeExchange, ENTROPY, Login, Mosaia};
 use perennial_core::wire::Body;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use perennial_core::adapter::SessionBuilder;
+use perennial_adapter::SessionBuilder;
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, SignOut};
 use tokio::runtime::Runtime;

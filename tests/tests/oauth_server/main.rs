@@ -11,7 +11,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use perennial_core::adapter::{Clock, ManualClock, SessionBuilder, SystemClock};
+use perennial_adapter::{Clock, ManualClock, SessionBuilder, SystemClock};
 use perennial_core::oauth::{
     Assertions, AuthorizationError, AuthorizationRequest, ClientAuth, DevicePoll, Discovery, ErrorCode, Es256,
     PendingAuthorization, Profile, scopes,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use perennial_core::adapter::SessionBuilder;
+use perennial_adapter::SessionBuilder;
 use perennial_core::providers::navien::Navien;
 use perennial_core::{Event, LeaseId, Policy};
 use perennial_emulator::Endpoint;

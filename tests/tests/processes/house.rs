@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use perennial_adapter::{Clock, SystemClock};
 use perennial_core::SavedSession;
-use perennial_core::adapter::{Clock, SystemClock};
 use perennial_tests::LONG;
 use perennial_tests::tenant::{AdapterName, ClockName, Crew, Line, Order, Orders, Service};
 

@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
+use perennial_adapter::SessionBuilder;
 use perennial_core::Event;
-use perennial_core::adapter::SessionBuilder;
 use perennial_core::providers::navien::Navien;
 use perennial_emulator::{Emulator, Endpoint, Fault, Gate, Recorded};
 use perennial_tests::tenant::{News, Order, Said, Service};

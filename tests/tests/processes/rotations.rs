@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use perennial_core::adapter::{Clock, SessionBuilder, SystemClock};
+use perennial_adapter::{Clock, SessionBuilder, SystemClock};
 use perennial_core::oauth::{AuthorizationRequest, Profile};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Event, Grant};

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
-use perennial_core::adapter::{ManualClock, SessionBuilder};
+use perennial_adapter::{ManualClock, SessionBuilder};
 use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::settrade::{Login, Settrade};
 use perennial_core::wire::Body;

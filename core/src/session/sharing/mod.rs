@@ -537,9 +537,8 @@ impl<P: Provider> Session<P> {
         self.has_unsaved() && self.store.as_deref().is_some_and(untried)
     }
 
-    /// Whether there is a store of which nothing is known yet.
-    #[cfg(feature = "adapter")]
-    pub(crate) fn has_unread_store(&self) -> bool {
+    /// Whether there is a store that was not read yet: a login that is kept there may still be found.
+    pub fn has_unread_store(&self) -> bool {
         self.store.as_ref().is_some_and(|cell| !cell.polled)
     }
 

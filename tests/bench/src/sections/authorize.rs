@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use perennial_adapter::SystemClock;
 use perennial_bench::aims::Aims;
 use perennial_bench::measure::Contest;
 use perennial_bench::service::{Service, at_once, runtime};
 use perennial_core::LeaseId;
-use perennial_core::adapter::SystemClock;
 
 const INSERT: &str = "limit: insert a clone of a header value";
 const AUTHORIZE: &str = "**Session::authorize**";

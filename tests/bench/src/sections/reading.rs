@@ -5,12 +5,12 @@ use std::sync::{Arc, RwLock};
 use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
+use perennial_adapter::SystemClock;
 use perennial_bench::aims::Aims;
 use perennial_bench::measure::Contest;
 use perennial_bench::service::{Service, at_once, runtime};
 use perennial_blocking::Connector as BlockingClient;
 use perennial_core::LeaseId;
-use perennial_core::adapter::SystemClock;
 use perennial_hyper::Connector;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 

@@ -1,7 +1,7 @@
 //! Readers, throughout a renewal.
 
+use perennial_adapter::Clock;
 use perennial_core::LeaseId;
-use perennial_core::adapter::Clock;
 use perennial_schedules::{Desk, Subject};
 use shuttle::thread;
 

@@ -1,8 +1,9 @@
 //! Navien: a session with a store and a kept login, through every way to renew; then restored, saved, used for MQTT.
 
 use http::HeaderMap;
+use perennial_adapter::MemoryStore;
 use perennial_core::providers::navien::{Login, Navien};
-use perennial_core::store::{MemoryStore, StoreDriver};
+use perennial_core::store::StoreDriver;
 use perennial_core::{LeaseId, Policy, Provider, Request, Response, SavedSession, Session};
 use perennial_tests::forgetful::Secrets;
 

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use perennial_adapter::{Clock, SystemClock};
 use perennial_core::SavedSession;
-use perennial_core::adapter::{Clock, SystemClock};
 use perennial_core::store::{ChangeCallback, LockGuard, Store, StoreError, WatchGuard};
 use perennial_core::wire::Body;
 use perennial_tests::tenant::{Mark, News};

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
-use perennial_core::adapter::{Clock, SessionBuilder, SystemClock};
+use perennial_adapter::{Clock, SessionBuilder, SystemClock};
 use perennial_core::oauth::{ClientAuth, Discovery};
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::oauth2::OAuth2;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_core::adapter::{BoxFuture, Clock, Handle, Runtime, SessionBuilder, SpawnError};
+use perennial_adapter::{BoxFuture, Clock, Handle, Runtime, SessionBuilder, SpawnError};
 use perennial_core::providers::navien::Navien;
 use perennial_core::{Credentials, LeaseId, Now, Request, Response, SavedSession, TransportError};
 

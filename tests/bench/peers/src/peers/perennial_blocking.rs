@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use perennial_blocking::{Connector, Handle};
 use perennial_core::Policy;
-use perennial_core::adapter::SessionBuilder;
+use perennial_adapter::SessionBuilder;
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use tokio::task::spawn_blocking;
 

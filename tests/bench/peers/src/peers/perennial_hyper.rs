@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use perennial_core::adapter::CredentialsRef;
+use perennial_adapter::CredentialsRef;
 use perennial_core::oauth::{ClientAuth, Profile};
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use perennial_core::{Policy, Secret};

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::SessionClock;
-use super::handle::Handle;
 use super::shared::{Listener, Shared};
 use super::{Clock, Runtime};
-use crate::error::Error;
-use crate::exchange::{FromEnv, InvalidEnv, Provider};
-use crate::session::{Event, Policy, Session};
-use crate::store::Store;
+use crate::session::Handle;
+use perennial_core::Error;
+use perennial_core::exchange::{FromEnv, InvalidEnv, Provider};
+use perennial_core::session::{Event, Policy, Session};
+use perennial_core::store::Store;
 
 /// What a session is made of: a provider, and what the defaults do not fit.
 #[must_use]
@@ -43,7 +43,6 @@ impl<P: Provider> SessionBuilder<P> {
 
     /// From environment variables, under the names that the provider's [`FromEnv`] tells. What is set by hand
     /// afterwards wins; an empty variable is absent.
-    #[expect(clippy::disallowed_methods, reason = "the one place that looks at the environment, when asked to")]
     pub fn from_env() -> Result<Self, InvalidEnv>
     where
         P: FromEnv,
@@ -117,15 +116,15 @@ impl<P: Provider> SessionBuilder<P> {
         }
         if let Some(saved) = self.saved.map(zeroize::Zeroizing::new) {
             let now = self.clock.now();
-            let saved = session.provider().read_saved_session(&saved, now).map_err(crate::SessionError::from)?;
-            session.import(saved, now).map_err(crate::SessionError::from)?;
+            let saved =
+                session.provider().read_saved_session(&saved, now).map_err(perennial_core::SessionError::from)?;
+            session.import(saved, now).map_err(perennial_core::SessionError::from)?;
         }
         Ok(Handle::new(Shared::new(session, self.clock, host, self.listener, self.store)))
     }
 }
 
 /// The standard library's only source of randomness. It spreads load and keeps no secret.
-#[expect(clippy::disallowed_types, reason = "an adapter may be random; the core gets the seed")]
 fn any_seed() -> u64 {
     std::hash::RandomState::new().hash_one(())
 }

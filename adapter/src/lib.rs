@@ -4,23 +4,23 @@
 //! are plain futures that any executor polls, a parked thread included. This is the only part of the crate that
 //! looks at a clock or at the environment, and it stands behind the feature `adapter`.
 
+mod builder;
 mod clock;
 mod driver;
-mod errand;
-mod handle;
 pub mod http;
-mod reply;
+mod memory_store;
 #[cfg(all(loom, test))]
 mod schedules;
-mod setup;
+mod session;
 mod shared;
-mod stored;
+mod snapshot;
+mod store_driver;
 mod sync;
-mod view;
 mod wait;
+mod work;
 
 /// The checker of schedules, for adapters that wait by threads of their own.
-#[cfg(all(shuttle, feature = "testing"))]
+#[cfg(shuttle)]
 #[doc(hidden)]
 pub use ::shuttle;
 
@@ -28,18 +28,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-#[cfg(feature = "testing")]
+#[cfg(feature = "test-util")]
 pub use self::clock::ManualClock;
 pub use self::clock::{Clock, SystemClock};
-pub use self::handle::{Handle, Updates};
-pub use self::reply::{Pledge, Promise, Reply};
-pub use self::setup::SessionBuilder;
-pub use self::view::CredentialsRef;
-use crate::error::{Error, ServiceError, TransportError};
-use crate::exchange::{Exchange, MAX_STEPS, REQUEST_TIMEOUT, Request, Response, Step};
-use crate::session::MIN_RETRY_INTERVAL;
-use crate::store::STORE_TIMEOUT;
-use crate::wire::TransportSecurity;
+pub use self::session::{Handle, Updates};
+
+pub use self::builder::SessionBuilder;
+pub use self::memory_store::MemoryStore;
+pub use self::snapshot::CredentialsRef;
+use perennial_core::exchange::{Exchange, MAX_STEPS, REQUEST_TIMEOUT, Request, Response, Step};
+use perennial_core::session::MIN_RETRY_INTERVAL;
+use perennial_core::store::STORE_TIMEOUT;
+use perennial_core::wire::TransportSecurity;
+use perennial_core::{Error, ServiceError, TransportError};
 
 /// A future of any kind, on the heap.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

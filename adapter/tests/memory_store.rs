@@ -1,15 +1,14 @@
 //! The store in memory, and the keeper that carries out on it what a session asks for.
-#![cfg(feature = "adapter")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-#![allow(clippy::disallowed_methods, reason = "core has no threads; whoever waits for a lock is one")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use perennial_adapter::MemoryStore;
 use perennial_core::store::{
-    ChangeCallback, LockGuard, MemoryStore, OpId, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreError,
-    StoreErrorKind, StoreReply, StoreRequest,
+    ChangeCallback, LockGuard, OpId, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreError, StoreErrorKind,
+    StoreReply, StoreRequest,
 };
 use perennial_core::wire::Body;
 

@@ -10,13 +10,15 @@ use tracing::{Instrument, debug_span};
 
 use super::shared::Shared;
 use super::sync::Guard;
-use super::view::{CredentialsRef, Snapshot, Use};
 use super::{CLOSE_TIMEOUT, Clock};
-use crate::credentials::{Account, Credentials, Generation, Grant, LeaseId, SavedSession, Timestamp, Validity};
-use crate::error::{Error, SessionError};
-use crate::exchange::Provider;
-use crate::session::{Session, SignOut, State, Unfinished};
-use crate::store::StoreError;
+use crate::snapshot::{CredentialsRef, Snapshot, Use};
+use perennial_core::credentials::{
+    Account, Credentials, Generation, Grant, LeaseId, SavedSession, Timestamp, Validity,
+};
+use perennial_core::exchange::Provider;
+use perennial_core::session::{Session, SignOut, State, Unfinished};
+use perennial_core::store::StoreError;
+use perennial_core::{Error, SessionError};
 
 /// A session that is kept alive. Cheap to clone, shared by any number of tasks and threads; the last clone
 /// dropped ends the work. Its futures need no particular runtime.
@@ -28,7 +30,7 @@ use crate::store::StoreError;
 /// [`finish`](Self::finish). Where the last clone is only dropped, its driver goes on until nothing would be lost, if
 /// it is given the time; `perennial-blocking` waits for that.
 ///
-/// A program that only wants a token and ends is best made with [`Policy::one_shot`](crate::Policy::one_shot):
+/// A program that only wants a token and ends is best made with [`Policy::one_shot`](perennial_core::Policy::one_shot):
 /// everything that begins is waited for by whoever asked.
 pub struct Handle<P: Provider> {
     /// At hand, for readers.
@@ -56,7 +58,7 @@ impl<P: Provider> Clone for Handle<P> {
 }
 
 impl<P: Provider> Handle<P> {
-    pub(super) fn new(shared: Arc<Shared<P>>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared<P>>) -> Self {
         let owner = Arc::new(Owner(Arc::clone(&shared)));
         // A restored session renews by itself, if there is something to run it here; else with the first call.
         if shared.view.load().held().is_some() {
@@ -66,7 +68,7 @@ impl<P: Provider> Handle<P> {
     }
 
     #[inline]
-    pub(super) fn shared(&self) -> &Arc<Shared<P>> {
+    pub(crate) fn shared(&self) -> &Arc<Shared<P>> {
         &self.shared
     }
 
@@ -90,7 +92,7 @@ impl<P: Provider> Handle<P> {
     /// Asks for what is not held, and waits for it. On the heap: most callers never come here, and need not carry the
     /// room that waiting takes in every future of theirs.
     #[cold]
-    pub(super) fn wait_for(
+    pub(crate) fn wait_for(
         &self,
         lease_id: LeaseId,
     ) -> Pin<Box<dyn Future<Output = Result<CredentialsRef, Error>> + Send + '_>> {
@@ -332,7 +334,7 @@ impl<P: Provider> Handle<P> {
     /// being saved, and the listener has heard of everything. For tests over a [`ManualClock`](super::ManualClock):
     /// move it, and wait for this, so that nothing depends on how fast anybody is. Never ends while an answer is held
     /// back.
-    #[cfg(feature = "testing")]
+    #[cfg(feature = "test-util")]
     pub async fn settle(&self) {
         self.shared().settle().await;
     }
@@ -407,7 +409,7 @@ impl<P: Provider> Shared<P> {
     /// Whether a picture has credentials for a caller, now. The clock is looked at in every read: while a machine is
     /// suspended no timer takes them back.
     #[inline]
-    pub(super) fn serves(self: &Arc<Self>, view: &Snapshot, lease_id: LeaseId, otherwise: Otherwise) -> bool {
+    pub(crate) fn serves(self: &Arc<Self>, view: &Snapshot, lease_id: LeaseId, otherwise: Otherwise) -> bool {
         let wall = self.clock.wall();
         view.is_ready(lease_id, wall) || self.looks_closer(view, lease_id, wall, otherwise)
     }
@@ -436,7 +438,7 @@ impl<P: Provider> Shared<P> {
 
 /// What a caller does where nothing can be had at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Otherwise {
+pub(crate) enum Otherwise {
     GoesWithout,
     Waits,
 }

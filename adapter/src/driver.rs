@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use tracing::{Instrument, debug, debug_span, info, warn};
 
-use super::errand::caught;
 use super::shared::Shared;
-use super::stored::StoreWork;
 use super::sync::atomic::Ordering;
 use super::{BoxFuture, Clock, send};
-use crate::error::{Error, SessionError, TransportError};
-use crate::exchange::{Provider, Request, RequestId, Response};
-use crate::session::{Event, Input, MAX_BACKOFF, MIN_RETRY_INTERVAL, Output, Wake, Work};
-use crate::store::WatchGuard;
+use crate::store_driver::StoreWork;
+use crate::work::caught;
+use perennial_core::session::{Event, Input, MAX_BACKOFF, MIN_RETRY_INTERVAL, Output, Wake, Work};
+use perennial_core::store::WatchGuard;
+use perennial_core::{Error, SessionError, TransportError};
+use perennial_core::{Provider, Request, RequestId, Response};
 
 /// The longest sleep. The wall clock is looked at again then: after a suspend it is ahead.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ struct Flight {
 
 impl<P: Provider> Shared<P> {
     /// Starts the driver if none is running.
-    pub(super) fn ensure_driver(self: &Arc<Self>) -> Result<(), Error> {
+    pub(crate) fn ensure_driver(self: &Arc<Self>) -> Result<(), Error> {
         if !self.try_claim_driver()? {
             return Ok(());
         }
@@ -80,7 +80,7 @@ impl<P: Provider> Drop for DriverGuard<P> {
 }
 
 /// What a driver does next.
-pub(super) enum Next<P: Provider> {
+pub(crate) enum Next<P: Provider> {
     Work(Work<P::Exchange>),
     Output(Output),
     /// Nothing any more: the session is closed, and all is told.
@@ -120,7 +120,7 @@ async fn drive<P: Provider>(seat: &mut DriverGuard<P>) {
     loop {
         let moves = seat.shared.clock.moves();
         let Rest::Until(wake) = seat.drain() else { return };
-        #[cfg(feature = "testing")]
+        #[cfg(feature = "test-util")]
         if seat.is_idle() {
             seat.shared.driver_rests();
         }
@@ -129,7 +129,7 @@ async fn drive<P: Provider>(seat: &mut DriverGuard<P>) {
             seat.shared.host.sleep(left.min(LONGEST_SLEEP))
         });
         let turn = poll_fn(|cx| seat.poll_turn(moves, sleep.as_mut(), cx)).await;
-        #[cfg(feature = "testing")]
+        #[cfg(feature = "test-util")]
         seat.shared.driver_stirs();
         seat.shared.with(|session, now| match turn {
             Turn::Input(input) => session.handle_input(input, now),
@@ -178,7 +178,7 @@ impl<P: Provider> DriverGuard<P> {
     }
 
     /// Whether nothing is out, neither at the service nor at the store.
-    #[cfg(feature = "testing")]
+    #[cfg(feature = "test-util")]
     fn is_idle(&self) -> bool {
         self.flight.is_none() && self.store.as_ref().is_none_or(StoreWork::is_idle)
     }

@@ -8,10 +8,8 @@ use std::task::{Context, Poll, Waker};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use super::super::reply::Pledge;
-use super::super::view::{Snapshot, Snapshots};
-use super::super::wait::{Notify, WaitList, lock};
-use super::{Alarm, block_on, explore};
+use super::super::wait::{Notify, WaitList};
+use super::{block_on, explore};
 
 /// A picture that is only a number. It is read and written with no order of its own: whatever a waiter learns of it
 /// in time, it learns by the waiters' lock.
@@ -117,56 +115,5 @@ fn a_ring_before_anybody_listens_is_not_lost() {
             block_on(poll_fn(|cx| bell.poll(cx)));
         }
         ringers.into_iter().for_each(|ringer| ringer.join().unwrap());
-    });
-}
-
-#[test]
-fn a_promise_wakes_its_waiter_whether_it_is_kept_or_dropped() {
-    for kept in [Some(7), None] {
-        explore("one promise", move || {
-            let Pledge { promise, reply } = Pledge::new();
-            let worker = thread::spawn(move || match kept {
-                Some(said) => promise.keep(said),
-                None => drop(promise),
-            });
-            assert_eq!(block_on(reply), kept);
-            worker.join().unwrap();
-        });
-    }
-}
-
-#[test]
-fn the_last_to_poll_a_reply_is_woken() {
-    explore("a reply that moves", || {
-        let Pledge { promise, mut reply } = Pledge::new();
-        let worker = thread::spawn(move || promise.keep(7));
-        let mut cx = Context::from_waker(Waker::noop());
-        let said = match pin!(&mut reply).poll(&mut cx) {
-            Poll::Ready(said) => said,
-            Poll::Pending => block_on(reply),
-        };
-        assert_eq!(said, Some(7));
-        worker.join().unwrap();
-    });
-}
-
-#[test]
-fn a_reply_that_nobody_waits_for_any_more_takes_the_answer_with_it() {
-    explore("a reply given up", || {
-        let Pledge { promise, reply } = Pledge::new();
-        let said = Arc::new(());
-        let worker = {
-            let said = Arc::clone(&said);
-            thread::spawn(move || promise.keep(said))
-        };
-        let alarm = Arc::new(Alarm::default());
-        let waker = Waker::from(Arc::clone(&alarm));
-        let _ = Box::pin(reply).as_mut().poll(&mut Context::from_waker(&waker));
-        drop(waker);
-        worker.join().unwrap();
-        assert_eq!(Arc::strong_count(&said), 1);
-        // Nobody holds the waker any more, either.
-        assert_eq!(Arc::strong_count(&alarm), 1);
-        drop(lock(&alarm.notified));
     });
 }

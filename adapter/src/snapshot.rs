@@ -5,49 +5,49 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::sync::{ArcSwap, Guard};
-use crate::credentials::{Credentials, Generation, LeaseId, Now, Timestamp};
-use crate::error::{Error, SessionError};
-use crate::exchange::Provider;
-use crate::session::{RefreshMode, Session, State};
-use crate::store::StoreError;
+use perennial_core::credentials::{Credentials, Generation, LeaseId, Now, Timestamp};
+use perennial_core::exchange::Provider;
+use perennial_core::session::{RefreshMode, Session, State};
+use perennial_core::store::StoreError;
+use perennial_core::{Error, SessionError};
 
 /// The newest snapshot of a session.
-pub(super) struct Snapshots(ArcSwap<Snapshot>);
+pub(crate) struct Snapshots(ArcSwap<Snapshot>);
 
 impl Snapshots {
-    pub(super) fn new(snapshot: Snapshot) -> Self {
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
         Self(ArcSwap::from_pointee(snapshot))
     }
 
     #[inline]
-    pub(super) fn load(&self) -> Guard<Arc<Snapshot>> {
+    pub(crate) fn load(&self) -> Guard<Arc<Snapshot>> {
         self.0.load()
     }
 
     /// Must be called under the session's lock, so that snapshots are published in the order in which they were made.
-    pub(super) fn replace(&self, snapshot: Snapshot) {
+    pub(crate) fn replace(&self, snapshot: Snapshot) {
         self.0.store(Arc::new(snapshot));
     }
 }
 
 /// What readers may know of a session, at one moment.
 #[derive(Default)]
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     ready: Ready,
     leases: [LeaseSnapshot; 2],
-    pub(super) state: State,
-    pub(super) has_login: bool,
-    pub(super) signing_out: bool,
+    pub(crate) state: State,
+    pub(crate) has_login: bool,
+    pub(crate) signing_out: bool,
     /// Why the service was not told of the last sign-out.
-    pub(super) unrevoked: Option<Error>,
+    pub(crate) unrevoked: Option<Error>,
     /// Why what is held is not saved.
-    pub(super) unsaved: Option<StoreError>,
-    pub(super) closed: bool,
+    pub(crate) unsaved: Option<StoreError>,
+    pub(crate) closed: bool,
 }
 
 /// Who looks after a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DriverState {
+pub(crate) enum DriverState {
     ByDriver,
     /// Until somebody starts a driver.
     ByNobody,
@@ -96,7 +96,7 @@ impl Margin {
 
 /// What a caller does with what is held.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
+pub(crate) enum Use {
     /// Nothing: it is not valid.
     Nothing,
     Take,
@@ -117,7 +117,7 @@ enum Serves {
 }
 
 impl Snapshot {
-    pub(super) fn of<P: Provider>(session: &Session<P>, attended: DriverState, now: Now) -> Self {
+    pub(crate) fn of<P: Provider>(session: &Session<P>, attended: DriverState, now: Now) -> Self {
         let leases = LeaseId::ALL.map(|lease_id| LeaseSnapshot::of(session, lease_id, attended, now));
         let until = leases.each_ref().map(LeaseSnapshot::ready_until);
         Self {
@@ -134,19 +134,19 @@ impl Snapshot {
 
     /// What is held, valid or not.
     #[inline]
-    pub(super) fn held(&self) -> Option<&Arc<Credentials>> {
+    pub(crate) fn held(&self) -> Option<&Arc<Credentials>> {
         self.ready.credentials.as_ref()
     }
 
     /// Whether there are credentials that are valid for this need, and nobody has to hear of it. Where this says no,
     /// look closer: [`usage`](Self::usage).
     #[inline]
-    pub(super) fn is_ready(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
+    pub(crate) fn is_ready(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
         wall < self.ready.until[lease_id.index()]
     }
 
     /// Whether somebody who waits could see a difference.
-    pub(super) fn differs(&self, other: &Snapshot) -> bool {
+    pub(crate) fn differs(&self, other: &Snapshot) -> bool {
         let held = |view: &Snapshot| view.held().map(Arc::as_ptr);
         let flags = |view: &Snapshot| {
             let failed = (view.unsaved.is_some(), view.unrevoked.is_some());
@@ -160,7 +160,7 @@ impl Snapshot {
     }
 
     /// Whether there are credentials that are valid for this need.
-    pub(super) fn serves(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
+    pub(crate) fn serves(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
         match self.leases[lease_id.index()].serves {
             Serves::No => false,
             Serves::Until(end) => wall < end,
@@ -169,7 +169,7 @@ impl Snapshot {
     }
 
     /// What a caller does with what is held.
-    pub(super) fn usage(&self, lease_id: LeaseId, wall: Timestamp) -> Use {
+    pub(crate) fn usage(&self, lease_id: LeaseId, wall: Timestamp) -> Use {
         match self.leases[lease_id.index()].margin {
             _ if !self.serves(lease_id, wall) => Use::Nothing,
             Margin::Knocks(at) if at <= wall => Use::TakeAndKnock,
@@ -179,25 +179,25 @@ impl Snapshot {
     }
 
     /// Whether somebody who has asked is served: what is valid is not being renewed first.
-    pub(super) fn answers(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
+    pub(crate) fn answers(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
         self.serves(lease_id, wall) && !self.leases[lease_id.index()].renews_first
     }
 
-    pub(super) fn generation(&self, lease_id: LeaseId) -> Generation {
+    pub(crate) fn generation(&self, lease_id: LeaseId) -> Generation {
         self.leases[lease_id.index()].generation
     }
 
-    pub(super) fn told(&self, lease_id: LeaseId) -> u64 {
+    pub(crate) fn told(&self, lease_id: LeaseId) -> u64 {
         self.leases[lease_id.index()].told
     }
 
     /// What those who wait are told.
-    pub(super) fn error(&self, lease_id: LeaseId) -> Error {
+    pub(crate) fn error(&self, lease_id: LeaseId) -> Error {
         self.leases[lease_id.index()].error.clone().unwrap_or_else(|| SessionError::Closed.into())
     }
 
     /// Why waiting makes no sense, whatever one waits for.
-    pub(super) fn end(&self) -> Option<Error> {
+    pub(crate) fn end(&self) -> Option<Error> {
         match self.state {
             _ if self.closed => Some(SessionError::Closed.into()),
             State::SignedOut => Some(SessionError::SignedOut.into()),
@@ -255,7 +255,7 @@ pub struct CredentialsRef(Guard<Arc<Snapshot>>);
 impl CredentialsRef {
     /// `None` where nothing is held.
     #[inline]
-    pub(super) fn new(view: Guard<Arc<Snapshot>>) -> Option<Self> {
+    pub(crate) fn new(view: Guard<Arc<Snapshot>>) -> Option<Self> {
         view.held().is_some().then_some(Self(view))
     }
 

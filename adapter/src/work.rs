@@ -9,29 +9,29 @@ use std::time::Duration;
 
 use super::Clock;
 use super::shared::Shared;
-use crate::exchange::Provider;
-use crate::session::{Session, Work};
+use perennial_core::exchange::Provider;
+use perennial_core::session::{Session, Work};
 
 /// Work on its way to where it runs. Run or dropped, the session hears of it.
-pub(super) struct Errand<P: Provider> {
+pub(crate) struct Errand<P: Provider> {
     shared: Arc<Shared<P>>,
     work: Option<Work<P::Exchange>>,
 }
 
 impl<P: Provider> Shared<P> {
     /// Runs the provider's code where it may block. The driver is rung for when it is done.
-    pub(super) fn send_away(self: &Arc<Self>, work: Work<P::Exchange>) {
+    pub(crate) fn send_away(self: &Arc<Self>, work: Work<P::Exchange>) {
         let errand = Errand { shared: Arc::clone(self), work: Some(work) };
         self.host.spawn_blocking(Box::new(move || errand.run()));
     }
 
     /// Driving the session panicked: everybody who waits is told. Whether that could be done.
-    pub(super) fn tell_of_panic(&self) -> bool {
+    pub(crate) fn tell_of_panic(&self) -> bool {
         catch_unwind(AssertUnwindSafe(|| self.with(Session::driver_panicked))).is_ok()
     }
 
     /// Waits for a moment, or for the session to be closed.
-    pub(super) async fn rest(&self, until: Duration) {
+    pub(crate) async fn rest(&self, until: Duration) {
         let left = until.saturating_sub(self.clock.now().monotonic);
         let mut sleep = self.host.sleep(left);
         poll_fn(|cx| {
@@ -63,7 +63,7 @@ impl<P: Provider> Drop for Errand<P> {
 }
 
 /// What foreign code comes to, as it is polled; `None` where it panics.
-pub(super) async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(polled) => polled.map(Some),

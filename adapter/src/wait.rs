@@ -7,13 +7,13 @@ use std::task::{Context, Poll, Waker};
 use super::sync::{Mutex, MutexGuard};
 
 /// Locks, whoever panicked before: nothing here is left half done.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Everybody who waits for the picture to change.
 #[derive(Default)]
-pub(super) struct WaitList(Mutex<Queue>);
+pub(crate) struct WaitList(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
@@ -23,11 +23,11 @@ struct Queue {
 
 impl WaitList {
     /// A place to wait in. Given back when dropped, so that a cancelled caller leaves nothing behind.
-    pub(super) fn place(&self) -> Place<'_> {
+    pub(crate) fn place(&self) -> Place<'_> {
         Place { waiters: self, number: None }
     }
 
-    pub(super) fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         // Woken outside the lock: whoever wakes up may come back at once.
         let wakers = std::mem::take(&mut lock(&self.0).wakers);
         wakers.into_values().for_each(Waker::wake);
@@ -35,19 +35,19 @@ impl WaitList {
 
     /// How many wait.
     #[cfg(all(loom, test))]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         lock(&self.0).wakers.len()
     }
 }
 
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     waiters: &'a WaitList,
     number: Option<u64>,
 }
 
 impl Place<'_> {
     /// To be woken at the next change. Look again after this: the change may have come in between.
-    pub(super) fn wait(&mut self, waker: &Waker) {
+    pub(crate) fn wait(&mut self, waker: &Waker) {
         let mut queue = lock(&self.waiters.0);
         let number = *self.number.get_or_insert_with(|| {
             queue.last += 1;
@@ -67,7 +67,7 @@ impl Drop for Place<'_> {
 
 /// Wakes the driver. A ring before it listens is not lost.
 #[derive(Default)]
-pub(super) struct Notify(Mutex<Notified>);
+pub(crate) struct Notify(Mutex<Notified>);
 
 #[derive(Default)]
 struct Notified {
@@ -76,7 +76,7 @@ struct Notified {
 }
 
 impl Notify {
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         let listener = {
             let mut ring = lock(&self.0);
             ring.notified = true;
@@ -85,7 +85,7 @@ impl Notify {
         listener.into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut ring = lock(&self.0);
         if std::mem::take(&mut ring.notified) {
             return Poll::Ready(());

@@ -6,14 +6,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::Runtime;
 use super::sync::Mutex;
 use super::wait::lock;
-use super::{Pledge, Reply, Runtime};
-use crate::session::Input;
-use crate::store::{OpId, Store, StoreCommand, StoreDriver, StoreError, StoreErrorKind, StoreReply, StoreRequest};
+use futures_channel::oneshot;
+use perennial_core::session::Input;
+use perennial_core::store::{
+    OpId, Store, StoreCommand, StoreDriver, StoreError, StoreErrorKind, StoreReply, StoreRequest,
+};
 
 /// Carries out the operations of one session, in order. Dropped with its driver, which gives the lock back.
-pub(super) struct StoreWork {
+pub(crate) struct StoreWork {
     keeper: Arc<Mutex<StoreDriver>>,
     queue: VecDeque<StoreRequest>,
     running: Option<Running>,
@@ -44,59 +47,60 @@ impl Leaves {
 struct Running {
     id: OpId,
     leaves: Leaves,
-    answer: Reply<Result<StoreReply, StoreError>>,
+    reply: oneshot::Receiver<Result<StoreReply, StoreError>>,
 }
 
 impl StoreWork {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self { keeper: Arc::new(Mutex::new(StoreDriver::shared(store))), queue: VecDeque::new(), running: None }
     }
 
-    pub(super) fn push(&mut self, op: StoreRequest) {
+    pub(crate) fn push(&mut self, op: StoreRequest) {
         self.queue.push_back(op);
     }
 
     /// Whether nothing is asked or to be asked.
-    #[cfg(feature = "testing")]
-    pub(super) fn is_idle(&self) -> bool {
+    #[cfg(feature = "test-util")]
+    pub(crate) fn is_idle(&self) -> bool {
         self.running.is_none() && self.queue.is_empty()
     }
 
     /// Whether nothing is under way that leaves something behind if the program ends in the middle of it. What only
     /// waits for its turn is given up without harm.
-    pub(super) fn is_still(&self) -> bool {
+    pub(crate) fn is_still(&self) -> bool {
         self.running.as_ref().is_none_or(|running| running.leaves == Leaves::Nothing)
     }
 
     /// The next answer.
-    pub(super) fn poll(&mut self, host: &dyn Runtime, cx: &mut Context<'_>) -> Poll<Input> {
+    pub(crate) fn poll(&mut self, host: &dyn Runtime, cx: &mut Context<'_>) -> Poll<Input> {
         if self.running.is_none()
             && let Some(op) = self.queue.pop_front()
         {
             self.running = Some(self.start(op, host));
         }
         let Some(running) = &mut self.running else { return Poll::Pending };
-        let Poll::Ready(answer) = Pin::new(&mut running.answer).poll(cx) else { return Poll::Pending };
+        let Poll::Ready(reply) = Pin::new(&mut running.reply).poll(cx) else { return Poll::Pending };
         let id = running.id;
         self.running = None;
-        let given_up = || StoreError::new(StoreErrorKind::Unavailable).with_source("the store panicked");
-        Poll::Ready(Input::Store(id, answer.unwrap_or_else(|| Err(given_up()))))
+        let panicked = || StoreError::new(StoreErrorKind::Unavailable).with_source("the store panicked");
+        Poll::Ready(Input::Store(id, reply.unwrap_or_else(|oneshot::Canceled| Err(panicked()))))
     }
 
     fn start(&self, op: StoreRequest, host: &dyn Runtime) -> Running {
         let (id, leaves) = (op.id, Leaves::of(&op.command));
-        let Pledge { promise, reply } = Pledge::new();
+        let (sender, reply) = oneshot::channel();
         let keeper = Arc::clone(&self.keeper);
-        // A store that panics has failed this operation and no other. Where no thread is to be had, the promise is
-        // broken as well.
+        // A store that panics has failed this operation and no other. Where no thread is to be had, the sender is
+        // dropped with the closure.
         host.spawn_blocking(Box::new(move || {
             let outcome = catch_unwind(AssertUnwindSafe(|| lock(&keeper).execute(op)));
             // The lock is given back before anybody hears of it, if the driver has gone meanwhile.
             drop(keeper);
             if let Ok(outcome) = outcome {
-                promise.keep(outcome);
+                // The receiver is gone where the driver is.
+                let _ = sender.send(outcome);
             }
         }));
-        Running { id, leaves, answer: reply }
+        Running { id, leaves, reply }
     }
 }

@@ -9,37 +9,37 @@ use std::time::Duration;
 use super::clock::SessionClock;
 use super::driver::Next;
 use super::sync::atomic::AtomicBool;
-#[cfg(feature = "testing")]
+#[cfg(feature = "test-util")]
 use super::sync::atomic::Ordering;
 use super::sync::{Guard, Mutex};
-use super::view::{DriverState, Snapshot, Snapshots};
 use super::wait::{Notify, WaitList, lock};
 use super::{Clock, Runtime};
-use crate::credentials::Now;
-use crate::error::{Error, SessionError};
-use crate::exchange::Provider;
-#[cfg(feature = "testing")]
-use crate::session::Input;
-use crate::session::{Event, Output, Session, Unfinished};
-use crate::store::Store;
+use crate::snapshot::{DriverState, Snapshot, Snapshots};
+use perennial_core::credentials::Now;
+use perennial_core::exchange::Provider;
+#[cfg(feature = "test-util")]
+use perennial_core::session::Input;
+use perennial_core::session::{Event, Output, Session, Unfinished};
+use perennial_core::store::Store;
+use perennial_core::{Error, SessionError};
 
 /// Is told all that happens.
-pub(super) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
-pub(super) struct Shared<P: Provider> {
+pub(crate) struct Shared<P: Provider> {
     /// For calls that need no lock.
-    pub(super) provider: P,
-    pub(super) clock: SessionClock,
-    pub(super) host: Arc<dyn Runtime>,
-    pub(super) listener: Option<Listener>,
-    pub(super) view: Snapshots,
-    pub(super) bell: Notify,
-    pub(super) store: Option<Arc<dyn Store>>,
+    pub(crate) provider: P,
+    pub(crate) clock: SessionClock,
+    pub(crate) host: Arc<dyn Runtime>,
+    pub(crate) listener: Option<Listener>,
+    pub(crate) view: Snapshots,
+    pub(crate) bell: Notify,
+    pub(crate) store: Option<Arc<dyn Store>>,
     /// The store has told of a change that the session has not seen.
-    pub(super) store_changed: AtomicBool,
+    pub(crate) store_changed: AtomicBool,
     waiters: WaitList,
     /// Those who wait until all is done.
-    #[cfg(feature = "testing")]
+    #[cfg(feature = "test-util")]
     settlers: WaitList,
     guarded: Mutex<Guarded<P>>,
 }
@@ -51,7 +51,7 @@ struct Guarded<P: Provider> {
     driven: bool,
     end: Phase,
     /// That driver has done and told all that it was asked for, and sleeps.
-    #[cfg(feature = "testing")]
+    #[cfg(feature = "test-util")]
     idle: bool,
 }
 
@@ -91,7 +91,7 @@ impl<P: Provider> Guarded<P> {
 }
 
 impl<P: Provider> Shared<P> {
-    pub(super) fn new(
+    pub(crate) fn new(
         session: Session<P>,
         clock: SessionClock,
         host: Arc<dyn Runtime>,
@@ -109,20 +109,20 @@ impl<P: Provider> Shared<P> {
             store,
             store_changed: AtomicBool::new(false),
             waiters: WaitList::default(),
-            #[cfg(feature = "testing")]
+            #[cfg(feature = "test-util")]
             settlers: WaitList::default(),
             guarded: Mutex::new(Guarded {
                 session,
                 driven: false,
                 end: Phase::Open,
-                #[cfg(feature = "testing")]
+                #[cfg(feature = "test-util")]
                 idle: false,
             }),
         })
     }
 
     /// Does something with the session, publishes what came of it and wakes who waits for that.
-    pub(super) fn with<T>(&self, command: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
+    pub(crate) fn with<T>(&self, command: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
         self.with_guarded(|guarded, now| command(&mut guarded.session, now))
     }
 
@@ -141,7 +141,7 @@ impl<P: Provider> Shared<P> {
     }
 
     /// What the driver does next.
-    pub(super) fn next(&self) -> Next<P> {
+    pub(crate) fn next(&self) -> Next<P> {
         self.with_guarded(|guarded, now| match guarded.session.take_work(now) {
             Some(work) => Next::Work(work),
             None => match guarded.session.poll_output() {
@@ -152,7 +152,7 @@ impl<P: Provider> Shared<P> {
     }
 
     /// The same, by a caller: the driver has to see what it led to.
-    pub(super) fn command<T>(self: &Arc<Self>, command: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
+    pub(crate) fn command<T>(self: &Arc<Self>, command: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
         let result = self.with(command);
         self.bell.ring();
         result
@@ -169,7 +169,7 @@ impl<P: Provider> Shared<P> {
 
     /// Waits until `look` finds something in the picture. The driver is started if there is none: the one before
     /// may have gone down with its runtime.
-    pub(super) async fn until<T>(
+    pub(crate) async fn until<T>(
         self: &Arc<Self>,
         look: impl Fn(Guard<Arc<Snapshot>>) -> Option<T>,
     ) -> Result<T, Error> {
@@ -191,7 +191,7 @@ impl<P: Provider> Shared<P> {
     }
 
     /// Takes the driver's seat, if it is free. Whoever gets it has to fill it.
-    pub(super) fn try_claim_driver(&self) -> Result<bool, Error> {
+    pub(crate) fn try_claim_driver(&self) -> Result<bool, Error> {
         let mut guarded = lock(&self.guarded);
         if guarded.driven {
             return Ok(false);
@@ -204,27 +204,27 @@ impl<P: Provider> Shared<P> {
     }
 
     /// The driver left, or never came to run.
-    pub(super) fn driver_left(&self) {
+    pub(crate) fn driver_left(&self) {
         lock(&self.guarded).driven = false;
         // Readers knock again: whoever can start a driver does.
         self.with(|_, _| ());
         self.waiters.wake_all();
-        #[cfg(feature = "testing")]
+        #[cfg(feature = "test-util")]
         self.settlers.wake_all();
     }
 
     /// Ends the work. Who waits is told.
-    pub(super) fn close(self: &Arc<Self>) {
+    pub(crate) fn close(self: &Arc<Self>) {
         self.end(Phase::WhenFinished);
     }
 
     /// The last handle is gone: what comes is of use only if it is saved.
-    pub(super) fn abandon(self: &Arc<Self>) {
+    pub(crate) fn abandon(self: &Arc<Self>) {
         self.end(if self.store.is_some() { Phase::WhenFinished } else { Phase::AtOnce });
     }
 
     /// Nothing can be brought to its end any more.
-    pub(super) fn give_up(self: &Arc<Self>) {
+    pub(crate) fn give_up(self: &Arc<Self>) {
         self.end(Phase::AtOnce);
     }
 
@@ -238,17 +238,17 @@ impl<P: Provider> Shared<P> {
         let _ = self.ensure_driver();
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         lock(&self.guarded).end != Phase::Open
     }
 
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         lock(&self.guarded).has_ended()
     }
 
     /// Waits until a closed session has come to its end, or until there is nothing that could bring it there; at most
     /// this long. Says what is left undone.
-    pub(super) async fn ended(self: Arc<Self>, within: Duration) -> Result<(), Unfinished> {
+    pub(crate) async fn ended(self: Arc<Self>, within: Duration) -> Result<(), Unfinished> {
         let mut end = pin!(self.until(|_| self.has_ended().then_some(())));
         let mut time = None;
         poll_fn(|cx| match end.as_mut().poll(cx) {
@@ -260,21 +260,21 @@ impl<P: Provider> Shared<P> {
     }
 }
 
-#[cfg(feature = "testing")]
+#[cfg(feature = "test-util")]
 impl<P: Provider> Shared<P> {
     /// The driver is about to do something.
-    pub(super) fn driver_stirs(&self) {
+    pub(crate) fn driver_stirs(&self) {
         lock(&self.guarded).idle = false;
     }
 
     /// The driver has nothing left to do, and is about to sleep.
-    pub(super) fn driver_rests(&self) {
+    pub(crate) fn driver_rests(&self) {
         lock(&self.guarded).idle = true;
         self.settlers.wake_all();
     }
 
     /// Waits until there is nothing left to do at this moment of the clock.
-    pub(super) async fn settle(self: &Arc<Self>) {
+    pub(crate) async fn settle(self: &Arc<Self>) {
         let mut place = self.settlers.place();
         poll_fn(|cx| {
             // Without a driver nothing is out, and without anything that could run one nothing ever will be.

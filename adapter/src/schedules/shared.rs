@@ -10,10 +10,10 @@ use loom::thread;
 
 use super::super::{BoxFuture, Clock, Handle, Runtime, SessionBuilder, SpawnError};
 use super::{block_on, explore};
-use crate::credentials::{AccessToken, Grant, Now, Timestamp, Validity};
-use crate::error::{Error, SessionError, TransportError};
-use crate::exchange::{Request, Response};
-use crate::providers::navien::{Login, Navien};
+use perennial_core::credentials::{AccessToken, Grant, Now, Timestamp, Validity};
+use perennial_core::exchange::{Request, Response};
+use perennial_core::providers::navien::{Login, Navien};
+use perennial_core::{Error, SessionError, TransportError};
 
 /// A clock that stands.
 struct Noon;

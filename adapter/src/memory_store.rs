@@ -3,8 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{ChangeCallback, LockGuard, Store, StoreError, StoreErrorKind, WatchGuard};
-use crate::wire::Body;
+use perennial_core::store::{ChangeCallback, LockGuard, Store, StoreError, StoreErrorKind, WatchGuard};
+use perennial_core::wire::Body;
 
 /// A store in memory: for several sessions of one process, and for tests. Clones share one cell.
 #[derive(Clone, Default)]

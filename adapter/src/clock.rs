@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::{Instant, SystemTime};
 
-use crate::credentials::{Now, Timestamp};
+use perennial_core::credentials::{Now, Timestamp};
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync + 'static {
@@ -33,7 +33,6 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that looks at the system's clocks")]
     fn now(&self) -> Now {
         static START: OnceLock<Instant> = OnceLock::new();
         let start = *START.get_or_init(Instant::now);
@@ -57,13 +56,13 @@ impl Clock for SystemClock {
 /// The clock of a session. The system's is asked directly: readers look at it in every read, and a call through a
 /// table of functions would be a good part of the price.
 #[derive(Clone)]
-pub(super) enum SessionClock {
+pub(crate) enum SessionClock {
     System,
     Other(Arc<dyn Clock>),
 }
 
 impl SessionClock {
-    pub(super) fn of<C: Clock>(clock: C) -> Self {
+    pub(crate) fn of<C: Clock>(clock: C) -> Self {
         if TypeId::of::<C>() == TypeId::of::<SystemClock>() { Self::System } else { Self::Other(Arc::new(clock)) }
     }
 }
@@ -99,7 +98,6 @@ impl Clock for SessionClock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that looks at the system's clocks")]
 fn system_wall() -> Timestamp {
     let millis = |since: std::time::Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
     Timestamp::from_unix_millis(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
@@ -108,10 +106,10 @@ fn system_wall() -> Timestamp {
     })
 }
 
-#[cfg(feature = "testing")]
+#[cfg(feature = "test-util")]
 pub use manual::ManualClock;
 
-#[cfg(feature = "testing")]
+#[cfg(feature = "test-util")]
 mod manual {
     use std::sync::Arc;
     use std::task::Waker;
@@ -120,7 +118,7 @@ mod manual {
     use super::super::sync::Mutex;
     use super::super::wait::lock;
     use super::Clock;
-    use crate::credentials::{Now, Timestamp};
+    use perennial_core::credentials::{Now, Timestamp};
 
     /// A clock for tests: it stands still until it is moved, and wakes whoever sleeps by it then.
     #[derive(Clone, Debug, Default)]

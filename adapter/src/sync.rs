@@ -3,59 +3,55 @@
 //! Under `--cfg loom` and `--cfg shuttle` they are those of the checkers, which try out in which order threads can
 //! run. Whatever waits or wakes in this module takes them from here.
 
-#[cfg(not(any(all(loom, test), all(shuttle, feature = "testing"))))]
+#[cfg(not(any(all(loom, test), shuttle)))]
 mod chosen {
-    pub(in crate::adapter) use std::sync::{Mutex, MutexGuard, atomic};
+    pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
 
-    pub(in crate::adapter) use arc_swap::{ArcSwap, Guard};
+    pub(crate) use arc_swap::{ArcSwap, Guard};
 }
 
 #[cfg(all(loom, test))]
 mod chosen {
-    pub(in crate::adapter) use loom::sync::{Mutex, MutexGuard, atomic};
+    pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
 
-    pub(in crate::adapter) use super::swap::{ArcSwap, Guard};
+    pub(crate) use super::swap::{ArcSwap, Guard};
 }
 
-#[cfg(all(shuttle, feature = "testing"))]
+#[cfg(shuttle)]
 mod chosen {
-    pub(in crate::adapter) use shuttle::sync::{Mutex, MutexGuard, atomic};
+    pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
 
-    pub(in crate::adapter) use super::swap::{ArcSwap, Guard};
+    pub(crate) use super::swap::{ArcSwap, Guard};
 }
 
-pub(super) use self::chosen::{ArcSwap, Guard, Mutex, MutexGuard, atomic};
+pub(crate) use self::chosen::{ArcSwap, Guard, Mutex, MutexGuard, atomic};
 
 /// In place of arc-swap, which no checker can look into: no more than what its documentation promises. A load sees
 /// some store that is not older than the last one known to the thread, and all that came before that store.
-#[cfg(any(all(loom, test), all(shuttle, feature = "testing")))]
+#[cfg(any(all(loom, test), shuttle))]
 mod swap {
     use std::ops::Deref;
     use std::sync::{Arc, PoisonError};
 
     use super::atomic::{AtomicUsize, Ordering};
 
-    pub(in crate::adapter) struct ArcSwap<T> {
+    pub(crate) struct ArcSwap<T> {
         current: AtomicUsize,
         /// All that was ever stored. No checker sees this lock: nobody is ever stopped while holding it.
         stored: std::sync::Mutex<Vec<Arc<T>>>,
     }
 
     impl<T> ArcSwap<T> {
-        pub(in crate::adapter) fn from_pointee(first: T) -> Self {
+        pub(crate) fn from_pointee(first: T) -> Self {
             Self { current: AtomicUsize::new(0), stored: std::sync::Mutex::new(vec![Arc::new(first)]) }
         }
 
-        pub(in crate::adapter) fn load(&self) -> Guard<Arc<T>> {
+        pub(crate) fn load(&self) -> Guard<Arc<T>> {
             let current = self.current.load(Ordering::Acquire);
             Guard(Arc::clone(&lock(&self.stored)[current]))
         }
 
-        pub(in crate::adapter) fn load_full(&self) -> Arc<T> {
-            Arc::clone(&self.load())
-        }
-
-        pub(in crate::adapter) fn store(&self, next: Arc<T>) {
+        pub(crate) fn store(&self, next: Arc<T>) {
             let next = {
                 let mut stored = lock(&self.stored);
                 stored.push(next);
@@ -69,13 +65,7 @@ mod swap {
         stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(in crate::adapter) struct Guard<T>(T);
-
-    impl<T> Guard<T> {
-        pub(in crate::adapter) fn into_inner(guard: Self) -> T {
-            guard.0
-        }
-    }
+    pub(crate) struct Guard<T>(T);
 
     impl<T> Deref for Guard<T> {
         type Target = T;
