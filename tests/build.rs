@@ -12,7 +12,7 @@ const SHOWN: [(&str, &str); 7] = [
     ("tool", "token"),
     ("redis", "session"),
     ("once", "grant"),
-    ("plain", "(profile, client)"),
+    ("plain", "(profile, connector)"),
 ];
 
 fn main() -> Result<(), Box<dyn error::Error>> {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_channel::oneshot;
-use perennial_adapter::{BoxFuture, Runtime, SessionBuilder, SpawnError, SystemClock};
+use perennial_adapter::{BoxFuture, Connect, Runtime, SessionBuilder, SpawnError, SystemClock};
 use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportSecurity};
 
-use crate::handle::Handle;
 use crate::park::{block_on, sleep};
+use crate::session::Session;
 use crate::sync::{thread, thread_local};
 use crate::transport::{HttpTransport, Transport};
 
@@ -42,23 +42,34 @@ impl Connector {
         self
     }
 
-    /// A session that holds valid credentials: restored or signed in, or the error that stands in the way. On a store where
-    /// somebody has signed out that is [`SignedOut`](perennial_core::SessionError::SignedOut): [`build`](Self::build) it,
-    /// and sign in.
-    pub fn connect<P: Provider>(&self, setup: SessionBuilder<P>) -> Result<Handle<P>, Error> {
-        let handle = self.build(setup)?;
-        handle.credentials()?;
-        Ok(handle)
+    /// As [`SessionBuilder::connect`], opened by this connector.
+    pub fn connect<P: Provider, C>(&self, builder: SessionBuilder<P, C>) -> Result<Session<P>, Error> {
+        let session = self.build(builder)?;
+        session.credentials()?;
+        Ok(session)
     }
 
-    /// A session that waits for the first demand. Only a saved session that cannot be taken up is an error.
-    pub fn build<P: Provider>(&self, setup: SessionBuilder<P>) -> Result<Handle<P>, Error> {
-        Ok(Handle::new(setup.build(Arc::new(self.clone()))?))
+    /// As [`SessionBuilder::build`], opened by this connector.
+    pub fn build<P: Provider, C>(&self, builder: SessionBuilder<P, C>) -> Result<Session<P>, Error> {
+        builder.build_on(Arc::new(self.clone())).map(Session::new)
     }
 
     /// One exchange without a session: one sign-in, one refresh of a given token.
     pub fn run<X: Exchange>(&self, exchange: X) -> Result<X::Output, Error> {
         block_on(perennial_adapter::run(exchange, self, &SystemClock))
+    }
+}
+
+impl Connect for Connector {
+    type Session<P: Provider> = Session<P>;
+    type Connecting<P: Provider> = Result<Session<P>, Error>;
+
+    fn build<P: Provider>(self, builder: SessionBuilder<P>) -> Result<Session<P>, Error> {
+        Self::build(&self, builder)
+    }
+
+    fn connect<P: Provider>(self, builder: SessionBuilder<P>) -> Result<Session<P>, Error> {
+        Self::connect(&self, builder)
     }
 }
 

@@ -13,7 +13,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A [`Connector`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Handle`] is
+//! A [`Connector`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Session`] is
 //! what callers hold. `perennial-hyper` has the same nouns and verbs for tasks.
 //!
 //! # TLS
@@ -35,16 +35,36 @@
 //! `default-features = false, features = ["tls-ring"]`, and a library that leaves the choice to programs `["tls"]`.
 
 mod connector;
-mod handle;
 mod park;
+mod session;
 mod sync;
 mod transport;
 
 pub use connector::Connector;
-pub use handle::{Handle, Updates};
-pub use perennial_adapter::{CredentialsRef, SessionBuilder};
-pub use perennial_core::TransportSecurity;
+#[cfg(feature = "test-util")]
+pub use perennial_adapter::ManualClock;
+pub use perennial_adapter::{Clock, CredentialsRef, MemoryStore, SessionBuilder, SystemClock};
+/// All of the core: whatever is not named here.
+pub use perennial_core as core;
+#[cfg(feature = "oauth2")]
+#[doc(inline)]
+pub use perennial_core::oauth2;
+#[doc(inline)]
+pub use perennial_core::providers;
+pub use perennial_core::{
+    AccessToken, Account, AwsCredentials, Credentials, Error, Event, Generation, Grant, LeaseId, Policy, Provider,
+    SavedSession, Secret, ServiceErrorKind, SessionError, SignOut, State, TransportSecurity, Unfinished,
+};
+/// Sessions in files.
+#[cfg(feature = "file")]
+#[doc(inline)]
+pub use perennial_file as file;
+/// Sessions in Redis, shared by machines.
+#[cfg(feature = "redis")]
+#[doc(inline)]
+pub use perennial_redis as redis;
 /// The rustls whose `ClientConfig` is meant here.
 #[cfg(feature = "tls")]
 pub use rustls;
+pub use session::{Session, Updates};
 pub use transport::{HttpTransport, HttpTransportBuilder, InvalidRoots, Transport};

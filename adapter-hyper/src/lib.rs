@@ -13,7 +13,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A [`Connector`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Handle`] is
+//! A [`Connector`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Session`] is
 //! what callers hold. `perennial-blocking` has the same nouns and verbs for threads.
 //!
 //! # TLS
@@ -35,11 +35,33 @@
 //! `default-features = false, features = ["tls-ring"]`, and a library that leaves the choice to programs `["tls"]`.
 
 mod connector;
+mod session;
 mod transport;
 
 pub use connector::Connector;
-pub use perennial_adapter::{CredentialsRef, Handle, SessionBuilder, Updates};
-pub use perennial_core::TransportSecurity;
+#[cfg(feature = "test-util")]
+pub use perennial_adapter::ManualClock;
+pub use perennial_adapter::{Clock, CredentialsRef, MemoryStore, SessionBuilder, SystemClock, Updates};
+/// All of the core: whatever is not named here.
+pub use perennial_core as core;
+#[cfg(feature = "oauth2")]
+#[doc(inline)]
+pub use perennial_core::oauth2;
+#[doc(inline)]
+pub use perennial_core::providers;
+pub use perennial_core::{
+    AccessToken, Account, AwsCredentials, Credentials, Error, Event, Generation, Grant, LeaseId, Policy, Provider,
+    SavedSession, Secret, ServiceErrorKind, SessionError, SignOut, State, TransportSecurity, Unfinished,
+};
+/// Sessions in files.
+#[cfg(feature = "file")]
+#[doc(inline)]
+pub use perennial_file as file;
+/// Sessions in Redis, shared by machines.
+#[cfg(feature = "redis")]
+#[doc(inline)]
+pub use perennial_redis as redis;
+pub use session::Session;
 /// The rustls whose `ClientConfig` is meant here.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;

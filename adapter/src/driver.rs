@@ -12,7 +12,7 @@ use tracing::{Instrument, debug, debug_span, info, warn};
 use super::shared::Shared;
 use super::sync::atomic::Ordering;
 use super::{BoxFuture, Clock, send};
-use crate::store_driver::StoreWork;
+use crate::store_driver::StoreQueue;
 use crate::work::caught;
 use perennial_core::session::{Event, Input, MAX_BACKOFF, MIN_RETRY_INTERVAL, Output, Wake, Work};
 use perennial_core::store::WatchGuard;
@@ -27,7 +27,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 struct DriverGuard<P: Provider> {
     shared: Arc<Shared<P>>,
     flight: Option<Flight>,
-    store: Option<StoreWork>,
+    store: Option<StoreQueue>,
     /// Ends with the driver.
     _watch: Option<WatchGuard>,
 }
@@ -43,9 +43,9 @@ impl<P: Provider> Shared<P> {
         if !self.try_claim_driver()? {
             return Ok(());
         }
-        let task: BoxFuture<()> = Box::pin(attend(DriverGuard::take(Arc::clone(self))));
+        let task: BoxFuture<()> = Box::pin(drive_to_the_end(DriverGuard::take(Arc::clone(self))));
         // Where it cannot be started it is dropped, and so leaves its seat.
-        self.host.spawn(task).map_err(|_| SessionError::Closed.into())
+        self.runtime.spawn(task).map_err(|_| SessionError::Closed.into())
     }
 }
 
@@ -56,11 +56,11 @@ impl<P: Provider> DriverGuard<P> {
             store.watch(Arc::new(move || {
                 if let Some(shared) = changed.upgrade() {
                     shared.store_changed.store(true, Ordering::Release);
-                    shared.bell.ring();
+                    shared.notify.notify();
                 }
             }))
         });
-        let store = shared.store.clone().map(StoreWork::new);
+        let store = shared.store.clone().map(StoreQueue::new);
         Self { shared, flight: None, store, _watch: watch }
     }
 }
@@ -101,7 +101,7 @@ enum Turn {
 
 /// Drives, whatever panics. All that is foreign and does something is caught where it is called; what is left is
 /// told to those who wait, and tried again after a pause.
-async fn attend<P: Provider>(mut seat: DriverGuard<P>) {
+async fn drive_to_the_end<P: Provider>(mut seat: DriverGuard<P>) {
     let shared = Arc::clone(&seat.shared);
     let (mut falls, mut fell_at) = (0, Duration::ZERO);
     while caught(drive(&mut seat)).await.is_none() {
@@ -126,7 +126,7 @@ async fn drive<P: Provider>(seat: &mut DriverGuard<P>) {
         }
         let mut sleep = wake.map(|wake| {
             let left = wake.at.saturating_sub(seat.shared.clock.now().monotonic);
-            seat.shared.host.sleep(left.min(LONGEST_SLEEP))
+            seat.shared.runtime.sleep(left.min(LONGEST_SLEEP))
         });
         let turn = poll_fn(|cx| seat.poll_turn(moves, sleep.as_mut(), cx)).await;
         #[cfg(feature = "test-util")]
@@ -147,7 +147,7 @@ impl<P: Provider> DriverGuard<P> {
         loop {
             // One at a time: listeners, transports and the provider's work are not called under the lock.
             match self.shared.next() {
-                Next::Work(work) if work.may_block() => self.shared.send_away(work),
+                Next::Work(work) if work.may_block() => self.shared.run_blocking(work),
                 Next::Work(work) => {
                     let done = work.run();
                     self.shared.with(|session, now| session.work_done(done, now));
@@ -180,7 +180,7 @@ impl<P: Provider> DriverGuard<P> {
     /// Whether nothing is out, neither at the service nor at the store.
     #[cfg(feature = "test-util")]
     fn is_idle(&self) -> bool {
-        self.flight.is_none() && self.store.as_ref().is_none_or(StoreWork::is_idle)
+        self.flight.is_none() && self.store.as_ref().is_none_or(StoreQueue::is_idle)
     }
 
     fn send(&self, request: Request) -> Flight {
@@ -194,7 +194,7 @@ impl<P: Provider> DriverGuard<P> {
             path = uri.path()
         );
         span.in_scope(|| debug!("sending"));
-        let host = Arc::clone(&self.shared.host);
+        let host = Arc::clone(&self.shared.runtime);
         let panicked = || TransportError::maybe_sent("the transport panicked");
         let answer =
             async move { caught(async { send(&*host, request).await }).await.unwrap_or_else(|| Err(panicked())) };
@@ -230,11 +230,11 @@ impl<P: Provider> DriverGuard<P> {
             }));
         }
         if let Some(store) = &mut self.store
-            && let Poll::Ready(input) = store.poll(&*self.shared.host, cx)
+            && let Poll::Ready(input) = store.poll(&*self.shared.runtime, cx)
         {
             return Poll::Ready(Turn::Input(input));
         }
-        if self.shared.bell.poll(cx).is_ready() || self.shared.clock.moves() != moves {
+        if self.shared.notify.poll(cx).is_ready() || self.shared.clock.moves() != moves {
             return Poll::Ready(Turn::Look);
         }
         if sleep.is_some_and(|sleep| Pin::new(sleep).poll(cx).is_ready()) {

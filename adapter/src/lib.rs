@@ -1,8 +1,14 @@
-//! What adapters share and is no I/O: the clock, the driver, the waiting and waking, the handle.
+//! What every Perennial adapter shares: the session that callers hold, its builder, the driver that carries a session's
+//! requests out, clocks, and a store in memory.
 //!
-//! Nothing here knows a runtime. An adapter says how to send, to sleep and to start a task ([`Runtime`]); the rest
-//! are plain futures that any executor polls, a parked thread included. This is the only part of the crate that
-//! looks at a clock or at the environment, and it stands behind the feature `adapter`.
+//! Programs take `perennial-hyper` (tokio) or `perennial-blocking` (threads), which re-export what they need of this.
+//! Take this crate to write an adapter for another runtime: implement [`Runtime`] (send a request, sleep, start a task) and
+//! build sessions with [`SessionBuilder::build_on`]. Nothing here knows a runtime: the rest are plain futures that any
+//! executor polls, a parked thread included.
+//!
+//! | feature | |
+//! | --- | --- |
+//! | `test-util` | `ManualClock`, and `Session::settle`: tests in which time passes only when they say so |
 
 mod builder;
 mod clock;
@@ -31,9 +37,9 @@ use std::time::Duration;
 #[cfg(feature = "test-util")]
 pub use self::clock::ManualClock;
 pub use self::clock::{Clock, SystemClock};
-pub use self::session::{Handle, Updates};
+pub use self::session::{Session, Updates};
 
-pub use self::builder::SessionBuilder;
+pub use self::builder::{Connect, SessionBuilder};
 pub use self::memory_store::MemoryStore;
 pub use self::snapshot::CredentialsRef;
 use perennial_core::exchange::{Exchange, MAX_STEPS, REQUEST_TIMEOUT, Request, Response, Step};

@@ -16,7 +16,7 @@ use perennial_core::credentials::{
     Account, Credentials, Generation, Grant, LeaseId, SavedSession, Timestamp, Validity,
 };
 use perennial_core::exchange::Provider;
-use perennial_core::session::{Session, SignOut, State, Unfinished};
+use perennial_core::session::{Session as Machine, SignOut, State, Unfinished};
 use perennial_core::store::StoreError;
 use perennial_core::{Error, SessionError};
 
@@ -32,7 +32,7 @@ use perennial_core::{Error, SessionError};
 ///
 /// A program that only wants a token and ends is best made with [`Policy::one_shot`](perennial_core::Policy::one_shot):
 /// everything that begins is waited for by whoever asked.
-pub struct Handle<P: Provider> {
+pub struct Session<P: Provider> {
     /// At hand, for readers.
     shared: Arc<Shared<P>>,
     owner: Arc<Owner<P>>,
@@ -46,22 +46,22 @@ impl<P: Provider> Drop for Owner<P> {
         self.0.abandon();
         if !self.0.has_ended() {
             let end = Arc::clone(&self.0).ended(CLOSE_TIMEOUT);
-            self.0.host.linger(Box::pin(async { drop(end.await) }));
+            self.0.runtime.linger(Box::pin(async { drop(end.await) }));
         }
     }
 }
 
-impl<P: Provider> Clone for Handle<P> {
+impl<P: Provider> Clone for Session<P> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), owner: Arc::clone(&self.owner) }
     }
 }
 
-impl<P: Provider> Handle<P> {
+impl<P: Provider> Session<P> {
     pub(crate) fn new(shared: Arc<Shared<P>>) -> Self {
         let owner = Arc::new(Owner(Arc::clone(&shared)));
         // A restored session renews by itself, if there is something to run it here; else with the first call.
-        if shared.view.load().held().is_some() {
+        if shared.snapshots.load().held().is_some() {
             let _ = shared.ensure_driver();
         }
         Self { shared, owner }
@@ -98,7 +98,7 @@ impl<P: Provider> Handle<P> {
     ) -> Pin<Box<dyn Future<Output = Result<CredentialsRef, Error>> + Send + '_>> {
         Box::pin(async move {
             let shared = self.shared();
-            let before = shared.view.load().told(lease_id);
+            let before = shared.snapshots.load().told(lease_id);
             if let Some(error) = shared.command(|session, now| {
                 session.demand(lease_id, now);
                 session.obstacle(lease_id)
@@ -133,32 +133,32 @@ impl<P: Provider> Handle<P> {
     /// Valid credentials if they are held, without waiting or asking.
     #[inline]
     pub fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
-        self.look(lease_id, Otherwise::GoesWithout)
+        self.read(lease_id, IfNotHeld::GoesWithout)
     }
 
     /// What [`credentials_for`](Self::credentials_for) has without waiting; `None` where it would wait.
     #[doc(hidden)]
     #[inline]
     pub fn at_once(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
-        self.look(lease_id, Otherwise::Waits)
+        self.read(lease_id, IfNotHeld::Waits)
     }
 
     #[inline]
-    fn look(&self, lease_id: LeaseId, otherwise: Otherwise) -> Option<CredentialsRef> {
-        let view = self.shared.view.load();
-        if self.shared.serves(&view, lease_id, otherwise) {
+    fn read(&self, lease_id: LeaseId, otherwise: IfNotHeld) -> Option<CredentialsRef> {
+        let view = self.shared.snapshots.load();
+        if self.shared.is_served(&view, lease_id, otherwise) {
             CredentialsRef::new(view)
         } else {
-            self.look_at_newest(lease_id, otherwise)
+            self.read_again(lease_id, otherwise)
         }
     }
 
     /// Once more: this thread may have been stopped between its look at the picture and the one at the clock, long
     /// enough for that picture to run out and another to come.
     #[cold]
-    fn look_at_newest(&self, lease_id: LeaseId, otherwise: Otherwise) -> Option<CredentialsRef> {
-        let view = self.shared.view.load();
-        if self.shared.serves(&view, lease_id, otherwise) { CredentialsRef::new(view) } else { None }
+    fn read_again(&self, lease_id: LeaseId, otherwise: IfNotHeld) -> Option<CredentialsRef> {
+        let view = self.shared.snapshots.load();
+        if self.shared.is_served(&view, lease_id, otherwise) { CredentialsRef::new(view) } else { None }
     }
 
     /// Puts valid credentials into the headers of an API call, as the service wants them.
@@ -231,7 +231,7 @@ impl<P: Provider> Handle<P> {
 
     /// Takes what an interactive sign-in brought, in place of all that is held.
     pub fn install_grant(&self, grant: Grant) -> Result<(), Error> {
-        if self.shared().view.load().closed {
+        if self.shared().snapshots.load().closed {
             return Err(SessionError::Closed.into());
         }
         self.shared().command(|session, now| session.install_grant(grant, now))?;
@@ -267,7 +267,7 @@ impl<P: Provider> Handle<P> {
 
     /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
     pub fn forget_login(&self) {
-        self.shared().command(Session::forget_login);
+        self.shared().command(Machine::forget_login);
     }
 
     /// The issues of a lease, one after another: what is held first, if it is valid, and then each new one. An MQTT
@@ -279,7 +279,7 @@ impl<P: Provider> Handle<P> {
     /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and is
     /// saved as soon as it can be.
     pub fn unsaved(&self) -> Option<StoreError> {
-        self.shared().view.load().unsaved.clone()
+        self.shared().snapshots.load().unsaved.clone()
     }
 
     /// How the service is spoken to.
@@ -290,23 +290,23 @@ impl<P: Provider> Handle<P> {
 
     /// Whose credentials are held; `None` where none are.
     pub fn account(&self) -> Option<Account> {
-        Some(self.shared().view.load().held()?.account().clone())
+        Some(self.shared().snapshots.load().held()?.account().clone())
     }
 
     /// What the session is doing.
     pub fn state(&self) -> State {
-        self.shared().view.load().state
+        self.shared().snapshots.load().state
     }
 
     /// Whether a valid access token is held.
     pub fn is_authenticated(&self) -> bool {
-        self.shared().view.load().serves(LeaseId::Access, self.shared().clock.wall())
+        self.shared().snapshots.load().is_valid(LeaseId::Access, self.shared().clock.wall())
     }
 
     /// Whether there is a login that was not refused: [`sign_in_again`](Self::sign_in_again) can use it. One that is
     /// kept in the store is known once that was read.
     pub fn has_login(&self) -> bool {
-        self.shared().view.load().has_login
+        self.shared().snapshots.load().has_login
     }
 
     /// The session to save, secrets in the clear; `None` where nothing is held.
@@ -340,12 +340,12 @@ impl<P: Provider> Handle<P> {
     }
 
     fn counts(&self, lease_id: LeaseId) -> (u64, Generation) {
-        let view = self.shared().view.load();
+        let view = self.shared().snapshots.load();
         (view.told(lease_id), view.generation(lease_id))
     }
 
     fn at_an_end(&self) -> Option<Error> {
-        self.shared().view.load().end()
+        self.shared().snapshots.load().end()
     }
 
     /// Waits for valid credentials of another generation than `seen`, or for a failure after `before` ones.
@@ -364,19 +364,19 @@ impl<P: Provider> Handle<P> {
     }
 }
 
-impl<P: Provider> std::fmt::Debug for Handle<P> {
+impl<P: Provider> std::fmt::Debug for Session<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handle")
+        f.debug_struct("Session")
             .field("provider", &self.shared().provider.name())
             .field("state", &self.state())
             .finish_non_exhaustive()
     }
 }
 
-/// The issues of a lease, one after another. Made by [`Handle::updates`].
+/// The issues of a lease, one after another. Made by [`Session::updates`].
 #[derive(Debug)]
 pub struct Updates<P: Provider> {
-    handle: Handle<P>,
+    handle: Session<P>,
     lease_id: LeaseId,
     told: Option<Generation>,
 }
@@ -384,7 +384,7 @@ pub struct Updates<P: Provider> {
 impl<P: Provider> Updates<P> {
     /// The next issue that this has not yet told of: at once where a valid one is held, else it waits for one.
     /// Several while nobody looked are one. Where nothing valid is held it asks for some, as a caller of
-    /// [`Handle::credentials_for`] would, unless the session is at it already. Ends with an error only when the
+    /// [`Session::credentials_for`] would, unless the session is at it already. Ends with an error only when the
     /// session is closed: failures pass, and a sign-out may be followed by a sign-in. Giving up waiting loses nothing.
     pub async fn next(&mut self) -> Result<CredentialsRef, Error> {
         let shared = self.handle.shared();
@@ -393,7 +393,7 @@ impl<P: Provider> Updates<P> {
             if view.closed {
                 return Some(Err(Error::from(SessionError::Closed)));
             }
-            if !view.serves(lease_id, shared.clock.wall()) {
+            if !view.is_valid(lease_id, shared.clock.wall()) {
                 shared.command(|session, now| session.demand_unless_awaited(lease_id, now));
                 return None;
             }
@@ -409,36 +409,36 @@ impl<P: Provider> Shared<P> {
     /// Whether a picture has credentials for a caller, now. The clock is looked at in every read: while a machine is
     /// suspended no timer takes them back.
     #[inline]
-    pub(crate) fn serves(self: &Arc<Self>, view: &Snapshot, lease_id: LeaseId, otherwise: Otherwise) -> bool {
+    pub(crate) fn is_served(self: &Arc<Self>, view: &Snapshot, lease_id: LeaseId, otherwise: IfNotHeld) -> bool {
         let wall = self.clock.wall();
-        view.is_ready(lease_id, wall) || self.looks_closer(view, lease_id, wall, otherwise)
+        view.is_ready(lease_id, wall) || self.is_served_slow(view, lease_id, wall, otherwise)
     }
 
     #[cold]
-    fn looks_closer(
+    fn is_served_slow(
         self: &Arc<Self>,
         view: &Snapshot,
         lease_id: LeaseId,
         wall: Timestamp,
-        otherwise: Otherwise,
+        otherwise: IfNotHeld,
     ) -> bool {
         match view.usage(lease_id, wall) {
             Use::Nothing => false,
             Use::Take => true,
-            Use::TakeAndKnock => {
+            Use::TakeAndRequestRefresh => {
                 self.command(|session, now| session.demand(lease_id, now));
                 // Without a driver the knock is heard when somebody has to wait.
                 let _ = self.ensure_driver();
                 true
             }
-            Use::Ask => otherwise == Otherwise::GoesWithout,
+            Use::Ask => otherwise == IfNotHeld::GoesWithout,
         }
     }
 }
 
 /// What a caller does where nothing can be had at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Otherwise {
+pub(crate) enum IfNotHeld {
     GoesWithout,
     Waits,
 }

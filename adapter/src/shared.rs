@@ -19,7 +19,7 @@ use perennial_core::credentials::Now;
 use perennial_core::exchange::Provider;
 #[cfg(feature = "test-util")]
 use perennial_core::session::Input;
-use perennial_core::session::{Event, Output, Session, Unfinished};
+use perennial_core::session::{Event, Output, Session as Machine, Unfinished};
 use perennial_core::store::Store;
 use perennial_core::{Error, SessionError};
 
@@ -30,10 +30,10 @@ pub(crate) struct Shared<P: Provider> {
     /// For calls that need no lock.
     pub(crate) provider: P,
     pub(crate) clock: SessionClock,
-    pub(crate) host: Arc<dyn Runtime>,
+    pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) listener: Option<Listener>,
-    pub(crate) view: Snapshots,
-    pub(crate) bell: Notify,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) notify: Notify,
     pub(crate) store: Option<Arc<dyn Store>>,
     /// The store has told of a change that the session has not seen.
     pub(crate) store_changed: AtomicBool,
@@ -46,9 +46,9 @@ pub(crate) struct Shared<P: Provider> {
 
 /// The session, and what changes with it. Never locked across I/O, nor across what a provider signs or parses.
 struct Guarded<P: Provider> {
-    session: Session<P>,
+    session: Machine<P>,
     /// A driver is running.
-    driven: bool,
+    has_driver: bool,
     end: Phase,
     /// That driver has done and told all that it was asked for, and sleeps.
     #[cfg(feature = "test-util")]
@@ -69,7 +69,7 @@ enum Phase {
 impl<P: Provider> Guarded<P> {
     /// Nothing is left to be done, and nobody is doing anything.
     fn has_ended(&self) -> bool {
-        !self.driven && !self.is_wanted()
+        !self.has_driver && !self.is_wanted()
     }
 
     /// Whether a driver would find something to do.
@@ -82,30 +82,30 @@ impl<P: Provider> Guarded<P> {
     }
 
     fn attended(&self) -> DriverState {
-        match self.driven {
-            _ if self.end != Phase::Open => DriverState::NoMore,
-            true => DriverState::ByDriver,
-            false => DriverState::ByNobody,
+        match self.has_driver {
+            _ if self.end != Phase::Open => DriverState::Closed,
+            true => DriverState::Running,
+            false => DriverState::None,
         }
     }
 }
 
 impl<P: Provider> Shared<P> {
     pub(crate) fn new(
-        session: Session<P>,
+        session: Machine<P>,
         clock: SessionClock,
         host: Arc<dyn Runtime>,
         listener: Option<Listener>,
         store: Option<Arc<dyn Store>>,
     ) -> Arc<Self> {
-        let view = Snapshot::of(&session, DriverState::ByNobody, clock.now());
+        let view = Snapshot::of(&session, DriverState::None, clock.now());
         Arc::new(Self {
             provider: session.provider().clone(),
             clock,
-            host,
+            runtime: host,
             listener,
-            view: Snapshots::new(view),
-            bell: Notify::default(),
+            snapshots: Snapshots::new(view),
+            notify: Notify::default(),
             store,
             store_changed: AtomicBool::new(false),
             waiters: WaitList::default(),
@@ -113,7 +113,7 @@ impl<P: Provider> Shared<P> {
             settlers: WaitList::default(),
             guarded: Mutex::new(Guarded {
                 session,
-                driven: false,
+                has_driver: false,
                 end: Phase::Open,
                 #[cfg(feature = "test-util")]
                 idle: false,
@@ -122,7 +122,7 @@ impl<P: Provider> Shared<P> {
     }
 
     /// Does something with the session, publishes what came of it and wakes who waits for that.
-    pub(crate) fn with<T>(&self, command: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
+    pub(crate) fn with<T>(&self, command: impl FnOnce(&mut Machine<P>, Now) -> T) -> T {
         self.with_guarded(|guarded, now| command(&mut guarded.session, now))
     }
 
@@ -152,17 +152,17 @@ impl<P: Provider> Shared<P> {
     }
 
     /// The same, by a caller: the driver has to see what it led to.
-    pub(crate) fn command<T>(self: &Arc<Self>, command: impl FnOnce(&mut Session<P>, Now) -> T) -> T {
+    pub(crate) fn command<T>(self: &Arc<Self>, command: impl FnOnce(&mut Machine<P>, Now) -> T) -> T {
         let result = self.with(command);
-        self.bell.ring();
+        self.notify.notify();
         result
     }
 
     fn publish(&self, guarded: &Guarded<P>, now: Now) -> bool {
         let view = Snapshot::of(&guarded.session, guarded.attended(), now);
-        let changed = view.differs(&self.view.load());
+        let changed = view.differs(&self.snapshots.load());
         if changed {
-            self.view.replace(view);
+            self.snapshots.replace(view);
         }
         changed
     }
@@ -175,11 +175,11 @@ impl<P: Provider> Shared<P> {
     ) -> Result<T, Error> {
         let mut place = self.waiters.place();
         poll_fn(|cx| {
-            if let Some(found) = look(self.view.load()) {
+            if let Some(found) = look(self.snapshots.load()) {
                 return Poll::Ready(Ok(found));
             }
             place.wait(cx.waker());
-            if let Some(found) = look(self.view.load()) {
+            if let Some(found) = look(self.snapshots.load()) {
                 return Poll::Ready(Ok(found));
             }
             match self.ensure_driver() {
@@ -193,19 +193,19 @@ impl<P: Provider> Shared<P> {
     /// Takes the driver's seat, if it is free. Whoever gets it has to fill it.
     pub(crate) fn try_claim_driver(&self) -> Result<bool, Error> {
         let mut guarded = lock(&self.guarded);
-        if guarded.driven {
+        if guarded.has_driver {
             return Ok(false);
         }
         if !guarded.is_wanted() {
             return Err(SessionError::Closed.into());
         }
-        guarded.driven = true;
+        guarded.has_driver = true;
         Ok(true)
     }
 
     /// The driver left, or never came to run.
     pub(crate) fn driver_left(&self) {
-        lock(&self.guarded).driven = false;
+        lock(&self.guarded).has_driver = false;
         // Readers knock again: whoever can start a driver does.
         self.with(|_, _| ());
         self.waiters.wake_all();
@@ -233,7 +233,7 @@ impl<P: Provider> Shared<P> {
             guarded.end = end;
             guarded.session.close(now);
         });
-        self.bell.ring();
+        self.notify.notify();
         // What is left may need a driver where there is none.
         let _ = self.ensure_driver();
     }
@@ -253,7 +253,7 @@ impl<P: Provider> Shared<P> {
         let mut time = None;
         poll_fn(|cx| match end.as_mut().poll(cx) {
             Poll::Ready(_) => Poll::Ready(()),
-            Poll::Pending => time.get_or_insert_with(|| self.host.sleep(within)).as_mut().poll(cx),
+            Poll::Pending => time.get_or_insert_with(|| self.runtime.sleep(within)).as_mut().poll(cx),
         })
         .await;
         self.with(|session, _| session.unfinished()).map_or(Ok(()), Err)
@@ -278,7 +278,7 @@ impl<P: Provider> Shared<P> {
         let mut place = self.settlers.place();
         poll_fn(|cx| {
             // Without a driver nothing is out, and without anything that could run one nothing ever will be.
-            let driven = self.ensure_driver().is_ok() || lock(&self.guarded).driven;
+            let driven = self.ensure_driver().is_ok() || lock(&self.guarded).has_driver;
             if !driven || self.is_settled() {
                 return Poll::Ready(());
             }
@@ -295,7 +295,7 @@ impl<P: Provider> Shared<P> {
             session.is_at_rest()
         });
         if !rests {
-            self.bell.ring();
+            self.notify.notify();
         }
         let unseen = self.store_changed.load(Ordering::Acquire);
         rests && !unseen && lock(&self.guarded).idle

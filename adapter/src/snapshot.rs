@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::sync::{ArcSwap, Guard};
 use perennial_core::credentials::{Credentials, Generation, LeaseId, Now, Timestamp};
 use perennial_core::exchange::Provider;
-use perennial_core::session::{RefreshMode, Session, State};
+use perennial_core::session::{RefreshMode, Session as Machine, State};
 use perennial_core::store::StoreError;
 use perennial_core::{Error, SessionError};
 
@@ -33,7 +33,7 @@ impl Snapshots {
 /// What readers may know of a session, at one moment.
 #[derive(Default)]
 pub(crate) struct Snapshot {
-    ready: Ready,
+    ready: FastPath,
     leases: [LeaseSnapshot; 2],
     pub(crate) state: State,
     pub(crate) has_login: bool,
@@ -48,16 +48,16 @@ pub(crate) struct Snapshot {
 /// Who looks after a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DriverState {
-    ByDriver,
+    Running,
     /// Until somebody starts a driver.
-    ByNobody,
+    None,
     /// It is closed.
-    NoMore,
+    Closed,
 }
 
 /// All that most reads look at, side by side.
 #[derive(Default)]
-struct Ready {
+struct FastPath {
     credentials: Option<Arc<Credentials>>,
     /// Before these moments they are valid for each need, and a reader has nothing else to think of.
     until: [Timestamp; 2],
@@ -65,12 +65,12 @@ struct Ready {
 
 #[derive(Default)]
 struct LeaseSnapshot {
-    serves: Serves,
+    serves: ValidUntil,
     generation: Generation,
     margin: Margin,
     /// Whoever asked waits for the attempt that goes on, though what is held is valid.
     renews_first: bool,
-    told: u64,
+    failures_reported: u64,
     error: Option<Error>,
 }
 
@@ -80,16 +80,16 @@ enum Margin {
     #[default]
     None,
     /// Let the session know, and take what is valid.
-    Knocks(Timestamp),
+    RequestsRefresh(Timestamp),
     /// Ask, and wait for the attempt.
-    Asks(Timestamp),
+    Waits(Timestamp),
 }
 
 impl Margin {
     fn begins(self) -> Option<Timestamp> {
         match self {
             Self::None => None,
-            Self::Knocks(at) | Self::Asks(at) => Some(at),
+            Self::RequestsRefresh(at) | Self::Waits(at) => Some(at),
         }
     }
 }
@@ -101,7 +101,7 @@ pub(crate) enum Use {
     Nothing,
     Take,
     /// Take it, and let the session know.
-    TakeAndKnock,
+    TakeAndRequestRefresh,
     /// Take it if there is no time to ask.
     Ask,
 }
@@ -109,7 +109,7 @@ pub(crate) enum Use {
 /// Until when a reader may take the credentials, by the wall clock alone: the driver takes them back at the
 /// deadline of the monotonic one.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Serves {
+enum ValidUntil {
     #[default]
     No,
     Until(Timestamp),
@@ -117,18 +117,18 @@ enum Serves {
 }
 
 impl Snapshot {
-    pub(crate) fn of<P: Provider>(session: &Session<P>, attended: DriverState, now: Now) -> Self {
+    pub(crate) fn of<P: Provider>(session: &Machine<P>, attended: DriverState, now: Now) -> Self {
         let leases = LeaseId::ALL.map(|lease_id| LeaseSnapshot::of(session, lease_id, attended, now));
         let until = leases.each_ref().map(LeaseSnapshot::ready_until);
         Self {
-            ready: Ready { credentials: session.held().cloned(), until },
+            ready: FastPath { credentials: session.held().cloned(), until },
             leases,
             state: session.state(),
             has_login: session.has_login(),
             signing_out: session.is_signing_out(),
             unrevoked: session.unrevoked().cloned(),
             unsaved: session.unsaved().cloned(),
-            closed: attended == DriverState::NoMore,
+            closed: attended == DriverState::Closed,
         }
     }
 
@@ -152,35 +152,36 @@ impl Snapshot {
             let failed = (view.unsaved.is_some(), view.unrevoked.is_some());
             (view.state, view.has_login, view.signing_out, failed, view.closed)
         };
-        let lease =
-            |lease: &LeaseSnapshot| (lease.serves, lease.margin, lease.renews_first, lease.generation, lease.told);
+        let lease = |lease: &LeaseSnapshot| {
+            (lease.serves, lease.margin, lease.renews_first, lease.generation, lease.failures_reported)
+        };
         held(self) != held(other)
             || flags(self) != flags(other)
             || self.leases.each_ref().map(lease) != other.leases.each_ref().map(lease)
     }
 
     /// Whether there are credentials that are valid for this need.
-    pub(crate) fn serves(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
+    pub(crate) fn is_valid(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
         match self.leases[lease_id.index()].serves {
-            Serves::No => false,
-            Serves::Until(end) => wall < end,
-            Serves::Unknown => true,
+            ValidUntil::No => false,
+            ValidUntil::Until(end) => wall < end,
+            ValidUntil::Unknown => true,
         }
     }
 
     /// What a caller does with what is held.
     pub(crate) fn usage(&self, lease_id: LeaseId, wall: Timestamp) -> Use {
         match self.leases[lease_id.index()].margin {
-            _ if !self.serves(lease_id, wall) => Use::Nothing,
-            Margin::Knocks(at) if at <= wall => Use::TakeAndKnock,
-            Margin::Asks(at) if at <= wall => Use::Ask,
-            Margin::None | Margin::Knocks(_) | Margin::Asks(_) => Use::Take,
+            _ if !self.is_valid(lease_id, wall) => Use::Nothing,
+            Margin::RequestsRefresh(at) if at <= wall => Use::TakeAndRequestRefresh,
+            Margin::Waits(at) if at <= wall => Use::Ask,
+            Margin::None | Margin::RequestsRefresh(_) | Margin::Waits(_) => Use::Take,
         }
     }
 
     /// Whether somebody who has asked is served: what is valid is not being renewed first.
     pub(crate) fn answers(&self, lease_id: LeaseId, wall: Timestamp) -> bool {
-        self.serves(lease_id, wall) && !self.leases[lease_id.index()].renews_first
+        self.is_valid(lease_id, wall) && !self.leases[lease_id.index()].renews_first
     }
 
     pub(crate) fn generation(&self, lease_id: LeaseId) -> Generation {
@@ -188,7 +189,7 @@ impl Snapshot {
     }
 
     pub(crate) fn told(&self, lease_id: LeaseId) -> u64 {
-        self.leases[lease_id.index()].told
+        self.leases[lease_id.index()].failures_reported
     }
 
     /// What those who wait are told.
@@ -207,38 +208,38 @@ impl Snapshot {
 }
 
 impl LeaseSnapshot {
-    fn of<P: Provider>(session: &Session<P>, lease_id: LeaseId, attended: DriverState, now: Now) -> Self {
-        let valid = session.credentials(lease_id, now).filter(|_| attended != DriverState::NoMore);
+    fn of<P: Provider>(session: &Machine<P>, lease_id: LeaseId, attended: DriverState, now: Now) -> Self {
+        let valid = session.credentials(lease_id, now).filter(|_| attended != DriverState::Closed);
         let validity = valid.and_then(|held| held.validity(lease_id));
         let deadline = validity.map(|validity| validity.deadline().map(|deadline| deadline.wall));
         // One knock is enough, if there is somebody to hear it.
-        let heard = session.is_asked_for(lease_id) && attended == DriverState::ByDriver;
+        let heard = session.is_asked_for(lease_id) && attended == DriverState::Running;
         let near = match (validity, deadline) {
             (Some(validity), _) if validity.is_uncertain() => Some(BEGINNING),
             (Some(validity), Some(Some(end))) => Some(end.saturating_sub(validity.margin())),
             _ => None,
         };
         let margin = match (session.policy().refresh_mode, near) {
-            (RefreshMode::OnDemand, Some(near)) if !heard => Margin::Knocks(near),
-            (RefreshMode::OneShot, Some(near)) => Margin::Asks(near),
+            (RefreshMode::OnDemand, Some(near)) if !heard => Margin::RequestsRefresh(near),
+            (RefreshMode::OneShot, Some(near)) => Margin::Waits(near),
             _ => Margin::None,
         };
         let (told, error) = session.failures(lease_id);
         Self {
-            serves: deadline.map_or(Serves::No, |end| end.map_or(Serves::Unknown, Serves::Until)),
+            serves: deadline.map_or(ValidUntil::No, |end| end.map_or(ValidUntil::Unknown, ValidUntil::Until)),
             generation: session.held().map_or_else(Generation::default, |held| held.generation(lease_id)),
             margin,
             renews_first: session.renews_first(lease_id),
-            told,
+            failures_reported: told,
             error: error.cloned(),
         }
     }
 
     fn ready_until(&self) -> Timestamp {
         let end = match self.serves {
-            Serves::No => BEGINNING,
-            Serves::Until(end) => end,
-            Serves::Unknown => Timestamp::from_unix_millis(i64::MAX),
+            ValidUntil::No => BEGINNING,
+            ValidUntil::Until(end) => end,
+            ValidUntil::Unknown => Timestamp::from_unix_millis(i64::MAX),
         };
         self.margin.begins().map_or(end, |at| at.min(end))
     }

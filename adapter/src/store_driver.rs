@@ -16,7 +16,7 @@ use perennial_core::store::{
 };
 
 /// Carries out the operations of one session, in order. Dropped with its driver, which gives the lock back.
-pub(crate) struct StoreWork {
+pub(crate) struct StoreQueue {
     keeper: Arc<Mutex<StoreDriver>>,
     queue: VecDeque<StoreRequest>,
     running: Option<Running>,
@@ -50,7 +50,7 @@ struct Running {
     reply: oneshot::Receiver<Result<StoreReply, StoreError>>,
 }
 
-impl StoreWork {
+impl StoreQueue {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self { keeper: Arc::new(Mutex::new(StoreDriver::shared(store))), queue: VecDeque::new(), running: None }
     }

@@ -23,8 +23,8 @@ struct Queue {
 
 impl WaitList {
     /// A place to wait in. Given back when dropped, so that a cancelled caller leaves nothing behind.
-    pub(crate) fn place(&self) -> Place<'_> {
-        Place { waiters: self, number: None }
+    pub(crate) fn place(&self) -> WaitSlot<'_> {
+        WaitSlot { waiters: self, number: None }
     }
 
     pub(crate) fn wake_all(&self) {
@@ -40,12 +40,12 @@ impl WaitList {
     }
 }
 
-pub(crate) struct Place<'a> {
+pub(crate) struct WaitSlot<'a> {
     waiters: &'a WaitList,
     number: Option<u64>,
 }
 
-impl Place<'_> {
+impl WaitSlot<'_> {
     /// To be woken at the next change. Look again after this: the change may have come in between.
     pub(crate) fn wait(&mut self, waker: &Waker) {
         let mut queue = lock(&self.waiters.0);
@@ -57,7 +57,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for WaitSlot<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
             lock(&self.waiters.0).wakers.remove(&number);
@@ -76,7 +76,7 @@ struct Notified {
 }
 
 impl Notify {
-    pub(crate) fn ring(&self) {
+    pub(crate) fn notify(&self) {
         let listener = {
             let mut ring = lock(&self.0);
             ring.notified = true;

@@ -10,33 +10,33 @@ use std::time::Duration;
 use super::Clock;
 use super::shared::Shared;
 use perennial_core::exchange::Provider;
-use perennial_core::session::{Session, Work};
+use perennial_core::session::{Session as Machine, Work};
 
 /// Work on its way to where it runs. Run or dropped, the session hears of it.
-pub(crate) struct Errand<P: Provider> {
+pub(crate) struct BlockingWork<P: Provider> {
     shared: Arc<Shared<P>>,
     work: Option<Work<P::Exchange>>,
 }
 
 impl<P: Provider> Shared<P> {
     /// Runs the provider's code where it may block. The driver is rung for when it is done.
-    pub(crate) fn send_away(self: &Arc<Self>, work: Work<P::Exchange>) {
-        let errand = Errand { shared: Arc::clone(self), work: Some(work) };
-        self.host.spawn_blocking(Box::new(move || errand.run()));
+    pub(crate) fn run_blocking(self: &Arc<Self>, work: Work<P::Exchange>) {
+        let errand = BlockingWork { shared: Arc::clone(self), work: Some(work) };
+        self.runtime.spawn_blocking(Box::new(move || errand.run()));
     }
 
     /// Driving the session panicked: everybody who waits is told. Whether that could be done.
     pub(crate) fn tell_of_panic(&self) -> bool {
-        catch_unwind(AssertUnwindSafe(|| self.with(Session::driver_panicked))).is_ok()
+        catch_unwind(AssertUnwindSafe(|| self.with(Machine::driver_panicked))).is_ok()
     }
 
     /// Waits for a moment, or for the session to be closed.
     pub(crate) async fn rest(&self, until: Duration) {
         let left = until.saturating_sub(self.clock.now().monotonic);
-        let mut sleep = self.host.sleep(left);
+        let mut sleep = self.runtime.sleep(left);
         poll_fn(|cx| {
             self.clock.watch(cx.waker());
-            while self.bell.poll(cx).is_ready() {}
+            while self.notify.poll(cx).is_ready() {}
             let over = self.is_closed() || until <= self.clock.now().monotonic;
             if over || sleep.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
         })
@@ -44,7 +44,7 @@ impl<P: Provider> Shared<P> {
     }
 }
 
-impl<P: Provider> Errand<P> {
+impl<P: Provider> BlockingWork<P> {
     fn run(mut self) {
         if let Some(work) = self.work.take() {
             let done = work.run();
@@ -53,7 +53,7 @@ impl<P: Provider> Errand<P> {
     }
 }
 
-impl<P: Provider> Drop for Errand<P> {
+impl<P: Provider> Drop for BlockingWork<P> {
     /// No thread was to be had, or it went down.
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {

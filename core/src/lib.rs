@@ -56,7 +56,7 @@
 //! | [`store`] | where a session is saved, and shared with other processes |
 //! | [`providers`] | *what*: how each service is spoken to |
 //! | [`exchange`] | the two traits between them |
-//! | `oauth` | OAuth 2: what the standard says, shared by providers (feature `oauth`) |
+//! | `oauth2` | OAuth 2: what the standards say, shared by providers (feature `oauth2`) |
 //! | [`credentials`] | the nouns: tokens, deadlines, secrets, the saved form |
 //! | [`mqtt`] | how to open one MQTT connection now |
 //! | `aws` | pre-signed addresses for MQTT on AWS IoT (feature `aws`) |
@@ -69,8 +69,8 @@ pub mod credentials;
 mod error;
 pub mod exchange;
 pub mod mqtt;
-#[cfg(feature = "oauth")]
-pub mod oauth;
+#[cfg(feature = "oauth2")]
+pub mod oauth2;
 pub mod providers;
 pub mod session;
 pub mod store;

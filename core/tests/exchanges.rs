@@ -1,10 +1,10 @@
 //! Whole exchanges of each provider, their ends included, and what an environment is told that describes none.
-#![cfg(all(feature = "auth0", feature = "mosaia", feature = "navien", feature = "oauth", feature = "settrade"))]
+#![cfg(all(feature = "auth0", feature = "mosaia", feature = "navien", feature = "oauth2", feature = "settrade"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::time::Duration;
 
-use perennial_core::oauth::Profile;
+use perennial_core::oauth2::Profile;
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::{
     AccessToken, Account, Credentials, Error, Exchange, FromEnv, Grant, LeaseId, Now, Provider, Response, Step,

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use perennial_core::oauth::{AuthorizationRequest, GrantType, parse_token};
+use perennial_core::oauth2::{AuthorizationRequest, GrantType, parse_token};
 use perennial_core::providers::mosaia::{
     Checked, ENTROPY, Login, Mosaia, SignInMethod, parse_refresh, parse_self, parse_sign_in, parse_sign_out,
 };

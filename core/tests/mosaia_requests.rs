@@ -4,7 +4,7 @@
 
 use http::Method;
 use perennial_core::credentials::Validity;
-use perennial_core::oauth::AuthorizationRequest;
+use perennial_core::oauth2::AuthorizationRequest;
 use perennial_core::providers::mosaia::{BeginError, ENTROPY, Login, Mosaia, bare_token};
 use perennial_core::wire::form_decode;
 use perennial_core::{AccessToken, Credentials, Exchange, LeaseId, Now, Provider, Request, Secret};

@@ -1,8 +1,8 @@
 //! Services without TLS on a network that is trusted: where a host was named, and nowhere else.
-#![cfg(all(feature = "auth0", feature = "mosaia", feature = "navien", feature = "oauth", feature = "settrade"))]
+#![cfg(all(feature = "auth0", feature = "mosaia", feature = "navien", feature = "oauth2", feature = "settrade"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use perennial_core::oauth::{ClientAuth, Discovery, InvalidProfile, Profile, parse_device};
+use perennial_core::oauth2::{ClientAuth, Discovery, InvalidProfile, Profile, parse_device};
 use perennial_core::providers::{auth0, mosaia, navien, settrade};
 use perennial_core::wire::InvalidUrl;
 use perennial_core::{Error, Exchange, Now, Request, Response, Secret, Step, TransportSecurity};

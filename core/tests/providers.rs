@@ -1,11 +1,11 @@
 //! What every provider says of itself, and what it makes of a login and of credentials.
-#![cfg(all(feature = "auth0", feature = "mosaia", feature = "navien", feature = "oauth", feature = "settrade"))]
+#![cfg(all(feature = "auth0", feature = "mosaia", feature = "navien", feature = "oauth2", feature = "settrade"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::time::Duration;
 
 use http::HeaderMap;
-use perennial_core::oauth::Profile;
+use perennial_core::oauth2::Profile;
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::{
     AccessToken, Account, AwsCredentials, Credentials, Exchange, Grant, LeaseId, LoginOwner, Now, Provider, Timestamp,
@@ -172,7 +172,7 @@ fn mosaias_refresh_token_goes_back_to_the_endpoint_that_gave_it() {
     assert_eq!(mosaias(Method::Refresh, Some(&granted(None))).unwrap(), "/v1/auth/signin");
     assert_eq!(mosaias(Method::Refresh, Some(&by_oauth)), None);
     assert_eq!(mosaias(Method::OAuthRefresh, Some(&by_oauth)).unwrap(), "/v1/auth/token");
-    let by_the_standard = granted(Some(perennial_core::oauth::GrantType::AuthorizationCode.as_str()));
+    let by_the_standard = granted(Some(perennial_core::oauth2::GrantType::AuthorizationCode.as_str()));
     assert_eq!(mosaias(Method::OAuthRefresh, Some(&by_the_standard)).unwrap(), "/v1/auth/token");
     assert_eq!(mosaias(Method::OAuthRefresh, Some(&by_password)), None);
     assert_eq!(mosaias(Method::OAuthRefresh, None), None);

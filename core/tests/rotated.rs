@@ -1,12 +1,12 @@
 //! A refresh token that a service rotated is never lost, whatever comes beside it. The servers here are strict: who
 //! shows a token twice has lost the session.
-#![cfg(all(feature = "mosaia", feature = "navien", feature = "oauth", feature = "settrade"))]
+#![cfg(all(feature = "mosaia", feature = "navien", feature = "oauth2", feature = "settrade"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use perennial_core::oauth::Profile;
+use perennial_core::oauth2::Profile;
 use perennial_core::providers::{mosaia, navien, oauth2, settrade};
 use perennial_core::store::{StoreCommand, StoreReply};
 use perennial_core::wire::{Body, form_decode};

@@ -18,11 +18,11 @@ use crate::watch::{LONG, within};
 
 /// `perennial-hyper`, on a runtime that all tests of a program share.
 #[derive(Clone)]
-pub struct Hyper(perennial_hyper::Handle<Navien>);
+pub struct Hyper(perennial_hyper::Session<Navien>);
 
 /// `perennial-blocking`.
 #[derive(Clone)]
-pub struct Blocking(perennial_blocking::Handle<Navien>);
+pub struct Blocking(perennial_blocking::Session<Navien>);
 
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -46,7 +46,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
 
 impl Hyper {
     /// The handle itself, for what only tasks can do.
-    pub fn handle(&self) -> &perennial_hyper::Handle<Navien> {
+    pub fn handle(&self) -> &perennial_hyper::Session<Navien> {
         &self.0
     }
 

@@ -7,7 +7,7 @@ mod redis;
 use std::time::Duration;
 
 use perennial_adapter::MemoryStore;
-use perennial_blocking::{Connector, Handle, SessionBuilder};
+use perennial_blocking::{Connector, Session, SessionBuilder};
 use perennial_core::credentials::{MAX_EXTRA, MAX_TOKEN};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::store::{MAX_RECORD, Store};
@@ -75,7 +75,7 @@ fn all(credentials: &Credentials) -> Vec<String> {
     all
 }
 
-fn session(store: impl Store, heard: &Heard) -> Handle<Navien> {
+fn session(store: impl Store, heard: &Heard) -> Session<Navien> {
     let login = Login::new("grower@example.com", "p".repeat(1024)).unwrap();
     let setup = SessionBuilder::new(Navien::default()).login(login).persist_login().seed(1).on_event(heard.listener());
     Connector::over(Silent).build(setup.store(store)).unwrap()
@@ -123,7 +123,7 @@ fn a_saved_session_at_the_caps_reads_back_the_same() {
 /// One byte more than a token may have, and what is left then.
 #[test]
 fn a_token_over_its_cap_is_a_typed_error() {
-    use perennial_core::oauth::{GrantType, Profile, parse_token};
+    use perennial_core::oauth2::{GrantType, Profile, parse_token};
     use perennial_core::{Now, ServiceErrorKind};
 
     let profile = Profile::new("https://auth.example/token", "app").unwrap();

@@ -10,7 +10,7 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use perennial_core::oauth::Verifier;
+use perennial_core::oauth2::Verifier;
 use perennial_tests::forgetful::{LENGTH, Needles, Process, Secrets, look_through};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_perennial-forgetful");

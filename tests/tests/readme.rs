@@ -41,8 +41,8 @@ fn every_block_of_rust_is_run_here() {
 }
 
 #[test]
-fn a_host_in_the_clear_is_named_to_the_profile_and_to_the_client() -> Outcome {
-    let (profile, _client) = readme!("plain");
+fn a_host_in_the_clear_is_named_to_the_profile_and_to_the_connector() -> Outcome {
+    let (profile, _connector) = readme!("plain");
     assert!(format!("{profile:?}").contains("keycloak"));
     Ok(())
 }
@@ -65,9 +65,9 @@ fn a_block_in_another_test() -> Outcome {
 
 async fn service() -> Outcome {
     let call = async |headers: &HeaderMap| call(headers);
-    let (headers, ticket) = readme!("service");
+    let (headers, options) = readme!("service");
     assert_eq!(call(&headers).await?.status(), 200);
-    assert_eq!(open_mqtt(ticket.unwrap())?, 101);
+    assert_eq!(open_mqtt(options.unwrap())?, 101);
     Ok(())
 }
 
@@ -122,9 +122,9 @@ fn call(headers: &HeaderMap) -> io::Result<http::Response<()>> {
     Ok(http::Response::builder().status(answer).body(()).unwrap())
 }
 
-/// Opens a connection with a ticket: at the emulator, whichever host the ticket is for.
-fn open_mqtt(ticket: ConnectOptions) -> io::Result<u16> {
-    let parts = ticket.into_parts();
+/// Opens the connection that these options describe, at the emulator, whichever host they name.
+fn open_mqtt(options: ConnectOptions) -> io::Result<u16> {
+    let parts = options.into_parts();
     let (host, target) = parts.url.expose().strip_prefix("wss://").unwrap().split_once('/').unwrap();
     ask(&format!(
         "GET /{target} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

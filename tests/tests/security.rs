@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use perennial_adapter::SessionBuilder;
 use perennial_blocking as blocking;
-use perennial_core::oauth::Profile;
+use perennial_core::oauth2::Profile;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::providers::oauth2::{self, OAuth2};
 use perennial_core::wire::{Body, InvalidUrl};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial_core::{LeaseId, Provider};
 use perennial_emulator::Emulator;
-use perennial_hyper::Handle;
+use perennial_hyper::Session;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -27,7 +27,7 @@ struct Counts {
 }
 
 impl Callers {
-    pub(crate) fn start<P: Provider>(session: &Handle<P>) -> Self {
+    pub(crate) fn start<P: Provider>(session: &Session<P>) -> Self {
         let counts = Arc::<Counts>::default();
         let tasks = (0..CALLERS).map(|_| tokio::spawn(call_on(session.clone(), Arc::clone(&counts)))).collect();
         Self { counts, tasks }
@@ -43,7 +43,7 @@ impl Callers {
     }
 }
 
-async fn call_on<P: Provider>(session: Handle<P>, counts: Arc<Counts>) {
+async fn call_on<P: Provider>(session: Session<P>, counts: Arc<Counts>) {
     loop {
         if session.current(LeaseId::Access).is_none() {
             counts.waited.fetch_add(1, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use perennial_core::credentials::masked;
 use perennial_core::{Account, FromEnv, Grant, LeaseId, Provider};
 use perennial_file::FileStore;
-use perennial_hyper::{Connector, Handle, SessionBuilder};
+use perennial_hyper::{Connector, Session, SessionBuilder};
 use tokio::time::sleep;
 
 use crate::args::Args;
@@ -69,7 +69,7 @@ pub(crate) async fn keep<P: Provider>(
 }
 
 /// In order: a renewal that is under way is saved first.
-async fn end<P: Provider>(screen: &Screen, session: &Handle<P>) -> Result<(), Box<dyn Error>> {
+async fn end<P: Provider>(screen: &Screen, session: &Session<P>) -> Result<(), Box<dyn Error>> {
     session.finish(PATIENCE).await?;
     screen.say("ended; the session at the service goes on");
     Ok(())

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use perennial_adapter::{Clock, SystemClock};
-use perennial_core::oauth::{AuthorizationRequest, ClientAuth, Discovery, Profile};
+use perennial_core::oauth2::{AuthorizationRequest, ClientAuth, Discovery, Profile};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Grant, Now};
 use perennial_hyper::{Connector, SessionBuilder};

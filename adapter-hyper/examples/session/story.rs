@@ -8,7 +8,7 @@ use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::wire::json_request;
 use perennial_core::{LeaseId, Response, SignOut};
 use perennial_emulator::{Emulator, Endpoint, Fault, NavienSettings};
-use perennial_hyper::{Connector, Handle, HttpTransport, SessionBuilder, Transport};
+use perennial_hyper::{Connector, HttpTransport, Session, SessionBuilder, Transport};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -53,7 +53,7 @@ pub(crate) async fn run(screen: Screen) -> Outcome {
 struct Story {
     screen: Screen,
     service: Emulator,
-    session: Handle<Navien>,
+    session: Session<Navien>,
 }
 
 impl Story {
@@ -121,7 +121,7 @@ impl Story {
 }
 
 /// One API call: with a 401, it says so and repeats the call once. Answers whether it had to.
-async fn call_api(session: Handle<Navien>, url: String) -> Result<bool, Box<dyn Error + Send + Sync>> {
+async fn call_api(session: Session<Navien>, url: String) -> Result<bool, Box<dyn Error + Send + Sync>> {
     let transport = HttpTransport::new();
     for attempt in 0..2 {
         let body = json!({ "offset": 0, "count": 20, "userId": NavienSettings::EMAIL });

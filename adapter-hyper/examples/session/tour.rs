@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use perennial_core::oauth::{AuthorizationRequest, Profile, ScopeSeparator};
+use perennial_core::oauth2::{AuthorizationRequest, Profile, ScopeSeparator};
 use perennial_core::providers::auth0::{self, Auth0};
 use perennial_core::providers::mosaia::{self, Mosaia};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::providers::settrade::{self, Settrade};
 use perennial_core::{LeaseId, Provider, Request, SignOut};
 use perennial_emulator::{Auth0Settings, Emulator, Endpoint, Fault, MosaiaSettings, SettradeSettings};
-use perennial_hyper::{Connector, Handle, HttpTransport, SessionBuilder, Transport};
+use perennial_hyper::{Connector, HttpTransport, Session, SessionBuilder, Transport};
 use tokio::time::{sleep, timeout};
 
 use crate::args::{Args, Service};
@@ -86,7 +86,7 @@ fn listened<P: Provider>(screen: &Screen, setup: SessionBuilder<P>) -> SessionBu
     setup.on_event(move |event| events.event(event))
 }
 
-async fn told<P: Provider>(screen: Screen, service: Emulator, session: Handle<P>) -> Outcome {
+async fn told<P: Provider>(screen: Screen, service: Emulator, session: Session<P>) -> Outcome {
     screen.say(&format!("signed in at an emulated service; its access tokens live {} s", LIFETIME.as_secs()));
     let callers = Callers::start(&session);
     // A story that hangs is a fault: it ends with a sentence, not with the reader's patience.
@@ -98,7 +98,12 @@ async fn told<P: Provider>(screen: Screen, service: Emulator, session: Handle<P>
     Ok(())
 }
 
-async fn chapters<P: Provider>(screen: &Screen, service: &Emulator, session: &Handle<P>, callers: &Callers) -> Outcome {
+async fn chapters<P: Provider>(
+    screen: &Screen,
+    service: &Emulator,
+    session: &Session<P>,
+    callers: &Callers,
+) -> Outcome {
     let mut issues = session.updates(LeaseId::Access);
     // What is held comes first.
     issues.next().await?;

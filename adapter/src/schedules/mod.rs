@@ -2,8 +2,7 @@
 //! may read. A waiter that nobody wakes is a deadlock there, which loom reports with the threads' states.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test -p perennial-core --lib \
-//!     --no-default-features --features adapter,navien --target-dir target/loom schedules -- --nocapture
+//! RUSTFLAGS="--cfg loom" cargo test -p perennial-adapter --lib --target-dir target/loom schedules -- --nocapture
 //! ```
 
 mod shared;

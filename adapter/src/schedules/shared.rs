@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use loom::thread;
 
-use super::super::{BoxFuture, Clock, Handle, Runtime, SessionBuilder, SpawnError};
+use super::super::{BoxFuture, Clock, Runtime, Session, SessionBuilder, SpawnError};
 use super::{block_on, explore};
 use perennial_core::credentials::{AccessToken, Grant, Now, Timestamp, Validity};
 use perennial_core::exchange::{Request, Response};
@@ -67,9 +67,9 @@ impl Runtime for Toy {
 }
 
 /// A session that has a login and holds nothing yet.
-fn build(host: Arc<Toy>) -> Handle<Navien> {
+fn build(host: Arc<Toy>) -> Session<Navien> {
     let login = Login::new("grower@example.com", "correct horse").unwrap();
-    SessionBuilder::new(Navien::default()).login(login).clock(Noon).seed(1).build(host).unwrap()
+    SessionBuilder::new(Navien::default()).login(login).clock(Noon).seed(1).build_on(host).unwrap()
 }
 
 fn grant() -> Grant {
@@ -82,7 +82,7 @@ fn is_closed<T>(result: &Result<T, Error>) -> bool {
 }
 
 /// Two threads that wait for credentials.
-fn two_wait(handle: &Handle<Navien>) -> [thread::JoinHandle<Result<(), Error>>; 2] {
+fn two_wait(handle: &Session<Navien>) -> [thread::JoinHandle<Result<(), Error>>; 2] {
     [(); 2].map(|()| {
         let handle = handle.clone();
         thread::spawn(move || block_on(handle.credentials()).map(drop))
@@ -90,7 +90,7 @@ fn two_wait(handle: &Handle<Navien>) -> [thread::JoinHandle<Result<(), Error>>; 
 }
 
 /// Asks, and waits for nothing: a driver is started for it.
-fn ask(handle: &Handle<Navien>) {
+fn ask(handle: &Session<Navien>) {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(pin!(handle.credentials()).poll(&mut cx).is_pending());
 }
@@ -154,7 +154,7 @@ fn one_driver_at_a_time_takes_the_seat() {
 fn a_driver_that_leaves_wakes_those_who_wait_and_one_of_them_starts_the_next() {
     explore("a driver leaves", || {
         let idle = Idle::default();
-        let session: Arc<Mutex<Option<Handle<Navien>>>> = Arc::default();
+        let session: Arc<Mutex<Option<Session<Navien>>>> = Arc::default();
         let host = {
             let (idle, session) = (idle.clone(), Arc::clone(&session));
             Toy::new(move |number, driver| {

@@ -140,7 +140,7 @@ pub mod auth0;
 pub mod mosaia;
 #[cfg(feature = "navien")]
 pub mod navien;
-#[cfg(feature = "oauth")]
+#[cfg(feature = "oauth2")]
 pub mod oauth2;
 #[cfg(feature = "settrade")]
 pub mod settrade;

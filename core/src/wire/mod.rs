@@ -7,7 +7,7 @@ mod headers;
 mod json;
 mod lenient;
 mod login;
-#[cfg(any(feature = "navien", feature = "oauth"))]
+#[cfg(any(feature = "navien", feature = "oauth2"))]
 mod plain;
 mod security;
 mod url;
@@ -22,7 +22,7 @@ pub use self::lenient::{Number, Object, Text};
 #[cfg(test)]
 pub(crate) use self::login::not_quite;
 pub use self::login::{LoginText, read_login, write_login};
-#[cfg(any(feature = "navien", feature = "oauth"))]
+#[cfg(any(feature = "navien", feature = "oauth2"))]
 pub(crate) use self::plain::{AnyText, Plain};
 pub use self::security::{InvalidHost, TransportSecurity, hide_headers, uninvited};
 #[cfg(feature = "auth0")]

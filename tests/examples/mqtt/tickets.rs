@@ -7,14 +7,14 @@ use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::settrade::Settrade;
 use perennial_core::{Error, Generation, LeaseId, ServiceErrorKind};
-use perennial_hyper::{Connector, Handle, Updates};
+use perennial_hyper::{Connector, Session, Updates};
 
 use crate::keeper::Tickets;
 
 /// Navien's are made here, of the AWS credentials.
 pub(crate) struct NavienTickets {
     provider: Navien,
-    session: Handle<Navien>,
+    session: Session<Navien>,
     clock: Arc<dyn Clock>,
     issues: Updates<Navien>,
     /// The issue that the last ticket was made of.
@@ -22,7 +22,7 @@ pub(crate) struct NavienTickets {
 }
 
 impl NavienTickets {
-    pub(crate) fn new(provider: Navien, session: Handle<Navien>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(provider: Navien, session: Session<Navien>, clock: Arc<dyn Clock>) -> Self {
         let issues = session.updates(LeaseId::Aws);
         Self { provider, session, clock, issues, shown: None }
     }
@@ -46,14 +46,14 @@ impl Tickets for NavienTickets {
 /// Settrade's are fetched.
 pub(crate) struct SettradeTickets {
     provider: Settrade,
-    session: Handle<Settrade>,
+    session: Session<Settrade>,
     client: Connector,
     issues: Updates<Settrade>,
     shown: Option<Generation>,
 }
 
 impl SettradeTickets {
-    pub(crate) fn new(provider: Settrade, session: Handle<Settrade>, client: Connector) -> Self {
+    pub(crate) fn new(provider: Settrade, session: Session<Settrade>, client: Connector) -> Self {
         let issues = session.updates(LeaseId::Access);
         Self { provider, session, client, issues, shown: None }
     }

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_adapter::{BoxFuture, CredentialsRef, Handle, Runtime, SessionBuilder, SpawnError};
+use perennial_adapter::{BoxFuture, CredentialsRef, Runtime, Session, SessionBuilder, SpawnError};
 use perennial_core::testing::Toy;
 use perennial_core::{Credentials, Error, Request, Response, SignOut, State, TransportError};
 use shuttle::future::{JoinHandle, block_on};
@@ -19,21 +19,21 @@ pub trait Subject: Clone + Send + Sync + 'static {
     /// A session, not yet asked for anything.
     fn build(desk: &Desk, setup: SessionBuilder<Toy>) -> Self;
 
-    /// See `Handle::credentials`. The number of the grant.
+    /// See `Session::credentials`. The number of the grant.
     fn credentials(&self) -> Result<u64, Error>;
-    /// See `Handle::renew`.
+    /// See `Session::renew`.
     fn renew(&self) -> Result<u64, Error>;
-    /// See `Handle::sign_out`.
+    /// See `Session::sign_out`.
     fn sign_out(&self, login: SignOut) -> Result<(), Error>;
-    /// See `Handle::current`.
+    /// See `Session::current`.
     fn current(&self) -> Option<Arc<Credentials>>;
-    /// See `Handle::rejected`.
+    /// See `Session::rejected`.
     fn rejected(&self, credentials: &Credentials);
-    /// See `Handle::close`.
+    /// See `Session::close`.
     fn close(&self);
-    /// See `Handle::state`.
+    /// See `Session::state`.
     fn state(&self) -> State;
-    /// Waits for the next issue. See `Handle::updates`.
+    /// Waits for the next issue. See `Session::updates`.
     fn updates(&self) -> impl FnMut() -> Result<u64, Error> + Send + 'static;
 
     /// A session that has signed in.
@@ -112,7 +112,7 @@ impl Runtime for Tasked {
 #[derive(Clone)]
 pub struct Tasks {
     /// For stories that wait in tasks.
-    pub handle: Handle<Toy>,
+    pub handle: Session<Toy>,
     /// Where its driver runs.
     pub runtime: Executor,
 }
@@ -121,7 +121,7 @@ impl Subject for Tasks {
     fn build(desk: &Desk, setup: SessionBuilder<Toy>) -> Self {
         let runtime = Executor::default();
         let host = Tasked { desk: desk.clone(), runtime: runtime.clone() };
-        Self { handle: setup.build(Arc::new(host)).expect("nothing is restored"), runtime }
+        Self { handle: setup.build_on(Arc::new(host)).expect("nothing is restored"), runtime }
     }
 
     fn credentials(&self) -> Result<u64, Error> {
@@ -162,7 +162,7 @@ impl Subject for Tasks {
 
 /// A session whose driver is a thread: the blocking adapter itself.
 #[derive(Clone)]
-pub struct Threads(perennial_blocking::Handle<Toy>);
+pub struct Threads(perennial_blocking::Session<Toy>);
 
 impl Subject for Threads {
     fn build(desk: &Desk, setup: SessionBuilder<Toy>) -> Self {

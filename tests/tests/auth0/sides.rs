@@ -28,10 +28,10 @@ pub(crate) trait Side: Clone + Send + 'static {
 }
 
 #[derive(Clone)]
-pub(crate) struct OverHyper(perennial_hyper::Handle<Auth0>);
+pub(crate) struct OverHyper(perennial_hyper::Session<Auth0>);
 
 #[derive(Clone)]
-pub(crate) struct OverBlocking(perennial_blocking::Handle<Auth0>);
+pub(crate) struct OverBlocking(perennial_blocking::Session<Auth0>);
 
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();

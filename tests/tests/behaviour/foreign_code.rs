@@ -212,7 +212,7 @@ fn token(current: &perennial_adapter::CredentialsRef) -> String {
 }
 
 #[derive(Clone)]
-struct Tasks(perennial_hyper::Handle<Odd>);
+struct Tasks(perennial_hyper::Session<Odd>);
 
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -256,7 +256,7 @@ impl Adapter for Tasks {
 }
 
 #[derive(Clone)]
-struct Threads(perennial_blocking::Handle<Odd>);
+struct Threads(perennial_blocking::Session<Odd>);
 
 impl Adapter for Threads {
     fn build(service: Service, setup: SessionBuilder<Odd>) -> Self {

@@ -7,7 +7,7 @@ use std::thread;
 use perennial_core::providers::navien::Navien;
 use perennial_core::{Error, LeaseId, TransportErrorKind};
 use perennial_emulator::{Endpoint, Fault, Gate};
-use perennial_hyper::Handle;
+use perennial_hyper::Session;
 use perennial_tests::{Hyper, LONG, World, within};
 use tokio::runtime::{Builder, Runtime};
 
@@ -17,7 +17,7 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-fn build(world: &World) -> Handle<Navien> {
+fn build(world: &World) -> Session<Navien> {
     Hyper::client(world.link()).build(world.setup()).unwrap()
 }
 

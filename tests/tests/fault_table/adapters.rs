@@ -18,10 +18,10 @@ pub(crate) trait Side<P: Provider>: Clone + Send + 'static {
 }
 
 #[derive(Clone)]
-pub(crate) struct OverHyper<P: Provider>(perennial_hyper::Handle<P>);
+pub(crate) struct OverHyper<P: Provider>(perennial_hyper::Session<P>);
 
 #[derive(Clone)]
-pub(crate) struct OverBlocking<P: Provider>(perennial_blocking::Handle<P>);
+pub(crate) struct OverBlocking<P: Provider>(perennial_blocking::Session<P>);
 
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();

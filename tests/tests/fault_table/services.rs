@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_adapter::{Clock, ManualClock};
-use perennial_core::oauth::{AuthorizationRequest, Profile, ScopeSeparator};
+use perennial_core::oauth2::{AuthorizationRequest, Profile, ScopeSeparator};
 use perennial_core::providers::auth0::{self, Auth0 as Auth0Provider};
 use perennial_core::providers::mosaia::{self, Mosaia as MosaiaProvider};
 use perennial_core::providers::navien::Navien as NavienProvider;

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use perennial_adapter::SessionBuilder;
-use perennial_core::oauth::{AuthorizationRequest, ClientAuth, Profile};
+use perennial_core::oauth2::{AuthorizationRequest, ClientAuth, Profile};
 use perennial_core::providers::auth0::{self, Auth0};
 use perennial_core::providers::mosaia::{self, Mosaia};
 use perennial_core::providers::navien::{self, Navien};

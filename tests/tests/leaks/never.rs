@@ -8,7 +8,7 @@ use perennial_adapter::CredentialsRef;
 use perennial_core::aws::PresignedUrl;
 use perennial_core::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Secret};
 use perennial_core::mqtt::{ConnectOptions, Parts};
-use perennial_core::oauth::{
+use perennial_core::oauth2::{
     Assertions, AuthorizationUrl, ClientAuth, DeviceAuthorization, DevicePoll, Es256, PendingAuthorization, Profile,
     Revocation, TokenRequest, Verifier,
 };

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use perennial_adapter::{ManualClock, MemoryStore, SessionBuilder, SystemClock};
 use perennial_core::credentials::masked;
 use perennial_core::mqtt::ConnectOptions;
-use perennial_core::oauth::{Assertions, AuthorizationRequest, ClientAuth, Es256, Profile, Verifier};
+use perennial_core::oauth2::{Assertions, AuthorizationRequest, ClientAuth, Es256, Profile, Verifier};
 use perennial_core::providers::mosaia::{Checked, Mosaia};
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::oauth2::OAuth2;
@@ -257,7 +257,7 @@ fn oauth() -> Vec<Shown> {
     let code = format!("code={}", canary("code"));
     let refused = redirect(&format!("{code}&error=access_denied&error_description=no")).unwrap_err();
     let refusal = match &refused {
-        perennial_core::oauth::AuthorizationError::Refused(refusal) => refusal.clone(),
+        perennial_core::oauth2::AuthorizationError::Refused(refusal) => refusal.clone(),
         other => panic!("{other}"),
     };
     let device = |body: &str| profile().device(&["a"]).unwrap().receive(response(200, body), now()).unwrap();
@@ -268,28 +268,28 @@ fn oauth() -> Vec<Shown> {
         panic!("a device's sign-in begins")
     };
     shown! {
-        "core/src/oauth/endpoint.rs Endpoint": format!("{:?}", profile().token_endpoint()),
-        "core/src/oauth/profile.rs Profile": profile(),
-        "core/src/oauth/client.rs ClientAuth": ClientAuth::SecretPost(secret("client")),
-        "core/src/oauth/client.rs ClientAuth": ClientAuth::PrivateKeyJwt(assertions()),
-        "core/src/oauth/client.rs Assertions": assertions(),
-        "core/src/oauth/es256.rs Es256": signer(),
-        "core/src/oauth/pkce.rs Verifier": Verifier::new(seed),
-        "core/src/oauth/authorize.rs AuthorizationRequest": wanted.clone(),
-        "core/src/oauth/authorize.rs AuthorizationUrl": begin(),
-        "core/src/oauth/pending.rs PendingAuthorization": begin().into_pending(),
-        "core/src/oauth/redirect.rs AuthorizationError": refused,
-        "core/src/oauth/redirect.rs AuthorizationError": redirect(&format!("{code}&{code}")).unwrap_err(),
-        "core/src/oauth/redirect.rs AuthorizationError":
+        "core/src/oauth2/endpoint.rs Endpoint": format!("{:?}", profile().token_endpoint()),
+        "core/src/oauth2/profile.rs Profile": profile(),
+        "core/src/oauth2/client.rs ClientAuth": ClientAuth::SecretPost(secret("client")),
+        "core/src/oauth2/client.rs ClientAuth": ClientAuth::PrivateKeyJwt(assertions()),
+        "core/src/oauth2/client.rs Assertions": assertions(),
+        "core/src/oauth2/es256.rs Es256": signer(),
+        "core/src/oauth2/pkce.rs Verifier": Verifier::new(seed),
+        "core/src/oauth2/authorize.rs AuthorizationRequest": wanted.clone(),
+        "core/src/oauth2/authorize.rs AuthorizationUrl": begin(),
+        "core/src/oauth2/pending.rs PendingAuthorization": begin().into_pending(),
+        "core/src/oauth2/redirect.rs AuthorizationError": refused,
+        "core/src/oauth2/redirect.rs AuthorizationError": redirect(&format!("{code}&{code}")).unwrap_err(),
+        "core/src/oauth2/redirect.rs AuthorizationError":
             begin().into_pending().exchange_code(&format!("?{code}&state=x"), now()).unwrap_err(),
-        "core/src/oauth/redirect.rs ErrorResponse": refusal,
-        "core/src/oauth/exchange.rs TokenRequest": redirect(&code).unwrap(),
-        "core/src/oauth/exchange.rs TokenRequest": profile().refresh(&secret("refresh")),
-        "core/src/oauth/exchange.rs TokenRequest": profile().legacy_password("u", &secret("password"), &["a"]),
-        "core/src/oauth/revoke.rs Revocation": profile().revoke(&have()).unwrap(),
-        "core/src/oauth/device.rs DeviceRequest": profile().device(&["a"]).unwrap(),
-        "core/src/oauth/device.rs DevicePoll": device.poll(),
-        "core/src/oauth/device.rs DeviceAuthorization": device,
+        "core/src/oauth2/redirect.rs ErrorResponse": refusal,
+        "core/src/oauth2/exchange.rs TokenRequest": redirect(&code).unwrap(),
+        "core/src/oauth2/exchange.rs TokenRequest": profile().refresh(&secret("refresh")),
+        "core/src/oauth2/exchange.rs TokenRequest": profile().legacy_password("u", &secret("password"), &["a"]),
+        "core/src/oauth2/revoke.rs Revocation": profile().revoke(&have()).unwrap(),
+        "core/src/oauth2/device.rs DeviceRequest": profile().device(&["a"]).unwrap(),
+        "core/src/oauth2/device.rs DevicePoll": device.poll(),
+        "core/src/oauth2/device.rs DeviceAuthorization": device,
     }
 }
 
@@ -412,10 +412,10 @@ fn adapters() -> Vec<Shown> {
     let all = shown! {
         "adapter/src/builder.rs SessionBuilder": setup().import(SavedSession::new("p", "r", have()).to_json().expose().as_bytes()),
         "adapter/src/snapshot.rs CredentialsRef": blocking.credentials_for(LeaseId::Access).unwrap(),
-        "adapter/src/session.rs Handle": hyper.clone(),
+        "adapter/src/session.rs Session": hyper.clone(),
         "adapter/src/session.rs Updates": hyper.updates(LeaseId::Access),
-        "adapter-blocking/src/handle.rs Handle": blocking.clone(),
-        "adapter-blocking/src/handle.rs Updates": blocking.updates(LeaseId::Access),
+        "adapter-blocking/src/session.rs Handle": blocking.clone(),
+        "adapter-blocking/src/session.rs Updates": blocking.updates(LeaseId::Access),
         "core/src/credentials/token.rs AccessToken": headers,
     };
     runtime.block_on(hyper.close());

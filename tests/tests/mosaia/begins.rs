@@ -1,6 +1,6 @@
 //! The four ways to begin a session, and what stands in their way.
 
-use perennial_core::oauth::{AuthorizationError, ErrorCode};
+use perennial_core::oauth2::{AuthorizationError, ErrorCode};
 use perennial_core::providers::mosaia::{Login, Mosaia, SignInMethod, bare_token};
 use perennial_core::{Error, FromEnv, Provider, ServiceErrorKind, SessionError, State};
 use perennial_emulator::{Consent, Endpoint, Fault, Refusals};

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use perennial_adapter::{Clock, ManualClock, SessionBuilder};
-use perennial_core::oauth::{AuthorizationRequest, PendingAuthorization};
+use perennial_core::oauth2::{AuthorizationRequest, PendingAuthorization};
 use perennial_core::providers::mosaia::{CodeExchange, ENTROPY, Login, Mosaia};
 use perennial_core::wire::Body;
 use perennial_core::{
@@ -41,10 +41,10 @@ pub(crate) trait Side: Clone + Send + Sync + 'static {
 }
 
 #[derive(Clone)]
-pub(crate) struct OverHyper(perennial_hyper::Handle<Mosaia>);
+pub(crate) struct OverHyper(perennial_hyper::Session<Mosaia>);
 
 #[derive(Clone)]
-pub(crate) struct OverBlocking(perennial_blocking::Handle<Mosaia>);
+pub(crate) struct OverBlocking(perennial_blocking::Session<Mosaia>);
 
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();

@@ -25,7 +25,7 @@ pub struct Blocking;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime can be had"));
 
 impl Adapter for Hyper {
-    type Session = perennial_hyper::Handle<OAuth2>;
+    type Session = perennial_hyper::Session<OAuth2>;
 
     fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error> {
         RUNTIME.block_on(perennial_hyper::Connector::new().run(exchange))
@@ -55,7 +55,7 @@ impl Adapter for Hyper {
 }
 
 impl Adapter for Blocking {
-    type Session = perennial_blocking::Handle<OAuth2>;
+    type Session = perennial_blocking::Session<OAuth2>;
 
     fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error> {
         perennial_blocking::Connector::new().run(exchange)

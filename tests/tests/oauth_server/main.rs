@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use perennial_adapter::{Clock, ManualClock, SessionBuilder, SystemClock};
-use perennial_core::oauth::{
+use perennial_core::oauth2::{
     Assertions, AuthorizationError, AuthorizationRequest, ClientAuth, DevicePoll, Discovery, ErrorCode, Es256,
     PendingAuthorization, Profile, scopes,
 };

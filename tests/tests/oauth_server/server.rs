@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use perennial_core::Secret;
-use perennial_core::oauth::{ClientAuth, Discovery, Profile};
+use perennial_core::oauth2::{ClientAuth, Discovery, Profile};
 use serde_json::Value;
 
 use super::adapters::Adapter;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use perennial_adapter::{Clock, SessionBuilder, SystemClock};
-use perennial_core::oauth::{AuthorizationRequest, Profile};
+use perennial_core::oauth2::{AuthorizationRequest, Profile};
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Event, Grant};
 use perennial_tests::tenant::{Order, Service};

@@ -31,10 +31,10 @@ pub(crate) trait Side: Clone + Send + 'static {
 }
 
 #[derive(Clone)]
-pub(crate) struct OverHyper(perennial_hyper::Handle<Settrade>);
+pub(crate) struct OverHyper(perennial_hyper::Session<Settrade>);
 
 #[derive(Clone)]
-pub(crate) struct OverBlocking(perennial_blocking::Handle<Settrade>);
+pub(crate) struct OverBlocking(perennial_blocking::Session<Settrade>);
 
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();

@@ -1,5 +1,5 @@
 //! The answers of the service's own endpoints: pure functions of a response. Those of its OAuth endpoints are
-//! read by [`oauth::parse_token`](crate::oauth::parse_token), with [`Mosaia::profile`](super::Mosaia::profile).
+//! read by [`oauth2::parse_token`](crate::oauth2::parse_token), with [`Mosaia::profile`](super::Mosaia::profile).
 
 use std::fmt;
 

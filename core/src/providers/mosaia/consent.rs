@@ -1,4 +1,4 @@
-//! A person's consent in a browser: OAuth with PKCE, by the service's own profile of [`oauth`](crate::oauth).
+//! A person's consent in a browser: OAuth with PKCE, by the service's own profile of [`oauth`](crate::oauth2).
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use super::{Mosaia, SignInMethod};
 use crate::credentials::{Account, Credentials, Grant, Now, Secret};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
-use crate::oauth::{
+use crate::oauth2::{
     AuthorizationError, AuthorizationRequest, AuthorizationUrl, AuthorizeError, InvalidProfile, PendingAuthorization,
     Profile, ScopeSeparator, TokenRequest,
 };
@@ -20,7 +20,7 @@ pub const ENTROPY: usize = 128;
 const TOKEN_PATH: &str = "token_path";
 
 impl Mosaia {
-    /// How OAuth is spoken with the service: what [`oauth`](crate::oauth)'s requests and parsers take. `None`
+    /// How OAuth is spoken with the service: what [`oauth`](crate::oauth2)'s requests and parsers take. `None`
     /// without a client id.
     pub fn profile(&self) -> Option<&Profile> {
         self.client_id()?;
@@ -41,7 +41,7 @@ impl Mosaia {
     /// # use perennial_core::{Exchange, Now};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (random, now) = ([7; 128], Now::default());
-    /// use perennial_core::oauth::AuthorizationRequest;
+    /// use perennial_core::oauth2::AuthorizationRequest;
     ///
     /// let mosaia = Mosaia::builder().client_id("my-app").build()?;
     /// let wanted = AuthorizationRequest::new("http://127.0.0.1:8123/done").scopes(["read", "write"]);

@@ -6,7 +6,7 @@ use super::{Checked, Login, Mosaia, parse_refresh, parse_self, parse_sign_in, pa
 use crate::credentials::{AccessToken, Credentials, Grant, Now, Secret};
 use crate::error::{Error, ServiceError, ServiceErrorKind};
 use crate::exchange::{self, Exchange as _, Request, Response, Step};
-use crate::oauth::TokenRequest;
+use crate::oauth2::TokenRequest;
 
 /// One conversation that ends in a grant; a sign-out's is empty.
 #[derive(Debug)]

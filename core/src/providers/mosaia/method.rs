@@ -3,7 +3,7 @@
 use super::Login;
 use super::login::Kind;
 use crate::credentials::Credentials;
-use crate::oauth::GrantType;
+use crate::oauth2::GrantType;
 
 /// How a session was begun. It is kept with the credentials and saved with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ impl SignInMethod {
     /// How these credentials' session was begun; `None` where nobody said, as after a refresh of a given token.
     pub fn of(credentials: &Credentials) -> Option<Self> {
         match credentials.grant_type()? {
-            // What [`oauth`](crate::oauth) itself calls it, for a grant that did not come through this provider.
+            // What [`oauth`](crate::oauth2) itself calls it, for a grant that did not come through this provider.
             name if name == GrantType::AuthorizationCode.as_str() => Some(Self::OAuth),
             name => Self::ALL.into_iter().find(|begun| begun.name() == name),
         }

@@ -35,7 +35,7 @@
 //!
 //! The halves of an exchange are public too: the requests are methods of [`Mosaia`], the parsers are
 //! [`parse_sign_in`], [`parse_refresh`], [`parse_sign_out`] and [`parse_self`]; those of OAuth are in
-//! [`oauth`](crate::oauth) and take [`Mosaia::profile`].
+//! [`oauth`](crate::oauth2) and take [`Mosaia::profile`].
 
 mod answer;
 mod builder;

@@ -1,7 +1,7 @@
 //! Whether an answer is a success, and if not, what the service said.
 //!
 //! The service says no in three ways: a truthy `error` under HTTP 200, `message` under another status, and (at its
-//! OAuth endpoints, which are [`oauth`](crate::oauth)'s to read) `error` with `error_description`.
+//! OAuth endpoints, which are [`oauth`](crate::oauth2)'s to read) `error` with `error_description`.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -3,7 +3,7 @@
 use super::{Login, OAuth2};
 use crate::credentials::Secret;
 use crate::exchange::{FromEnv, InvalidEnv};
-use crate::oauth::{ClientAuth, InvalidProfile, IssuerInRedirect, Profile};
+use crate::oauth2::{ClientAuth, InvalidProfile, IssuerInRedirect, Profile};
 use crate::wire::TransportSecurity;
 
 const TOKEN_URL: &str = "OAUTH_TOKEN_URL";
@@ -33,7 +33,7 @@ const PLAIN_HTTP_TO: &str = "OAUTH_PLAIN_HTTP_TO";
 ///
 /// The login is the password; else, where there is a secret and no endpoint for a person, the client's own
 /// credentials. Discovery is a request, which an environment cannot make: see
-/// [`Discovery`](crate::oauth::Discovery).
+/// [`Discovery`](crate::oauth2::Discovery).
 impl FromEnv for OAuth2 {
     fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Login>), InvalidEnv> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());

@@ -3,7 +3,7 @@
 use crate::credentials::{Grant, Now};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
-use crate::oauth::{Revocation, TokenRequest};
+use crate::oauth2::{Revocation, TokenRequest};
 
 /// One conversation with the server.
 #[derive(Debug)]

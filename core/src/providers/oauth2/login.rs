@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credentials::{Secret, masked};
 use crate::exchange::LoginOwner;
-use crate::oauth::{Profile, TokenRequest};
+use crate::oauth2::{Profile, TokenRequest};
 use crate::wire::{LoginText, read_login, write_login};
 
 /// What kept logins call themselves.
@@ -38,7 +38,7 @@ pub enum InvalidLogin {
 }
 
 impl Login {
-    /// The client itself, by what its profile says ([`ClientAuth`](crate::oauth::ClientAuth)).
+    /// The client itself, by what its profile says ([`ClientAuth`](crate::oauth2::ClientAuth)).
     pub fn client_credentials() -> Self {
         Self { kind: Kind::ClientCredentials, scopes: Vec::new() }
     }

@@ -8,7 +8,7 @@
 //! Sign-ins with a person in them (a browser, a device) stand beside the session; it takes what they bring:
 //!
 //! ```
-//! use perennial_core::oauth::{Profile, AuthorizationRequest};
+//! use perennial_core::oauth2::{Profile, AuthorizationRequest};
 //! use perennial_core::providers::oauth2::OAuth2;
 //! # use perennial_core::{Exchange, LeaseId, Now, Policy, Session, Step};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -43,7 +43,7 @@ pub use self::exchange::Exchange;
 pub use self::login::{InvalidLogin, Login};
 use crate::credentials::{Credentials, LeaseId, Secret};
 use crate::exchange::{Consumes, LoginOwner, Provider};
-use crate::oauth::{Profile, Rotation};
+use crate::oauth2::{Profile, Rotation};
 
 const NAME: &str = "oauth2";
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::credentials::{AccessToken, Grant, Now, Secret, Validity};
 use crate::exchange::{Exchange as _, Step};
-use crate::oauth::{ClientAuth, GrantType, IssuerInRedirect};
+use crate::oauth2::{ClientAuth, GrantType, IssuerInRedirect};
 
 fn profile() -> Profile {
     Profile::new("https://a.example/token", "app").unwrap()

@@ -209,9 +209,9 @@ pub(super) fn key(data: &[u8]) {
         }
     }
     #[cfg(feature = "es256")]
-    match crate::oauth::Es256::from_jwk(text) {
+    match crate::oauth2::Es256::from_jwk(text) {
         Ok(key) => {
-            use crate::oauth::Signer as _;
+            use crate::oauth2::Signer as _;
 
             assert_eq!(key.sign(b"message").len(), 64);
             let name = key.key_id().map_or(0, |name| format!("{name:?}").len());

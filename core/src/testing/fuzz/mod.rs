@@ -9,18 +9,18 @@
     feature = "aws",
     feature = "mosaia",
     feature = "navien",
-    feature = "oauth",
+    feature = "oauth2",
     feature = "settrade"
 ))]
 mod answers;
 #[cfg(feature = "auth0")]
 mod auth0;
 #[cfg_attr(
-    not(all(feature = "auth0", feature = "navien", feature = "oauth", feature = "settrade")),
+    not(all(feature = "auth0", feature = "navien", feature = "oauth2", feature = "settrade")),
     allow(dead_code, reason = "used by the targets of providers")
 )]
 mod check;
-#[cfg(feature = "oauth")]
+#[cfg(feature = "oauth2")]
 mod oauth;
 mod saved;
 mod wire;
@@ -75,15 +75,15 @@ targets! {
     "settrade_answer" => answers::settrade_answer,
     #[cfg(feature = "settrade")]
     "settrade_ticket" => answers::settrade_ticket,
-    #[cfg(feature = "oauth")]
+    #[cfg(feature = "oauth2")]
     "oauth_answer" => oauth::oauth_answer,
-    #[cfg(feature = "oauth")]
+    #[cfg(feature = "oauth2")]
     "oauth_device" => oauth::oauth_device,
-    #[cfg(feature = "oauth")]
+    #[cfg(feature = "oauth2")]
     "oauth_metadata" => oauth::oauth_metadata,
-    #[cfg(feature = "oauth")]
+    #[cfg(feature = "oauth2")]
     "oauth_redirect" => oauth::oauth_redirect,
-    #[cfg(feature = "oauth")]
+    #[cfg(feature = "oauth2")]
     "oauth_pending" => oauth::oauth_pending,
     #[cfg(feature = "auth0")]
     "auth0_page" => auth0::auth0_page,

@@ -7,7 +7,7 @@ use super::check::{check_error, check_grant, check_hidden, check_silent, clock, 
 use crate::credentials::{Now, Secret};
 use crate::error::Error;
 use crate::exchange::{Exchange as _, Step};
-use crate::oauth::{
+use crate::oauth2::{
     AuthorizationRequest, ClientAuth, Discovery, FieldCase, GrantType, IssuerInRedirect, Metadata,
     PendingAuthorization, Profile, ResponseEncoding, Rotation, Verifier, parse_device, parse_metadata,
     parse_revocation, parse_token,
@@ -190,7 +190,7 @@ pub(super) fn oauth_redirect(data: &[u8]) {
                     "{more}"
                 );
             }
-            let late = Now::new(now.wall.saturating_add(crate::oauth::PENDING_LIFETIME), now.monotonic);
+            let late = Now::new(now.wall.saturating_add(crate::oauth2::PENDING_LIFETIME), now.monotonic);
             assert!(pending(now).exchange_code(&ours, late).is_err(), "a code that came too late");
         }
         Err(error) => {
@@ -221,7 +221,7 @@ pub(super) fn oauth_pending(data: &[u8]) {
             assert!(again.export().expose() == exported.expose(), "exported otherwise");
             assert_eq!(
                 PendingAuthorization::restore(&plain(), exported, now).err(),
-                Some(crate::oauth::InvalidPending::OtherProfile)
+                Some(crate::oauth2::InvalidPending::OtherProfile)
             );
         }
         Err(error) => check_silent(error),

@@ -150,14 +150,14 @@ pub(super) fn address(data: &[u8]) {
         }
         Err(error) => check_silent(error),
     }
-    #[cfg(feature = "oauth")]
+    #[cfg(feature = "oauth2")]
     oauth_address(text, check);
 }
 
-#[cfg(feature = "oauth")]
+#[cfg(feature = "oauth2")]
 fn oauth_address(text: &str, check: impl Fn(&Uri)) {
     use crate::exchange::Exchange as _;
-    use crate::oauth::{Discovery, Endpoint};
+    use crate::oauth2::{Discovery, Endpoint};
 
     match Endpoint::parse(text) {
         Ok(endpoint) => {
@@ -238,13 +238,13 @@ pub(super) fn kept_login(data: &[u8]) {
     if let Ok(settrade) = crate::providers::settrade::Settrade::new("SANDBOX", "ALGO") {
         provider_login(&settrade, text);
     }
-    #[cfg(feature = "oauth")]
-    if let Ok(profile) = crate::oauth::Profile::new("https://a.example/token", "client") {
+    #[cfg(feature = "oauth2")]
+    if let Ok(profile) = crate::oauth2::Profile::new("https://a.example/token", "client") {
         provider_login(&crate::providers::oauth2::OAuth2::new(profile), text);
     }
 }
 
-#[cfg(any(feature = "auth0", feature = "navien", feature = "oauth", feature = "settrade"))]
+#[cfg(any(feature = "auth0", feature = "navien", feature = "oauth2", feature = "settrade"))]
 fn provider_login(provider: &impl crate::exchange::Provider, text: &str) {
     let Some(login) = provider.read_login(text) else { return };
     let written = provider.write_login(&login).expect("what was read can be written");

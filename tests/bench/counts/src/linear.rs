@@ -8,7 +8,7 @@ use std::hint::black_box;
 use http::{HeaderValue, StatusCode, header};
 use perennial_core::credentials::{MAX_EXTRA, Secret};
 use perennial_core::exchange::BODY_CAP;
-use perennial_core::oauth::{
+use perennial_core::oauth2::{
     AuthorizationRequest, FieldCase, GrantType, PendingAuthorization, Profile, ResponseEncoding, parse_device,
     parse_metadata, parse_revocation, parse_token,
 };

@@ -11,7 +11,7 @@ use perennial_bench::service::{LIFETIME, Service, runtime};
 use perennial_core::LeaseId;
 use perennial_core::providers::navien::Navien;
 use perennial_emulator::{Endpoint, Fault};
-use perennial_hyper::{Connector, Handle};
+use perennial_hyper::{Connector, Session};
 
 /// How long the service takes for an answer.
 const ANSWER: Duration = Duration::from_millis(50);
@@ -83,7 +83,7 @@ struct Read {
 }
 
 /// Reads in two threads as long as something goes on.
-fn read_while(session: &Handle<Navien>, command: impl FnOnce()) -> Read {
+fn read_while(session: &Session<Navien>, command: impl FnOnce()) -> Read {
     let done = AtomicBool::new(false);
     let start = Barrier::new(3);
     thread::scope(|scope| {

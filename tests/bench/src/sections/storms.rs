@@ -9,7 +9,7 @@ use perennial_bench::service::{LIFETIME, Service, runtime};
 use perennial_core::Error;
 use perennial_core::providers::navien::Navien;
 use perennial_emulator::{Endpoint, Fault};
-use perennial_hyper::Handle;
+use perennial_hyper::Session;
 use tokio::runtime::Runtime;
 
 /// How long the service takes for an answer.
@@ -129,7 +129,7 @@ struct Asked {
     told: Vec<Told>,
 }
 
-fn ask_in_tasks(runtime: &Runtime, session: &Handle<Navien>, callers: usize, start: &dyn Fn()) -> Asked {
+fn ask_in_tasks(runtime: &Runtime, session: &Session<Navien>, callers: usize, start: &dyn Fn()) -> Asked {
     let began = Instant::now();
     start();
     let asking: Vec<_> = (0..callers)

@@ -1,6 +1,6 @@
 //! Any OAuth 2 server: every way for a client to prove itself, every way to sign in, revocation.
 
-use perennial_core::oauth::{Assertions, AuthorizationRequest, ClientAuth, Es256, PendingAuthorization, Profile};
+use perennial_core::oauth2::{Assertions, AuthorizationRequest, ClientAuth, Es256, PendingAuthorization, Profile};
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use perennial_core::{LeaseId, Policy, Request, Response, Secret, Session};
 use perennial_tests::forgetful::Secrets;

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 use perennial_adapter::{Clock, SessionBuilder, SystemClock};
-use perennial_core::oauth::{ClientAuth, Discovery};
+use perennial_core::oauth2::{ClientAuth, Discovery};
 use perennial_core::providers::navien::Navien;
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Credentials, Error, LeaseId, Now, Provider};
@@ -69,7 +69,7 @@ impl Clock for Library {
 }
 
 struct OnRuntime<P: Provider> {
-    handle: perennial_hyper::Handle<P>,
+    handle: perennial_hyper::Session<P>,
     runtime: Arc<Runtime>,
 }
 
@@ -83,7 +83,7 @@ impl<P: Provider> Keeping for OnRuntime<P> {
     }
 }
 
-impl<P: Provider> Keeping for perennial_blocking::Handle<P> {
+impl<P: Provider> Keeping for perennial_blocking::Session<P> {
     fn credentials(&self) -> Result<Arc<Credentials>, Error> {
         self.credentials().map(|current| current.to_arc())
     }

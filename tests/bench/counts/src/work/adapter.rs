@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_adapter::{BoxFuture, Clock, Handle, Runtime, SessionBuilder, SpawnError};
+use perennial_adapter::{BoxFuture, Clock, Runtime, Session, SessionBuilder, SpawnError};
 use perennial_core::providers::navien::Navien;
 use perennial_core::{Credentials, LeaseId, Now, Request, Response, SavedSession, TransportError};
 
@@ -38,13 +38,13 @@ pub fn publishing() -> impl FnMut() -> usize {
     }
 }
 
-fn restored(clock: impl Clock) -> (Handle<Navien>, Arc<AtOnce>) {
+fn restored(clock: impl Clock) -> (Session<Navien>, Arc<AtOnce>) {
     let now = clock.now();
     let credentials = Credentials::from_grant(machine::grant(now), None).expect("an access token");
     let saved = SavedSession::new("navien", Navien::default().base_url(), credentials);
     let setup = SessionBuilder::new(Navien::default()).clock(clock).seed(1).import(saved.to_json().expose());
     let host = Arc::new(AtOnce { answer: answers::navien_refresh(), tasks: Mutex::default() });
-    (setup.build(Arc::<AtOnce>::clone(&host)).expect("a session"), host)
+    (setup.build_on(Arc::<AtOnce>::clone(&host)).expect("a session"), host)
 }
 
 /// Answers every request at once. Its tasks run when they are told to.

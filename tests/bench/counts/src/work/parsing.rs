@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use perennial_core::Grant;
-use perennial_core::oauth::{GrantType, Profile, parse_token};
+use perennial_core::oauth2::{GrantType, Profile, parse_token};
 use perennial_core::providers::navien::parse_sign_in;
 
 use super::at;

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use perennial_blocking::{Connector, Handle};
+use perennial_blocking::{Connector, Session};
 use perennial_core::Policy;
 use perennial_adapter::SessionBuilder;
 use perennial_core::providers::oauth2::{Login, OAuth2};
@@ -16,7 +16,7 @@ use crate::peer::{Call, Denied, Peer};
 use crate::sections::storm::THREADS;
 
 #[derive(Clone)]
-pub(crate) struct PerennialBlocking(Handle<OAuth2>);
+pub(crate) struct PerennialBlocking(Session<OAuth2>);
 
 impl PerennialBlocking {
     async fn connect(setup: SessionBuilder<OAuth2>) -> Self {

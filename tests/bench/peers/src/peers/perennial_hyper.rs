@@ -5,16 +5,16 @@
 use std::time::Duration;
 
 use perennial_adapter::CredentialsRef;
-use perennial_core::oauth::{ClientAuth, Profile};
+use perennial_core::oauth2::{ClientAuth, Profile};
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use perennial_core::{Policy, Secret};
-use perennial_hyper::{Connector, Handle, SessionBuilder};
+use perennial_hyper::{Connector, Session, SessionBuilder};
 
 use crate::endpoint::Endpoint;
 use crate::peer::{Denied, Peer};
 
 #[derive(Clone)]
-pub(crate) struct PerennialHyper(Handle<OAuth2>);
+pub(crate) struct PerennialHyper(Session<OAuth2>);
 
 impl PerennialHyper {
     async fn connect(setup: SessionBuilder<OAuth2>) -> Self {

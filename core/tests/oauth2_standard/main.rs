@@ -1,5 +1,5 @@
 //! OAuth 2 as it is really spoken: every row of the table of answers, and every rule for clients.
-#![cfg(feature = "oauth")]
+#![cfg(feature = "oauth2")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod answers;
@@ -13,7 +13,7 @@ mod told;
 
 use std::time::Duration;
 
-use perennial_core::oauth::{GrantType, Profile, parse_token};
+use perennial_core::oauth2::{GrantType, Profile, parse_token};
 use perennial_core::wire::form_decode;
 use perennial_core::{Grant, Now, Request, Response, ServiceError, ServiceErrorKind, Timestamp};
 

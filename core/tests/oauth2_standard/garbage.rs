@@ -2,7 +2,7 @@
 //! fuzz targets go on from here.
 
 use perennial_core::credentials::check_token;
-use perennial_core::oauth::{AuthorizationRequest, FieldCase, ResponseEncoding, parse_device, parse_metadata};
+use perennial_core::oauth2::{AuthorizationRequest, FieldCase, ResponseEncoding, parse_device, parse_metadata};
 
 use super::*;
 
@@ -80,6 +80,6 @@ fn no_redirect_makes_a_pending_authorization_panic() {
         let text = String::from_utf8_lossy(&body);
         let pending = profile.authorize([7; 64], &wanted, now(0)).unwrap().into_pending();
         assert!(pending.exchange_code(&text, now(1)).is_err());
-        assert!(perennial_core::oauth::PendingAuthorization::restore(&profile, text.as_ref().into(), now(1)).is_err());
+        assert!(perennial_core::oauth2::PendingAuthorization::restore(&profile, text.as_ref().into(), now(1)).is_err());
     }
 }

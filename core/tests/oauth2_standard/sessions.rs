@@ -1,6 +1,6 @@
 //! The provider in a session.
 
-use perennial_core::oauth::{ClientAuth, Rotation};
+use perennial_core::oauth2::{ClientAuth, Rotation};
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use perennial_core::{Error, Input, LeaseId, Output, Policy, Secret, Session, SessionError, State};
 
@@ -121,7 +121,7 @@ fn a_misconfigured_client_does_not_cost_the_refresh_token() {
 mod signed {
     use base64ct::{Base64UrlUnpadded, Encoding as _};
     use perennial_core::ServiceErrorKind;
-    use perennial_core::oauth::{Assertions, Es256};
+    use perennial_core::oauth2::{Assertions, Es256};
 
     use super::*;
 

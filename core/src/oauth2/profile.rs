@@ -171,7 +171,7 @@ impl Profile {
     ///
     /// ```
     /// use perennial_core::TransportSecurity;
-    /// use perennial_core::oauth::Profile;
+    /// use perennial_core::oauth2::Profile;
     ///
     /// let security = TransportSecurity::new().plain_http_to("keycloak")?;
     /// let profile = Profile::new_under("http://keycloak:8080/realms/x/token", "my-app", &security)?;

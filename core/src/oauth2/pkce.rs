@@ -11,7 +11,7 @@ use crate::credentials::Secret;
 /// A code verifier: 43 to 128 unreserved characters, wiped when dropped.
 ///
 /// ```
-/// use perennial_core::oauth::Verifier;
+/// use perennial_core::oauth2::Verifier;
 ///
 /// # let random = [7; 32];
 /// let verifier = Verifier::new(random); // 32 to 96 bytes from a source of randomness

@@ -1,6 +1,6 @@
 //! Sign-in on a device without a browser.
 
-use perennial_core::oauth::{DeviceAuthorization, DevicePoll};
+use perennial_core::oauth2::{DeviceAuthorization, DevicePoll};
 use perennial_core::{Error, Exchange, Step};
 
 use super::*;

@@ -1,7 +1,7 @@
 //! What token endpoints really answer. The rows of the table come first, in its order.
 
 use http::{HeaderValue, header};
-use perennial_core::oauth::{FieldCase, ResponseEncoding, parse_token, scopes};
+use perennial_core::oauth2::{FieldCase, ResponseEncoding, parse_token, scopes};
 use perennial_core::{Credentials, Error, Outcome};
 
 use super::*;
@@ -376,8 +376,8 @@ fn an_errors_code_words_and_address_are_told_and_cleaned() {
         "error_uri":"https://auth.example/why?token=x"}"#;
     let error = read(&profile(), &answer(400, body)).unwrap_err();
     assert_eq!(
-        error.code().map(perennial_core::oauth::ErrorCode::from),
-        Some(perennial_core::oauth::ErrorCode::InvalidScope)
+        error.code().map(perennial_core::oauth2::ErrorCode::from),
+        Some(perennial_core::oauth2::ErrorCode::InvalidScope)
     );
     assert_eq!(error.message(), Some("no[31m such scope for *** (https://auth.example/why)"));
     let facebook = r#"{"error":{"message":"Error validating","type":"OAuthException","code":190}}"#;

@@ -15,7 +15,7 @@
 //! A sign-in in a browser is two halves, with the person between them:
 //!
 //! ```
-//! use perennial_core::oauth::{Profile, AuthorizationRequest};
+//! use perennial_core::oauth2::{Profile, AuthorizationRequest};
 //! # use perennial_core::{Exchange, Now};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (entropy, now) = ([7; 64], Now::default());

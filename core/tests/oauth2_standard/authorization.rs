@@ -1,6 +1,6 @@
 //! The sign-in in a browser: what the address says, and which redirects are taken.
 
-use perennial_core::oauth::{
+use perennial_core::oauth2::{
     AuthorizationError, AuthorizationRequest, AuthorizeError, ErrorCode, InvalidPending, IssuerInRedirect,
     ParameterTarget, PendingAuthorization, ScopeSeparator, Verifier,
 };

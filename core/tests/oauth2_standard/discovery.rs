@@ -1,6 +1,6 @@
 //! What a server says about itself.
 
-use perennial_core::oauth::{AuthorizationRequest, AuthorizeError, ClientAuth, Discovery, InvalidProfile, Metadata};
+use perennial_core::oauth2::{AuthorizationRequest, AuthorizeError, ClientAuth, Discovery, InvalidProfile, Metadata};
 use perennial_core::{Error, Exchange, Step};
 
 use super::*;

@@ -1,6 +1,6 @@
 //! What is told about a server, a sign-in and a failure, word by word.
 
-use perennial_core::oauth::{AuthorizationError, AuthorizationRequest, Discovery, ErrorCode, parse_device};
+use perennial_core::oauth2::{AuthorizationError, AuthorizationRequest, Discovery, ErrorCode, parse_device};
 use perennial_core::{AccessToken, Credentials, Exchange, Step, Validity};
 
 use super::*;
@@ -81,7 +81,7 @@ fn a_servers_document_is_told_field_by_field() {
     assert_eq!(metadata.scopes().unwrap(), ["read"]);
     assert_eq!(metadata.client_auth_methods().unwrap(), ["none"]);
     assert!(metadata.promises_issuer());
-    let profile = metadata.profile("app", perennial_core::oauth::ClientAuth::None).unwrap();
+    let profile = metadata.profile("app", perennial_core::oauth2::ClientAuth::None).unwrap();
     assert_eq!(profile.authorization_endpoint().unwrap().to_string(), "https://auth.example/authorize");
 }
 
@@ -111,7 +111,7 @@ fn exchanges_show_where_they_ask_and_nothing_else() {
 #[cfg(feature = "es256")]
 #[test]
 fn a_signed_statement_names_its_algorithm_and_no_key_that_has_no_name() {
-    use perennial_core::oauth::{Assertions, Es256, Signer};
+    use perennial_core::oauth2::{Assertions, Es256, Signer};
 
     struct Mute;
     impl Signer for Mute {
@@ -133,7 +133,7 @@ fn a_signed_statement_names_its_algorithm_and_no_key_that_has_no_name() {
 fn a_signed_statement_says_who_the_client_is_and_to_whom() {
     use base64ct::{Base64UrlUnpadded, Encoding as _};
     use perennial_core::Secret;
-    use perennial_core::oauth::{Assertions, ClientAuth, Es256, IssuerInRedirect};
+    use perennial_core::oauth2::{Assertions, ClientAuth, Es256, IssuerInRedirect};
 
     let assertions = || Assertions::new(Es256::new([1; 32]).unwrap().with_key_id("k-7"), [2; 32]);
     let claims = |profile: &Profile| {
@@ -166,7 +166,7 @@ fn a_signed_statement_says_who_the_client_is_and_to_whom() {
 
 #[test]
 fn odd_settings_and_codes_are_refused_at_the_edges() {
-    use perennial_core::oauth::{InvalidProfile, ParameterTarget};
+    use perennial_core::oauth2::{InvalidProfile, ParameterTarget};
     let both = profile().with_parameter(ParameterTarget::Both, "audience", "x").unwrap();
     assert_eq!(both.with_parameter(ParameterTarget::Token, "audience", "y").unwrap_err(), InvalidProfile::Reserved);
     assert_eq!(profile().with_resource("a_b:y").unwrap_err(), InvalidProfile::Resource);
@@ -224,7 +224,7 @@ fn a_discovered_profile_proves_itself_as_stated_and_promises_only_what_was_promi
     let document = r#"{"issuer":"https://auth.example","token_endpoint":"https://auth.example/token"}"#;
     let Step::Done(metadata) = discovery.receive(answer(200, document), now(1)).unwrap() else { panic!("asked again") };
     assert!(!metadata.promises_issuer());
-    let secret = perennial_core::oauth::ClientAuth::SecretPost("s".into());
+    let secret = perennial_core::oauth2::ClientAuth::SecretPost("s".into());
     let profile = metadata.profile("app", secret).unwrap();
     assert_eq!(profile.client_auth().secret().unwrap().expose(), "s");
 }

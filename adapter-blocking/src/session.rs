@@ -6,11 +6,13 @@ use std::time::Duration;
 use http::HeaderMap;
 #[cfg(doc)]
 use perennial_adapter::CLOSE_TIMEOUT;
-use perennial_adapter::CredentialsRef;
+use perennial_adapter::{CredentialsRef, SessionBuilder};
 use perennial_core::{
-    Account, Credentials, Error, Grant, LeaseId, Provider, SavedSession, SignOut, State, StoreError, Unfinished,
+    Account, Credentials, Error, FromEnv, Grant, InvalidEnv, LeaseId, Provider, SavedSession, SignOut, State,
+    StoreError, Unfinished,
 };
 
+use crate::connector::Connector;
 use crate::park::block_on;
 
 /// A session that is kept alive. Cheap to clone, shared by any number of threads; the last clone dropped ends
@@ -26,23 +28,38 @@ use crate::park::block_on;
 ///
 /// A program that only wants a token and ends is best made with [`Policy::one_shot`](perennial_core::Policy::one_shot):
 /// everything that begins is waited for by whoever asked.
-pub struct Handle<P: Provider>(perennial_adapter::Handle<P>);
+pub struct Session<P: Provider>(perennial_adapter::Session<P>);
 
-impl<P: Provider> Clone for Handle<P> {
+impl<P: Provider> Clone for Session<P> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<P: Provider> fmt::Debug for Handle<P> {
+impl<P: Provider> fmt::Debug for Session<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl<P: Provider> Handle<P> {
-    pub(crate) fn new(handle: perennial_adapter::Handle<P>) -> Self {
-        Self(handle)
+impl<P: Provider> Session<P> {
+    /// Builds a session at this provider: give it a login, a store, whatever overrides the defaults, then
+    /// [`connect`](SessionBuilder::connect).
+    pub fn builder(provider: P) -> SessionBuilder<P, Connector> {
+        SessionBuilder::new(provider).opened_by()
+    }
+
+    /// The same from environment variables, under the names that the provider's [`FromEnv`] tells. What is set by hand
+    /// afterwards wins; an empty variable is absent.
+    pub fn builder_from_env() -> Result<SessionBuilder<P, Connector>, InvalidEnv>
+    where
+        P: FromEnv,
+    {
+        SessionBuilder::from_env().map(SessionBuilder::opened_by)
+    }
+
+    pub(crate) fn new(session: perennial_adapter::Session<P>) -> Self {
+        Self(session)
     }
 
     /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
@@ -190,14 +207,14 @@ impl<P: Provider> Handle<P> {
     }
 }
 
-/// The issues of a lease, one after another. Made by [`Handle::updates`].
+/// The issues of a lease, one after another. Made by [`Session::updates`].
 #[derive(Debug)]
 pub struct Updates<P: Provider>(perennial_adapter::Updates<P>);
 
 impl<P: Provider> Updates<P> {
     /// The next issue that this has not yet told of: at once where a valid one is held, else it waits for one.
     /// Several while nobody looked are one. Where nothing valid is held it asks for some, as a caller of
-    /// [`Handle::credentials_for`] would, unless the session is at it already. Ends with an error only when the
+    /// [`Session::credentials_for`] would, unless the session is at it already. Ends with an error only when the
     /// session is closed: failures pass, and a sign-out may be followed by a sign-in.
     #[expect(clippy::should_implement_trait, reason = "the same name as in perennial-hyper; it ends with a reason")]
     pub fn next(&mut self) -> Result<CredentialsRef, Error> {

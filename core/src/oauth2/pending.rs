@@ -22,7 +22,7 @@ const VERSION: u64 = 1;
 /// A sign-in that waits for the browser to come back. Good once: redeeming or exporting takes it.
 ///
 /// ```compile_fail,E0382
-/// # use perennial_core::{Now, oauth::PendingAuthorization};
+/// # use perennial_core::{Now, oauth2::PendingAuthorization};
 /// fn twice(pending: PendingAuthorization, redirect: &str, now: Now) {
 ///     let _ = pending.exchange_code(redirect, now);
 ///     let _ = pending.exchange_code(redirect, now); // used up

@@ -1,7 +1,7 @@
 //! How a client shows who it is, and what it never does.
 
 use http::header;
-use perennial_core::oauth::{ClientAuth, ParameterTarget, Profile, ScopeSeparator};
+use perennial_core::oauth2::{ClientAuth, ParameterTarget, Profile, ScopeSeparator};
 use perennial_core::{AccessToken, Credentials, Error, Exchange, Secret, Step, Validity};
 
 use super::*;
