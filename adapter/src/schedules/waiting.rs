@@ -106,7 +106,7 @@ fn a_ring_before_anybody_listens_is_not_lost() {
                 let (bell, news) = (Arc::clone(&bell), Arc::clone(&news));
                 thread::spawn(move || {
                     news.fetch_add(1, Ordering::Relaxed);
-                    bell.ring();
+                    bell.notify();
                 })
             })
             .collect();
