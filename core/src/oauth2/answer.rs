@@ -1,4 +1,4 @@
-//! The answers of a token endpoint: one pure function of a response (RFC 6749 §5.1), for all that is really sent.
+//! Reads the answers of a token endpoint (RFC 6749 §5.1), and what real servers send in place of the standard's form.
 
 use std::time::Duration;
 
@@ -12,26 +12,26 @@ use crate::error::ServiceError;
 use crate::exchange::Response;
 use crate::wire::{Number, Text};
 
-/// Milliseconds and seconds are told apart here: as seconds, this is the year 5138.
+/// A Unix time above this is in milliseconds: in seconds it would be the year 5138.
 const MILLIS_FROM: i64 = 100_000_000_000;
 
-/// What was shown for tokens. It decides what a refusal refuses.
+/// Which OAuth grant a token request used. It decides what an error rejects: the refresh token, or the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantType {
-    /// The code of a redirect.
+    /// `authorization_code`: the code of a redirect (RFC 6749 §4.1).
     AuthorizationCode,
-    /// The client's own credentials.
+    /// `client_credentials`: the client's own id and proof (RFC 6749 §4.4).
     ClientCredentials,
-    /// The code of a device.
+    /// `device_code`: the device flow (RFC 8628).
     DeviceCode,
-    /// A user's password.
+    /// `password`: a user's name and password (RFC 6749 §4.3).
     Password,
-    /// A refresh token.
+    /// `refresh_token` (RFC 6749 §6).
     RefreshToken,
 }
 
 impl GrantType {
-    /// The name in the standard, which is also what [`Credentials::grant_type`] says afterwards.
+    /// The short name of the grant, which [`Credentials::grant_type`] returns after a sign-in with it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
@@ -42,66 +42,74 @@ impl GrantType {
         }
     }
 
-    /// Whether a 401 without a word can only mean what was shown.
+    /// Whether a 401 without an error code can only mean that the login is wrong.
     pub(super) fn shows_a_login(self) -> bool {
         matches!(self, Self::ClientCredentials | Self::Password)
     }
 }
 
-/// Reads the answer to a token request. Lifetimes run from `sent`, the moment at which the request was sent; `now`
-/// is when the answer came.
+/// Reads the answer to a token request: access token, refresh token and ID token, or the error in it. Lifetimes run
+/// from `sent`, when the request was sent; `now` is when the answer came.
 ///
-/// An error wins over a token in the same body; an empty token is none; an unknown token type is an error. Where an
-/// access token that cannot be used stands beside a refresh token, there is a grant without an access token, which
-/// says why ([`Grant::flaw`]). A refresh token that is left out stays as it was. What the server says beside is kept for
-/// [`Credentials::extra`], `scope` with one blank between two: field by field, each whole or not at all, as long as all of
-/// them have room in [`MAX_EXTRA`](crate::credentials::MAX_EXTRA) bytes. No token is lost for them. An object of more than
-/// 256 fields is no answer, and a token of more than [`MAX_TOKEN`](crate::credentials::MAX_TOKEN) bytes is none.
+/// # What makes a grant
 ///
-/// Only `invalid_grant` under a 4xx refuses a refresh token
-/// ([`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused)): a client that is refused for an hour, a gateway,
-/// a page refuse nobody. Anything else that was shown is refused by `invalid_grant`, `invalid_client` and
-/// `access_denied` ([`InvalidCredentials`](crate::ServiceErrorKind::InvalidCredentials)): passwords are not tried
-/// over and over. `login_required`, `interaction_required`, `consent_required` and `account_selection_required`
-/// (OpenID Connect Core §3.1.2.6) say that a person is needed, whatever was shown
-/// ([`InteractionRequired`](crate::ServiceErrorKind::InteractionRequired)). 429 and 5xx win over all of this.
+/// - An error wins over a token in the same body. An empty token counts as absent; so does a refresh token that is left
+///   out, and the old one is kept. An unknown token type is an error.
+/// - An access token that cannot be used, beside a refresh token, gives a grant without an access token whose
+///   [`flaw`](Grant::flaw) says why: the new refresh token must not be lost.
+/// - Every other field is kept for [`Credentials::extra`], whole or not at all, while all of them fit into
+///   [`MAX_EXTRA`](crate::credentials::MAX_EXTRA) bytes; `scope` becomes one text with single blanks.
+/// - A body of more than 256 fields is malformed; so is a token of more than
+///   [`MAX_TOKEN`](crate::credentials::MAX_TOKEN) bytes.
+///
+/// # Errors
+///
+/// - 429 and 5xx come first, whatever the body says.
+/// - A refresh token is rejected ([`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused)) by `invalid_grant` under
+///   a 4xx, and by the codes of [`Profile::with_rejection_code`]. Nothing else rejects it: not `invalid_client`, which
+///   may be a misconfiguration of an hour, nor a gateway's page.
+/// - A code or a login is rejected ([`InvalidCredentials`](crate::ServiceErrorKind::InvalidCredentials)) by
+///   `invalid_grant`, `invalid_client` and `access_denied`, so that no password is sent again and again.
+/// - `login_required`, `interaction_required`, `consent_required` and `account_selection_required` (OpenID Connect Core
+///   §3.1.2.6) mean that a person is needed
+///   ([`InteractionRequired`](crate::ServiceErrorKind::InteractionRequired)), whatever the grant.
 pub fn parse_token(
     profile: &Profile,
-    asked: GrantType,
+    grant_type: GrantType,
     response: &Response,
     sent: Now,
     now: Now,
 ) -> Result<Grant, ServiceError> {
     let read = Fields::read(response.body().as_ref(), profile.encoding);
-    if let Some(error) = refusal::failure(profile, asked, response, read.as_ref(), now) {
+    if let Some(error) = refusal::failure(profile, grant_type, response, read.as_ref(), now) {
         return Err(error);
     }
     let granted = read.and_then(|fields| match &profile.within {
         Some(name) => {
-            grant(profile, asked, &fields.object(name).ok_or(malformed("no tokens in it"))??, response, sent, now)
+            grant(profile, grant_type, &fields.object(name).ok_or(malformed("no tokens in it"))??, response, sent, now)
         }
-        None => grant(profile, asked, &fields, response, sent, now),
+        None => grant(profile, grant_type, &fields, response, sent, now),
     });
     granted.map_err(|error| error.with_status(response.status()))
 }
 
-/// The scopes that were granted, as far as the server told: where it granted what was asked for, it may tell
-/// nothing (RFC 6749 §5.1).
+/// The scopes that the server said it granted. Empty where it said nothing, which means the scopes that were requested
+/// (RFC 6749 §5.1).
 pub fn scopes(credentials: &Credentials) -> Vec<String> {
-    let told = credentials.extra("scope");
-    let told = told.as_ref().and_then(|scope| scope.as_str()).unwrap_or_default();
-    told.split_whitespace().map(str::to_owned).collect()
+    let scope = credentials.extra("scope");
+    let scope = scope.as_ref().and_then(|scope| scope.as_str()).unwrap_or_default();
+    scope.split_whitespace().map(str::to_owned).collect()
 }
 
 fn grant(
     profile: &Profile,
-    asked: GrantType,
+    grant_type: GrantType,
     fields: &Fields<'_>,
     response: &Response,
     sent: Now,
     now: Now,
 ) -> Result<Grant, ServiceError> {
-    let names = Spelled { fields, names: profile.names };
+    let names = FieldNames { fields, names: profile.names };
     let known = |name: &str| match name {
         "access_token" | "refresh_token" | "id_token" | "token_type" | "expires_in" | "scope" | "error" | "errors" => {
             true
@@ -111,11 +119,11 @@ fn grant(
     };
     let grant = Grant {
         refresh_token: names.secret("refresh_token", "refreshToken")?,
-        // Nothing is renewed with it: one that cannot be used is no reason to lose the others.
+        // No renewal needs the ID token: one that cannot be used is no reason to lose the others.
         id_token: names.secret("id_token", "idToken").unwrap_or_default(),
         extra: fields.rest(known, scope(fields).as_deref()),
-        // A renewal does not change how a session was begun.
-        grant_type: (asked != GrantType::RefreshToken).then(|| asked.as_str()),
+        // A refresh does not change how the session was begun.
+        grant_type: (grant_type != GrantType::RefreshToken).then(|| grant_type.as_str()),
         ..Grant::default()
     };
     let access = access(profile, &names, response, sent, now);
@@ -124,14 +132,14 @@ fn grant(
 
 fn access(
     profile: &Profile,
-    names: &Spelled<'_, '_>,
+    names: &FieldNames<'_, '_>,
     response: &Response,
     sent: Now,
     now: Now,
 ) -> Result<AccessToken, ServiceError> {
     let lifetime = match names.lifetime() {
         None => absolute(profile, names.fields, response, now),
-        told => told,
+        relative => relative,
     };
     let validity = lifetime.map_or_else(|| Validity::unknown(sent), |lifetime| Validity::with_lifetime(sent, lifetime));
     let token = names.text("access_token", "accessToken")?;
@@ -140,26 +148,27 @@ fn access(
     access.map_err(|_| malformed("an access token that is too long or has odd characters"))
 }
 
-/// `Bearer` in any case, or no type at all; any other by profile only.
-fn token_type<'p>(profile: &'p Profile, names: &Spelled<'_, '_>) -> Result<&'p str, ServiceError> {
+/// The word to send in front of the token: `Bearer` for that type in any case, and where there is no type. Any other
+/// type must be stated by the profile.
+fn token_type<'p>(profile: &'p Profile, names: &FieldNames<'_, '_>) -> Result<&'p str, ServiceError> {
     let unknown = || malformed("an unknown token type");
-    let told = names.text("token_type", "tokenType")?;
-    let Some(told) = told.get().map(str::trim) else {
+    let named = names.text("token_type", "tokenType")?;
+    let Some(named) = named.get().map(str::trim) else {
         let odd = |name| names.fields.raw(name).is_some_and(|json| json != "null" && !json.starts_with('"'));
         return if odd("token_type") || odd("tokenType") { Err(unknown()) } else { Ok("Bearer") };
     };
-    if let Some(known) = profile.token_types.iter().find(|known| known.told.eq_ignore_ascii_case(told)) {
+    if let Some(known) = profile.token_types.iter().find(|known| known.named.eq_ignore_ascii_case(named)) {
         return Ok(&known.sent_as);
     }
-    if told.eq_ignore_ascii_case("bearer") { Ok("Bearer") } else { Err(unknown()) }
+    if named.eq_ignore_ascii_case("bearer") { Ok("Bearer") } else { Err(unknown()) }
 }
 
-/// By an absolute end, which is corrected for the server's clock. One that is past by our own clock alone proves
-/// nothing.
+/// The lifetime from an absolute end, counted from the answer's own `Date` so that a wrong clock here does no harm.
+/// Without a `Date`, an end in the past is ignored: it may be our clock that is wrong.
 fn absolute(profile: &Profile, fields: &Fields<'_>, response: &Response, now: Now) -> Option<Duration> {
-    let told: Number = serde_json::from_str(fields.raw(profile.expiry.as_deref()?)?).ok()?;
-    let told = told.value().filter(|told| *told > 0)?;
-    let end = if told > MILLIS_FROM { Timestamp::from_unix_millis(told) } else { Timestamp::from_unix_seconds(told) };
+    let end: Number = serde_json::from_str(fields.raw(profile.expiry.as_deref()?)?).ok()?;
+    let end = end.value().filter(|end| *end > 0)?;
+    let end = if end > MILLIS_FROM { Timestamp::from_unix_millis(end) } else { Timestamp::from_unix_seconds(end) };
     let date = response.headers().get(header::DATE).and_then(|date| Timestamp::parse_http_date(date.to_str().ok()?));
     match Duration::try_from(end.since(date.unwrap_or(now.wall))) {
         Ok(lifetime) => Some(lifetime),
@@ -167,7 +176,7 @@ fn absolute(profile: &Profile, fields: &Fields<'_>, response: &Response, now: No
     }
 }
 
-/// Scopes in any form: a text with blanks or commas, an array of texts.
+/// The scopes joined by single blanks, from any form that servers send: a text with blanks or commas, or an array.
 fn scope(fields: &Fields<'_>) -> Option<String> {
     let json = fields.raw("scope")?;
     let mut scope = String::with_capacity(json.len());
@@ -188,13 +197,13 @@ fn scope(fields: &Fields<'_>) -> Option<String> {
     (!scope.is_empty()).then_some(scope)
 }
 
-/// Fields under the standard's names, or under those of the profile.
-struct Spelled<'f, 'a> {
+/// Looks up fields under the standard's names, and under camelCase ones first where the profile says so.
+struct FieldNames<'f, 'a> {
     fields: &'f Fields<'a>,
     names: FieldCase,
 }
 
-impl<'f> Spelled<'f, '_> {
+impl<'f> FieldNames<'f, '_> {
     fn text(&self, snake: &str, camel: &str) -> Result<Text<'f>, ServiceError> {
         if self.names == FieldCase::Camel {
             let text = self.fields.text(camel)?;
@@ -205,7 +214,7 @@ impl<'f> Spelled<'f, '_> {
         self.fields.text(snake)
     }
 
-    /// `None` where it is absent or blank: the old one stays.
+    /// `None` where it is absent or blank: the old token is kept.
     fn secret(&self, snake: &str, camel: &str) -> Result<Option<Secret>, ServiceError> {
         let text = self.text(snake, camel)?;
         let Some(token) = text.get() else { return Ok(None) };

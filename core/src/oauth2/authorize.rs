@@ -1,4 +1,5 @@
-//! The first half of a sign-in in a browser: the address to open, and what is remembered until it comes back.
+//! The first half of a sign-in in a browser (authorization code with PKCE): the address to open, and what to keep until
+//! the redirect comes back.
 
 use std::fmt;
 
@@ -9,10 +10,10 @@ use super::pkce::{Verifier, base64url};
 use super::profile::{ParameterTarget, Profile};
 use crate::credentials::{Deadline, Now};
 
-/// How many bytes of the entropy become the `state`.
+/// How many of the random bytes become the `state`.
 const STATE_BYTES: usize = 32;
 
-/// What a sign-in in a browser is for.
+/// What to ask for in a sign-in in a browser: redirect URI, scopes and further parameters.
 #[derive(Clone)]
 pub struct AuthorizationRequest {
     redirect_uri: String,
@@ -21,20 +22,20 @@ pub struct AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
-    /// Where the browser goes afterwards: an address that the server knows the client by. On its user's machine
-    /// (RFC 8252 §7.3) that is `http://127.0.0.1:PORT/…` with any free port.
+    /// A request whose redirect goes to this URI, which is registered at the server for the client. A program on its
+    /// user's machine takes `http://127.0.0.1:PORT/…` with any free port (RFC 8252 §7.3).
     pub fn new(redirect_uri: impl Into<String>) -> Self {
         Self { redirect_uri: redirect_uri.into(), scopes: Vec::new(), parameters: Vec::new() }
     }
 
-    /// With these scopes.
+    /// Adds scopes to request.
     #[must_use]
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes.extend(scopes.into_iter().map(Into::into));
         self
     }
 
-    /// With a parameter for this sign-in alone: `login_hint`, `prompt`, `nonce`.
+    /// Adds a parameter to this one sign-in: `login_hint`, `prompt`, `nonce`.
     #[must_use]
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.push((name.into(), value.into()));
@@ -42,7 +43,7 @@ impl AuthorizationRequest {
     }
 }
 
-/// Of the parameters their names: a hint is an e-mail address.
+/// Only the parameters' names are shown: the value of `login_hint` is an e-mail address.
 impl fmt::Debug for AuthorizationRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.parameters.iter().map(|(name, _)| name).collect();
@@ -52,33 +53,33 @@ impl fmt::Debug for AuthorizationRequest {
     }
 }
 
-/// A sign-in in a browser cannot be begun.
+/// Why a sign-in in a browser cannot be begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorizeError {
-    /// The profile has no authorization endpoint. Give it one.
+    /// The profile has no authorization endpoint: see [`Profile::with_authorization_endpoint`].
     #[error("the server has no authorization endpoint")]
     NoEndpoint,
-    /// The server says that it knows no S256. There is no safe sign-in in a browser with it.
+    /// The server's metadata lists PKCE methods without S256. Without it a sign-in in a browser is not safe.
     #[error("the server has no S256 code challenges")]
     NoS256,
     /// The redirect URI is not absolute, or has a fragment in it (RFC 6749 §3.1.2).
     #[error("the redirect URI is not absolute, or has a fragment")]
     RedirectUri,
-    /// A parameter would be there twice.
+    /// The address would have a parameter twice (RFC 6749 §3.1 forbids that): leave one out.
     #[error("a parameter would be there twice")]
     Repeated,
 }
 
-/// A sign-in that a browser can begin.
+/// An authorization URL (RFC 6749 §4.1.1) to open in a browser, and what to keep until the redirect comes back.
 pub struct AuthorizationUrl {
     url: String,
     pending: PendingAuthorization,
 }
 
 impl Profile {
-    /// Begins a sign-in in a browser (RFC 6749 §4.1.1, RFC 7636 §4.3). `entropy` are 64 to 128 random bytes, which
-    /// the compiler checks: 32 become the `state`, the rest the verifier.
+    /// Begins a sign-in in a browser: authorization code with PKCE (RFC 6749 §4.1.1, RFC 7636 §4.3). `entropy` is 64 to
+    /// 128 random bytes, checked when compiled: the first 32 become the `state`, the others the code verifier.
     pub fn authorize<const N: usize>(
         &self,
         mut entropy: [u8; N],
@@ -122,14 +123,14 @@ impl Profile {
     }
 }
 
-/// `resource` alone may be there more than once (RFC 8707 §2).
+/// Whether a name occurs twice. Only `resource` may (RFC 8707 §2).
 fn is_repeated(fields: &[(&str, &str)]) -> bool {
     let mut names: Vec<_> = fields.iter().map(|(name, _)| *name).filter(|name| *name != "resource").collect();
     names.sort_unstable();
     names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
-/// `https://…`, `http://127.0.0.1:…`, `com.example.app:/…`: absolute, and no fragment.
+/// Absolute and without a fragment: `https://…`, `http://127.0.0.1:…`, `com.example.app:/…`.
 fn check_redirect_uri(text: &str) -> Result<(), AuthorizeError> {
     let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
     let named = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -139,13 +140,13 @@ fn check_redirect_uri(text: &str) -> Result<(), AuthorizeError> {
 }
 
 impl AuthorizationUrl {
-    /// The address that the browser opens. It holds no secret of the client, but whoever reads it can join this
-    /// one sign-in: it belongs into the browser, not into a log.
+    /// The address to open in the browser. It holds no secret of the client, but it holds the `state` of this sign-in:
+    /// keep it out of logs.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What is remembered until the browser comes back.
+    /// What to keep until the redirect comes back.
     pub fn into_pending(self) -> PendingAuthorization {
         self.pending
     }

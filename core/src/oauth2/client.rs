@@ -1,4 +1,4 @@
-//! How a client proves itself (RFC 6749 §2.3, RFC 7523).
+//! Client authentication at the token endpoint (RFC 6749 §2.3, RFC 7523).
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,27 +15,29 @@ use super::pkce::base64url;
 use crate::credentials::{Now, Secret, Wiped};
 use crate::wire::form_encode;
 
-/// How long an assertion is good for: clocks differ.
+/// How long an assertion is valid, in seconds. Five minutes leave room for clocks that differ.
 const ASSERTION_SECONDS: i64 = 300;
 
-/// How a client proves itself. Stated, never probed: a wrong guess would send the secret where it does not belong.
+/// How the client authenticates at the token endpoint: `none`, `client_secret_basic`, `client_secret_post` or
+/// `private_key_jwt`. It is stated and never probed: a wrong guess would send the secret where it does not belong.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum ClientAuth {
-    /// Not at all: a program on its user's machine keeps no secret. It says its id.
+    /// `none`: a public client sends its id alone. Programs on their users' machines cannot keep a secret.
     #[default]
     None,
-    /// `client_secret_basic`: id and secret, each form-encoded first (RFC 6749 §2.3.1), in a header.
+    /// `client_secret_basic`: id and secret in an HTTP Basic header, each form-encoded first (RFC 6749 §2.3.1).
     SecretBasic(Secret),
-    /// `client_secret_post`: id and secret in the body.
+    /// `client_secret_post`: id and secret in the body (RFC 6749 §2.3.1).
     SecretPost(Secret),
-    /// `private_key_jwt`: a signed statement in the body (RFC 7523 §2.2), which runs for five minutes by this machine's
-    /// clock; where a token endpoint refuses it and tells another time, one by the endpoint's is made.
+    /// `private_key_jwt`: a signed assertion in the body (RFC 7523 §2.2), valid for five minutes by this machine's
+    /// clock. If the token endpoint rejects it and its `Date` is more than 30 s away from ours, a second one is made
+    /// for the server's time.
     PrivateKeyJwt(Assertions),
 }
 
 impl ClientAuth {
-    /// The secret, where there is one.
+    /// The client secret, if it authenticates with one.
     pub fn secret(&self) -> Option<&Secret> {
         match self {
             ClientAuth::SecretBasic(secret) | ClientAuth::SecretPost(secret) => Some(secret),
@@ -43,35 +45,35 @@ impl ClientAuth {
         }
     }
 
-    /// Whether to make a proof may block.
+    /// Whether making the proof may block the thread.
     pub(super) fn may_block(&self) -> bool {
         matches!(self, ClientAuth::PrivateKeyJwt(assertions) if assertions.may_block())
     }
 }
 
-/// Signs what it is given: ES256 is built in behind the feature `es256`, a caller brings any other algorithm, or
-/// a key that never leaves its hardware.
+/// Signs client assertions (JWS). `Es256` is built in behind the feature `es256`; implement this for any other
+/// algorithm, or for a key that never leaves its hardware.
 pub trait Signer: Send + Sync + 'static {
-    /// The JWS name of the algorithm: `RS256`.
+    /// The JWS name of the algorithm (RFC 7518 §3.1): `RS256`.
     fn algorithm(&self) -> &str;
 
-    /// The key's id, where the server knows more than one.
+    /// The key's id (`kid`), for a server that knows more than one key of the client.
     fn key_id(&self) -> Option<&str> {
         None
     }
 
-    /// The JWS signature of these bytes. A key that cannot sign now answers nothing: the server refuses that in
-    /// its own words.
+    /// The JWS signature of these bytes. Return no bytes where the key cannot sign now: the server then rejects the
+    /// assertion.
     fn sign(&self, message: &[u8]) -> Vec<u8>;
 
-    /// Whether it may take longer than a computation: a key in hardware does. Then it is called on a thread of its own
-    /// by the adapters.
+    /// Whether signing may block, as with a key in hardware. The adapters then call it on a thread of its own.
     fn may_block(&self) -> bool {
         true
     }
 }
 
-/// Makes signed statements, each of which is good once. Clones share the count.
+/// Makes client assertions (RFC 7523): signed JWTs, each with an id of its own. Clones share one counter, so their ids
+/// differ too.
 #[derive(Clone)]
 pub struct Assertions {
     signer: Arc<dyn Signer>,
@@ -81,14 +83,14 @@ pub struct Assertions {
 }
 
 impl Assertions {
-    /// With a key, and 32 random bytes that make each statement's id its own: a client that starts anew brings
-    /// new ones.
+    /// Assertions signed by this key. `seed` is 32 random bytes from which the ids (`jti`) are made: take new ones each
+    /// time the program starts, or ids repeat.
     pub fn new(signer: impl Signer, seed: [u8; 32]) -> Self {
         let seed = Zeroizing::new(seed);
         Self { signer: Arc::new(signer), seed: base64url(&*seed), count: Arc::default(), audience: None }
     }
 
-    /// For a server that calls itself otherwise than its issuer, or its token endpoint where no issuer is known.
+    /// Sets the audience (`aud`). By default it is the profile's issuer or, without one, the token endpoint.
     #[must_use]
     pub fn with_audience(mut self, audience: &str) -> Self {
         self.audience = Some(audience.into());
@@ -99,7 +101,7 @@ impl Assertions {
         self.signer.may_block()
     }
 
-    /// A statement that `client_id` is who it says (RFC 7523 §3).
+    /// An assertion by which `client_id` authenticates (RFC 7523 §3).
     pub(super) fn sign(&self, client_id: &str, audience: &str, now: Now) -> Secret {
         let issued = now.wall.unix_millis().div_euclid(1000);
         let header = Header { alg: self.signer.algorithm(), typ: "JWT", kid: self.signer.key_id() };
@@ -118,7 +120,7 @@ impl Assertions {
         dotted(&message, &signature)
     }
 
-    /// From the seed, the time and the count: never twice, and nobody can guess the next.
+    /// A hash of the seed, the time and the count: it never repeats, and nobody can guess the next.
     fn next_id(&self, now: Now) -> String {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let mut hash = Sha256::new();
@@ -135,7 +137,7 @@ impl fmt::Debug for Assertions {
     }
 }
 
-/// Two parts with a dot between them.
+/// Joins two parts of a JWT with a dot.
 fn dotted(one: &Secret, other: &Secret) -> Secret {
     // With room for both: growing would leave a copy behind.
     let mut text = String::with_capacity(one.expose().len() + 1 + other.expose().len());
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_names_client_audience_and_an_end() {
+    fn an_assertion_names_client_audience_and_expiry() {
         let now = Now { wall: crate::Timestamp::from_unix_seconds(1_700_000_000), ..Now::default() };
         let claims = claims(&Assertions::new(Named, [7; 32]).sign("app", "https://a.example", now));
         assert_eq!((&claims["iss"], &claims["sub"]), (&"app".into(), &"app".into()));
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_statements_have_one_id() {
+    fn no_two_assertions_share_an_id() {
         let assertions = Assertions::new(Named, [7; 32]);
         let mut ids: Vec<_> =
             (0..100).map(|_| claims(&assertions.clone().sign("app", "x", Now::default()))["jti"].to_string()).collect();
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_makes_the_same_statements() {
+    fn the_same_seed_makes_the_same_assertions() {
         let make = || Assertions::new(Named, [7; 32]).sign("app", "x", Now::default());
         assert_eq!(make().expose(), make().expose());
     }

@@ -1,4 +1,4 @@
-//! Sign-in on a device without a browser (RFC 8628): it shows a code, the person enters it elsewhere.
+//! The device flow (RFC 8628): a device without a browser shows a code, and the person enters it on another one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,24 +16,25 @@ use crate::credentials::{Deadline, Grant, Now, Secret, Timestamp, check_token};
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange, Request, Response, Step};
 
-/// How often is asked where the server does not say (RFC 8628 §3.2), and by how much `slow_down` slows (§3.5).
+/// The time between two polls where the server names none (RFC 8628 §3.2), and what each `slow_down` adds (§3.5).
 pub const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The longest pause between two questions.
+/// The longest time between two polls.
 const MAX_INTERVAL: Duration = Duration::from_secs(300);
 
-/// How long a code is good for where the server does not say, although it must.
+/// How long a code is valid where the server leaves out `expires_in`, which RFC 8628 §3.2 requires.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 
 impl Profile {
-    /// Begins a sign-in on a device; `None` where the server has no endpoint for it.
+    /// Begins a device flow (RFC 8628 §3.1): an exchange that brings the code to show. `None` where the profile has no
+    /// device authorization endpoint.
     pub fn device<S: AsRef<str>>(&self, scopes: &[S]) -> Option<DeviceRequest> {
         let endpoint = self.device_endpoint.clone()?;
         Some(DeviceRequest { profile: self.clone(), endpoint, scope: self.joined(scopes), sent: Now::default() })
     }
 }
 
-/// Asks for a code to show.
+/// The device authorization request (RFC 8628 §3.1), which asks for a code to show.
 pub struct DeviceRequest {
     profile: Profile,
     endpoint: Endpoint,
@@ -57,7 +58,7 @@ impl Exchange for DeviceRequest {
     }
 }
 
-/// What a device shows, and what it asks with.
+/// A device authorization (RFC 8628 §3.2): the code and address to show, and the device code to poll with.
 pub struct DeviceAuthorization {
     profile: Profile,
     device_code: Secret,
@@ -65,11 +66,12 @@ pub struct DeviceAuthorization {
     verification_uri: String,
     verification_uri_complete: Option<String>,
     deadline: Deadline,
-    /// Shared by all who ask with this code: what `slow_down` added stays added.
+    /// In milliseconds. Shared by all polls of this code, so that what `slow_down` added holds for each of them.
     interval: Arc<AtomicU64>,
 }
 
-/// Reads the answer to a device authorization request (RFC 8628 §3.2). Times run from `sent`.
+/// Reads the answer to a device authorization request (RFC 8628 §3.2). The code's lifetime runs from `sent`, when the
+/// request was sent; `now` is when the answer came.
 pub fn parse_device(
     profile: &Profile,
     response: &Response,
@@ -90,14 +92,14 @@ fn authorization(profile: &Profile, fields: &Fields<'_>, sent: Now) -> Result<De
     check_token(device_code).map_err(|_| malformed("a device code that is too long or has odd characters"))?;
     let user_code = fields.text("user_code")?;
     let user_code = user_code.get().map(str::trim).ok_or(malformed("no user code"))?;
-    // It is shown to a person: nothing that moves a cursor.
+    // It is shown to a person: no control characters, which could move a terminal's cursor.
     if user_code.chars().count() > 64 || user_code.chars().any(char::is_control) {
         return Err(malformed("a user code with odd characters"));
     }
     let address = |name| -> Result<Option<String>, ServiceError> {
         let text = fields.text(name)?;
         let Some(text) = text.get().map(str::trim) else { return Ok(None) };
-        // It is opened: not `javascript:`, not a page that anybody on the way could change.
+        // A browser opens it: no `javascript:`, and no plain http page that somebody on the way could change.
         let uri = text.parse::<Uri>().map_err(|_| malformed("an address that is none"))?;
         if profile.security.check_address(&uri).is_ok() {
             Ok(Some(text.to_owned()))
@@ -106,9 +108,9 @@ fn authorization(profile: &Profile, fields: &Fields<'_>, sent: Now) -> Result<De
         }
     };
     let uri = match address("verification_uri")? {
-        // Before it was a standard.
+        // The name in the drafts of RFC 8628, which Google still sends.
         None => address("verification_url")?,
-        told => told,
+        uri => uri,
     };
     let interval = fields.lifetime("interval").unwrap_or(POLL_INTERVAL).min(MAX_INTERVAL);
     Ok(DeviceAuthorization {
@@ -123,33 +125,34 @@ fn authorization(profile: &Profile, fields: &Fields<'_>, sent: Now) -> Result<De
 }
 
 impl DeviceAuthorization {
-    /// What the person enters.
+    /// The code that the person enters.
     pub fn user_code(&self) -> &str {
         &self.user_code
     }
 
-    /// Where the person enters it. https, or this machine.
+    /// The address at which the person enters the code: https, or http to this machine or a host that the profile
+    /// names.
     pub fn verification_uri(&self) -> &str {
         &self.verification_uri
     }
 
-    /// The same with the code in it, for a QR code.
+    /// The address with the code in it, for a QR code. `None` where the server sent none.
     pub fn verification_uri_complete(&self) -> Option<&str> {
         self.verification_uri_complete.as_deref()
     }
 
-    /// When the code ends.
+    /// When the code expires, by the wall clock.
     pub fn expires_at(&self) -> Timestamp {
         self.deadline.wall
     }
 
-    /// How often is asked.
+    /// The time between two polls at present, with what `slow_down` has added.
     pub fn interval(&self) -> Duration {
         Duration::from_millis(self.interval.load(Ordering::Relaxed))
     }
 
-    /// Asks, again and again, until the person has decided or the code ends: an exchange that takes minutes. A
-    /// failing network ends it; then ask again with a new one, one at a time.
+    /// An exchange that polls until the person has decided or the code has expired. It may take minutes. A network
+    /// failure ends it: then call `poll` again. Run one at a time.
     pub fn poll(&self) -> DevicePoll {
         DevicePoll {
             profile: self.profile.clone(),
@@ -161,12 +164,14 @@ impl DeviceAuthorization {
     }
 }
 
-/// Asks whether the person has said yes.
+/// Polls the token endpoint until the person has granted or refused a device authorization (RFC 8628 §3.4).
 ///
-/// `authorization_pending` asks again after the interval, `slow_down` makes it 5 s longer for good (RFC 8628
-/// §3.5). A server that fails (429, 5xx) is asked again too. Any other error ends it: `access_denied`, or
-/// `authorization_declined`, is [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials), `expired_token`, or a code that ends by our own
-/// clock, is [`NotGranted`](ServiceErrorKind::NotGranted).
+/// After `authorization_pending` it asks again once the interval is over; `slow_down` makes the interval 5 s longer for
+/// good (RFC 8628 §3.5). It also asks again where the server fails (429, 5xx). Any other error ends it:
+///
+/// - `access_denied`, which Microsoft calls `authorization_declined`:
+///   [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials).
+/// - `expired_token`, or a code that has expired by our own clock: [`NotGranted`](ServiceErrorKind::NotGranted).
 pub struct DevicePoll {
     profile: Profile,
     device_code: Secret,
@@ -176,6 +181,7 @@ pub struct DevicePoll {
 }
 
 impl DevicePoll {
+    /// How long to wait before the next poll; `None` where this error ends the flow.
     fn again(&self, error: &ServiceError) -> Option<Duration> {
         match error.code().map(ErrorCode::from) {
             Some(ErrorCode::AuthorizationPending) => {}
@@ -192,7 +198,7 @@ impl DevicePoll {
     }
 }
 
-/// Whether the server failed, and did not answer.
+/// Whether the server failed for the moment: the poll was not processed, or a 5xx without an error code came.
 fn is_passing(error: &ServiceError) -> bool {
     let failing = error.status().is_some_and(|status| status.is_server_error());
     let unprocessed = Error::from(error.clone()).outcome() == Outcome::NotProcessed;
@@ -228,7 +234,7 @@ impl fmt::Debug for DeviceRequest {
     }
 }
 
-/// Without the codes: whoever knows the person's can answer for them.
+/// Leaves out the codes: whoever knows the user code can enter it.
 impl fmt::Debug for DeviceAuthorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeviceAuthorization")

@@ -1,4 +1,4 @@
-//! What a server says about itself (RFC 8414, OpenID Connect Discovery).
+//! Discovery of a server's endpoints and abilities (RFC 8414, OpenID Connect Discovery 1.0).
 
 use std::fmt;
 
@@ -13,37 +13,37 @@ use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange, Request, Response, Step};
 use crate::wire::{self, BaseUrl, Body, InvalidUrl, TransportSecurity};
 
-/// Where OpenID providers say it.
+/// The path of the document at OpenID providers (OpenID Connect Discovery §4).
 const OPENID: &str = "/.well-known/openid-configuration";
 
-/// Where authorization servers say it.
+/// The path of the document at OAuth authorization servers (RFC 8414 §3).
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
-/// Asks a server what it has: at the place of RFC 8414 §3.1 first, then at that of OpenID Connect.
+/// Fetches a server's metadata document: from the path of RFC 8414 §3.1 first, then from that of OpenID Connect.
 pub struct Discovery {
     issuer: Box<str>,
     places: [Uri; 2],
-    /// Which of the places is asked.
+    /// Which of the two is being asked.
     at: usize,
     security: TransportSecurity,
 }
 
 impl Discovery {
-    /// Of this issuer: https, or http to this machine, without query and fragment. It is compared letter by letter
-    /// with what the server calls itself: a slash at the end matters.
+    /// Discovery for this issuer URL: https, or http to this machine, without query and fragment. It must equal the
+    /// `issuer` in the document character by character (RFC 8414 §3.3): a slash at the end matters.
     pub fn new(issuer: &str) -> Result<Self, InvalidUrl> {
         Self::new_under(issuer, &TransportSecurity::new())
     }
 
-    /// The same, and the issuer and the endpoints that it names may be of plain http where the rules of sending allow
-    /// it.
+    /// As [`new`](Self::new), where the issuer and the endpoints that it names may use plain http as far as `security`
+    /// allows it.
     pub fn new_under(issuer: &str, security: &TransportSecurity) -> Result<Self, InvalidUrl> {
         let issuer = issuer.trim();
         BaseUrl::parse_under(issuer, security)?;
         let bare = issuer.trim_end_matches('/');
         let uri: Uri = bare.parse().map_err(|_| InvalidUrl::NotAUrl)?;
         let (scheme, authority) = (uri.scheme_str(), uri.authority().ok_or(InvalidUrl::NotAUrl)?);
-        // RFC 8414 puts its place between host and path, OpenID Connect behind both.
+        // RFC 8414 puts its path between host and path of the issuer, OpenID Connect behind both.
         let path = uri.path().trim_end_matches('/');
         let between = format!("{}://{authority}{OAUTH}{path}", scheme.unwrap_or("https"));
         let place = |text: String| text.parse().map_err(|_| InvalidUrl::NotAUrl);
@@ -73,7 +73,8 @@ impl Exchange for Discovery {
             Ok(metadata) => return Ok(Step::Done(metadata)),
             Err(error) => error,
         };
-        // Servers answer a page, or a 4xx, where they have nothing to say. One that is down is not asked elsewhere.
+        // A page or a 4xx means that this server does not publish the document here: ask at the other path. A server
+        // that is down would fail there as well.
         let is_down = Error::from(error.clone()).outcome() == Outcome::NotProcessed
             || error.status().is_some_and(|status| status.is_server_error() && status.as_u16() != 501);
         if is_down || error.kind() == OTHER_ISSUER || self.at + 1 == self.places.len() {
@@ -84,11 +85,12 @@ impl Exchange for Discovery {
     }
 }
 
-/// RFC 8414 §3.3: then nothing else in the document may be believed.
+/// RFC 8414 §3.3: a document with another issuer must not be used.
 const OTHER_ISSUER: ServiceErrorKind =
     ServiceErrorKind::Malformed { what: "the issuer is another one than was asked for" };
 
-/// What a server says about itself. Its addresses were checked as any others.
+/// A server's metadata (RFC 8414 §2): issuer, endpoints, what it supports. The addresses were checked as those of a
+/// [`Profile`] are.
 #[derive(Clone, Debug)]
 pub struct Metadata {
     issuer: Box<str>,
@@ -101,7 +103,7 @@ pub struct Metadata {
     security: TransportSecurity,
 }
 
-/// `None` where the server does not say.
+/// The lists of what is supported; `None` where the server does not say.
 #[derive(Clone, Debug, Default)]
 struct Lists {
     client_auth: Option<Vec<String>>,
@@ -110,12 +112,12 @@ struct Lists {
     challenges: Option<Vec<String>>,
 }
 
-/// Reads a document of metadata. Its `issuer` must be `issuer`, letter by letter.
+/// Reads a metadata document. Its `issuer` must equal `issuer` character by character.
 pub fn parse_metadata(issuer: &str, response: &Response, now: Now) -> Result<Metadata, ServiceError> {
     parse_metadata_under(issuer, response, now, &TransportSecurity::new())
 }
 
-/// The same, where endpoints may be of plain http as far as the rules of sending allow it.
+/// As [`parse_metadata`], where endpoints may use plain http as far as `security` allows it.
 pub fn parse_metadata_under(
     issuer: &str,
     response: &Response,
@@ -134,8 +136,8 @@ pub fn parse_metadata_under(
 }
 
 fn metadata(issuer: &str, fields: &Fields<'_>, security: &TransportSecurity) -> Result<Metadata, ServiceError> {
-    let told = fields.text("issuer")?;
-    if told.get().ok_or(ServiceError::malformed("no issuer"))? != issuer {
+    let named = fields.text("issuer")?;
+    if named.get().ok_or(ServiceError::malformed("no issuer"))? != issuer {
         return Err(ServiceError::new(OTHER_ISSUER));
     }
     let endpoint = |name| -> Result<Option<Endpoint>, ServiceError> {
@@ -167,54 +169,55 @@ fn metadata(issuer: &str, fields: &Fields<'_>, security: &TransportSecurity) -> 
 }
 
 impl Metadata {
-    /// The server's name for itself.
+    /// The issuer identifier: the server's name for itself.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The token endpoint.
+    /// The token endpoint, if the document names one.
     pub fn token_endpoint(&self) -> Option<&Endpoint> {
         self.token_endpoint.as_ref()
     }
 
-    /// The endpoint that a browser opens.
+    /// The authorization endpoint, which a browser opens.
     pub fn authorization_endpoint(&self) -> Option<&Endpoint> {
         self.authorization_endpoint.as_ref()
     }
 
-    /// The endpoint that revokes tokens.
+    /// The revocation endpoint (RFC 7009).
     pub fn revocation_endpoint(&self) -> Option<&Endpoint> {
         self.revocation_endpoint.as_ref()
     }
 
-    /// The endpoint for devices without a browser.
+    /// The device authorization endpoint (RFC 8628).
     pub fn device_endpoint(&self) -> Option<&Endpoint> {
         self.device_endpoint.as_ref()
     }
 
-    /// The ways in which a client may prove itself, by their registered names; `None` where the server does not
-    /// say. For people to read: which one it is has been agreed on, and is stated.
+    /// The registered names of the client authentication methods at the token endpoint; `None` where the server does
+    /// not say. For people to read: which one a client uses was agreed when it was registered, and is stated in
+    /// [`profile`](Self::profile).
     pub fn client_auth_methods(&self) -> Option<&[String]> {
         self.lists.client_auth.as_deref()
     }
 
-    /// The grant types; `None` where the server does not say.
+    /// The supported grant types; `None` where the server does not say.
     pub fn grant_types(&self) -> Option<&[String]> {
         self.lists.grants.as_deref()
     }
 
-    /// The scopes; `None` where the server does not say.
+    /// The supported scopes; `None` where the server does not say.
     pub fn scopes(&self) -> Option<&[String]> {
         self.lists.scopes.as_deref()
     }
 
-    /// Whether redirects promise to name the issuer (RFC 9207).
+    /// Whether the server promises to name itself in redirects, as `iss` (RFC 9207).
     pub fn promises_issuer(&self) -> bool {
         self.iss_promised
     }
 
-    /// The profile of one client at this server. A server that lists its code challenges without S256 gets no
-    /// sign-in in a browser.
+    /// A profile for one client at this server. An error without a token endpoint. A server whose list of PKCE methods
+    /// lacks S256 gets no sign-in in a browser: [`Profile::authorize`] then fails.
     pub fn profile(&self, client_id: &str, client_auth: ClientAuth) -> Result<Profile, InvalidProfile> {
         let token_endpoint = self.token_endpoint.clone().ok_or(InvalidProfile::NoTokenEndpoint)?;
         let in_redirect = if self.iss_promised { IssuerInRedirect::Promised } else { IssuerInRedirect::Optional };

@@ -1,4 +1,4 @@
-//! The address of one endpoint.
+//! The address of an OAuth endpoint.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use http::Uri;
 
 use crate::wire::{InvalidUrl, TransportSecurity, form_encode};
 
-/// The address of an endpoint: https, or http to this machine or to a host that was named. Unlike a base address it may have a query
-/// (RFC 6749 §3.1), and a slash at its end belongs to it.
+/// The address of an OAuth endpoint: https, or http to this machine or to a host that was named. Unlike a
+/// [`BaseUrl`](crate::wire::BaseUrl) it may have a query (RFC 6749 §3.1), and a slash at its end is part of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(Uri);
 
@@ -17,7 +17,7 @@ impl Endpoint {
         Self::parse_under(text, &TransportSecurity::new())
     }
 
-    /// Checks an address: https, or http where the rules of sending allow it.
+    /// Checks an address: https, or http where `security` allows it.
     pub fn parse_under(text: &str, security: &TransportSecurity) -> Result<Self, InvalidUrl> {
         let text = text.trim();
         let uri: Uri = text.parse().map_err(|_| InvalidUrl::NotAUrl)?;
@@ -37,7 +37,7 @@ impl Endpoint {
         &self.0
     }
 
-    /// The address with more parameters in its query (RFC 6749 §3.1: those that it has are kept).
+    /// The address with parameters added to its query. Those that it has are kept (RFC 6749 §3.1).
     pub(super) fn with_query<'a>(&self, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
         let mark = match self.0.query() {
             None => "?",

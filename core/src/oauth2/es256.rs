@@ -1,4 +1,4 @@
-//! ES256 (RFC 7518 §3.4): ECDSA over P-256. Deterministic (RFC 6979), so no randomness.
+//! ES256 signatures (RFC 7518 §3.4): ECDSA over P-256. They are deterministic (RFC 6979) and need no randomness.
 
 use std::fmt;
 
@@ -11,19 +11,19 @@ use zeroize::Zeroizing;
 use super::client::Signer;
 use crate::wire::{Object, Text};
 
-/// A P-256 key that signs statements. Wiped when dropped.
+/// A P-256 private key that signs client assertions with ES256. Wiped when dropped.
 pub struct Es256 {
     key: SigningKey,
     key_id: Option<Box<str>>,
 }
 
-/// A key that is none. It is not repeated.
+/// This is no private key of P-256. The error does not repeat it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not a private key of P-256")]
 pub struct InvalidKey;
 
 impl Es256 {
-    /// From the scalar, big-endian.
+    /// A key from its private scalar, big-endian.
     pub fn new(scalar: [u8; 32]) -> Result<Self, InvalidKey> {
         Self::from_slice(&*Zeroizing::new(scalar))
     }
@@ -34,7 +34,8 @@ impl Es256 {
         Ok(Self { key, key_id: None })
     }
 
-    /// From a private JWK (RFC 7517): `kty` is `EC`, `crv` is `P-256`, `d` is the scalar; `kid` is its id.
+    /// A key from a private JWK (RFC 7517, RFC 7518 §6.2): `kty` is `EC`, `crv` is `P-256`, `d` is the scalar; `kid`,
+    /// if present, becomes the key's id.
     pub fn from_jwk(json: &str) -> Result<Self, InvalidKey> {
         let Object(jwk) = serde_json::from_str::<Object<Jwk<'_>>>(json).map_err(|_| InvalidKey)?;
         let jwk = jwk.filter(|jwk| jwk.kty.get() == Some("EC") && jwk.crv.get() == Some("P-256")).ok_or(InvalidKey)?;
@@ -46,7 +47,7 @@ impl Es256 {
         Ok(Self { key_id: jwk.kid.get().map(Into::into), ..Self::from_slice(&*scalar)? })
     }
 
-    /// With the id under which the server knows the key.
+    /// Sets the id (`kid`) under which the server knows the key.
     #[must_use]
     pub fn with_key_id(mut self, key_id: &str) -> Self {
         self.key_id = Some(key_id.into());
@@ -76,12 +77,12 @@ impl Signer for Es256 {
     }
 
     fn sign(&self, message: &[u8]) -> Vec<u8> {
-        // JWS wants r and s one after the other, not DER.
+        // JWS has r and s one after the other (RFC 7518 §3.4), not DER.
         let signature: Signature = self.key.sign(message);
         signature.to_bytes().to_vec()
     }
 
-    /// The key is here.
+    /// The key is in memory: signing only computes.
     fn may_block(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! A token request and its answer.
+//! The exchange with a token endpoint.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,22 +15,24 @@ use crate::error::{Error, ServiceError};
 use crate::exchange::{Exchange, Request, Response, Step};
 use crate::wire::server_time;
 
-/// How far this machine's clock may be from the server's before a refused statement is put down to it.
+/// By how much our clock may differ from the server's before a rejected assertion is blamed on it.
 const LARGE_SKEW: Duration = Duration::from_secs(30);
 
-/// Asks a token endpoint: once, or twice where the client proves itself by signed statements
-/// ([`ClientAuth::PrivateKeyJwt`]) and this machine's clock is wrong.
+/// A request to the token endpoint, for any grant: refresh token, client credentials, authorization code, password.
+///
+/// One request; two where the client authenticates by signed assertions ([`ClientAuth::PrivateKeyJwt`]) and this
+/// machine's clock is more than 30 s off.
 pub struct TokenRequest {
     profile: Profile,
-    shown: Shown,
-    /// The server's time, for which the statement was made in place of ours.
+    params: GrantParams,
+    /// The server's time, if the assertion was made for it in place of ours.
     servers_time: Option<Timestamp>,
-    /// Lifetimes run from here: the answer's arrival would add the network's delay to them.
+    /// When the request was sent. Lifetimes run from here: counted from the answer they would be too long.
     sent: Now,
 }
 
-/// What is shown for tokens.
-pub(super) enum Shown {
+/// The grant, with its parameters.
+pub(super) enum GrantParams {
     Code { code: Secret, verifier: Verifier, redirect_uri: Box<str> },
     ClientCredentials { scopes: Vec<String> },
     Password { username: Box<str>, password: Secret, scopes: Vec<String> },
@@ -38,22 +40,22 @@ pub(super) enum Shown {
 }
 
 impl Profile {
-    /// A refresh on its own, outside any session. Where the server rotates, the token is spent, whatever happens
-    /// to the answer.
+    /// Refreshes with a refresh token, outside any session (RFC 6749 §6). Where the server rotates refresh tokens this
+    /// one is spent as soon as the request is sent, even if the answer is lost.
     pub fn refresh(&self, refresh_token: &Secret) -> TokenRequest {
-        TokenRequest::new(self.clone(), Shown::Refresh(refresh_token.clone()))
+        TokenRequest::new(self.clone(), GrantParams::Refresh(refresh_token.clone()))
     }
 
-    /// A sign-in of the client itself.
+    /// Gets tokens for the client itself: client credentials (RFC 6749 §4.4).
     pub fn client_credentials<S: AsRef<str>>(&self, scopes: &[S]) -> TokenRequest {
-        TokenRequest::new(self.clone(), Shown::ClientCredentials { scopes: owned(scopes) })
+        TokenRequest::new(self.clone(), GrantParams::ClientCredentials { scopes: owned(scopes) })
     }
 
-    /// A sign-in with a user's password. Legacy: RFC 9700 §2.4 says not to use it, and some servers have nothing
-    /// else.
+    /// Signs in with a user's name and password (RFC 6749 §4.3). Legacy: RFC 9700 §2.4 forbids it, but some servers
+    /// offer nothing else.
     pub fn legacy_password<S: AsRef<str>>(&self, username: &str, password: &Secret, scopes: &[S]) -> TokenRequest {
         let (username, password) = (username.into(), password.clone());
-        TokenRequest::new(self.clone(), Shown::Password { username, password, scopes: owned(scopes) })
+        TokenRequest::new(self.clone(), GrantParams::Password { username, password, scopes: owned(scopes) })
     }
 }
 
@@ -62,54 +64,56 @@ fn owned<S: AsRef<str>>(scopes: &[S]) -> Vec<String> {
 }
 
 impl TokenRequest {
-    pub(super) fn new(profile: Profile, shown: Shown) -> Self {
-        Self { profile, shown, servers_time: None, sent: Now::default() }
+    pub(super) fn new(profile: Profile, params: GrantParams) -> Self {
+        Self { profile, params, servers_time: None, sent: Now::default() }
     }
 
-    /// What it shows for tokens.
+    /// Which grant it uses.
     pub fn grant_type(&self) -> GrantType {
-        match &self.shown {
-            Shown::Code { .. } => GrantType::AuthorizationCode,
-            Shown::ClientCredentials { .. } => GrantType::ClientCredentials,
-            Shown::Password { .. } => GrantType::Password,
-            Shown::Refresh(_) => GrantType::RefreshToken,
+        match &self.params {
+            GrantParams::Code { .. } => GrantType::AuthorizationCode,
+            GrantParams::ClientCredentials { .. } => GrantType::ClientCredentials,
+            GrantParams::Password { .. } => GrantType::Password,
+            GrantParams::Refresh(_) => GrantType::RefreshToken,
         }
     }
 
     fn secrets(&self) -> impl Iterator<Item = &str> {
-        let (first, second) = match &self.shown {
-            Shown::Code { code, verifier, .. } => (Some(code.expose()), Some(verifier.expose())),
-            Shown::ClientCredentials { .. } => (None, None),
-            Shown::Password { password, .. } => (Some(password.expose()), None),
-            Shown::Refresh(token) => (Some(token.expose()), None),
+        let (first, second) = match &self.params {
+            GrantParams::Code { code, verifier, .. } => (Some(code.expose()), Some(verifier.expose())),
+            GrantParams::ClientCredentials { .. } => (None, None),
+            GrantParams::Password { password, .. } => (Some(password.expose()), None),
+            GrantParams::Refresh(token) => (Some(token.expose()), None),
         };
         first.into_iter().chain(second)
     }
 
-    /// The request that is right at this moment of the server's.
+    /// The request, with an assertion for this time if the client makes one.
     fn request(&self, at: Now) -> Request {
         let profile = &self.profile;
-        match &self.shown {
-            Shown::Code { code, verifier, redirect_uri } => profile.code_request(code, verifier, redirect_uri, at),
-            Shown::ClientCredentials { scopes } => profile.client_credentials_request(scopes, at),
-            Shown::Password { username, password, scopes } => {
+        match &self.params {
+            GrantParams::Code { code, verifier, redirect_uri } => {
+                profile.code_request(code, verifier, redirect_uri, at)
+            }
+            GrantParams::ClientCredentials { scopes } => profile.client_credentials_request(scopes, at),
+            GrantParams::Password { username, password, scopes } => {
                 profile.legacy_password_request(username, password, scopes, at)
             }
-            Shown::Refresh(token) => profile.refresh_request(token, at),
+            GrantParams::Refresh(token) => profile.refresh_request(token, at),
         }
     }
 
-    /// The server's time, if it refused the client because of ours: a statement runs for minutes by its maker's clock.
-    /// Whoever refuses the client has not looked at what else was shown.
+    /// The server's time, if it rejected the client's assertion and our clock is off by more than [`LARGE_SKEW`]. To
+    /// ask once more is safe even with a one-use token: a server authenticates the client before it looks at the grant.
     fn other_time(&self, error: &ServiceError, response: &Response, now: Now) -> Option<Timestamp> {
         let signed = matches!(self.profile.client_auth, ClientAuth::PrivateKeyJwt(_));
         let client_refused = match error.code().map(ErrorCode::from) {
             Some(code) => code == ErrorCode::InvalidClient,
             None => error.status() == Some(StatusCode::UNAUTHORIZED),
         };
-        let told = server_time(response.headers()).filter(|_| signed && client_refused)?;
-        let differs = told.since(now.wall).unsigned_abs() > LARGE_SKEW;
-        (differs && self.servers_time.is_none()).then_some(told)
+        let server = server_time(response.headers()).filter(|_| signed && client_refused)?;
+        let differs = server.since(now.wall).unsigned_abs() > LARGE_SKEW;
+        (differs && self.servers_time.is_none()).then_some(server)
     }
 }
 
@@ -121,8 +125,8 @@ impl Exchange for TokenRequest {
         self.request(now)
     }
 
-    /// Ends the exchange, with a grant or with what the server said instead, unless it refused a signed statement and
-    /// its `Date` is another time than ours: then one is made for that time, once.
+    /// Ends the exchange with a grant or an error. If the server rejected a signed assertion and its `Date` differs
+    /// from our clock, it first sends one more request, with an assertion for the server's time.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
         let granted = parse_token(&self.profile, self.grant_type(), &response, self.sent, now);
         let mut grant = match granted {
@@ -135,7 +139,7 @@ impl Exchange for TokenRequest {
                 None => return Err(self.profile.without_echo(error, self.secrets()).into()),
             },
         };
-        if let Shown::Password { username, .. } = &self.shown {
+        if let GrantParams::Password { username, .. } = &self.params {
             grant.account = Some(Account { user_id: username.to_string(), ..Account::default() });
         }
         Ok(Step::Done(grant))

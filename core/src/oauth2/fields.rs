@@ -1,4 +1,4 @@
-//! The fields of an answer, whatever it is written in.
+//! The fields of an answer, read from JSON or from a form.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -15,40 +15,40 @@ use crate::credentials::{MAX_EXTRA, Secret};
 use crate::error::ServiceError;
 use crate::wire::{AnyText, BodyBuffer, Lifetime, Plain, Text, form_decode, parse_json};
 
-/// Deeper than anything that a server has to say, and shallow enough to be read again.
+/// How deep a kept value may be nested. Servers need less, and it stays below serde_json's own limit of 128 when the
+/// value is read back.
 const MAX_DEPTH: u8 = 32;
 
-/// More fields than anything has that a server says of itself or of its tokens.
+/// The most fields that an object may have. Metadata documents, the largest, have a few dozen.
 const MAX_FIELDS: usize = 256;
 
-/// The fields of one object, in their order; no name is there twice.
+/// The fields of one object, in their order. No name occurs twice.
 #[derive(Default)]
 pub(super) struct Fields<'a> {
     all: Vec<(Cow<'a, str>, Value<'a>)>,
-    /// Where each of them stands, in the order of their names, once there are more than a [`FEW`]: a name is compared with
-    /// some others, not with all.
+    /// The positions in `all`, sorted by name, once there are more than [`FEW`] fields: for a binary search.
     by_name: Vec<u16>,
 }
 
-/// So many are looked through one by one: that is quicker than to keep them in order, and most answers have no more.
+/// Up to this many fields are searched one by one. That is quicker than a sorted index, and most answers have no more.
 const FEW: usize = 16;
 
-/// Why a field cannot be taken.
+/// Why a field cannot be added.
 enum Excess {
     Twice,
     TooMany,
 }
 
 enum Value<'a> {
-    /// As it stands in the body.
+    /// The JSON as it stands in the body.
     Json(&'a str),
-    /// Written anew as JSON: it came in a form.
+    /// A value from a form, written anew as JSON.
     Form(Zeroizing<String>),
-    /// One of [`TOKENS`], without an escape.
+    /// One of [`TOKENS`], read by the fast path: a text without an escape.
     Token(Plain<'a>),
 }
 
-/// What is long, and nothing but a text in every answer that grants something.
+/// The long fields, which are plain texts in every usual grant: read by the fast path first.
 const TOKENS: [&str; 3] = ["access_token", "id_token", "refresh_token"];
 
 impl<'a> Fields<'a> {
@@ -61,9 +61,10 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// What can be read fast is the same either way; whatever fails is read again, and that error counts.
+    /// Tries the fast path first. Where it fails the body is read again by the full parser, whose result or error
+    /// counts. Both give the same result for what the fast path can read.
     pub(super) fn read_json(body: &'a [u8]) -> Result<Self, ServiceError> {
-        // Nothing is passed over here: each part is looked at for UTF-8, so the whole need not be.
+        // The fast path skips nothing and checks each part for UTF-8, so the body as a whole need not be checked.
         let Counted(fields) = match serde_json::from_slice(body) {
             Ok(TokenFields(fields)) => fields,
             Err(_) => parse_json(body)?,
@@ -86,7 +87,7 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    /// Where a name stands; an error where it is not there, with its place among the others.
+    /// The position of a name; as an error, the place in `by_name` at which it would be inserted.
     fn find(&self, name: &str) -> Result<usize, usize> {
         if self.all.len() <= FEW {
             return self.all.iter().position(|(known, _)| known == name).ok_or(0);
@@ -95,7 +96,7 @@ impl<'a> Fields<'a> {
         Ok(self.by_name[place].into())
     }
 
-    /// The place of a new name among the others.
+    /// Where a new name goes in `by_name`.
     fn place_for(&self, name: &str) -> Result<usize, Excess> {
         match self.find(name) {
             Ok(_) => Err(Excess::Twice),
@@ -111,7 +112,7 @@ impl<'a> Fields<'a> {
             self.by_name = (0..).take(at + 1).collect();
             self.by_name.sort_unstable_by(|a, b| order(&self.all[usize::from(*a)].0, &self.all[usize::from(*b)].0));
         } else if at > FEW {
-            // There are not so many.
+            // At most MAX_FIELDS: it fits.
             self.by_name.insert(place, u16::try_from(at).unwrap_or(u16::MAX));
         }
     }
@@ -120,12 +121,13 @@ impl<'a> Fields<'a> {
         Some(&self.all[self.find(name).ok()?].1)
     }
 
-    /// A field's JSON. A token has none: it is a [`text`](Self::text).
+    /// A field's JSON. `None` also for a token of the fast path: read that with [`text`](Self::text).
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
         self.value(name)?.json()
     }
 
-    /// A text; absent where something else is there. An error where it is no text at all: a lone surrogate.
+    /// A field as text; absent where it is of another type. An error where the text cannot be decoded: a lone
+    /// surrogate.
     pub(super) fn text(&self, name: &str) -> Result<Text<'_>, ServiceError> {
         match self.value(name) {
             Some(Value::Token(token)) => Ok(token.text().map_or(Text::Absent, Text::Borrowed)),
@@ -135,30 +137,30 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Seconds; `None` where nothing is there that makes sense.
+    /// A field in seconds; `None` where it is absent or makes no sense.
     pub(super) fn lifetime(&self, name: &str) -> Option<Duration> {
         serde_json::from_str::<Lifetime>(self.raw(name)?).ok()?.0
     }
 
-    /// An object within.
+    /// A field that is an object; `None` where it is absent or of another type.
     pub(super) fn object(&self, name: &str) -> Option<Result<Fields<'_>, ServiceError>> {
         let json = self.raw(name).filter(|json| json.starts_with('{'))?;
         Some(Fields::read_json(json.as_bytes()))
     }
 
-    /// All fields but tokens and some others as a JSON object, with the scope in front; `None` where there are none.
-    /// What could not be read again is left out, and so is each field that the object has no room for.
+    /// All other fields as a JSON object, with `scope` in front; `None` where there are none. Left out are tokens, the
+    /// `known` fields, values that could not be read back, and each field that no longer fits into [`MAX_EXTRA`] bytes.
     pub(super) fn rest(&self, known: impl Fn(&str) -> bool, scope: Option<&str>) -> Option<Secret> {
-        let mut object = Written::default();
+        let mut object = ObjectWriter::default();
         if let Some(scope) = scope.filter(|scope| object.has_room("scope", quoted_length(scope))) {
             object.begin("scope");
             write_quoted(&mut object.0, scope);
         }
         for (name, value) in self.all.iter().filter(|(name, _)| !known(name)) {
-            let json = value.json().filter(|json| object.has_room(name, json.len()) && is_sound(json));
+            let json = value.json().filter(|json| object.has_room(name, json.len()) && is_well_formed(json));
             if let Some(json) = json {
                 object.begin(name);
-                // As all that goes into this memory: nothing can fail.
+                // A buffer without a cap: nothing can fail.
                 let _ = object.0.push(json.as_bytes());
             }
         }
@@ -176,7 +178,7 @@ impl Value<'_> {
     }
 }
 
-/// The order of names: most are told apart by their length.
+/// The order of names: by length first, which decides most comparisons.
 fn order(one: &str, other: &str) -> Ordering {
     one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
@@ -185,9 +187,9 @@ fn too_many() -> ServiceError {
     ServiceError::malformed("an object of more than 256 fields")
 }
 
-/// The text that this JSON is.
+/// Decodes JSON that was already parsed as a text; absent where it is of another type.
 fn text(json: &str) -> Result<Text<'_>, ServiceError> {
-    // It was read as a value: without an escape it is the text itself.
+    // It is known to be valid JSON: without an escape, what stands between the quotes is the text.
     match json.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(text) if !text.as_bytes().contains(&b'\\') => Ok(Text::Borrowed(text)),
         _ => serde_json::from_str(json).map_err(|_| ServiceError::malformed("broken JSON")),
@@ -195,16 +197,16 @@ fn text(json: &str) -> Result<Text<'_>, ServiceError> {
 }
 
 /// A JSON object that is being written.
-struct Written(BodyBuffer);
+struct ObjectWriter(BodyBuffer);
 
-impl Default for Written {
+impl Default for ObjectWriter {
     fn default() -> Self {
         Self(BodyBuffer::new(usize::MAX))
     }
 }
 
-impl Written {
-    /// Whether one more field fits, with the bracket at the end.
+impl ObjectWriter {
+    /// Whether one more field fits into [`MAX_EXTRA`] bytes, with the closing bracket.
     fn has_room(&self, name: &str, value: usize) -> bool {
         let field = quoted_length(name) + ":".len() + value;
         self.0.as_ref().len() + ",".len() + field + "}".len() <= MAX_EXTRA
@@ -230,7 +232,7 @@ fn write_quoted(buffer: &mut BodyBuffer, text: &str) {
     let _ = serde_json::to_writer(buffer, text);
 }
 
-/// How long it is as JSON.
+/// The length of a text as JSON, with its quotes.
 fn quoted_length(text: &str) -> usize {
     let length = |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
@@ -246,7 +248,7 @@ fn quoted(text: &str) -> Zeroizing<String> {
     Zeroizing::new(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default().to_owned())
 }
 
-/// Fields; `None` where there are too many.
+/// An object's fields; `None` where there are more than [`MAX_FIELDS`].
 struct Counted<'a>(Option<Fields<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Counted<'a> {
@@ -255,7 +257,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Counted<'a> {
     }
 }
 
-/// The same, with tokens that have no escape in them; anything else is an error.
+/// As [`Counted`], by the fast path: an error where a token is anything but a text without an escape.
 struct TokenFields<'a>(Counted<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for TokenFields<'a> {
@@ -303,23 +305,24 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-/// Whether what was passed over can be read: its texts are texts, its numbers are numbers, its depth is bounded.
-fn is_sound(json: &str) -> bool {
+/// Whether a raw value can be read back: its texts and numbers are valid, and it is nested no deeper than
+/// [`MAX_DEPTH`].
+fn is_well_formed(json: &str) -> bool {
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    Sound(MAX_DEPTH).deserialize(&mut deserializer).is_ok()
+    SyntaxCheck(MAX_DEPTH).deserialize(&mut deserializer).is_ok()
 }
 
-/// Looks at all of a value and keeps nothing of it.
+/// Visits all of a value and keeps nothing of it. The number is how many levels may still follow.
 #[derive(Clone, Copy)]
-struct Sound(u8);
+struct SyntaxCheck(u8);
 
-impl Sound {
+impl SyntaxCheck {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
-        self.0.checked_sub(1).map(Sound).ok_or_else(|| E::custom("too deep"))
+        self.0.checked_sub(1).map(SyntaxCheck).ok_or_else(|| E::custom("too deep"))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Sound {
+impl<'de> DeserializeSeed<'de> for SyntaxCheck {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -327,7 +330,7 @@ impl<'de> DeserializeSeed<'de> for Sound {
     }
 }
 
-impl<'de> Visitor<'de> for Sound {
+impl<'de> Visitor<'de> for SyntaxCheck {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -382,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_there_twice_is_refused() {
+    fn a_duplicate_name_is_refused() {
         assert!(json(r#"{"a":1,"b":2}"#).is_ok());
         assert!(json(r#"{"a":1,"a":1}"#).is_err());
         assert!(json(r#"{"a":1,"\u0061":1}"#).is_err());
@@ -390,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn each_of_many_names_is_found_and_told_from_the_others() {
+    fn each_of_256_fields_is_found_by_its_name() {
         // Names that begin alike, of one length and of many, in no order.
         let names: Vec<_> = (0..MAX_FIELDS).map(|n| format!("{}{:x}", "a".repeat(n % 5), n * 37 % 256)).collect();
         let object: Vec<_> = names.iter().enumerate().map(|(n, name)| format!("\"{name}\":{n}")).collect();
@@ -408,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn more_fields_than_anything_has_are_refused_and_said() {
+    fn more_than_256_fields_are_refused_with_an_error_that_says_so() {
         let error = |fields: Result<Fields<'_>, ServiceError>| fields.err().unwrap().to_string();
         for many in [MAX_FIELDS + 1, 20_000] {
             let names = |separator| (0..many).map(|n| format!("a{n}")).collect::<Vec<_>>().join(separator);
@@ -427,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_kept_whole_as_long_as_there_is_room() {
+    fn extra_fields_are_kept_whole_as_long_as_there_is_room() {
         let kept = |long: usize| {
             let body = format!(r#"{{"a":1,"b":"{}","c":[2],"é\"\n":"x"}}"#, "b".repeat(long));
             let rest = json(&body).unwrap().rest(|_| false, Some("r \"w")).unwrap();
@@ -443,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_known_before_anything_is_written() {
+    fn the_length_as_json_is_computed_without_writing() {
         let every: String = (0..0x100).filter_map(char::from_u32).collect();
         for text in ["", "plain", "\"\\/", "\u{0}\u{8}\t\n\u{b}\u{c}\r\u{1f}\u{7f}", "é\u{2028}", &every] {
             assert_eq!(quoted_length(text), quoted(text).len(), "{text:?}");
@@ -462,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_kept_and_what_is_broken_is_left_out() {
+    fn unknown_fields_are_kept_and_broken_ones_are_left_out() {
         let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
         let body = format!(r#"{{"k":1,"a":{{"b":[1,null]}},"s":"\ud800","n":1e999,"d":{deep},"é\"":"x"}}"#);
         let rest = json(&body).unwrap().rest(|name| name == "k", Some("r w")).unwrap();
@@ -472,13 +475,13 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_the_same_however_it_is_read() {
+    fn a_token_reads_the_same_on_the_fast_path_and_the_full_one() {
         let read = |json: &str| {
             let body = format!(r#"{{"access_token":{json},"a":{json}}}"#);
             let fields = Fields::read(body.as_bytes(), ResponseEncoding::Json).ok()?;
-            let told = |name| fields.text(name).map(|text| text.get().map(str::to_owned)).map_err(drop);
-            assert_eq!(told("access_token"), told("a"), "{json}");
-            Some(told("a"))
+            let text = |name| fields.text(name).map(|text| text.get().map(str::to_owned)).map_err(drop);
+            assert_eq!(text("access_token"), text("a"), "{json}");
+            Some(text("a"))
         };
         for token in ["ey.J", "e\u{e9}", "a'b"] {
             assert_eq!(read(&format!("\"{token}\"")), Some(Ok(Some(token.to_owned()))));

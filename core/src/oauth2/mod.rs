@@ -1,18 +1,21 @@
-//! OAuth 2: the standard's pure parts, shared by whatever provider speaks it.
+//! OAuth 2 without I/O: authorization code with PKCE, device flow, refresh tokens, client credentials, revocation and
+//! discovery, as functions and exchanges that any provider can use.
 //!
-//! A [`Profile`] states what a server and a client have agreed on: nothing is probed. From it come the exchanges:
+//! A [`Profile`] states what a server and a client have agreed on: addresses, the client's id, how it authenticates,
+//! and where the server departs from the standard. Nothing is probed. The profile makes the exchanges:
 //!
-//! | what | how | ends in |
+//! | grant or request | method | result |
 //! | --- | --- | --- |
 //! | authorization code with PKCE | [`Profile::authorize`], then [`PendingAuthorization::exchange_code`] | a grant |
-//! | device without a browser (RFC 8628) | [`Profile::device`], then [`DeviceAuthorization::poll`] | a grant |
+//! | device flow (RFC 8628) | [`Profile::device`], then [`DeviceAuthorization::poll`] | a grant |
 //! | refresh token | [`Profile::refresh`] | a grant |
 //! | client credentials | [`Profile::client_credentials`] | a grant |
-//! | password, where nothing else is left | [`Profile::legacy_password`] | a grant |
+//! | password (legacy; RFC 9700 §2.4 advises against it) | [`Profile::legacy_password`] | a grant |
 //! | revocation (RFC 7009) | [`Profile::revoke`] | nothing |
 //! | discovery (RFC 8414, OpenID Connect) | [`Discovery::new`] | [`Metadata`], which makes a profile |
 //!
-//! A sign-in in a browser is two halves, with the person between them:
+//! A sign-in in a browser has two halves. The person opens the address that the first one makes; the second takes the
+//! redirect that comes back:
 //!
 //! ```
 //! use perennial_core::oauth2::{Profile, AuthorizationRequest};
@@ -29,7 +32,7 @@
 //! # let state = authorization.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
 //! let redirect = format!("/done?code=4711&state={state}");
 //! let mut exchange = authorization.into_pending().exchange_code(&redirect, now)?;
-//! let request = exchange.start(now); // an adapter's client runs the exchange to its end
+//! let request = exchange.start(now); // an adapter runs the exchange: it sends this and hands back the answer
 //! # assert_eq!(format!("{request:?}"), "POST auth.example/token");
 //! # Ok(())
 //! # }

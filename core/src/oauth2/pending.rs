@@ -1,4 +1,5 @@
-//! The second half of a sign-in in a browser: what is remembered until the browser comes back.
+//! The second half of a sign-in in a browser: what is kept until the redirect comes back, and the check of the
+//! redirect.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,20 +7,21 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::exchange::{Shown, TokenRequest};
+use super::exchange::{GrantParams, TokenRequest};
 use super::pkce::Verifier;
 use super::profile::{IssuerInRedirect, Profile};
 use super::redirect::{AuthorizationError, Redirect};
 use crate::credentials::{Deadline, Now, Secret, Timestamp};
 use crate::wire::{BodyBuffer, Object, Text};
 
-/// How long a person may take in front of the browser, unless the profile says otherwise.
+/// How long a person may take in the browser, unless [`Profile::with_pending_lifetime`] says otherwise: 10 minutes.
 pub const PENDING_LIFETIME: Duration = Duration::from_secs(600);
 
-/// The version that this crate writes and reads.
+/// The format version of an exported sign-in that this crate writes and reads.
 const VERSION: u64 = 1;
 
-/// A sign-in that waits for the browser to come back. Good once: redeeming or exporting takes it.
+/// A sign-in in a browser that waits for its redirect: it holds `state` and PKCE code verifier. It can be used once:
+/// [`exchange_code`](Self::exchange_code) and [`export`](Self::export) take it by value.
 ///
 /// ```compile_fail,E0382
 /// # use perennial_core::{Now, oauth2::PendingAuthorization};
@@ -36,11 +38,11 @@ pub struct PendingAuthorization {
     pub(super) deadline: Deadline,
 }
 
-/// An exported sign-in cannot be taken up. Begin anew.
+/// Why an exported sign-in cannot be restored. Begin a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPending {
-    /// It is no exported sign-in, or a damaged one.
+    /// The text is damaged, or is no exported sign-in.
     #[error("it is damaged or not a sign-in that was exported")]
     Malformed,
     /// It was begun at another server or by another client.
@@ -52,17 +54,18 @@ pub enum InvalidPending {
 }
 
 impl PendingAuthorization {
-    /// Whether a redirect answers this sign-in, without using it up: a receiver on loopback is also called by
-    /// others. Compares the state in constant time, and looks at nothing else.
+    /// Whether a redirect belongs to this sign-in, without using the sign-in up. For a listener on loopback, which
+    /// other programs may call too. It compares the `state` alone, in constant time.
     pub fn matches(&self, redirect: &str) -> bool {
         Redirect::parse(redirect).is_ok_and(|redirect| self.owns(&redirect))
     }
 
-    /// Takes the redirect, as a whole or its query alone, and makes of its code the exchange for tokens.
+    /// Checks the redirect and returns the exchange of its authorization code for tokens (RFC 6749 §4.1.3, with the
+    /// PKCE verifier). `redirect` is the whole URI, its path and query, or its query alone.
     ///
-    /// The state is compared first, in constant time, before anything else in the redirect counts; then the time,
-    /// the issuer (RFC 9207), the error, the code. A parameter that is there twice is refused.
-    // By value: what was begun once is redeemed once.
+    /// The checks, in this order: the `state` in constant time, the time, parameters that occur twice, the issuer
+    /// (RFC 9207), the server's error, the code. The first that fails is the error.
+    // By value: a code is exchanged once.
     pub fn exchange_code(self, redirect: &str, now: Now) -> Result<TokenRequest, AuthorizationError> {
         let redirect = Redirect::parse(redirect)?;
         if !self.owns(&redirect) {
@@ -75,19 +78,19 @@ impl PendingAuthorization {
         self.check_issuer(&redirect)?;
         let code = redirect.code()?;
         let Self { profile, redirect_uri, verifier, .. } = self;
-        Ok(TokenRequest::new(profile, Shown::Code { code, verifier, redirect_uri }))
+        Ok(TokenRequest::new(profile, GrantParams::Code { code, verifier, redirect_uri }))
     }
 
     fn owns(&self, redirect: &Redirect) -> bool {
-        let told = redirect.state().unwrap_or_default();
-        told.as_bytes().ct_eq(self.state.expose().as_bytes()).into()
+        let state = redirect.state().unwrap_or_default();
+        state.as_bytes().ct_eq(self.state.expose().as_bytes()).into()
     }
 
-    /// RFC 9207 §2.4: letter by letter.
+    /// RFC 9207 §2.4: the issuer must be the same, character by character.
     fn check_issuer(&self, redirect: &Redirect) -> Result<(), AuthorizationError> {
         match (redirect.issuer(), self.profile.issuer()) {
-            (Some(told), Some(known)) if told == known => Ok(()),
-            // Nobody said whom to expect: then nobody can say that it is right.
+            (Some(named), Some(known)) if named == known => Ok(()),
+            // Also where the profile names no issuer: there is nothing to compare with.
             (Some(_), _) => Err(AuthorizationError::IssuerInRedirect),
             (None, _) if self.profile.issuer_in_redirect == IssuerInRedirect::Promised => {
                 Err(AuthorizationError::IssuerInRedirect)
@@ -96,18 +99,18 @@ impl PendingAuthorization {
         }
     }
 
-    /// When it is too late.
+    /// When the sign-in expires, by the wall clock.
     pub fn expires_at(&self) -> Timestamp {
         self.deadline.wall
     }
 
-    /// Where the browser comes back to.
+    /// The redirect URI: where the browser comes back to.
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
-    /// Gives it away as a text, to keep between two web requests: in the session of that one browser, and
-    /// nowhere where another could read it. It is a secret.
+    /// The sign-in as a text, to keep between two web requests. It is a secret: keep it in the web session of that one
+    /// browser, where nobody else can read it.
     pub fn export(self) -> Secret {
         let token_endpoint = self.profile.token_endpoint.to_string();
         let form = Form {
@@ -126,12 +129,12 @@ impl PendingAuthorization {
         Secret::from(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default())
     }
 
-    /// Takes up what [`PendingAuthorization::export`] gave away: once. Delete it where it was kept, before or in the same
-    /// step; the `state` it waits for and the code it brings work once either way.
+    /// Restores what [`PendingAuthorization::export`] wrote. Delete the text before or in the same step: a sign-in is
+    /// restored once.
     ///
-    /// Issuer, token endpoint and client must be those of `profile`: a code is never sent to another server than
-    /// the one it was asked from.
-    #[expect(clippy::needless_pass_by_value, reason = "what is taken up is used up")]
+    /// Issuer, token endpoint and client id must be those of `profile`, so that a code is never sent to another server
+    /// than the one that gave it.
+    #[expect(clippy::needless_pass_by_value, reason = "what is restored is used up")]
     pub fn restore(profile: &Profile, exported: Secret, now: Now) -> Result<Self, InvalidPending> {
         let malformed = |_| InvalidPending::Malformed;
         let Object(form) = serde_json::from_str::<Object<Form<Text<'_>>>>(exported.expose()).map_err(malformed)?;
@@ -149,7 +152,7 @@ impl PendingAuthorization {
             return Err(InvalidPending::OtherProfile);
         }
         let wall = Timestamp::from_unix_millis(form.expires_at);
-        // The wall clock may have been set back meanwhile: never longer than from now.
+        // The wall clock may have been set back meanwhile: no more is left than a sign-in begun now would have.
         let left = Duration::try_from(wall.since(now.wall)).unwrap_or_default().min(profile.pending_lifetime);
         if left.is_zero() {
             return Err(InvalidPending::Expired);

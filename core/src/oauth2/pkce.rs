@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange (RFC 7636). S256 always: there is no `plain` here.
+//! PKCE: Proof Key for Code Exchange (RFC 7636), with S256 alone. The method `plain` is not offered.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use crate::credentials::Secret;
 
-/// A code verifier: 43 to 128 unreserved characters, wiped when dropped.
+/// A PKCE code verifier (RFC 7636 §4.1): 43 to 128 unreserved characters, wiped when dropped.
 ///
 /// ```
 /// use perennial_core::oauth2::Verifier;
@@ -21,7 +21,7 @@ use crate::credentials::Secret;
 #[derive(Clone)]
 pub struct Verifier(Secret);
 
-/// A text that is no code verifier. It is not repeated.
+/// This text is no code verifier. The error does not repeat it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a code verifier has 43 to 128 unreserved characters")]
 pub struct InvalidVerifier;
@@ -30,7 +30,7 @@ impl Verifier {
     /// The `code_challenge_method` of every challenge.
     pub const METHOD: &'static str = "S256";
 
-    /// From random bytes: 32 to 96 of them, which the compiler checks, become 43 to 128 characters.
+    /// A verifier from 32 to 96 random bytes, a number that is checked when compiled. They become 43 to 128 characters.
     pub fn new<const N: usize>(mut entropy: [u8; N]) -> Self {
         const { assert!(N >= 32 && N <= 96, "a verifier has 32 to 96 bytes of entropy") };
         let verifier = Self(base64url(&entropy));
@@ -38,13 +38,13 @@ impl Verifier {
         verifier
     }
 
-    /// From an array part: the caller has checked its length.
+    /// From part of an array, whose length the caller has checked.
     pub(super) fn from_bytes(entropy: &[u8]) -> Self {
         debug_assert!((32..=96).contains(&entropy.len()));
         Self(base64url(entropy))
     }
 
-    /// Takes up a verifier that was kept as text (RFC 7636 §4.1).
+    /// Checks a verifier that was kept as text (RFC 7636 §4.1).
     pub fn parse(text: &str) -> Result<Self, InvalidVerifier> {
         let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if (43..=128).contains(&text.len()) && text.bytes().all(unreserved) {
@@ -59,7 +59,7 @@ impl Verifier {
         self.0.expose()
     }
 
-    /// The `code_challenge` of it: S256 (RFC 7636 §4.2). No secret.
+    /// The `code_challenge` for the authorization URL: S256 (RFC 7636 §4.2). It is no secret.
     pub fn challenge(&self) -> String {
         Base64UrlUnpadded::encode_string(&Sha256::digest(self.expose().as_bytes()))
     }
@@ -71,7 +71,7 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// Bytes as text that may stand anywhere.
+/// Bytes as base64url without padding, which needs no escape anywhere.
 pub(super) fn base64url(bytes: &[u8]) -> Secret {
     Secret::from(Base64UrlUnpadded::encode_string(bytes))
 }

@@ -1,4 +1,4 @@
-//! What a server and a client have agreed on. Stated, never probed.
+//! The profile of a client at a server: what the two have agreed on. It is stated, never probed.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use crate::credentials::Secret;
 use crate::error::ServiceError;
 use crate::wire::{InvalidUrl, TransportSecurity};
 
-/// How one client speaks to one server.
+/// How one client speaks to one OAuth server: endpoints, client id and authentication, and where the server departs
+/// from the standard.
 #[derive(Clone)]
 pub struct Profile {
     pub(super) token_endpoint: Endpoint,
@@ -34,18 +35,18 @@ pub struct Profile {
     pub(super) pending_lifetime: Duration,
     pub(super) anonymous_refresh: bool,
     pub(super) lacks_s256: bool,
-    /// What addresses are held to: those of the profile, and those that the server names.
+    /// Where plain http is allowed: for the profile's addresses, and for those that the server names.
     pub(super) security: TransportSecurity,
 }
 
-/// A token type that is taken, and the word in front of the token that goes with it.
+/// A token type beside `Bearer`: what the server calls it, and the word to send in front of such a token.
 #[derive(Clone)]
 pub(super) struct TokenType {
-    pub(super) told: Box<str>,
+    pub(super) named: Box<str>,
     pub(super) sent_as: Box<str>,
 }
 
-/// A parameter of the server's own.
+/// A request parameter of the server's own.
 #[derive(Clone)]
 pub(super) struct Parameter {
     pub(super) at: ParameterTarget,
@@ -53,18 +54,18 @@ pub(super) struct Parameter {
     pub(super) value: Box<str>,
 }
 
-/// Where a parameter of the server's own goes.
+/// Which requests carry a parameter of the server's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParameterTarget {
-    /// Into the address that a browser opens, and the device authorization request.
+    /// The authorization URL that a browser opens, and the device authorization request.
     Authorization,
-    /// Into every request for a token.
+    /// Every token request.
     Token,
-    /// Into both.
+    /// All of them.
     Both,
 }
 
-/// What stands between two scopes.
+/// The character between two scopes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScopeSeparator {
     /// A blank, as the standard says (RFC 6749 §3.3).
@@ -74,58 +75,58 @@ pub enum ScopeSeparator {
     Comma,
 }
 
-/// What becomes of a refresh token that was used.
+/// Whether the server rotates refresh tokens: what becomes of one that was used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rotation {
-    /// It works once: the answer may bring the next. A lost answer is treated with care. Right for every server
-    /// that is not known to be otherwise.
+    /// It works once: the answer brings the next one, or none. A session never repeats such a refresh blindly when an
+    /// answer was lost. Take this for every server that is not known to be otherwise.
     #[default]
     OneUse,
-    /// It stays the same and can be sent again and again.
+    /// It stays valid and can be sent again and again.
     Reusable,
 }
 
-/// In what the token endpoint answers.
+/// The format of the token endpoint's answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResponseEncoding {
-    /// JSON, under any content type.
+    /// JSON, whatever the content type says.
     #[default]
     Json,
-    /// A form; JSON is taken too.
+    /// A form (`application/x-www-form-urlencoded`). JSON is understood too.
     Form,
 }
 
-/// How the fields of an answer are written.
+/// How an answer's field names are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FieldCase {
     /// `access_token`, as the standard says.
     #[default]
     Snake,
-    /// `accessToken`; the standard's names are taken too.
+    /// `accessToken`. The standard's names are understood too.
     Camel,
 }
 
-/// Whether the redirect names the issuer (RFC 9207). One that is there must match, always.
+/// Whether a redirect must name the issuer, as `iss` (RFC 9207). If it names one, that must always match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IssuerInRedirect {
-    /// It may.
+    /// It may name it.
     #[default]
     Optional,
-    /// The server promised it: a redirect without it is refused.
+    /// The server promises it: a redirect without `iss` is refused.
     Promised,
 }
 
-/// A setting that makes no sense. Its value is not repeated.
+/// Why a profile cannot be made. The error does not repeat the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidProfile {
-    /// An address is not one that a secret may be sent to.
+    /// A secret must not be sent to this address.
     #[error(transparent)]
     Url(#[from] InvalidUrl),
     /// The client id is empty.
     #[error("the client has no id")]
     NoClientId,
-    /// A parameter of the server's own has a name that the standard uses: it would be there twice.
+    /// A parameter of the server's own has no name, or the name of one that is already sent: it would occur twice.
     #[error("a parameter's name is one of the standard's own")]
     Reserved,
     /// A resource is not an absolute URI without a fragment (RFC 8707 §2).
@@ -136,7 +137,7 @@ pub enum InvalidProfile {
     NoTokenEndpoint,
 }
 
-/// The names that this crate sends itself.
+/// The parameter names that this crate sends by itself.
 const RESERVED: [&str; 19] = [
     "client_assertion",
     "client_assertion_type",
@@ -160,14 +161,14 @@ const RESERVED: [&str; 19] = [
 ];
 
 impl Profile {
-    /// A public client with the standard's ways: rotating refresh tokens, JSON, `Bearer`, scopes with a blank
-    /// between them. The endpoint is https, or http to this machine.
+    /// A profile for a public client with the standard's defaults: one-use refresh tokens, JSON, `Bearer`, scopes with
+    /// a blank between them. The token endpoint is https, or http to this machine.
     pub fn new(token_endpoint: &str, client_id: &str) -> Result<Self, InvalidProfile> {
         Self::new_under(token_endpoint, client_id, &TransportSecurity::new())
     }
 
-    /// The same, and this and every other endpoint may be one of plain http where the rules of sending allow it. The
-    /// client that sends there is told the same rules:
+    /// As [`new`](Self::new), where every endpoint may use plain http as far as `security` allows it. Give the same
+    /// rules to the transport that sends the requests:
     ///
     /// ```
     /// use perennial_core::TransportSecurity;
@@ -216,26 +217,26 @@ impl Profile {
         })
     }
 
-    /// With the endpoint that a browser opens.
+    /// Sets the authorization endpoint, which a browser opens.
     pub fn with_authorization_endpoint(mut self, url: &str) -> Result<Self, InvalidUrl> {
         self.authorization_endpoint = Some(Endpoint::parse_under(url, &self.security)?);
         Ok(self)
     }
 
-    /// With the endpoint that revokes tokens (RFC 7009).
+    /// Sets the revocation endpoint (RFC 7009).
     pub fn with_revocation_endpoint(mut self, url: &str) -> Result<Self, InvalidUrl> {
         self.revocation_endpoint = Some(Endpoint::parse_under(url, &self.security)?);
         Ok(self)
     }
 
-    /// With the endpoint for devices without a browser (RFC 8628).
+    /// Sets the device authorization endpoint (RFC 8628).
     pub fn with_device_endpoint(mut self, url: &str) -> Result<Self, InvalidUrl> {
         self.device_endpoint = Some(Endpoint::parse_under(url, &self.security)?);
         Ok(self)
     }
 
-    /// With the server's name for itself, and whether its redirects promise to repeat it (RFC 9207). It is
-    /// compared letter by letter: a slash at the end matters.
+    /// Sets the issuer identifier, and whether redirects must name it (RFC 9207). It is compared character by
+    /// character: a slash at the end matters.
     #[must_use]
     pub fn with_issuer(mut self, issuer: &str, in_redirect: IssuerInRedirect) -> Self {
         self.issuer = Some(issuer.into());
@@ -243,73 +244,75 @@ impl Profile {
         self
     }
 
-    /// With a way in which the client proves itself.
+    /// Sets how the client authenticates at the token endpoint. The default is a public client, which sends its id
+    /// alone.
     #[must_use]
     pub fn with_client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.client_auth = client_auth;
         self
     }
 
-    /// With something else between two scopes than a blank.
+    /// Sets the character between two scopes. The default is a blank.
     #[must_use]
     pub fn with_scope_separator(mut self, separator: ScopeSeparator) -> Self {
         self.separator = separator;
         self
     }
 
-    /// With what becomes of a used refresh token.
+    /// Sets whether a refresh token works once. The default is [`Rotation::OneUse`].
     #[must_use]
     pub fn with_rotation(mut self, rotation: Rotation) -> Self {
         self.rotation = rotation;
         self
     }
 
-    /// Also takes tokens of a type that is called `told`, and sends them with `sent_as` in front: eBay's
-    /// `User Access Token` is sent as `Bearer`. `Bearer`, or no type at all, is always taken.
+    /// Accepts one more `token_type`: what the server calls `named` is sent with `sent_as` in front. eBay's
+    /// `User Access Token`, for instance, is sent as `Bearer`. `Bearer`, or no type at all, is always accepted.
     #[must_use]
-    pub fn with_token_type(mut self, told: &str, sent_as: &str) -> Self {
-        self.token_types.push(TokenType { told: told.trim().into(), sent_as: sent_as.into() });
+    pub fn with_token_type(mut self, named: &str, sent_as: &str) -> Self {
+        self.token_types.push(TokenType { named: named.trim().into(), sent_as: sent_as.into() });
         self
     }
 
-    /// With another form of the token endpoint's answers.
+    /// Sets the format of the token endpoint's answers. The default is JSON.
     #[must_use]
     pub fn with_response_encoding(mut self, encoding: ResponseEncoding) -> Self {
         self.encoding = encoding;
         self
     }
 
-    /// With another way to write the names of fields.
+    /// Sets how field names in answers are written. The default is `access_token`.
     #[must_use]
     pub fn with_field_case(mut self, names: FieldCase) -> Self {
         self.names = names;
         self
     }
 
-    /// Tokens stand in an object of this name in the answer: `data`. An error stands there or beside it.
+    /// Looks for tokens in an object of this name within the answer, such as `data`. An error is looked for there and
+    /// at the top.
     #[must_use]
     pub fn with_response_wrapper(mut self, name: &str) -> Self {
         self.within = Some(name.into());
         self
     }
 
-    /// Where `expires_in` is absent, this field tells the moment at which the access token ends: seconds since
-    /// 1970, or milliseconds where that is more than 1e11. It is corrected for the server's clock.
+    /// Names a field with the absolute end of the access token, read where `expires_in` is absent: Unix time in
+    /// seconds, or in milliseconds where it is more than 1e11. It is counted from the answer's own `Date`.
     #[must_use]
     pub fn with_absolute_expiry(mut self, name: &str) -> Self {
         self.expiry = Some(name.into());
         self
     }
 
-    /// This error code too says that a refresh token, a code or a password is refused, under any 4xx or 2xx:
-    /// `bad_refresh_token`. The standard has only `invalid_grant`, under a 4xx.
+    /// Adds an error code that rejects a refresh token, a code or a login for good, under any 2xx or 4xx:
+    /// `bad_refresh_token`, for instance. The standard has `invalid_grant` alone, under a 4xx.
     #[must_use]
     pub fn with_rejection_code(mut self, code: &str) -> Self {
         self.refusals.push(code.into());
         self
     }
 
-    /// With a parameter of the server's own: `audience`, `prompt`.
+    /// Adds a parameter of the server's own, such as `audience` or `prompt`.
     pub fn with_parameter(mut self, at: ParameterTarget, name: &str, value: &str) -> Result<Self, InvalidProfile> {
         let twice = |known: &Parameter| {
             &*known.name == name && (known.at == at || known.at == ParameterTarget::Both || at == ParameterTarget::Both)
@@ -321,7 +324,7 @@ impl Profile {
         Ok(self)
     }
 
-    /// Asks for tokens that are meant for this resource (RFC 8707). More than one may be named.
+    /// Requests tokens for this resource (RFC 8707). Call it again to name more than one.
     pub fn with_resource(mut self, resource: &str) -> Result<Self, InvalidProfile> {
         let scheme = resource.split_once(':').map_or("", |(scheme, _)| scheme);
         let named = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -334,14 +337,14 @@ impl Profile {
         Ok(self)
     }
 
-    /// With another time for the person in front of the browser than [`PENDING_LIFETIME`].
+    /// Sets how long a person may take in the browser. The default is [`PENDING_LIFETIME`].
     #[must_use]
     pub fn with_pending_lifetime(mut self, lifetime: Duration) -> Self {
         self.pending_lifetime = lifetime;
         self
     }
 
-    /// A refresh names no client: Mosaia's takes the token alone. Only for clients that prove nothing.
+    /// Leaves `client_id` out of a refresh, as Mosaia wants it. It has no effect for a client that authenticates.
     #[must_use]
     pub fn with_clientless_refresh(mut self) -> Self {
         self.anonymous_refresh = true;
@@ -353,22 +356,22 @@ impl Profile {
         &self.token_endpoint
     }
 
-    /// The endpoint that a browser opens.
+    /// The authorization endpoint, which a browser opens.
     pub fn authorization_endpoint(&self) -> Option<&Endpoint> {
         self.authorization_endpoint.as_ref()
     }
 
-    /// The endpoint that revokes tokens.
+    /// The revocation endpoint (RFC 7009).
     pub fn revocation_endpoint(&self) -> Option<&Endpoint> {
         self.revocation_endpoint.as_ref()
     }
 
-    /// The endpoint for devices without a browser.
+    /// The device authorization endpoint (RFC 8628).
     pub fn device_endpoint(&self) -> Option<&Endpoint> {
         self.device_endpoint.as_ref()
     }
 
-    /// The server's name for itself.
+    /// The issuer identifier: the server's name for itself.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
@@ -378,17 +381,17 @@ impl Profile {
         &self.client_id
     }
 
-    /// How the client proves itself.
+    /// How the client authenticates.
     pub fn client_auth(&self) -> &ClientAuth {
         &self.client_auth
     }
 
-    /// What becomes of a used refresh token.
+    /// Whether a refresh token works once.
     pub fn rotation(&self) -> Rotation {
         self.rotation
     }
 
-    /// Scopes as this server wants them; `None` where there are none.
+    /// The scopes joined as this server wants them; `None` where there are none.
     pub(super) fn joined<S: AsRef<str>>(&self, scopes: &[S]) -> Option<String> {
         let scopes: Vec<_> = scopes.iter().map(AsRef::as_ref).filter(|scope| !scope.is_empty()).collect();
         let separator = match self.separator {
@@ -406,9 +409,9 @@ impl Profile {
     }
 }
 
-/// Addresses and names: no secret of the client.
 impl Profile {
-    /// Without what repeats one of these, or the client's proof, as it is or as HTTP Basic sends it.
+    /// The error without text that repeats a secret that was sent, or the client secret, plain or as HTTP Basic sends
+    /// it.
     pub(super) fn without_echo<'a>(
         &self,
         error: ServiceError,
@@ -422,6 +425,7 @@ impl Profile {
     }
 }
 
+/// Addresses, the client's id and the kind of authentication: no secret.
 impl fmt::Debug for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Profile")
@@ -455,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_cannot_be_there_twice() {
+    fn a_parameter_cannot_occur_twice() {
         for name in RESERVED.into_iter().chain([""]) {
             assert_eq!(
                 profile().with_parameter(ParameterTarget::Token, name, "x").unwrap_err(),

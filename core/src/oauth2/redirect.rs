@@ -1,4 +1,4 @@
-//! What a browser comes back with (RFC 6749 §4.1.2).
+//! The redirect that ends the browser's part of a sign-in (RFC 6749 §4.1.2).
 
 use std::fmt;
 
@@ -7,38 +7,39 @@ use super::words;
 use crate::credentials::{Secret, check_token};
 use crate::wire::form_decode;
 
-/// The longest redirect that is looked at, in bytes.
+/// The longest redirect that is read, in bytes.
 const MAX_REDIRECT: usize = 64 * 1024;
 
-/// Why a redirect brings no tokens.
+/// Why a redirect cannot be exchanged for tokens.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorizationError {
-    /// It is no redirect of an authorization server. Ask the person to begin anew.
+    /// The text is no redirect of an authorization server. Begin a new sign-in.
     #[error("the redirect cannot be read: {what}")]
     Malformed {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// It answers another sign-in, or is forged: its state is not the one that was sent. Begin anew.
+    /// The `state` is not the one that was sent: the redirect belongs to another sign-in, or is forged. Begin a new
+    /// sign-in.
     #[error("the redirect answers another sign-in")]
     State,
-    /// The person took too long. Begin anew.
+    /// The person took too long. Begin a new sign-in.
     #[error("the sign-in has expired")]
     Expired,
-    /// A parameter is there twice (RFC 6749 §3.1). Begin anew.
+    /// A parameter occurs twice, which RFC 6749 §3.1 forbids. Begin a new sign-in.
     #[error("a parameter of the redirect is there twice")]
     Repeated,
-    /// It comes from another server than the one that was asked (RFC 9207), or does not say from which although
-    /// that was promised. Tell whoever runs the server.
+    /// The redirect names another issuer than the profile (RFC 9207), or none although the server promised it. Tell
+    /// whoever runs the server.
     #[error("the redirect comes from another server")]
     IssuerInRedirect,
-    /// The server, or the person, said no.
+    /// The server or the person refused.
     #[error("the sign-in was refused: {0}")]
     Refused(ErrorResponse),
 }
 
-/// What the server said.
+/// The error in a redirect (RFC 6749 §4.1.2.1).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ErrorResponse {
     code: ErrorCode,
@@ -48,22 +49,22 @@ pub struct ErrorResponse {
 }
 
 impl ErrorResponse {
-    /// Which of the standard's reasons it is.
+    /// The error code as one of the standard's.
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// The reason as the server wrote it, cleaned and cut.
+    /// The error code as the server wrote it, cleaned and cut to 64 characters.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The server's own words, cleaned and cut.
+    /// The server's description, cleaned and cut to 200 characters. It is untrusted text.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }
 
-    /// Where to read more: http or https, without a query.
+    /// The page that explains the error: http or https, without its query.
     pub fn uri(&self) -> Option<&str> {
         self.uri.as_deref()
     }
@@ -89,11 +90,11 @@ impl fmt::Debug for ErrorResponse {
     }
 }
 
-/// The parameters of a redirect. Their values are wiped.
+/// The parameters of a redirect. Their values are wiped when dropped.
 pub(super) struct Redirect(Vec<(String, Secret)>);
 
 impl Redirect {
-    /// From a whole URI, from its path and query, or from its query alone.
+    /// Reads a whole URI, its path and query, or its query alone.
     pub(super) fn parse(text: &str) -> Result<Self, AuthorizationError> {
         let malformed = |what| AuthorizationError::Malformed { what };
         if text.len() > MAX_REDIRECT {
@@ -109,7 +110,7 @@ impl Redirect {
         pairs.collect::<Option<_>>().map(Self).ok_or(malformed("it is not UTF-8"))
     }
 
-    /// `None` where it is absent, or there twice.
+    /// The value of a parameter; `None` where it is absent or occurs twice.
     fn one(&self, name: &str) -> Option<&str> {
         let mut found = self.0.iter().filter(|(known, _)| known == name);
         let (_, value) = found.next()?;
@@ -131,13 +132,13 @@ impl Redirect {
         if twice { Err(AuthorizationError::Repeated) } else { Ok(()) }
     }
 
-    /// The code; an error wins.
+    /// The authorization code. An `error` wins over a code.
     pub(super) fn code(&self) -> Result<Secret, AuthorizationError> {
         let malformed = |what| AuthorizationError::Malformed { what };
         if let Some(error) = self.one("error") {
-            // Servers echo what they were sent: nothing that has the state in it is shown.
+            // Servers echo what they were sent: text with the state in it is left out.
             let state = self.state().filter(|state| !state.is_empty());
-            let own = |said: &&str| state.is_none_or(|state| !said.contains(state));
+            let own = |text: &&str| state.is_none_or(|state| !text.contains(state));
             return Err(AuthorizationError::Refused(ErrorResponse {
                 code: ErrorCode::from(error),
                 name: Some(error).filter(own).and_then(words::code).as_deref().cloned().unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! What a server says when it does not grant (RFC 6749 §5.2), in all the forms that are seen.
+//! Error responses of a token endpoint (RFC 6749 §5.2), in the standard's form and in those that servers really send.
 
 use std::fmt;
 
@@ -14,45 +14,44 @@ use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;
 use crate::wire::{self, Number, Text};
 
-/// The error codes of the standards. Of a [`ServiceError`]: `error.code().map(ErrorCode::from)`.
+/// The error codes of OAuth 2 and OpenID Connect. From a [`ServiceError`]: `error.code().map(ErrorCode::from)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// `access_denied`, which Microsoft's devices are told as `authorization_declined`: the person, or the server, said
-    /// no.
+    /// `access_denied`, which Microsoft's device flow calls `authorization_declined`: the person or the server refused.
     AccessDenied,
-    /// `authorization_pending`: the person has not yet decided (RFC 8628).
+    /// `authorization_pending`: the person has not yet decided (RFC 8628 §3.5).
     AuthorizationPending,
-    /// `expired_token`: the person took too long (RFC 8628).
+    /// `expired_token`: the person took too long (RFC 8628 §3.5).
     ExpiredToken,
-    /// `interaction_required`, `login_required`, `consent_required`, `account_selection_required`: it does not go
-    /// without the person (OpenID Connect §3.1.2.6).
+    /// `interaction_required`, `login_required`, `consent_required`, `account_selection_required`: a person has to act
+    /// (OpenID Connect Core §3.1.2.6).
     InteractionRequired,
-    /// `invalid_client`: the client did not prove itself.
+    /// `invalid_client`: the client's authentication failed.
     InvalidClient,
-    /// `invalid_grant`: code, refresh token or password are refused.
+    /// `invalid_grant`: the code, refresh token or password is rejected.
     InvalidGrant,
-    /// `invalid_request`: a parameter is missing, wrong, or there twice.
+    /// `invalid_request`: a parameter is missing, wrong, or occurs twice.
     InvalidRequest,
     /// `invalid_scope`: a scope is unknown, or more than is allowed.
     InvalidScope,
-    /// `invalid_target`: a resource is unknown (RFC 8707).
+    /// `invalid_target`: a resource is unknown (RFC 8707 §2).
     InvalidTarget,
-    /// `server_error`.
+    /// `server_error`: the server failed.
     ServerError,
-    /// `slow_down`: ask less often (RFC 8628).
+    /// `slow_down`: poll less often (RFC 8628 §3.5).
     SlowDown,
-    /// `temporarily_unavailable`.
+    /// `temporarily_unavailable`: the server is overloaded.
     TemporarilyUnavailable,
-    /// `unauthorized_client`: this client may not do so.
+    /// `unauthorized_client`: this client may not use this grant.
     UnauthorizedClient,
-    /// `unsupported_grant_type`.
+    /// `unsupported_grant_type`: the server does not know this grant.
     UnsupportedGrantType,
-    /// `unsupported_response_type`.
+    /// `unsupported_response_type`: the server does not give out codes this way.
     UnsupportedResponseType,
-    /// `unsupported_token_type`: tokens of this kind cannot be revoked (RFC 7009).
+    /// `unsupported_token_type`: tokens of this kind cannot be revoked (RFC 7009 §2.2.1).
     UnsupportedTokenType,
-    /// Any other.
+    /// Any other code.
     Other,
 }
 
@@ -82,41 +81,41 @@ impl From<&str> for ErrorCode {
     }
 }
 
-/// What an answer says went wrong, cleaned. Wiped: it may repeat what was sent.
+/// The error that an answer names, its texts cleaned. Wiped when dropped: it may repeat what was sent.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct ServerError {
     code: Option<Zeroizing<String>>,
     message: Option<Zeroizing<String>>,
     uri: Option<String>,
 }
 
-impl Said {
-    /// The error in an answer, if there is one: `error` as a text or an object, or `errors` with something in it.
-    /// What is empty, null, zero or false is no error.
+impl ServerError {
+    /// The error in an answer, if there is one: `error` as a text or an object, or `errors` with something in it. A
+    /// value that is empty, null, zero or false is no error.
     pub(super) fn find(fields: &Fields<'_>, names: FieldCase) -> Option<Self> {
-        let said = match fields.raw("error") {
+        let server_error = match fields.raw("error") {
             Some(json) if is_truthy(json) => Self::from_json(json),
             _ => Self::from_json(fields.raw("errors").filter(|json| is_truthy(json))?),
         };
         let camel = |name| matches!(names, FieldCase::Camel).then_some(name);
         Some(Self {
-            message: said
+            message: server_error
                 .message
-                .or_else(|| told(fields, "error_description"))
-                .or_else(|| told(fields, camel("errorDescription")?))
-                .or_else(|| told(fields, "message")),
-            uri: said.uri.or_else(|| words::address(fields.text("error_uri").ok()?.get()?)),
-            code: said.code,
+                .or_else(|| text(fields, "error_description"))
+                .or_else(|| text(fields, camel("errorDescription")?))
+                .or_else(|| text(fields, "message")),
+            uri: server_error.uri.or_else(|| words::address(fields.text("error_uri").ok()?.get()?)),
+            code: server_error.code,
         })
     }
 
-    /// The words of an answer that names no error: `{"message": …}`.
-    fn beside(fields: &Fields<'_>) -> Self {
-        let message = told(fields, "error_description").or_else(|| told(fields, "message"));
+    /// The text of an answer that names no error code: `{"message": …}`.
+    fn message_only(fields: &Fields<'_>) -> Self {
+        let message = text(fields, "error_description").or_else(|| text(fields, "message"));
         Self { message, ..Self::default() }
     }
 
-    /// `"invalid_grant"`, `{"code", "message"}` (Facebook), `[{"errorType", "message"}]` (Fitbit).
+    /// Reads the forms `"invalid_grant"`, `{"code", "message"}` (Facebook) and `[{"errorType", "message"}]` (Fitbit).
     fn from_json(json: &str) -> Self {
         if let Ok(text) = serde_json::from_str::<Text<'_>>(json)
             && let Some(text) = text.get()
@@ -136,10 +135,11 @@ impl Said {
                 (None, number) => number.value().map(|number| Zeroizing::new(number.to_string())),
             }
         });
-        let message = told(&fields, "message").or_else(|| told(&fields, "error_description"));
+        let message = text(&fields, "message").or_else(|| text(&fields, "error_description"));
         Self { code, message, uri: None }
     }
 
+    /// The error with this code and message.
     fn onto(self, error: ServiceError) -> ServiceError {
         let error = match &self.code {
             Some(code) => error.with_code(code),
@@ -158,7 +158,7 @@ impl Said {
     }
 }
 
-fn told(fields: &Fields<'_>, name: &str) -> Option<Zeroizing<String>> {
+fn text(fields: &Fields<'_>, name: &str) -> Option<Zeroizing<String>> {
     words::cleaned(fields.text(name).ok()?.get()?)
 }
 
@@ -170,54 +170,55 @@ fn is_truthy(json: &str) -> bool {
 /// The failure in an answer; `None` where it is a 2xx without an error in it.
 pub(super) fn failure(
     profile: &Profile,
-    asked: GrantType,
+    grant_type: GrantType,
     response: &Response,
     fields: Result<&Fields<'_>, &ServiceError>,
     now: Now,
 ) -> Option<ServiceError> {
     let status = response.status();
-    let said = fields.ok().and_then(|fields| {
+    let server_error = fields.ok().and_then(|fields| {
         let within = profile.within.as_deref().and_then(|name| fields.object(name)?.ok());
-        Said::find(fields, profile.names).or_else(|| Said::find(&within?, profile.names))
+        ServerError::find(fields, profile.names).or_else(|| ServerError::find(&within?, profile.names))
     });
-    if status.is_success() && said.is_none() {
+    if status.is_success() && server_error.is_none() {
         return None;
     }
-    let code = said.as_ref().and_then(|said| said.code.as_ref()).map(|code| code.as_str());
-    let refuses = code.is_some_and(|code| refusal(profile, asked, status, code).is_some());
-    // 5xx and 429 win over anything that is said; a missing endpoint says nothing in the standard's own words.
+    let code = server_error.as_ref().and_then(|error| error.code.as_ref()).map(|code| code.as_str());
+    let refuses = code.is_some_and(|code| refusal(profile, grant_type, status, code).is_some());
+    // 5xx and 429 win over any code. A 404 or 405 with a code of the standard is the endpoint's own answer: then the
+    // endpoint is not missing.
     if let Some(error) = wire::failure(response, now)
         && !(refuses && matches!(error.kind(), ServiceErrorKind::Unsupported) && status.is_client_error())
     {
-        return Some(said.unwrap_or_default().onto(error));
+        return Some(server_error.unwrap_or_default().onto(error));
     }
     let kind = match (code, fields) {
-        (Some(code), _) => refusal(profile, asked, status, code).unwrap_or(ServiceErrorKind::Service),
-        // No word why: whoever showed a login has shown the wrong one.
+        (Some(code), _) => refusal(profile, grant_type, status, code).unwrap_or(ServiceErrorKind::Service),
+        // A 401 without a code, where a login was sent: the login is wrong.
         (None, fields)
-            if status == StatusCode::UNAUTHORIZED && asked.shows_a_login() && is_silent(response, fields) =>
+            if status == StatusCode::UNAUTHORIZED && grant_type.shows_a_login() && is_silent(response, fields) =>
         {
             ServiceErrorKind::InvalidCredentials
         }
-        // A proxy's page, a torn body: somebody else's words refuse nobody.
+        // A proxy's page or a torn body rejects nothing: it may not be the server's answer.
         (None, Err(error)) if !response.body().as_ref().is_empty() => error.kind(),
         (None, _) => ServiceErrorKind::Service,
     };
-    let said = said.unwrap_or_else(|| fields.map(Said::beside).unwrap_or_default());
+    let server_error = server_error.unwrap_or_else(|| fields.map(ServerError::message_only).unwrap_or_default());
     let error =
         ServiceError::new(kind).with_status(status).with_retry_after(wire::retry_after(response.headers(), now));
-    Some(said.onto(error))
+    Some(server_error.onto(error))
 }
 
-/// Nothing in it, or JSON without a code.
+/// Whether the body is empty, or JSON.
 fn is_silent(response: &Response, fields: Result<&Fields<'_>, &ServiceError>) -> bool {
     fields.is_ok() || response.body().as_ref().trim_ascii().is_empty()
 }
 
-/// What a code refuses for good; `None` where it may pass.
-fn refusal(profile: &Profile, asked: GrantType, status: StatusCode, code: &str) -> Option<ServiceErrorKind> {
+/// The kind of error by which a code rejects a token or login for good; `None` where trying again may help.
+fn refusal(profile: &Profile, grant_type: GrantType, status: StatusCode, code: &str) -> Option<ServiceErrorKind> {
     let own = profile.refusals.iter().any(|known| &**known == code);
-    if asked == GrantType::RefreshToken {
+    if grant_type == GrantType::RefreshToken {
         // Nothing else discards a refresh token: not a client that is misconfigured for an hour, not a 200.
         return match ErrorCode::from(code) {
             _ if own => Some(ServiceErrorKind::RefreshRefused),

@@ -1,4 +1,4 @@
-//! The requests: pure functions of what goes into them.
+//! The requests to a token endpoint, as pure functions of their parameters.
 
 use http::header;
 
@@ -17,9 +17,9 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 impl Profile {
-    /// Asks for new tokens with a refresh token (RFC 6749 §6). The client proves itself with a statement that
-    /// runs from `now`, where it does so by statements. Read the answer with
-    /// [`parse_token`](super::parse_token), as all of these.
+    /// The request that refreshes with a refresh token (RFC 6749 §6). Read the answer with
+    /// [`parse_token`](super::parse_token). `now` matters for `private_key_jwt` alone: the assertion is valid from
+    /// then.
     pub fn refresh_request(&self, refresh_token: &Secret, now: Now) -> Request {
         let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         if self.anonymous_refresh && matches!(self.client_auth, ClientAuth::None) {
@@ -29,7 +29,7 @@ impl Profile {
         self.token_request(&fields, now)
     }
 
-    /// Asks for tokens with the client's own credentials (RFC 6749 §4.4).
+    /// The request for tokens by client credentials (RFC 6749 §4.4).
     pub fn client_credentials_request<S: AsRef<str>>(&self, scopes: &[S], now: Now) -> Request {
         let scope = self.joined(scopes);
         let scope = scope.as_deref().map(|scope| ("scope", scope));
@@ -37,8 +37,8 @@ impl Profile {
         self.token_request(&fields, now)
     }
 
-    /// Asks for tokens with a user's password (RFC 6749 §4.3). Legacy: RFC 9700 §2.4 says not to use it, and some
-    /// servers have nothing else.
+    /// The request for tokens by a user's name and password (RFC 6749 §4.3). Legacy: RFC 9700 §2.4 forbids it, but some
+    /// servers offer nothing else.
     pub fn legacy_password_request<S: AsRef<str>>(
         &self,
         username: &str,
@@ -53,8 +53,8 @@ impl Profile {
         self.token_request(&fields, now)
     }
 
-    /// Asks for tokens with the code of a redirect (RFC 6749 §4.1.3, RFC 7636 §4.5). [`PendingAuthorization`](super::PendingAuthorization)
-    /// makes sure that the code is the right one.
+    /// Asks for tokens with the code of a redirect (RFC 6749 §4.1.3, RFC 7636 §4.5).
+    /// [`PendingAuthorization`](super::PendingAuthorization) makes sure that the code is the right one.
     pub fn code_request(&self, code: &Secret, verifier: &Verifier, redirect_uri: &str, now: Now) -> Request {
         let fields = [
             ("grant_type", "authorization_code"),
@@ -65,7 +65,7 @@ impl Profile {
         self.token_request(&fields, now)
     }
 
-    /// Asks whether the person has said yes (RFC 8628 §3.4).
+    /// The request that polls a device authorization (RFC 8628 §3.4).
     pub fn device_token_request(&self, device_code: &Secret, now: Now) -> Request {
         self.token_request(&[("grant_type", DEVICE_GRANT), ("device_code", device_code.expose())], now)
     }
@@ -75,7 +75,7 @@ impl Profile {
         self.authenticated(&self.token_endpoint, &fields, now)
     }
 
-    /// A form, with what proves the client.
+    /// A form request with the client's authentication.
     pub(super) fn authenticated(&self, to: &Endpoint, fields: &[(&str, &str)], now: Now) -> Request {
         let id = ("client_id", &*self.client_id);
         let (uri, fields) = (to.uri().clone(), fields.iter().copied());

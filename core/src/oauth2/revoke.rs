@@ -1,4 +1,4 @@
-//! Revocation (RFC 7009): what a sign-out asks for.
+//! Token revocation (RFC 7009), which a sign-out uses.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use crate::credentials::{Credentials, Now, Secret};
 use crate::error::{Error, ServiceError};
 use crate::exchange::{Exchange, Request, Response, Step};
 
-/// Tells a server to forget tokens: the refresh token, then the access token. The second is tried even where the
-/// first fails; the first failure is the one that is told.
+/// Revokes tokens at the server (RFC 7009): the refresh token, then the access token. The access token is revoked even
+/// if the first request fails. The exchange then ends with the first error.
 pub struct Revocation {
     profile: Profile,
     endpoint: Endpoint,
@@ -26,7 +26,7 @@ enum Stage {
     AccessToken,
 }
 
-/// What kind of token it is (RFC 7009 §2.1, `token_type_hint`).
+/// The kind of token: `token_type_hint` (RFC 7009 §2.1).
 #[derive(Clone, Copy)]
 enum Hint {
     RefreshToken,
@@ -34,7 +34,8 @@ enum Hint {
 }
 
 impl Profile {
-    /// Revokes what credentials hold; `None` where the server has no endpoint for it.
+    /// An exchange that revokes the refresh token and access token of these credentials. `None` where the profile has
+    /// no revocation endpoint.
     pub fn revoke(&self, credentials: &Credentials) -> Option<Revocation> {
         let endpoint = self.revocation_endpoint.clone()?;
         let refresh_token = credentials.refresh_token().cloned();
@@ -44,14 +45,14 @@ impl Profile {
     }
 }
 
-/// Reads the answer to a revocation. A token that the server does not know is as good as revoked, and it says so
-/// with a 200 (RFC 7009 §2.2); one of a kind that it cannot revoke ends by itself.
+/// Reads the answer to a revocation request. `Ok` for a 200, which servers also send for a token that they do not know
+/// (RFC 7009 §2.2), and for `unsupported_token_type`: such a token can only expire.
 pub fn parse_revocation(profile: &Profile, response: &Response, now: Now) -> Result<(), ServiceError> {
     if response.status().is_success() {
         return Ok(());
     }
     let read = Fields::read(response.body().as_ref(), profile.encoding);
-    // What is shown here is no login: nothing is refused for good.
+    // Read as for a refresh: no login was sent, so none may be rejected.
     match refusal::failure(profile, GrantType::RefreshToken, response, read.as_ref(), now) {
         Some(error) if error.code().map(ErrorCode::from) == Some(ErrorCode::UnsupportedTokenType) => Ok(()),
         Some(error) => Err(error),
