@@ -1,5 +1,5 @@
-//! What can go wrong, in four families that are never mixed: what the service said, what the transport did, what
-//! the store did, and what stands in the session's way.
+//! Errors, in four kinds that are never mixed: the service's answer, the transport, the store, and the session's own
+//! state.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,28 +11,28 @@ use zeroize::Zeroizing;
 use crate::credentials::{ImportError, LeaseId, Timestamp};
 use crate::store::StoreError;
 
-/// Any failure to get credentials.
+/// Why credentials could not be obtained.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The service answered, and it was no grant.
+    /// The service answered with something else than a grant.
     #[error(transparent)]
     Service(#[from] ServiceError),
-    /// The request or its answer did not get through.
+    /// The request did not reach the service, or its answer did not arrive.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The store of the session failed, and nothing was asked of the service.
+    /// The session's store failed, so no request was sent to the service.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The session cannot ask: something has to be done first.
+    /// The session cannot renew in its present state: it is signed out or closed, or a person has to sign in.
     #[error(transparent)]
     Session(#[from] SessionError),
 }
 
 impl Error {
-    /// Whether the same call can succeed later without anybody doing anything.
+    /// Whether the same call can succeed later by itself.
     pub fn is_retryable(&self) -> bool {
         match self {
-            // A session asks a missing endpoint again, too, where there is no other way.
+            // Where there is no other method, a session asks a missing endpoint again too.
             Error::Service(error) => {
                 error.retry_at.is_some() || !matches!(error.outcome(), Outcome::Rejected | Outcome::Unsupported)
             }
@@ -42,8 +42,8 @@ impl Error {
         }
     }
 
-    /// Whether the service was heard: an answer came, whatever it said. `false` where the request or its answer did not
-    /// get through, and where nothing was asked. An answer that is too large to be read is one, too.
+    /// Whether the service answered, whatever it said. `false` where no request was sent, or no answer arrived. An
+    /// answer that was too large to be read counts as one.
     pub fn was_answered(&self) -> bool {
         match self {
             Error::Service(error) => error.was_answered(),
@@ -52,15 +52,15 @@ impl Error {
         }
     }
 
-    /// Whether the service said no to whoever signs in: a wrong password or secret, a locked or unknown account,
-    /// a person is needed. To show the same login again cannot help. An answer that only grants nothing (an odd page,
-    /// "too many attempts", a rule of the service) leaves that open.
+    /// Whether the service rejected the login: a wrong password or secret, a locked or unknown account, or a person is
+    /// needed. Sending the same login again cannot help. `false` for an answer that merely grants nothing, such as an
+    /// unexpected page or "too many attempts".
     pub fn refuses_login(&self) -> bool {
         matches!(self, Error::Service(error) if error.refuses_login())
     }
 
-    /// When the session tries again by itself, by the wall clock. Until then callers get this same error at
-    /// once; `None` where it does not try again, or outside a session.
+    /// When the session tries again by itself, by the wall clock. Until then callers get this error at once. `None`
+    /// where it does not try again, and outside a session.
     pub fn retry_at(&self) -> Option<Timestamp> {
         match self {
             Error::Service(error) => error.retry_at,
@@ -73,7 +73,7 @@ impl Error {
         }
     }
 
-    /// What this failure means for the ladder.
+    /// What this failure means for the next attempt.
     pub fn outcome(&self) -> Outcome {
         match self {
             Error::Service(error) => error.outcome(),
@@ -86,13 +86,13 @@ impl Error {
         }
     }
 
-    /// How long the service asked to be left alone, whatever else it said.
+    /// How long the service asked to wait (`Retry-After`, at most a day), with whatever error it came.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Error::Service(ServiceError { kind, retry_after: told, .. }) => match *kind {
+            Error::Service(ServiceError { kind, retry_after: other, .. }) => match *kind {
                 ServiceErrorKind::RateLimited { retry_after } => retry_after,
                 ServiceErrorKind::Unavailable { retry_after } => Some(retry_after),
-                _ => *told,
+                _ => *other,
             },
             _ => None,
         }
@@ -112,94 +112,98 @@ impl Error {
     }
 }
 
-/// What a failed exchange means for the renewal ladder.
+/// What a failed exchange means for the next attempt: whether the service processed the request, and what to try next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The service said no: the next rung; on a rung that spends the login, that login is not used again.
+    /// The service rejected the request: the session goes on to the next method. If the method consumes a login
+    /// attempt, that login is not used again.
     Rejected,
-    /// The service has no such endpoint: this rung is left out for good.
+    /// The service has no such endpoint: the session goes on to the next method, and looks for this endpoint again
+    /// after some minutes.
     Unsupported,
-    /// Certainly nothing happened: the same rung, later.
+    /// The service certainly did not process the request: the session tries the same method later.
     NotProcessed,
-    /// Everything else, the request may have been carried out: the same rung, later, but a one-use token is
-    /// not blindly repeated.
+    /// The service may have processed the request: the session tries the same method later, but does not blindly repeat
+    /// a one-use refresh token.
     Indeterminate,
 }
 
-/// The service answered, and it was no grant.
+/// The service answered with something else than a grant: its kind, HTTP status, error code and message.
 #[derive(Clone)]
 pub struct ServiceError {
     kind: ServiceErrorKind,
     status: Option<StatusCode>,
-    code: Option<Words>,
-    message: Option<Words>,
+    code: Option<ServerText>,
+    message: Option<ServerText>,
     retry_after: Option<Duration>,
     retry_at: Option<Timestamp>,
 }
 
-/// A service's words, shared. Wiped: services repeat what they were sent.
-type Words = Arc<Zeroizing<Box<str>>>;
+/// A text that a service sent, shared. Wiped when dropped: services repeat what they were sent.
+type ServerText = Arc<Zeroizing<Box<str>>>;
 
-/// What kind of no it was.
+/// The kind of a service's error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServiceErrorKind {
-    /// Wrong e-mail, password or secret. Ask for them again and call `sign_in`; this login is not tried again.
+    /// The login is wrong: e-mail, password, client secret or code. Ask for it again and call `sign_in`; the session
+    /// does not try this login again.
     InvalidCredentials,
     /// The account is locked. Unlock it at the service, then call `sign_in`.
     AccountLocked,
     /// There is no such account. Correct the login and call `sign_in`.
     UserNotFound,
-    /// A person has to act at the service first: sign in again, consent, choose an account (OpenID Connect Core
-    /// §3.1.2.6). Send the person there, then call `sign_in`, or `install_grant` with what that brought.
+    /// A person has to act at the service first: sign in, consent or choose an account (OpenID Connect Core §3.1.2.6).
+    /// Send the person there, then call `sign_in`, or `install_grant` with the grant that results.
     InteractionRequired,
-    /// The token with which a renewal was asked for is refused. A session with a login signs in by itself;
-    /// without one, sign in again.
+    /// The refresh token, or the access token that a renewal was requested with, is rejected. A session with a login
+    /// signs in by itself; without one, sign in again.
     RefreshRefused,
     /// Too many requests (429). The session waits by itself.
     RateLimited {
-        /// The service's `Retry-After`, within bounds.
+        /// The service's `Retry-After`, cut at a day.
         retry_after: Option<Duration>,
     },
-    /// Down, and it said for how long (503 with `Retry-After`). The session waits by itself.
+    /// The service is down and says for how long (503 with `Retry-After`). The session waits by itself.
     Unavailable {
-        /// The service's `Retry-After`, within bounds.
+        /// The service's `Retry-After`, cut at a day.
         retry_after: Duration,
     },
-    /// The service has no such endpoint (404, 405, 501). The session takes its next way.
+    /// The service has no such endpoint (404, 405, 501). The session goes on to the next method.
     Unsupported,
-    /// It granted, but not what was needed: an account without AWS credentials, for instance.
+    /// The service did not grant what was requested: AWS credentials that an account does not have, a device code that
+    /// has expired.
     NotGranted,
-    /// The answer could not be understood. The session tries again; if it stays so, the service has changed.
+    /// The answer could not be understood. The session tries again; if this lasts, the service has changed.
     Malformed {
         /// What was wrong with it.
         what: &'static str,
     },
     /// Any other failure of the service: a 5xx, an unknown code. The session tries again.
     Service,
-    /// The provider's own code panicked: it is at fault, not the service. The session tries again after a pause.
+    /// The provider's own code panicked. The session tries again after a pause.
     Panicked {
-        /// At what.
+        /// In which part of the exchange.
         phase: ExchangePhase,
     },
 }
 
-/// What an exchange was at.
+/// A part of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExchangePhase {
-    /// Its first request: nothing was sent.
+    /// Making the first request: nothing was sent.
     Request,
-    /// An answer.
+    /// Reading an answer.
     Answer,
 }
 
 impl ServiceError {
-    /// A failure of this kind, with nothing more known.
+    /// An error of this kind, without status, code or message.
     pub fn new(kind: ServiceErrorKind) -> Self {
         Self { kind, status: None, code: None, message: None, retry_after: None, retry_at: None }
     }
 
-    /// An answer that could not be understood.
+    /// An answer that could not be understood; `what` says what was wrong with it.
     pub fn malformed(what: &'static str) -> Self {
         Self::new(ServiceErrorKind::Malformed { what })
     }
@@ -213,46 +217,48 @@ impl ServiceError {
         Self::malformed("one request after another, without an end")
     }
 
-    /// With the HTTP status of the answer.
+    /// Sets the HTTP status of the answer.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// With how long the service asked to be left alone: `Retry-After` comes with other failures than 429 and 503, too.
+    /// Sets how long the service asked to wait. `Retry-After` comes with other errors than 429 and 503 too.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
         self
     }
 
-    /// With the service's own error code, cleaned and cut.
+    /// Sets the service's own error code, cleaned and cut to 64 characters.
     #[must_use]
     pub fn with_code(mut self, code: &str) -> Self {
         self.code = cleaned(code, MOST_OF_CODE).map(Arc::new);
         self
     }
 
-    /// With the service's own words, cleaned of control characters and cut.
+    /// Sets the service's own message, cut to 200 characters and cleaned: control characters are left out, and words
+    /// that may be an address or a token become `***`.
     #[must_use]
     pub fn with_message(mut self, message: &str) -> Self {
         self.message = cleaned(message, MOST_OF_MESSAGE).map(Arc::new);
         self
     }
 
-    /// Without code or message where they repeat one of these: as it is, in another encoding, or cut off.
+    /// Removes the code or the message where it repeats one of these secrets: as it is, in another encoding, or cut
+    /// off.
     #[must_use]
     pub fn without_echo<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
         for secret in secrets {
-            let echo = Echo::of(secret);
-            self.code.take_if(|code| echo.is_in(code, MOST_OF_CODE));
-            self.message.take_if(|message| echo.is_in(message, MOST_OF_MESSAGE));
+            let matcher = SecretMatcher::of(secret);
+            self.code.take_if(|code| matcher.is_in(code, MOST_OF_CODE));
+            self.message.take_if(|message| matcher.is_in(message, MOST_OF_MESSAGE));
         }
         self
     }
 
-    /// What kind of no it was.
+    /// The kind of error.
     pub fn kind(&self) -> ServiceErrorKind {
         self.kind
     }
@@ -262,14 +268,14 @@ impl ServiceError {
         self.status
     }
 
-    /// The service's own error code.
+    /// The service's own error code, cleaned and cut to 64 characters. It is untrusted text.
     pub fn code(&self) -> Option<&str> {
-        self.code.as_deref().map(|words| &***words)
+        self.code.as_deref().map(|text| &***text)
     }
 
-    /// The service's own words, cleaned and cut.
+    /// The service's own message, cleaned and cut to 200 characters. It is untrusted text.
     pub fn message(&self) -> Option<&str> {
-        self.message.as_deref().map(|words| &***words)
+        self.message.as_deref().map(|text| &***text)
     }
 
     fn was_answered(&self) -> bool {
@@ -312,27 +318,28 @@ impl ServiceError {
     }
 }
 
-/// How many characters of a service's code and message are kept.
+/// How many characters are kept of a service's code, and of its message.
 const MOST_OF_CODE: usize = 64;
 const MOST_OF_MESSAGE: usize = 200;
 
-/// Untrusted text for an error: printable, of bounded length, without what may be an address or a token. Errors go
-/// into logs, and services echo what they were sent.
+/// Cleans untrusted text for an error: printable, of `most` characters, with `***` for words that may be an address or
+/// a token. Errors go into logs, and services echo what they were sent.
 fn cleaned(text: &str, most: usize) -> Option<Zeroizing<Box<str>>> {
     joined(text.split_whitespace().map(|word| if is_opaque(word) { OPAQUE } else { word }), text.len(), most)
 }
 
-/// What stands for a word that is not shown.
+/// What stands for a word that is left out.
 const OPAQUE: &str = "***";
 
-/// What may be an address or a token.
+/// Whether a word may be an e-mail address or a token: it has an `@`, or 16 or more bytes with a digit among them.
 fn is_opaque(word: &str) -> bool {
     word.contains('@') || word.len() >= 16 && word.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// What is printable of words, with one blank between two, cut. `length` is that of the text that they are from.
+/// Joins the printable parts of words by single blanks and cuts the result to `most` characters. `length` is the length
+/// of the text that the words come from.
 fn joined<'a>(words: impl Iterator<Item = &'a str>, length: usize, most: usize) -> Option<Zeroizing<Box<str>>> {
-    // With room for all of it, a short word that became a longer mark included: growing would leave a copy behind.
+    // With room for all of it, even where `***` replaces a shorter word: growing would leave a copy behind.
     let room = length.saturating_mul(OPAQUE.len()).min(most.saturating_mul(4));
     let mut clean = Zeroizing::new(String::with_capacity(room));
     let mut left = most;
@@ -354,20 +361,21 @@ fn joined<'a>(words: impl Iterator<Item = &'a str>, length: usize, most: usize) 
     (!clean.is_empty()).then(|| Zeroizing::new(clean.into()))
 }
 
-/// What a secret looks like in words that were cleaned.
-struct Echo {
+/// Finds a secret in text that was cleaned, in each shape that it can have there.
+struct SecretMatcher {
+    /// The secret itself, cleaned of what is not printable.
     whole: Option<Zeroizing<Box<str>>>,
-    /// The same with some of its words taken out.
+    /// The same where cleaning replaced some of its words, but not all, by `***`.
     masked: Option<Zeroizing<Box<str>>>,
-    /// Its longest row of letters and digits, which stays as it is in any form, address or JSON.
+    /// Its longest run of letters and digits, which looks the same in a form, an address or JSON. Empty if it is short.
     row: Zeroizing<Box<str>>,
 }
 
-impl Echo {
-    /// Shorter rows stand in innocent words, too.
+impl SecretMatcher {
+    /// Shorter runs occur in innocent text too.
     const SHORTEST_ROW: usize = 8;
 
-    /// A beginning as short as this tells nobody anything.
+    /// So many characters from a secret's beginning, where the text was cut, give nothing away.
     const SHORTEST_BEGINNING: usize = 4;
 
     fn of(secret: &str) -> Self {
@@ -382,7 +390,7 @@ impl Echo {
         Self { whole, masked, row: Zeroizing::new(row.unwrap_or_default().into()) }
     }
 
-    /// `most` is where the words were cut.
+    /// Whether the secret occurs in `words`, which were cut at `most` characters.
     fn is_in(&self, words: &str, most: usize) -> bool {
         let row = (!self.row.is_empty()).then_some(&self.row);
         let shapes = [self.whole.as_ref(), self.masked.as_ref(), row];
@@ -391,14 +399,14 @@ impl Echo {
         shapes.any(|shape| words.contains(shape) || is_cut && Self::is_begun(shape, words))
     }
 
-    /// Whether the words end with a beginning of it.
+    /// Whether `words` end with the beginning of `shape`.
     fn is_begun(shape: &str, words: &str) -> bool {
         let ends = shape.char_indices().map(|(start, _)| start).skip(Self::SHORTEST_BEGINNING);
         ends.map(|end| &shape[..end]).any(|beginning| words.ends_with(beginning))
     }
 }
 
-/// Control characters move a terminal's cursor; bidirectional marks reorder what is read.
+/// Neither a control character, which could move a terminal's cursor, nor a bidirectional mark, which reorders text.
 fn is_printable(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -451,7 +459,7 @@ impl fmt::Debug for ServiceError {
 
 impl std::error::Error for ServiceError {}
 
-/// The request or its answer did not get through. All of them pass by themselves; the session tries again.
+/// The request did not reach the service, or its answer did not arrive. The session tries again by itself.
 #[derive(Clone, Debug)]
 pub struct TransportError {
     kind: TransportErrorKind,
@@ -462,33 +470,33 @@ pub struct TransportError {
 /// How far the request got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportErrorKind {
-    /// Provably nothing was sent: no such name, connection refused, certificate not trusted.
+    /// Nothing was sent, for certain: no such name, connection refused, certificate not trusted.
     NotSent,
-    /// It may have been sent, and carried out.
+    /// The request may have been sent and processed.
     MaybeSent,
-    /// The request's deadline passed. It may have been carried out.
+    /// The request's timeout passed. It may have been sent and processed.
     TimedOut,
-    /// The answer was larger than the request allows. It was carried out.
+    /// The answer was larger than the request allows. The request was processed.
     TooLarge,
 }
 
 impl TransportError {
-    /// A failure of this kind.
+    /// An error of this kind, without a source.
     pub fn new(kind: TransportErrorKind) -> Self {
         Self { kind, source: None, retry_at: None }
     }
 
-    /// Provably nothing was sent, because of this.
+    /// An error with this source, where nothing was sent for certain.
     pub fn not_sent(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(TransportErrorKind::NotSent).with_source(source)
     }
 
-    /// It may have been sent, and failed because of this.
+    /// An error with this source, where the request may have been sent.
     pub fn maybe_sent(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(TransportErrorKind::MaybeSent).with_source(source)
     }
 
-    /// With what caused it. Its text must hold no secret: it is shown.
+    /// Sets what caused it. Its text is shown: it must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
@@ -518,47 +526,47 @@ impl std::error::Error for TransportError {
     }
 }
 
-/// What stands in the session's way. None of these passes by itself, but for those with a `retry_at`.
+/// Why the session cannot renew in its present state. Somebody has to act, unless there is a `retry_at`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// Every way to renew is used up. Call `sign_in` with a login that works.
+    /// Every renewal method has failed for good. Call `sign_in` with a login that works.
     #[error("a new sign-in is required")]
     SignInRequired {
-        /// What the service said last.
+        /// The service's last error.
         #[source]
         source: Option<Arc<Error>>,
-        /// When the session tries once more by itself, by the wall clock: the login was answered with something that
-        /// is neither a grant nor a refusal, and is not shown again before. `None` where it was refused.
+        /// When the session tries once more by itself, by the wall clock: the last answers to the login were neither a
+        /// grant nor a rejection, and it is not sent again before. `None` where the login was rejected.
         retry_at: Option<Timestamp>,
     },
-    /// The service's API refused credentials right after the service had issued them, more than once. Look at what
-    /// the API wants of them (a scope, an audience, a clock); `sign_in` tries another login at once.
+    /// The service's API rejected newly issued credentials, more than once. Find out what it misses (a scope, an
+    /// audience, a correct clock). `sign_in` tries another login at once.
     #[error("the service's API refuses the credentials that the service issues")]
     CredentialsRejected {
-        /// When new ones are asked for, by the wall clock.
+        /// When the session requests new ones, by the wall clock.
         retry_at: Option<Timestamp>,
     },
     /// The session has neither credentials nor a login. Give it one with `sign_in`.
     #[error("there is no login to sign in with")]
     NoLogin,
-    /// Signed out, here or by another session on the same store. It stays so until `sign_in`, `sign_in_again` or
-    /// `install_grant`, here or there.
+    /// Signed out, by this session or by another one on the same store. It stays so until `sign_in`, `sign_in_again` or
+    /// `install_grant` in one of them.
     #[error("the session is signed out")]
     SignedOut,
-    /// The service has no such credentials. Ask for something else.
+    /// The service does not offer such credentials: its provider has no method for this lease.
     #[error("this service gives no {lease_id}")]
     NotOffered {
-        /// What was asked for.
+        /// The lease that was requested.
         lease_id: LeaseId,
     },
-    /// Credentials of this service never live so long. Ask for less.
+    /// A longer remaining lifetime was requested than this service's credentials have. Request less.
     #[error("the service's credentials never live that long")]
     LifetimeTooShort,
-    /// The handle was closed, or what drove it is gone and cannot be started here.
+    /// The session was closed, or its driver has ended and cannot be started again here.
     #[error("the session is closed")]
     Closed,
-    /// A saved session could not be taken up.
+    /// A saved session could not be imported.
     #[error("the saved session cannot be used")]
     SavedSession(#[from] ImportError),
 }
@@ -568,7 +576,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_services_words_are_cleaned_and_cut() {
+    fn a_services_code_and_message_are_cleaned_and_cut() {
         let error = ServiceError::new(ServiceErrorKind::Service)
             .with_status(StatusCode::BAD_GATEWAY)
             .with_code("E\u{1b}[31m1")
@@ -579,21 +587,21 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_tokens_are_taken_out_of_messages() {
+    fn addresses_and_tokens_in_messages_are_masked() {
         let words = "user a@b.example with  eyJhbGciOiJIUzI1NiJ9.e30 is INVALID_CREDENTIALS";
         let error = ServiceError::new(ServiceErrorKind::Service).with_message(words);
         assert_eq!(error.message(), Some("user *** with *** is INVALID_CREDENTIALS"));
     }
 
     #[test]
-    fn an_echo_of_a_secret_is_left_out() {
+    fn a_message_that_repeats_a_secret_is_removed() {
         let error = ServiceError::new(ServiceErrorKind::Service).with_code("E1").with_message("no hunter2 here");
         let error = error.without_echo(["", "hunter2"]);
         assert_eq!((error.code(), error.message()), (Some("E1"), None));
     }
 
     #[test]
-    fn an_echo_is_found_in_another_encoding_and_where_it_is_cut() {
+    fn a_repeated_secret_is_found_in_another_encoding_and_where_it_is_cut_off() {
         let left = |secret: &str, words: &str| {
             let error = ServiceError::new(ServiceErrorKind::Service).with_message(words);
             error.without_echo([secret]).message().map(str::to_owned)
@@ -603,7 +611,7 @@ mod tests {
             let left = left(secret, &format!("bad body: {echo}"));
             assert!(left.as_ref().is_none_or(|words| !words.contains("beginning")), "{echo}: {left:?}");
         }
-        // A blank, a word that is taken out, characters that are not shown.
+        // A blank, a word that is masked, a character that is not printable.
         assert_eq!(left("two  words", "not two words"), None);
         assert_eq!(left("two me@x.example", "not \"two me@x.example\""), None);
         assert_eq!(left("t\u{200b}wo", "not two"), None);
@@ -623,7 +631,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_told_from_silence_and_a_refused_login_from_any_other_answer() {
+    fn each_error_says_whether_the_service_answered_and_whether_it_rejected_the_login() {
         let service = |kind| Error::from(ServiceError::new(kind));
         for kind in [
             ServiceErrorKind::InvalidCredentials,

@@ -1,5 +1,6 @@
-//! The two traits between *when* and *what*: a provider knows how a service is spoken to, an exchange is one
-//! conversation with it.
+//! The traits that a service is implemented with. A [`Provider`] describes how one service is spoken to; an
+//! [`Exchange`] is one conversation with it that ends in a grant or an error. When to hold it is the session's
+//! business.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,61 +11,67 @@ use crate::credentials::{Credentials, Grant, ImportError, LeaseId, Now, SavedSes
 use crate::error::Error;
 use crate::wire::Body;
 
-/// The time a request may take in all, unless something else is asked for.
+/// How long a request may take in all by default: 30 seconds.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// More requests than any exchange needs: a service that redirects for ever is cut off.
+/// The most requests of one exchange. A service that redirects for ever is cut off there, with an error.
 pub const MAX_STEPS: u32 = 32;
 
-/// The largest answer that is read, in bytes, unless a request says otherwise. An answer that grants something has a few
-/// tokens, each of which has [`MAX_TOKEN`](crate::credentials::MAX_TOKEN) bytes at most.
+/// The most bytes of an answer's body that are read by default: 256 KiB. A grant has a few tokens of at most
+/// [`MAX_TOKEN`](crate::credentials::MAX_TOKEN) bytes each.
 pub const BODY_CAP: usize = 256 * 1024;
 
-/// How one service is spoken to: its endpoints, bodies, quirks. It never knows when.
+/// Describes how access tokens and other credentials are obtained from one service: endpoints, bodies, quirks. A
+/// session decides when. A guide with a whole example is at [`providers`](crate::providers).
 ///
-/// Its [exchanges](Exchange) do the work: they may take their time. The methods here are called in the middle of a
-/// session's steps, by an adapter under the session's lock ([`authorize`](Self::authorize) apart): they are to be quick and
-/// to block on nothing. A panic in `begin`, `sign_out`, `write_login`, `read_login` or `read_saved_session` is a failure like others.
-/// One in the rest, which do little more than name constants, is told to whoever called, or to all who wait.
+/// The work is done by its [exchanges](Exchange), which may take their time. The methods here must be quick and must
+/// not block: adapters call them under the session's lock, [`authorize`](Self::authorize) apart. A panic in `begin`,
+/// `sign_out`, `write_login`, `read_login` or `read_saved_session` counts as a failed attempt. A panic in the others,
+/// which do little more than name constants, reaches the caller or everybody who waits.
 pub trait Provider: Clone + Send + Sync + 'static {
-    /// What signs in.
+    /// What signs in: e-mail and password, a client secret, an API key.
     type Login: Clone + fmt::Debug + Send + Sync + 'static;
-    /// Its ways to renew: a plain enum.
+    /// The renewal methods, as a plain enum: refresh, sign-in, …
     type Method: Copy + PartialEq + fmt::Debug + Send + Sync + 'static;
-    /// Its conversations.
+    /// The conversations with the service.
     type Exchange: Exchange<Output = Grant>;
 
     /// The service's short name, for logs and saved sessions.
     fn name(&self) -> &'static str;
 
-    /// What a saved session is bound to beside the account: the service's address, the client's id.
+    /// What a saved session belongs to beside the service and the account: the service's address, the client's id. A
+    /// session with another namespace does not import it.
     fn namespace(&self) -> String;
 
-    /// Which account a login is for, as [`Account::user_id`](crate::Account::user_id) would say; `None` where a login does not tell.
+    /// The account that a login is for, as in [`Account::user_id`](crate::Account::user_id). `None` where the login
+    /// does not tell.
     fn user_id<'a>(&self, login: &'a Self::Login) -> Option<&'a str>;
 
-    /// Whose a login is. A person's password is not shown again and again: services lock accounts.
+    /// Whether the login is a person's or a program's own. A person's password is not sent again and again, because
+    /// services lock accounts.
     fn login_owner(&self, login: &Self::Login) -> LoginOwner {
         let _ = login;
         LoginOwner::Person
     }
 
-    /// The ways to renew a lease, cheapest first. Empty where the service has no such credentials.
+    /// The methods that renew a lease, cheapest first: `[Refresh, SignIn]`. The session tries them in this order. Empty
+    /// where the service has no such credentials.
     fn methods(&self, lease_id: LeaseId) -> &'static [Self::Method];
 
-    /// What an attempt on this rung uses up.
+    /// What an attempt by this method uses up, even if its answer is lost.
     fn consumes(&self, method: Self::Method) -> Consumes;
 
-    /// The lease that must be live for this rung to make sense: it is renewed first.
+    /// The lease that this method needs valid credentials of; the session renews that one first. `None`: it needs none.
     fn requires(&self, method: Self::Method) -> Option<LeaseId> {
         let _ = method;
         None
     }
 
-    /// The rung's name in events and logs.
+    /// The method's name in events and logs.
     fn method_name(&self, method: Self::Method) -> &'static str;
 
-    /// Begins an exchange; `None` where what it takes is not there.
+    /// Makes the exchange for a method. `None` where something that it needs is missing, such as the login or a refresh
+    /// token: the session then goes on to the next method.
     fn begin(
         &self,
         method: Self::Method,
@@ -72,97 +79,99 @@ pub trait Provider: Clone + Send + Sync + 'static {
         have: Option<&Credentials>,
     ) -> Option<Self::Exchange>;
 
-    /// The exchange that tells the service to forget these credentials; `None` where the service cannot.
+    /// Makes the exchange that revokes these credentials at the service. `None` where the service cannot do that: a
+    /// sign-out is then local.
     fn sign_out(&self, have: &Credentials) -> Option<Self::Exchange>;
 
-    /// Puts the credentials into the headers of an API call.
+    /// Puts the credentials into the headers of an API call, usually as `Authorization`.
     fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap);
 
-    /// How long before a deadline renewal is due by default. Clamped to a quarter of the lifetime.
+    /// How long before a deadline renewal is due by default: 5 minutes. At most a quarter of the lifetime is used.
     fn margin(&self) -> Duration {
         Duration::from_secs(300)
     }
 
-    /// A login as text, for a store whose owner asked to keep it there. `None`: logins of this service are not kept.
+    /// Writes a login as text, for sessions that are told to keep the login in their store. `None`: logins of this
+    /// service are not kept. [`wire::write_login`](crate::wire::write_login) helps.
     fn write_login(&self, login: &Self::Login) -> Option<Secret> {
         let _ = login;
         None
     }
 
-    /// Reads what [`write_login`](Self::write_login) wrote. `None`: it cannot be understood.
+    /// Reads what [`write_login`](Self::write_login) wrote. `None` where it cannot be understood.
     fn read_login(&self, text: &str) -> Option<Self::Login> {
         let _ = text;
         None
     }
 
-    /// Reads a saved session: Perennial's own form, and what else a service's users have on their disks.
+    /// Reads a saved session. By default Perennial's own format; a provider may read those of other programs too.
     fn read_saved_session(&self, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
         SavedSession::parse(saved, now)
     }
 }
 
-/// A provider that can be described by environment variables.
+/// A provider that can be configured by environment variables.
 pub trait FromEnv: Provider {
-    /// The provider, and a login if the variables tell one. `lookup` answers the value of a variable: this crate
-    /// does not look at the environment.
+    /// The provider, and a login if the variables name one. `lookup` returns the value of a variable: this crate does
+    /// not read the environment itself.
     fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Self::Login>), InvalidEnv>;
 }
 
-/// An environment variable that makes no sense. Its value is not repeated.
+/// An environment variable cannot be used. The error does not repeat its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable {name} cannot be used: {what}")]
 pub struct InvalidEnv {
-    /// Which one.
+    /// The variable's name.
     pub name: &'static str,
     /// What is wrong with it.
     pub what: &'static str,
 }
 
-/// What an attempt uses up, whether or not its answer arrives.
+/// What an attempt uses up, whether or not its answer arrives. It decides whether the attempt may be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consumes {
     /// Nothing: it can be repeated.
     Nothing,
-    /// A token that works once, because the service rotates it.
+    /// A refresh token that works once, because the service rotates it.
     RefreshToken,
-    /// A try of the login: services lock accounts after some wrong ones.
+    /// A login attempt: services lock accounts after some wrong ones.
     LoginAttempt,
 }
 
-/// Whose a login is.
+/// Whether a login belongs to a person or to a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginOwner {
-    /// A person's: a password. Services lock accounts after some refused ones, and the person can say what is right.
+    /// A person's password. Services lock accounts after some wrong ones, and the person can be asked for the right
+    /// one.
     Person,
-    /// A program's own: a client secret, a key to sign with. Nobody is locked out, and nobody is there to ask.
+    /// A program's own client secret or signing key. Nobody is locked out, and nobody is there to ask.
     Program,
 }
 
-/// One conversation with a service: one to some requests that end in a grant or an error. It owns all it needs.
+/// One conversation with a service: one or a few requests that end in a grant or an error. It owns all that it needs.
 ///
-/// [`start`](Self::start) and [`receive`](Self::receive) sign and parse. An adapter calls them without the session's
-/// lock, so that nobody waits for them but who waits for the grant; a panic there is a failure, and is tried again
-/// after a pause.
+/// [`start`](Self::start) and [`receive`](Self::receive) sign and parse. Adapters call them without the session's lock,
+/// so nobody waits for them who does not wait for the grant. A panic in one of them is a failed attempt, which is tried
+/// again after a pause.
 pub trait Exchange: Send + 'static {
-    /// What it ends in: a [`Grant`] where a session runs it.
+    /// The result: a [`Grant`] where a session runs it.
     type Output: Send;
 
-    /// The first request.
+    /// Makes the first request.
     fn start(&mut self, now: Now) -> Request;
 
-    /// Takes an answer, and says what follows.
+    /// Reads an answer and says what follows: another request, or the result.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step<Self::Output>, Error>;
 
-    /// Whether a request that carries the login has been handed out since the [start](Exchange::start): what fails
-    /// before it says nothing about the login. Only asked of an exchange on a rung that spends
-    /// [`Login`](Consumes::LoginAttempt).
+    /// Whether a request that carries the login has been made since [`start`](Exchange::start). A failure before that
+    /// says nothing about the login. Only asked where the method consumes a [login attempt](Consumes::LoginAttempt).
     fn has_shown_login(&self) -> bool {
         true
     }
 
-    /// Whether `start` and `receive` may block: on a key in hardware, say. In a session adapters then call them on a thread
-    /// of their own, where they hold up no task, and no timer of the session. What only computes for a millisecond need not
-    /// say so.
+    /// Whether `start` and `receive` may block, on a key in hardware for instance. The adapters then call them on a
+    /// thread of their own, where they delay no task and no timer. Code that only computes for a millisecond does not
+    /// block.
     fn may_block(&self) -> bool {
         false
     }
@@ -172,61 +181,63 @@ pub trait Exchange: Send + 'static {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "it is looked at once and never kept")]
 pub enum Step<T = Grant> {
-    /// Another request.
+    /// Send this request, then call [`receive`](Exchange::receive) with its answer.
     Send(Request),
-    /// Not yet: begin again after this pause. Only where somebody waits for a person, never in a session.
+    /// Wait for so long, then call [`start`](Exchange::start) again. Only in exchanges that wait for a person, such as
+    /// the device flow; never in a session.
     Again(Duration),
-    /// The end: this was granted.
+    /// The end, with the result.
     Done(T),
 }
 
-/// An answer. Its body is wiped when dropped.
+/// An HTTP response. Its body is wiped when dropped.
 pub type Response = http::Response<Body>;
 
-/// A request to carry out.
+/// An HTTP request to send, with its timeout and the cap of its answer.
 ///
-/// [`TransportSecurity`](crate::TransportSecurity) stands in front of every transport and keeps what can be kept from
-/// outside. The rest is the transport's own part:
+/// [`TransportSecurity`](crate::TransportSecurity) checks requests and answers in front of every transport. A transport
+/// must keep these rules itself:
 ///
-/// - **Where.** To the host and port of the address and nowhere else. No proxy that was not given on purpose: HTTP
-///   clients take one from `HTTP_PROXY` by themselves, and send it the password. No redirect is followed, whatever its
-///   status: it is an answer, and the provider's to judge.
-/// - **Once.** Nothing is repeated, and no connection is used for another exchange: renewals are rare, and only a fresh
-///   one can prove that nothing was sent.
-/// - **All of it.** Method, path and query, every header, the body as it is.
-/// - **In time.** `timeout` is for all of it, from now to the last byte, name look-up and TLS included; a byte that
-///   comes does not prolong it.
-/// - **Within bounds.** Of the body at most `body_cap` bytes are read, and the head has an end, too. An answer that is
-///   torn is an error: a body shorter than its length, chunks without the last one, TLS that ends without a farewell
-///   where nothing else tells the length.
-/// - **The whole answer.** Its status, every header and the body: `Retry-After`, `Date` and cookies are looked at. One
-///   that comes before the request was sent is an answer, too.
-/// - **Honest.** [`NotSent`](crate::TransportErrorKind::NotSent) only where nothing of the request can have left: no
-///   such name, connection refused, certificate not trusted. It is repeated then, with the password.
-/// - **Quiet.** No header, query or body in a log, or in the sources of an error.
+/// - **The right place.** Connect to the host and port of the address and nowhere else. Use no proxy that was not given
+///   on purpose: HTTP clients take one from `HTTP_PROXY` by themselves, and would send it the password. Follow no
+///   redirect, whatever its status: it is an answer, which the provider judges.
+/// - **Once.** Repeat nothing, and use a fresh connection for each exchange: renewals are rare, and only on a fresh
+///   connection is it certain that nothing was sent.
+/// - **Unchanged.** Send method, path, query, every header and the body as they are.
+/// - **In time.** `timeout` covers everything from now to the last byte of the answer, name look-up and TLS included.
+///   Bytes that arrive do not extend it.
+/// - **Within bounds.** Read at most `body_cap` bytes of the body, and cap the head as well. A truncated answer is an
+///   error: a body shorter than its `Content-Length`, chunks without the last one, a TLS connection that ends without
+///   `close_notify` where nothing else gives the length.
+/// - **The whole answer.** Return the status, every header and the body: `Retry-After`, `Date` and cookies are read. An
+///   answer that comes before the request was sent whole is an answer too.
+/// - **Honest errors.** Report [`NotSent`](crate::TransportErrorKind::NotSent) only where nothing of the request can
+///   have left: no such name, connection refused, certificate not trusted. The session repeats the request then,
+///   password included.
+/// - **No leaks.** Put no header, query or body into a log or into the source of an error.
 pub struct Request {
-    /// Which request of a session this is; the answer is given back under it. Zero outside a session.
+    /// The request's number in its session, under which the answer is handed back. Zero outside a session.
     pub id: RequestId,
     /// What to send.
     pub http: http::Request<Body>,
-    /// How long it may take in all, from now to the last byte of the answer, name look-up and TLS included.
+    /// The time from now to the last byte of the answer, name look-up and TLS included.
     pub timeout: Duration,
-    /// How many bytes of the answer's body are read at most.
+    /// The most bytes of the answer's body to read.
     pub body_cap: usize,
 }
 
-/// Names a request of a session.
+/// The number of a request in its session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
 impl Request {
-    /// A request with the default limits.
+    /// A request with the default limits, [`REQUEST_TIMEOUT`] and [`BODY_CAP`].
     pub fn new(http: http::Request<Body>) -> Self {
         Self { id: RequestId::default(), http, timeout: REQUEST_TIMEOUT, body_cap: BODY_CAP }
     }
 }
 
-/// Method, host and path: a query, headers and the body may hold secrets.
+/// Method, host and path alone: query, headers and body may hold secrets.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uri = self.http.uri();

@@ -1,25 +1,25 @@
-//! MQTT over WebSocket: what the credentials of some services are for.
+//! Connect options for MQTT over WebSocket, which some services' credentials are for.
 //!
-//! A [`ConnectOptions`] says how to connect now, whatever the service: Navien's is made of the AWS credentials alone
-//! (`Navien::ticket`), Settrade's is fetched (`Settrade::mqtt`). It is good for one connection, so it is taken by
-//! value and cannot be cloned: ask for a new one before each connection, the first and every later one.
+//! A [`ConnectOptions`] says how to open one connection now, whatever the service. Navien's are made from the AWS
+//! credentials (`Navien::connect_options`), Settrade's are fetched (`Settrade::mqtt`). They serve one connection, so
+//! they are taken by value and cannot be cloned. Get new ones before each connection.
 //!
 //! ```
 //! # use perennial_core::mqtt::{InvalidAddress, ConnectOptions};
 //! # fn open(_: &str, _: &str, _: &http::HeaderMap) {}
 //! # fn connect(_: Option<(&str, &str)>) {}
-//! # fn example(ticket: ConnectOptions) {
-//! println!("connecting to {}", ticket.host());
-//! let parts = ticket.into_parts();
+//! # fn example(options: ConnectOptions) {
+//! println!("connecting to {}", options.host());
+//! let parts = options.into_parts();
 //! open(parts.url.expose(), parts.subprotocol, &parts.headers); // the WebSocket
 //! let password = parts.password.as_ref().map(|password| password.expose());
 //! connect(parts.user_name.as_deref().zip(password)); // MQTT's CONNECT, inside it
 //! # }
 //! ```
 //!
-//! `updates()` of a session's handle tells when: with what is held first, then with each new issue. For each of them
-//! fetch a ticket, open a connection under another client id than the last, subscribe, then end the old one: nothing
-//! is missed in between.
+//! `updates()` of a session yields the credentials that are held, then those of each renewal. To miss no message, do
+//! this for each: get connect options, open a connection under another client id than the last one, subscribe, then
+//! close the old connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -32,45 +32,45 @@ use crate::wire;
 /// The WebSocket subprotocol under which MQTT is spoken (MQTT 3.1.1 §6).
 pub const SUBPROTOCOL: &str = "mqtt";
 
-/// How often a client says that it is there, where the service names nothing else.
+/// The keep-alive interval of MQTT where the service names none: 30 seconds.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// How to open one MQTT connection now. The address and what comes with it are secrets: hidden in `Debug`, wiped
-/// when dropped, and seen only by whoever uses the ticket up ([`ConnectOptions::into_parts`]).
+/// How to open one MQTT connection now: address, headers, user name and password. They are secrets: hidden in `Debug`,
+/// wiped when dropped, and readable only by using the options up with [`ConnectOptions::into_parts`].
 pub struct ConnectOptions {
     parts: Parts,
     deadline: Option<Timestamp>,
 }
 
-/// A ticket, used up.
+/// The parts of [`ConnectOptions`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Parts {
-    /// Where to open the WebSocket: `wss://…`. It may open a connection by itself and does not belong into a log.
+    /// The address of the WebSocket: `wss://…`. It may be enough to open a connection: keep it out of logs.
     pub url: Secret,
     /// The WebSocket subprotocol to ask for: `mqtt`.
     pub subprotocol: &'static str,
-    /// What the opening request of the WebSocket carries beside that, marked sensitive.
+    /// Headers for the opening request of the WebSocket, marked sensitive.
     pub headers: HeaderMap,
-    /// The user name in MQTT's CONNECT, where brokers look at it.
+    /// The user name in MQTT's CONNECT, if the broker wants one.
     pub user_name: Option<Box<str>>,
-    /// The password in MQTT's CONNECT, where brokers look at it.
+    /// The password in MQTT's CONNECT, if the broker wants one.
     pub password: Option<Secret>,
     /// The protocol level of MQTT's CONNECT: 4, which is MQTT 3.1.1.
     pub protocol_level: u8,
-    /// Whether CONNECT asks the broker for a new session: the services keep none between connections.
+    /// Whether CONNECT asks for a clean session: the services keep no session between connections.
     pub clean_session: bool,
-    /// The keep-alive of CONNECT.
+    /// The keep-alive interval of CONNECT.
     pub keep_alive: Duration,
 }
 
-/// An address that no ticket is made for: not `wss`, no host, a user name in it. It is not repeated.
+/// The address is not `wss://` with a host, or has a user name in it. The error does not repeat it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the address is not wss:// and a host (ws:// to this machine only)")]
 pub struct InvalidAddress;
 
 impl ConnectOptions {
-    /// For a connection to this address: `wss://`, or `ws://` to this machine.
+    /// Options for a connection to this address: `wss://`, or `ws://` to this machine.
     pub fn new(url: impl Into<Secret>) -> Result<Self, InvalidAddress> {
         let url = url.into();
         check_address(url.expose())?;
@@ -89,7 +89,7 @@ impl ConnectOptions {
         })
     }
 
-    /// With a header in the opening request of the WebSocket. It is marked sensitive.
+    /// Adds a header to the opening request of the WebSocket, marked sensitive.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
         value.set_sensitive(true);
@@ -97,7 +97,7 @@ impl ConnectOptions {
         self
     }
 
-    /// With a user name and a password in MQTT's CONNECT.
+    /// Sets the user name and password in MQTT's CONNECT.
     #[must_use]
     pub fn with_login(mut self, user_name: &str, password: Secret) -> Self {
         self.parts.user_name = Some(user_name.into());
@@ -105,38 +105,39 @@ impl ConnectOptions {
         self
     }
 
-    /// With another keep-alive.
+    /// Sets the keep-alive interval. The default is [`KEEP_ALIVE`].
     #[must_use]
     pub fn with_keep_alive(mut self, keep_alive: Duration) -> Self {
         self.parts.keep_alive = keep_alive;
         self
     }
 
-    /// With the moment at which the connection's credentials end; `None` where nobody knows.
+    /// Sets when the credentials behind the connection expire; `None` where that is unknown.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Option<Timestamp>) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// The host that it is for, with a port where there is one: for logs.
+    /// The host to connect to, with its port if the address has one. It may be logged.
     pub fn host(&self) -> &str {
         authority(self.parts.url.expose()).unwrap_or_default()
     }
 
-    /// When the credentials behind the connection end: by then it should have been replaced. `None` where nobody
-    /// knows. Opening it should not wait: an address may open for minutes only.
+    /// When the credentials behind the connection expire, by the wall clock: replace the connection before. `None`
+    /// where that is unknown. The connection itself should be opened at once: an address may work for some minutes
+    /// only.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.deadline
     }
 
-    /// Uses the ticket up.
+    /// Uses the options up, for one connection.
     pub fn into_parts(self) -> Parts {
         self.parts
     }
 }
 
-/// The host and the deadline, and nothing else.
+/// The host and the deadline alone.
 impl fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Ticket");
@@ -144,7 +145,7 @@ impl fmt::Debug for ConnectOptions {
     }
 }
 
-/// Looks at the text alone: a parsed copy of the whole address would not be wiped.
+/// Checks the text itself: a parsed copy of the whole address would not be wiped.
 fn check_address(url: &str) -> Result<(), InvalidAddress> {
     let authority = authority(url).ok_or(InvalidAddress)?;
     let safe = |scheme: &str| {
@@ -158,7 +159,7 @@ fn check_address(url: &str) -> Result<(), InvalidAddress> {
     safe(if url.starts_with("wss:") { "https" } else { "http" })
 }
 
-/// What stands between the scheme and the path or query.
+/// The authority: what stands between the scheme and the path or query.
 fn authority(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("wss://").or_else(|| url.strip_prefix("ws://"))?;
     rest.split(['/', '?', '#']).next()
@@ -171,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_leads_to_wss_or_to_this_machine() {
+    fn connect_options_are_for_wss_or_this_machine() {
         for good in [
             "wss://a.example/mqtt",
             "wss://a.example:443?x=1",
@@ -201,15 +202,15 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_shows_its_host_and_hides_the_rest() {
-        let ticket = ConnectOptions::new("wss://a.example:443/mqtt?sig=hunter2")
+    fn connect_options_show_their_host_and_hide_the_rest() {
+        let options = ConnectOptions::new("wss://a.example:443/mqtt?sig=hunter2")
             .unwrap()
             .with_header(header::AUTHORIZATION, HeaderValue::from_static("Bearer hunter2"))
             .with_login("app", "hunter2".into());
-        assert_eq!(ticket.host(), "a.example:443");
-        let shown = format!("{ticket:?} {ticket:#?}");
+        assert_eq!(options.host(), "a.example:443");
+        let shown = format!("{options:?} {options:#?}");
         assert!(shown.contains("a.example") && !shown.contains("hunter2") && !shown.contains("mqtt"), "{shown}");
-        let parts = ticket.into_parts();
+        let parts = options.into_parts();
         let shown = format!("{parts:?} {parts:#?}");
         assert!(!shown.contains("hunter2"), "{shown}");
         assert_eq!(parts.headers[header::AUTHORIZATION], "Bearer hunter2");
