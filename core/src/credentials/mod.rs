@@ -25,7 +25,7 @@ pub(crate) use self::failures::{Failures, LoginAnswer, LoginDigest, LoginFailure
 pub use self::grant::Grant;
 pub use self::saved::{ImportError, SavedSession};
 pub(crate) use self::saved::{Record, RecordMeta, same_user};
-pub(crate) use self::secret::Wiped;
+pub(crate) use self::secret::ZeroizingBytes;
 pub(crate) use self::secret::check_visible;
 pub use self::secret::{InvalidToken, MAX_TOKEN, Masked, Secret, check_token, masked};
 pub use self::time::{Deadline, MAX_LIFETIME, Now, Timestamp, Validity};

@@ -41,16 +41,16 @@ impl fmt::Debug for Secret {
 /// Bytes that are wiped when dropped, with what stands behind them. A `Zeroizing<Vec<u8>>` wipes one byte after another,
 /// because its elements could be anything; bytes can be wiped in one go.
 #[derive(Default)]
-pub(crate) struct Wiped(pub(crate) Vec<u8>);
+pub(crate) struct ZeroizingBytes(pub(crate) Vec<u8>);
 
-impl Drop for Wiped {
+impl Drop for ZeroizingBytes {
     fn drop(&mut self) {
         self.0.spare_capacity_mut().zeroize();
         self.0.as_mut_slice().zeroize();
     }
 }
 
-impl AsRef<[u8]> for Wiped {
+impl AsRef<[u8]> for ZeroizingBytes {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
@@ -96,7 +96,7 @@ impl HeaderPair {
         text.extend_from_slice(token_type.as_bytes());
         text.push(b' ');
         text.extend_from_slice(token.as_bytes());
-        let whole = Bytes::from_owner(Wiped(text));
+        let whole = Bytes::from_owner(ZeroizingBytes(text));
         let header = |bytes: Bytes| {
             let mut value = HeaderValue::from_maybe_shared(bytes).map_err(|_| InvalidToken)?;
             value.set_sensitive(true);

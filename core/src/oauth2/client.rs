@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::pkce::base64url;
-use crate::credentials::{Now, Secret, Wiped};
+use crate::credentials::{Now, Secret, ZeroizingBytes};
 use crate::wire::form_encode;
 
 /// How long an assertion is valid, in seconds. Five minutes leave room for clocks that differ.
@@ -170,7 +170,7 @@ pub(super) fn basic(client_id: &str, secret: &Secret) -> Option<HeaderValue> {
     let mut text = Vec::with_capacity("Basic ".len() + coded.expose().len());
     text.extend_from_slice(b"Basic ");
     text.extend_from_slice(coded.expose().as_bytes());
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(Wiped(text))).ok()?;
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(ZeroizingBytes(text))).ok()?;
     value.set_sensitive(true);
     Some(value)
 }

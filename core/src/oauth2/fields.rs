@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::profile::ResponseEncoding;
 use crate::credentials::{MAX_EXTRA, Secret};
 use crate::error::ServiceError;
-use crate::wire::{AnyText, BodyBuffer, Lifetime, Plain, Text, form_decode, parse_json};
+use crate::wire::{AnyText, BodyBuffer, Lifetime, Text, UnescapedStr, form_decode, parse_json};
 
 /// How deep a kept value may be nested. Servers need less, and it stays below serde_json's own limit of 128 when the
 /// value is read back.
@@ -45,7 +45,7 @@ enum Value<'a> {
     /// A value from a form, written anew as JSON.
     Form(Zeroizing<String>),
     /// One of [`TOKENS`], read by the fast path: a text without an escape.
-    Token(Plain<'a>),
+    Token(UnescapedStr<'a>),
 }
 
 /// The long fields, which are plain texts in every usual grant: read by the fast path first.

@@ -1,8 +1,8 @@
-//! Bodies of requests and answers. Both hold secrets, so both are wiped.
+//! Bodies of requests and answers. Both hold secrets, so both are wiped when dropped.
 
 use std::{fmt, io};
 
-use crate::credentials::Wiped;
+use crate::credentials::ZeroizingBytes;
 use bytes::Bytes;
 
 /// The body of a request or an answer: wiped when its last copy is dropped, hidden in `Debug`.
@@ -10,12 +10,12 @@ use bytes::Bytes;
 pub struct Body(Bytes);
 
 impl Body {
-    /// No bytes.
+    /// An empty body.
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// The bytes, shared with this body: no copy is made, and the wiping holds for all.
+    /// The bytes, shared with this body: no copy is made, and they are wiped when the last of them is dropped.
     pub fn bytes(&self) -> Bytes {
         self.0.clone()
     }
@@ -23,7 +23,7 @@ impl Body {
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
-        if bytes.is_empty() { Self::empty() } else { Self(Bytes::from_owner(Wiped(bytes))) }
+        if bytes.is_empty() { Self::empty() } else { Self(Bytes::from_owner(ZeroizingBytes(bytes))) }
     }
 }
 
@@ -39,24 +39,24 @@ impl fmt::Debug for Body {
     }
 }
 
-/// The answer has more bytes than the request allows.
+/// The body has more bytes than its cap allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the body is larger than allowed")]
 pub struct BodyTooLarge;
 
-/// Collects a body up to a cap. Growing leaves no copy behind.
+/// Collects a body piece by piece, up to a cap. Memory that it outgrows is wiped.
 pub struct BodyBuffer {
-    bytes: Wiped,
+    bytes: ZeroizingBytes,
     cap: usize,
 }
 
 impl BodyBuffer {
-    /// For at most `cap` bytes.
+    /// A buffer for at most `cap` bytes.
     pub fn new(cap: usize) -> Self {
-        Self { bytes: Wiped::default(), cap }
+        Self { bytes: ZeroizingBytes::default(), cap }
     }
 
-    /// Appends a piece; refuses it whole where it does not fit under the cap.
+    /// Appends a piece. An error, with nothing appended, where it would exceed the cap.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), BodyTooLarge> {
         let bytes = &mut self.bytes.0;
         let needed = bytes.len().checked_add(piece.len()).filter(|needed| *needed <= self.cap).ok_or(BodyTooLarge)?;
@@ -70,19 +70,19 @@ impl BodyBuffer {
     #[cold]
     fn grow(&mut self, needed: usize) {
         let old = &self.bytes.0;
-        // After a long token a few bytes are still to come: not another copy of it for them.
+        // 64 bytes more than needed: after a long token a few bytes follow, and those should not copy it once more.
         let mut grown = Vec::with_capacity(needed.saturating_add(64).max(2 * old.capacity()).max(512));
         grown.extend_from_slice(old);
-        self.bytes = Wiped(grown);
+        self.bytes = ZeroizingBytes(grown);
     }
 
-    /// The body.
+    /// The collected body.
     pub fn finish(mut self) -> Body {
         Body::from(std::mem::take(&mut self.bytes.0))
     }
 }
 
-/// What was appended so far.
+/// The bytes that were appended so far.
 impl AsRef<[u8]> for BodyBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.bytes.0

@@ -6,10 +6,10 @@ use super::body::BodyBuffer;
 use crate::credentials::Secret;
 use crate::exchange::Request;
 
-/// A `POST` with a form as its body.
+/// A `POST` request with these fields as a form in its body, and `Accept: application/json`.
 pub fn form_request<'a>(uri: Uri, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Request {
     let mut buffer = BodyBuffer::new(usize::MAX);
-    // Memory has no end that this could reach.
+    // A buffer without a cap: nothing can fail.
     let _ = write_form(&mut buffer, fields);
     let mut http = http::Request::new(buffer.finish());
     *http.method_mut() = Method::POST;
@@ -20,10 +20,11 @@ pub fn form_request<'a>(uri: Uri, fields: impl IntoIterator<Item = (&'a str, &'a
     Request::new(http)
 }
 
-/// The fields as a form: what stands in a query, or half of HTTP Basic credentials (RFC 6749 §2.3.1).
+/// The fields as a form (`application/x-www-form-urlencoded`), for a query or for HTTP Basic credentials (RFC 6749
+/// §2.3.1).
 pub fn form_encode<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Secret {
     let mut buffer = BodyBuffer::new(usize::MAX);
-    // Memory has no end that this could reach.
+    // A buffer without a cap: nothing can fail.
     let _ = write_form(&mut buffer, fields);
     Secret::from(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default())
 }
@@ -55,7 +56,7 @@ fn write_encoded(buffer: &mut BodyBuffer, text: &str) -> Result<(), super::BodyT
     Ok(())
 }
 
-/// Reads a query or a form, pair by pair. `None` for a pair that is no UTF-8 once decoded.
+/// Reads a query or a form, pair by pair: name and value, decoded. `None` for a pair that is not UTF-8 then.
 pub fn form_decode(text: &str) -> impl Iterator<Item = Option<(String, String)>> {
     text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_encoded_is_decoded() {
+    fn a_form_is_decoded_leniently_and_bad_utf8_is_none() {
         let read: Vec<_> = form_decode("a+b=%C3%A4%26%3d&x&&y=%zz%+1&z=%ff").collect();
         let pair = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
         assert_eq!(read, [pair("a b", "ä&="), pair("x", ""), pair("y", "%zz% 1"), None]);

@@ -1,4 +1,4 @@
-//! What the status, the headers and the first byte of an answer say about a failure.
+//! Failures that show in an answer's status, headers and first byte.
 
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ use crate::exchange::Response;
 /// The longest `Retry-After` that is obeyed: a day.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which counts from the answer's own `Date` so that a
-/// server's wrong clock does no harm. Within bounds; `None` where there is none that makes sense.
+/// The wait that `Retry-After` asks for (RFC 9110 §10.2.3), at most [`MAX_RETRY_AFTER`]. It is a number of seconds or a
+/// date; a date is counted from the answer's own `Date`, so that a server's wrong clock does no harm. `None` where the
+/// header is absent or makes no sense.
 pub fn retry_after(headers: &HeaderMap, now: Now) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if let Some(date) = Timestamp::parse_http_date(text) {
         Duration::try_from(date.since(server_time(headers).unwrap_or(now.wall))).unwrap_or_default()
     } else if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // So many digits that they overflow: for a long time, at any rate.
+        // So many digits that they overflow mean a long time.
         text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
         return None;
@@ -26,20 +27,27 @@ pub fn retry_after(headers: &HeaderMap, now: Now) -> Option<Duration> {
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
-/// The server's clock when it answered: the `Date` header.
+/// The server's clock when it answered: the `Date` header (RFC 9110 §6.6.1).
 pub fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
     Timestamp::parse_http_date(headers.get(header::DATE)?.to_str().ok()?)
 }
 
-/// The failures that an HTTP status decides, whatever the body says: too many requests, a failing server, a redirect
-/// (never followed), a missing endpoint. `None` for the others: the body decides.
+/// The error that an answer's HTTP status decides, whatever the body says; `None` for 2xx and for any other 4xx, where
+/// the body decides.
 ///
-/// A web page says nothing of the endpoint: it is a gateway's, which may have lost the service for a moment.
+/// | status | error |
+/// | --- | --- |
+/// | 429 | [`RateLimited`](ServiceErrorKind::RateLimited) |
+/// | 503 with `Retry-After` | [`Unavailable`](ServiceErrorKind::Unavailable) |
+/// | 404, 405, 501 | [`Unsupported`](ServiceErrorKind::Unsupported): a missing endpoint |
+/// | the same with a web page | [`Malformed`](ServiceErrorKind::Malformed): a gateway that lost the service |
+/// | any other 5xx | [`Service`](ServiceErrorKind::Service) |
+/// | 1xx, 3xx | [`Malformed`](ServiceErrorKind::Malformed): redirects are never followed |
 pub fn failure(response: &Response, now: Now) -> Option<ServiceError> {
     failure_under(response.status(), response, now)
 }
 
-/// The same for a service that tells another status in its answer's body.
+/// As [`failure`], for a service that puts another status into its answer's body.
 pub(crate) fn failure_under(status: StatusCode, response: &Response, now: Now) -> Option<ServiceError> {
     let headers = response.headers();
     let kind = match status.as_u16() {
@@ -59,7 +67,7 @@ pub(crate) fn failure_under(status: StatusCode, response: &Response, now: Now) -
     Some(ServiceError::new(kind).with_status(status).with_retry_after(retry_after(headers, now)))
 }
 
-/// Whether an answer is a web page. JSON is none, whatever type it is sent under.
+/// Whether an answer is a web page, by its first byte or else its content type.
 fn is_page(response: &Response) -> bool {
     let content_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let is_html = || {
@@ -74,13 +82,13 @@ fn is_page(response: &Response) -> bool {
     }
 }
 
-/// Whether a body begins as web pages do: somebody else's words, a proxy's, a captive portal's.
+/// Whether a body begins as web pages do: it then comes from a proxy or a captive portal, not from the service.
 #[allow(dead_code, reason = "used by some of the services")]
 pub(crate) fn looks_like_a_page(body: &[u8]) -> bool {
     first(body) == Some(b'<')
 }
 
-/// The first byte that says something.
+/// The first byte after a BOM and white space.
 fn first(body: &[u8]) -> Option<u8> {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start().first().copied()
 }
@@ -99,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_clamped() {
+    fn retry_after_in_seconds_is_cut_at_a_day() {
         assert_eq!(wait("7", None), Some(Duration::from_secs(7)));
         assert_eq!(wait("0", None), Some(Duration::ZERO));
         assert_eq!(wait("86400", None), Some(Duration::from_secs(86_400)));
@@ -129,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateways_page_says_nothing_of_the_endpoint() {
+    fn a_web_page_under_404_is_no_missing_endpoint() {
         for status in [404, 405, 501] {
             for (content_type, body) in [
                 ("text/html", "Not Found"),
@@ -153,7 +161,7 @@ mod tests {
                 assert_eq!(kind(status, content_type, body), ServiceErrorKind::Unsupported, "{content_type} {body}");
             }
         }
-        // What a status says by itself, it says on a page, too.
+        // Other statuses mean the same with a page.
         assert_eq!(kind(429, "text/html", "<html>"), ServiceErrorKind::RateLimited { retry_after: None });
         assert_eq!(kind(502, "text/html", "<html>"), ServiceErrorKind::Service);
     }

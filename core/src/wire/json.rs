@@ -1,4 +1,4 @@
-//! JSON as services really write it.
+//! JSON bodies: written for requests, and read as services really send them.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::credentials::MAX_LIFETIME;
 use crate::error::ServiceError;
 use crate::exchange::Request;
 
-/// A `POST` with a JSON body.
+/// A `POST` request with a JSON body, and `Accept: application/json`.
 pub fn json_request(uri: Uri, body: &impl Serialize) -> Request {
     let mut buffer = BodyBuffer::new(usize::MAX);
-    // Only what is no JSON can fail here, a map with keys that are no texts; the service refuses an empty body in its own
-    // words.
+    // Only a value that JSON cannot express fails here, such as a map whose keys are no texts. The body is then empty,
+    // and the service rejects it.
     let body = serde_json::to_writer(&mut buffer, body).map_or_else(|_| Body::empty(), |()| buffer.finish());
     let mut http = http::Request::new(body);
     *http.method_mut() = Method::POST;
@@ -27,8 +27,8 @@ pub fn json_request(uri: Uri, body: &impl Serialize) -> Request {
     Request::new(http)
 }
 
-/// Reads JSON under any content type, with or without a BOM. Duplicates of the keys that are looked for are
-/// refused; what is not looked for is passed over.
+/// Reads JSON under any content type, with or without a BOM. Unknown keys are skipped; a key of `T` that occurs twice
+/// is an error. Errors are [`Malformed`](crate::ServiceErrorKind::Malformed) and never repeat the body.
 pub fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ServiceError> {
     let text = std::str::from_utf8(body).map_err(|_| ServiceError::malformed("not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -38,13 +38,14 @@ pub fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ServiceEr
     if text.trim_start().starts_with('<') {
         return Err(ServiceError::malformed("a web page in place of JSON"));
     }
-    // The parser's own words would repeat the body.
+    // The parser's own message would repeat the body.
     serde_json::from_str(text)
         .map_err(|error| ServiceError::malformed(if error.is_data() { "JSON of another shape" } else { "broken JSON" }))
 }
 
-/// Seconds that something lives, in every form that servers give them: a number, a number with a fraction, a
-/// text with a number in it. Absent, null, zero, negative, not a number: unknown. Beyond a year: a year.
+/// A lifetime such as `expires_in`, in seconds, in every form that servers send: a number, with or without a fraction,
+/// or a text with a number in it. `None` where it is absent, null, zero, negative or no number. At most a year
+/// ([`MAX_LIFETIME`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lifetime(pub Option<Duration>);
 
@@ -54,7 +55,7 @@ impl Lifetime {
             return Self(None);
         }
         let lifetime = Duration::try_from_secs_f64(seconds).unwrap_or(MAX_LIFETIME).min(MAX_LIFETIME);
-        // Less than a clock can tell is nothing.
+        // Timestamps have whole milliseconds: less is nothing.
         Self((lifetime >= Duration::from_millis(1)).then_some(lifetime))
     }
 }

@@ -1,5 +1,5 @@
-//! Values that never fail to parse: what is of another type than expected counts as absent or odd. What matters is
-//! then missed where it is used; the rest is not worth losing a token for.
+//! JSON values that parse whatever their type is: one of an unexpected type counts as absent or odd. A field that
+//! matters is then missed where it is used; no other field is worth losing a token for.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-/// The visitor's methods for types that were not expected.
+/// The visitor's methods for the JSON types that are not expected: they all give `$value`.
 macro_rules! otherwise {
     ($value:expr;) => {};
     ($value:expr; seq $($rest:ident)*) => {
@@ -56,20 +56,21 @@ macro_rules! otherwise {
     };
 }
 
-/// A text, borrowed from the body where that is possible and wiped where it is not.
+/// A text from JSON, or nothing where it is of another type. Borrowed from the body where that is possible, wiped when
+/// dropped where it is not.
 #[derive(Default)]
 pub enum Text<'a> {
-    /// None, or no text.
+    /// Absent, or of another type.
     #[default]
     Absent,
-    /// As it stands in the body.
+    /// Borrowed from the body.
     Borrowed(&'a str),
-    /// It had an escape in it.
+    /// Decoded: it had an escape in it.
     Owned(Zeroizing<Box<str>>),
 }
 
 impl Text<'_> {
-    /// `None` where absent or blank.
+    /// The text; `None` where it is absent or blank.
     pub fn get(&self) -> Option<&str> {
         let text = match self {
             Text::Absent => return None,
@@ -79,7 +80,7 @@ impl Text<'_> {
         (!text.chars().all(char::is_whitespace)).then_some(text)
     }
 
-    /// This, or the other where this is absent or blank.
+    /// This text, or the other where this one is absent or blank.
     pub fn or<'b>(&'b self, other: &'b Self) -> Option<&'b str> {
         self.get().or_else(|| other.get())
     }
@@ -111,15 +112,15 @@ impl<'de> Visitor<'de> for TextVisitor {
     otherwise!(Text::Absent; null bool number seq map);
 }
 
-/// A whole number, or a text with one in it.
+/// A whole number from JSON, as a number or as a text with a number in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Number {
-    /// None.
+    /// Absent, null or a blank text.
     #[default]
     Absent,
-    /// This.
+    /// A whole number.
     Is(i64),
-    /// Something else was there.
+    /// Something else.
     Odd,
 }
 
@@ -157,7 +158,7 @@ impl<'de> Visitor<'de> for NumberVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Number, E> {
-        // Beyond 2^53 a float is no exact number any more.
+        // Beyond 2^53 a float no longer holds every whole number.
         let whole = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
         #[allow(clippy::cast_possible_truncation, reason = "whole and within bounds")]
         Ok(if whole { Number::Is(number as i64) } else { Number::Odd })
@@ -179,8 +180,8 @@ impl<'de> Visitor<'de> for NumberVisitor {
     otherwise!(Number::Odd; bool seq map);
 }
 
-/// An object, or nothing where something else is. Without this an array would be taken for an object whose fields
-/// come in the order of their declaration: that is what `serde` makes of a struct.
+/// A JSON object, or nothing where it is of another type. Without this wrapper `serde` also reads an array as a struct,
+/// element by element.
 pub struct Object<T>(pub Option<T>);
 
 impl<T> Default for Object<T> {
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_counts_as_absent() {
+    fn a_value_of_another_type_is_no_text() {
         for odd in ["null", "true", "1", "-1", "1.5", "[\"a\"]", "{\"a\":\"b\"}", "\"\"", "\" \""] {
             assert_eq!(serde_json::from_str::<Text<'_>>(odd).unwrap().get(), None, "{odd}");
         }

@@ -1,6 +1,6 @@
-//! Logins as text, for a store whose owner asked to keep them there: what
+//! Logins as text, for sessions that keep the login in their store. Providers use this in
 //! [`Provider::write_login`](crate::Provider::write_login) and
-//! [`Provider::read_login`](crate::Provider::read_login) are made of.
+//! [`Provider::read_login`](crate::Provider::read_login).
 
 use std::fmt::{self, Write as _};
 
@@ -12,10 +12,10 @@ use super::body::BodyBuffer;
 use super::lenient::{Object, Text};
 use crate::credentials::Secret;
 
-/// A login as JSON: which kind it is, and its fields. `None` where the fields are not JSON.
+/// Writes a login as JSON: `{"kind": …, "login": {…}}`. `None` where JSON cannot express the fields.
 ///
-/// The kind is a name of its own for each shape of each service, so that no login is taken for another. Texts in
-/// `fields` are [`LoginText`]s:
+/// `kind` must be unique to this service and to this set of fields, so that no login is read as another. Texts in
+/// `fields` must be [`LoginText`]s:
 ///
 /// ```
 /// use perennial_core::wire::{LoginText, read_login, write_login};
@@ -38,8 +38,7 @@ pub fn write_login(kind: &str, fields: &impl Serialize) -> Option<Secret> {
     std::str::from_utf8(buffer.finish().as_ref()).ok().map(Secret::from)
 }
 
-/// Reads what [`write_login`] wrote. `None`: it is of another kind, or of another shape in any way that `L` does not
-/// allow.
+/// Reads what [`write_login`] wrote. `None` where it is of another kind, or its fields are not those of `L`.
 pub fn read_login<'a, L: Deserialize<'a>>(kind: &str, text: &'a str) -> Option<L> {
     let Object(form) = serde_json::from_str::<Object<Form<LoginText<'a>, Object<L>>>>(text).ok()?;
     let Form { kind: found, login: Object(login) } = form?;
@@ -53,14 +52,15 @@ struct Form<K, L> {
     login: L,
 }
 
-/// A text in a kept login. Anything but a text is refused; a blank one is kept as it is: it may be a password.
+/// A text in a kept login. Reading anything but a text is an error; a blank one is allowed, because it may be a
+/// password.
 ///
-/// What JSON would have to escape is written as `%` and two hexadecimal digits, `%` too: JSON parsers put what has
-/// an escape together in memory that they do not wipe.
+/// Characters that JSON would escape, and `%`, are written as `%` and two hexadecimal digits. The reason: JSON parsers
+/// decode escapes in memory that they do not wipe.
 pub enum LoginText<'a> {
-    /// As it stands in the login, or in the text that it was read from.
+    /// Borrowed from the login, or from the text that it was read from.
     Borrowed(&'a str),
-    /// There was something to decode.
+    /// Decoded.
     Owned(Zeroizing<Box<str>>),
 }
 
@@ -94,7 +94,7 @@ impl Serialize for LoginText<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for LoginText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // No word about what is there in its place: it may be secret.
+        // The error does not say what was found: it may be secret.
         let other = || de::Error::custom("no text");
         match Text::deserialize(deserializer)? {
             Text::Absent => Err(other()),
@@ -105,7 +105,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for LoginText<'a> {
     }
 }
 
-/// Goes to its writer piece by piece: no buffer is left behind.
+/// Encodes character by character into the writer, so that no buffer is left behind.
 struct Encoded<'a>(&'a str);
 
 impl fmt::Display for Encoded<'_> {
@@ -118,7 +118,7 @@ impl fmt::Display for Encoded<'_> {
 }
 
 fn decoded(text: &str) -> Option<Zeroizing<Box<str>>> {
-    // Never shorter than what comes out: it does not grow, which would leave a copy.
+    // The result is no longer than the text: the buffer does not grow, which would leave a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -141,7 +141,8 @@ fn hexadecimal(digits: &[u8]) -> Option<u8> {
     })
 }
 
-/// What is not quite the login `text`, for the tests of each provider: none of it may be read.
+/// Texts that differ a little from the login `text`: cut, extended, with a field missing, added or changed. For the
+/// tests of each provider, which must read none of them.
 #[cfg(test)]
 pub(crate) fn not_quite(text: &str) -> Vec<String> {
     let whole: serde_json::Value = serde_json::from_str(text).unwrap();
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_quite_a_login_is_none() {
+    fn a_damaged_login_is_none() {
         let text = write("ada", "hunter2");
         assert!(read(text.expose()).is_some());
         for odd in not_quite(text.expose()) {

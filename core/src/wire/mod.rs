@@ -1,5 +1,5 @@
-//! What providers share in reading and writing HTTP: bodies that are wiped, JSON that is read leniently in its
-//! encoding and strictly in its meaning, addresses that are safe to send a password to.
+//! Tools for providers and transports: request and response bodies that are wiped, forms, JSON that is read leniently
+//! in its encoding and strictly in its meaning, `Retry-After`, and checks of where a password may be sent.
 
 mod body;
 mod form;
@@ -23,7 +23,7 @@ pub use self::lenient::{Number, Object, Text};
 pub(crate) use self::login::not_quite;
 pub use self::login::{LoginText, read_login, write_login};
 #[cfg(any(feature = "navien", feature = "oauth2"))]
-pub(crate) use self::plain::{AnyText, Plain};
+pub(crate) use self::plain::{AnyText, UnescapedStr};
 pub use self::security::{InvalidHost, TransportSecurity, hide_headers, uninvited};
 #[cfg(feature = "auth0")]
 pub(crate) use self::url::port;

@@ -1,4 +1,4 @@
-//! The fast way to read long texts: tokens are nearly all of an answer that grants something.
+//! The fast path for long texts: tokens make up nearly all of a grant.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use serde::de::{self, Deserializer, Visitor};
 
 use super::lenient::Text;
 
-/// A text as it stands in the body, without an escape in it. Anything else is an error: then the whole is read again
-/// with [`Text`] in its place. Long tokens are found in a fraction of the time, because the parser need not look for
-/// anything but the end of a text.
+/// A text without an escape, borrowed from the body. Anything else is an error, after which the caller reads the whole
+/// body again with [`Text`] in its place. It is several times faster on long tokens, because the parser looks for the
+/// closing quote alone.
 #[derive(Default)]
-pub(crate) struct Plain<'a>(Text<'a>);
+pub(crate) struct UnescapedStr<'a>(Text<'a>);
 
-/// [`Text`] or [`Plain`].
+/// [`Text`] or [`UnescapedStr`]: how a token is read.
 pub(crate) trait AnyText: Default {
-    /// `None` where absent or blank.
+    /// The text; `None` where it is absent or blank.
     fn text(&self) -> Option<&str>;
 }
 
@@ -25,13 +25,13 @@ impl AnyText for Text<'_> {
     }
 }
 
-impl AnyText for Plain<'_> {
+impl AnyText for UnescapedStr<'_> {
     fn text(&self) -> Option<&str> {
         self.0.get()
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Plain<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for UnescapedStr<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_bytes(PlainVisitor)
     }
@@ -40,17 +40,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Plain<'a> {
 struct PlainVisitor;
 
 impl<'de> Visitor<'de> for PlainVisitor {
-    type Value = Plain<'de>;
+    type Value = UnescapedStr<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text without an escape")
     }
 
-    fn visit_borrowed_bytes<E: de::Error>(self, bytes: &'de [u8]) -> Result<Plain<'de>, E> {
-        // As bytes, a text may have anything in it: what JSON forbids is looked for here.
+    fn visit_borrowed_bytes<E: de::Error>(self, bytes: &'de [u8]) -> Result<UnescapedStr<'de>, E> {
+        // Read as bytes, the text was not checked: look for control characters, which JSON forbids, and for bad UTF-8.
         let least = bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte));
         match std::str::from_utf8(bytes) {
-            Ok(text) if least >= b' ' => Ok(Plain(Text::Borrowed(text))),
+            Ok(text) if least >= b' ' => Ok(UnescapedStr(Text::Borrowed(text))),
             _ => Err(E::custom("a control character, or no UTF-8")),
         }
     }
@@ -61,10 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_text_is_the_same_text_or_an_error() {
+    fn the_fast_path_gives_the_same_text_or_an_error() {
         for json in ["\"abc\"", "\"\"", "\" \"", "\"é\u{7f}\u{80}\"", "\"'{}[]\""] {
-            let (plain, text) = (serde_json::from_str::<Plain<'_>>(json).unwrap(), serde_json::from_str(json).unwrap());
-            let [Plain(Text::Borrowed(plain)), Plain(Text::Borrowed(text))] = [plain, Plain(text)] else {
+            let (plain, text) =
+                (serde_json::from_str::<UnescapedStr<'_>>(json).unwrap(), serde_json::from_str(json).unwrap());
+            let [UnescapedStr(Text::Borrowed(plain)), UnescapedStr(Text::Borrowed(text))] = [plain, UnescapedStr(text)]
+            else {
                 panic!("{json}");
             };
             assert_eq!(plain, text);
@@ -72,8 +74,8 @@ mod tests {
         let odd =
             [r#""a\/b""#, r#""\u0061""#, "\"a\nb\"", "\"\u{1f}\"", "\"", "\"a", "null", "1", "true", "[97]", "{}", "a"];
         for odd in odd {
-            assert!(serde_json::from_str::<Plain<'_>>(odd).is_err(), "{odd}");
+            assert!(serde_json::from_str::<UnescapedStr<'_>>(odd).is_err(), "{odd}");
         }
-        assert!(serde_json::from_slice::<Plain<'_>>(b"\"\xff\"").is_err());
+        assert!(serde_json::from_slice::<UnescapedStr<'_>>(b"\"\xff\"").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The rules that stand in front of every transport: where a request may go, and what an answer may bring.
+//! Checks in front of every transport: where a request may be sent, and what an answer may contain.
 
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::uri::Authority;
@@ -8,12 +8,12 @@ use super::url::{InvalidUrl, is_this_machine, port};
 use crate::error::{TransportError, TransportErrorKind};
 use crate::exchange::{Request, Response};
 
-/// The rules of sending, for any transport: the adapters' or your own.
+/// Which addresses requests with secrets may be sent to, and which answers are accepted: https only by default.
 ///
-/// A request goes over https, or over http to this machine, or over http to a host that was named by
-/// [`plain_http_to`](Self::plain_http_to). What an answer brings uninvited is refused, and no header of either shows
-/// in `Debug`. The adapters put these checks in front of whatever transport they are given; who drives a session by
-/// hand calls [`guard`](Self::guard):
+/// A request goes over https, over http to this machine, or over http to a host that was named by
+/// [`plain_http_to`](Self::plain_http_to). An answer that is compressed or switches protocols is refused, because
+/// neither was requested. No header of either shows in `Debug`. The adapters put these checks in front of every
+/// transport. If you drive a session yourself, call [`guard`](Self::guard):
 ///
 /// ```
 /// # use perennial_core::{Request, Response, TransportError, TransportSecurity};
@@ -28,46 +28,46 @@ use crate::exchange::{Request, Response};
 /// # Ok::<_, perennial_core::wire::InvalidHost>(())
 /// ```
 ///
-/// What cannot be seen from outside is the transport's own part; it stands at [`Request`].
+/// The rules that a transport has to keep itself are listed at [`Request`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TransportSecurity {
     plain_http: Vec<PlainHost>,
 }
 
-/// A host that is spoken to without TLS; on this port only, where there is one.
+/// A host that plain http is allowed to; on this port only, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct PlainHost {
     name: Box<str>,
     port: Option<u16>,
 }
 
-/// This is not the name of a host: `keycloak`, `keycloak:8080`, `10.0.0.7`, `[fd00::7]:8080` are.
+/// This is no host name, with or without a port. `keycloak`, `keycloak:8080`, `10.0.0.7` and `[fd00::7]:8080` are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not the name of a host, with or without a port")]
 pub struct InvalidHost;
 
-/// Stays with a request that was let through, and says to where. The adapters' own transports check too, and know by
-/// it that somebody in front of them stated an exception.
+/// Marks a request that passed the check, with scheme, host and port that it passed for. The adapters' own transports
+/// check again with stricter rules, and this mark tells them that an exception was stated in front of them.
 #[derive(Clone, PartialEq, Eq)]
 struct Admitted(Box<str>);
 
 impl TransportSecurity {
-    /// https only, and http to this machine.
+    /// Allows https, and http to this machine.
     pub const fn new() -> Self {
         Self { plain_http: Vec::new() }
     }
 
-    /// Also lets requests go to this host over plain http: whoever is on the way reads and changes them, passwords and
-    /// tokens included. The name is compared letter by letter, in any case and without its subdomains; with a port
-    /// (`keycloak:8080`) only that port is meant. Called again: both.
+    /// Also allows plain http to this host. Anybody on the way can then read and change requests, passwords and tokens
+    /// included. The whole name is compared, in any case, without subdomains; with a port (`keycloak:8080`) only that
+    /// port is allowed. Call it again to allow more hosts.
     ///
-    /// It takes two to send there: the provider that is to have such an address, and the client that sends to it.
+    /// Two places need these rules: the provider that is given such an address, and the transport that sends to it.
     pub fn plain_http_to(mut self, host: &str) -> Result<Self, InvalidHost> {
         self.plain_http.push(PlainHost::parse(host)?);
         Ok(self)
     }
 
-    /// Whether a request with secrets may go there.
+    /// Checks whether a request with secrets may be sent to this address.
     pub fn check_address(&self, uri: &Uri) -> Result<(), InvalidUrl> {
         let authority = uri.authority().filter(|authority| !authority.host().is_empty()).ok_or(InvalidUrl::NotAUrl)?;
         if authority.as_str().contains('@') {
@@ -84,8 +84,9 @@ impl TransportSecurity {
         }
     }
 
-    /// Looks at a request before it is sent, and makes it fit for any transport: its length is told, no compression
-    /// invited, no header shows in `Debug`. An error is `NotSent`, with an [`InvalidUrl`] as its source.
+    /// Checks a request before it is sent, and completes its headers for any transport: it sets `Content-Length`, asks
+    /// for no compression (`Accept-Encoding: identity`) and marks all headers sensitive. An error is
+    /// [`NotSent`](TransportErrorKind::NotSent), with an [`InvalidUrl`] as its source.
     pub fn check_request(&self, request: &mut Request) -> Result<(), TransportError> {
         let http = &mut request.http;
         let admitted = Admitted::to(http.uri());
@@ -94,7 +95,7 @@ impl TransportSecurity {
             http.extensions_mut().insert(admitted);
         }
         let length = http.body().as_ref().len();
-        // RFC 9110 §8.6: an empty body is announced where the method means one. Some clients leave it out.
+        // RFC 9110 §8.6: `Content-Length: 0` where the method has a body. Some HTTP clients leave it out.
         let has_body = length > 0 || matches!(*http.method(), Method::POST | Method::PUT | Method::PATCH);
         let headers = http.headers_mut();
         headers.remove(TRANSFER_ENCODING);
@@ -107,8 +108,9 @@ impl TransportSecurity {
         Ok(())
     }
 
-    /// Looks at the answer, whose request allowed so many bytes of body. What came uninvited or is too large is an
-    /// error; of all else the headers are hidden.
+    /// Checks an answer, whose request allowed `body_cap` bytes of body, and marks its headers sensitive. An error
+    /// where it switches protocols or is compressed ([`MaybeSent`](TransportErrorKind::MaybeSent)), or is too large
+    /// ([`TooLarge`](TransportErrorKind::TooLarge)).
     pub fn check_response(&self, mut response: Response, body_cap: usize) -> Result<Response, TransportError> {
         if let Some(reason) = uninvited(response.status(), response.headers()) {
             return Err(TransportError::maybe_sent(reason));
@@ -120,7 +122,7 @@ impl TransportSecurity {
         Ok(response)
     }
 
-    /// Sends by `send`, with both checks around it.
+    /// Checks the request, sends it with `send`, and checks the answer.
     pub fn guard(
         &self,
         mut request: Request,
@@ -153,7 +155,7 @@ impl PlainHost {
     }
 }
 
-/// Without brackets; an IPv6 address in its one shortest form.
+/// A host without brackets, an IPv6 address in its canonical form.
 fn bare(host: &str) -> String {
     let host = host.trim_matches(['[', ']']);
     host.parse::<std::net::Ipv6Addr>().map_or_else(|_| host.to_owned(), |ip| ip.to_string())
@@ -166,16 +168,16 @@ impl Admitted {
     }
 }
 
-/// Marks headers as sensitive: tokens and cookies are in them, and addresses with codes. `Debug` does not show them
-/// then.
+/// Marks all headers sensitive, so that `Debug` does not show them: they hold tokens, cookies, and addresses with
+/// codes.
 pub fn hide_headers(headers: &mut HeaderMap) {
     headers.values_mut().for_each(|value| value.set_sensitive(true));
 }
 
-/// What nobody asked for: another protocol, or a body that is compressed. `None` where there is nothing of it.
+/// Why an answer must be refused: it switches protocols, or its body is compressed. `None` where it is fine.
 ///
-/// RFC 9110 §12.5.3: we asked for `identity`, and a bomb need not be small. RFC 9112 §6.1: a transfer coding that
-/// nobody knows makes an unreadable body, and some libraries take it for a plain one.
+/// Requests ask for `identity` (RFC 9110 §12.5.3), and a compressed body may unpack to any size. A transfer coding
+/// other than `chunked` (RFC 9112 §6.1) makes the body unreadable, and some libraries pass it on as if it were plain.
 pub fn uninvited(status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
     let is = |name, only: &str| {
         let values = headers.get_all(name).iter();
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leaves_in_the_clear_that_was_not_said_to() {
+    fn plain_http_is_refused_unless_the_host_was_named() {
         let strict = TransportSecurity::new();
         for uri in ["https://a.example/token", "http://127.0.0.1:1/", "http://[::1]/", "http://localhost:81/"] {
             assert!(strict.check_request(&mut request(uri)).is_ok(), "{uri}");
@@ -227,12 +229,12 @@ mod tests {
             let refused = strict.guard(request(uri), |_| panic!("{uri} was sent")).unwrap_err();
             assert_eq!(why(&refused), expected, "{uri}");
         }
-        let told = InvalidUrl::NotHttps.to_string();
-        assert!(told.contains("plain_http_to"), "{told}");
+        let text = InvalidUrl::NotHttps.to_string();
+        assert!(text.contains("plain_http_to"), "{text}");
     }
 
     #[test]
-    fn a_port_that_is_none_is_not_another_one() {
+    fn an_address_with_an_invalid_port_is_refused() {
         let security = TransportSecurity::new().plain_http_to("keycloak").unwrap();
         for port in [":80800", ":0", ":65536", ":", ":x", ":+80", ":8080x", ":-1"] {
             for host in ["https://a.example", "https://[::1]", "http://127.0.0.1", "http://keycloak"] {
@@ -276,20 +278,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_cannot_be_named() {
+    fn a_name_that_is_no_host_is_refused() {
         for odd in ["", "http://keycloak", "a/b", "user@a", "a:80800", "a:0", "a:", "*", "*.a", "a b", "a,b", "%61"] {
             assert_eq!(TransportSecurity::new().plain_http_to(odd), Err(InvalidHost), "{odd}");
         }
     }
 
     #[test]
-    fn rules_in_front_of_rules_know_what_was_let_through() {
+    fn a_stricter_check_behind_another_lets_through_what_that_one_allowed() {
         let exception = TransportSecurity::new().plain_http_to("keycloak").unwrap();
         let strict = TransportSecurity::new();
         let mut request = request("http://keycloak:8080/token");
         exception.check_request(&mut request).unwrap();
         assert!(strict.check_request(&mut request).is_ok());
-        // What was let through is this address, not the request.
+        // The mark is for this address, not for the request.
         for elsewhere in ["http://evil.example/token", "http://keycloak:8081/token"] {
             *request.http.uri_mut() = Uri::from_static(elsewhere);
             assert!(strict.check_request(&mut request).is_err(), "{elsewhere}");
@@ -297,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_made_fit_for_any_transport() {
+    fn a_checked_request_has_a_length_and_asks_for_no_compression() {
         let mut request = request("https://a.example/token");
         let headers = request.http.headers_mut();
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("999"));
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asked_for_is_refused() {
+    fn compressed_answers_and_switched_protocols_are_refused() {
         let got = |name, value| {
             TransportSecurity::new().check_response(answer(name, value, b""), 9).map_err(|refused| refused.kind())
         };

@@ -1,4 +1,4 @@
-//! Addresses that a password may be sent to.
+//! Base addresses, and whether a password may be sent to an address.
 
 use std::fmt;
 
@@ -7,31 +7,31 @@ use http::uri::Authority;
 
 use super::security::TransportSecurity;
 
-/// The address of a service: https, or http to this machine or to a host that was named. Kept without a slash at its
-/// end.
+/// The base address of a service: https, or http to this machine or to a host that was named. It is kept without a
+/// slash at its end.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl(Box<str>);
 
-/// Why an address is refused. It is not repeated: people put passwords into addresses.
+/// Why an address is refused. The error does not repeat it: people put passwords into addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUrl {
-    /// It is no absolute address of a host.
+    /// It is no absolute address with a host.
     #[error("the address is not a URL with a host")]
     NotAUrl,
-    /// It would send secrets in the clear. A host that may be spoken to over http is named by
+    /// It would send secrets unencrypted. Name hosts that plain http is allowed to by
     /// [`TransportSecurity::plain_http_to`].
     #[error("the address is not https: http is for this machine, and for hosts named by `plain_http_to`")]
     NotHttps,
-    /// Its port is none: those are the numbers from 1 to 65535.
+    /// Its port is not a number from 1 to 65535.
     #[error("the address has a port that is none")]
     Port,
-    /// A user name, a query or a fragment has no place in it.
+    /// It has a user name, a query or a fragment.
     #[error("the address has a user name, a query or a fragment in it")]
     Extra,
 }
 
 impl InvalidUrl {
-    /// The same of a setting that has a name: `NAVIEN_BASE_URL cannot be used: it …`.
+    /// The reason as the end of a sentence about a setting: `NAVIEN_BASE_URL cannot be used: it …`.
     #[allow(dead_code, reason = "used by providers, each of which is a feature")]
     pub(crate) fn of_it(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl BaseUrl {
         Self::parse_under(text, &TransportSecurity::new())
     }
 
-    /// Checks an address: https, or http where that is allowed. A slash at its end does not matter.
+    /// Checks an address: https, or http where `security` allows it. A slash at its end does not matter.
     pub fn parse_under(text: &str, security: &TransportSecurity) -> Result<Self, InvalidUrl> {
         // A blank before the slash would be left at the end.
         let text = text.trim_start().trim_end_matches(|last: char| last == '/' || last.is_whitespace());
@@ -65,19 +65,19 @@ impl BaseUrl {
         Ok(Self(text.into()))
     }
 
-    /// An address that this crate knows to be right: a test of its provider parses it.
+    /// An address of this crate's own, unchecked. A test of its provider parses it.
     #[allow(dead_code, reason = "used by providers, each of which is a feature")]
     pub(crate) fn from_static(text: &'static str) -> Self {
         Self(text.into())
     }
 
-    /// The address with a path, which begins with a slash, behind it.
+    /// The address followed by a path, which must begin with a slash.
     pub fn join(&self, path: &'static str) -> Uri {
         // Both halves were checked: one when parsed, one a literal of this crate.
         Uri::try_from(format!("{}{path}", self.0)).unwrap_or_default()
     }
 
-    /// The address.
+    /// The address, without a slash at its end.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -89,7 +89,7 @@ impl fmt::Debug for BaseUrl {
     }
 }
 
-/// Whether a request with secrets may go there: https, or http to this machine, and a port that is one.
+/// Whether a request with secrets may be sent to this address: https, or http to this machine, with a valid port.
 pub fn is_safe(uri: &Uri) -> bool {
     let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty() && port(authority).is_ok())
     else {
@@ -102,14 +102,14 @@ pub fn is_safe(uri: &Uri) -> bool {
     }
 }
 
-/// Whether nothing that is sent to this host leaves the machine.
+/// Whether this host is the machine itself: `localhost` or a loopback address.
 pub(super) fn is_this_machine(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
-/// The port of an address; `None` where it has none of its own. Parsers of addresses, ours included, take one that is
-/// no port for none, and so would end up at another.
+/// The port of an address; `None` where it names none. An error for an invalid port: URL parsers, `http`'s among them,
+/// treat `:80800` as no port, and the request would go to the default one.
 pub(crate) fn port(authority: &Authority) -> Result<Option<u16>, InvalidUrl> {
     let behind = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, place)| place);
     let behind = behind.strip_prefix(authority.host()).ok_or(InvalidUrl::NotAUrl)?;
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_https_and_this_machine_are_safe() {
+    fn only_https_and_http_to_this_machine_are_safe() {
         for good in [
             "https://a.example",
             "https://a.example:8443/api/",
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_host_may_be_spoken_to_in_the_clear() {
+    fn plain_http_is_allowed_to_a_named_host() {
         let security = TransportSecurity::new().plain_http_to("keycloak").unwrap();
         let base = BaseUrl::parse_under("http://keycloak:8080/realms/x/", &security).unwrap();
         assert_eq!(base.as_str(), "http://keycloak:8080/realms/x");

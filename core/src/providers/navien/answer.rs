@@ -10,7 +10,7 @@ use crate::wire;
 use super::MARGIN;
 use super::fields::{Aws, Legal, Tokens, UserInfo};
 use super::refusal::{Asked, Head, failure_in, failure_of};
-use crate::wire::{AnyText, Number, Object, Plain, Text};
+use crate::wire::{AnyText, Number, Object, Text, UnescapedStr};
 
 /// Reads the answer to [`Navien::sign_in_request`](super::Navien::sign_in_request): JWTs, AWS credentials and
 /// the account. `user_id` is the e-mail address that signed in.
@@ -24,7 +24,8 @@ use crate::wire::{AnyText, Number, Object, Plain, Text};
 /// [`AccountLocked`](ServiceErrorKind::AccountLocked) or [`UserNotFound`](ServiceErrorKind::UserNotFound). A 403
 /// that names no reason is none of these: gateways answer so too.
 pub fn parse_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    sign_in::<Plain<'_>>(response, user_id, sent, now).or_else(|_| sign_in::<Text<'_>>(response, user_id, sent, now))
+    sign_in::<UnescapedStr<'_>>(response, user_id, sent, now)
+        .or_else(|_| sign_in::<Text<'_>>(response, user_id, sent, now))
 }
 
 /// Reads the answer to [`Navien::refresh_request`](super::Navien::refresh_request): JWTs, sometimes AWS
@@ -33,7 +34,7 @@ pub fn parse_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) ->
 /// Times, and an access token that cannot be used, as in [`parse_sign_in`]. A refusal is
 /// [`RefreshRefused`](ServiceErrorKind::RefreshRefused).
 pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    refresh::<Plain<'_>>(response, sent, now).or_else(|_| refresh::<Text<'_>>(response, sent, now))
+    refresh::<UnescapedStr<'_>>(response, sent, now).or_else(|_| refresh::<Text<'_>>(response, sent, now))
 }
 
 /// Reads the answer to [`Navien::session_refresh_request`](super::Navien::session_refresh_request): AWS
@@ -44,7 +45,8 @@ pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, 
 /// [`Malformed`](ServiceErrorKind::Malformed); where JWTs came all the same, that is the grant's
 /// [`flaw`](Grant::flaw).
 pub fn parse_session_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    session_refresh::<Plain<'_>>(response, sent, now).or_else(|_| session_refresh::<Text<'_>>(response, sent, now))
+    session_refresh::<UnescapedStr<'_>>(response, sent, now)
+        .or_else(|_| session_refresh::<Text<'_>>(response, sent, now))
 }
 
 /// Reads the answer to [`Navien::secured_sign_in_request`](super::Navien::secured_sign_in_request): AWS
@@ -52,11 +54,11 @@ pub fn parse_session_refresh(response: &Response, sent: Now, now: Now) -> Result
 ///
 /// Otherwise as [`parse_session_refresh`].
 pub fn parse_secured_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    secured_sign_in::<Plain<'_>>(response, user_id, sent, now)
+    secured_sign_in::<UnescapedStr<'_>>(response, user_id, sent, now)
         .or_else(|_| secured_sign_in::<Text<'_>>(response, user_id, sent, now))
 }
 
-// ---- Each of them, with one way to read tokens. What is read as `Plain` is read as `Text` just the same; whatever fails
+// ---- Each of them, with one way to read tokens. What is read as `UnescapedStr` is read as `Text` just the same; whatever fails
 // is read again, and that error counts.
 
 fn sign_in<'a, T: AnyText + Deserialize<'a>>(

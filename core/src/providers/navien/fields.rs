@@ -14,7 +14,7 @@ use crate::wire::{AnyText, Number, Text};
 /// The `token` object, with the service's keys and those of saved files. Where both are there, an empty
 /// camelCase value gives way to the snake_case one.
 ///
-/// `T` is [`Text`], or [`Plain`](crate::wire::Plain) for who wants to try that first.
+/// `T` is [`Text`], or [`UnescapedStr`](crate::wire::UnescapedStr) for who wants to try that first.
 #[derive(Default, Deserialize)]
 #[serde(default, bound(deserialize = "T: AnyText + Deserialize<'de>"))]
 pub(super) struct Tokens<T> {
