@@ -14,9 +14,9 @@ pub use handle::Auth0Handle;
 pub use settings::{Auth0Settings, RefusalPage, StateIn};
 
 use crate::clock::Clock;
-use crate::faults::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::message::{Answer, Request};
-use crate::site::Service;
+use crate::service::Service;
 use pages::{field, fields};
 use serde_json::json;
 use state::{Password, State};

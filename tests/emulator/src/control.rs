@@ -3,7 +3,8 @@
 //! What there is stands in the documentation of [`Builder::control`](crate::Builder::control).
 
 use crate::clock::Clock;
-use crate::faults::{Endpoint, Fault, Script};
+use crate::endpoint::Endpoint;
+use crate::faults::{Fault, Script};
 use crate::message::{Answer, Request};
 use crate::mosaia::MosaiaHandle;
 use crate::navien::NavienHandle;

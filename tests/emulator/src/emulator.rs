@@ -3,14 +3,16 @@
 use crate::auth0::{Addresses, Auth0, Auth0Handle, Auth0Settings, AuthHost, WebHost};
 use crate::clock::{Clock, Pace};
 use crate::control::Control;
-use crate::faults::{Endpoint, Fault, Script};
+use crate::endpoint::Endpoint;
+use crate::faults::{Fault, Script};
 use crate::mosaia::{self, Mosaia, MosaiaHandle, MosaiaSettings};
 use crate::mqtt::{Bridge, MqttHandle};
 use crate::navien::{self, Navien, NavienHandle, NavienSettings};
 use crate::recording::{Recorded, Recording};
 use crate::server::Server;
+use crate::service::{Paths, Service};
 use crate::settrade::{Settrade, SettradeHandle, SettradeSettings};
-use crate::site::{Paths, Service, Site, Trap};
+use crate::site::{Site, Trap};
 use crate::tls::Identity;
 use std::io;
 use std::net::SocketAddr;
@@ -149,6 +151,7 @@ impl Builder {
             trap_url: format!("http://127.0.0.1:{}", trap.port()),
             control,
             mqtt: mqtt.clone(),
+            mqtt_access: vec![(Endpoint::Mqtt, navien.clone()), (Endpoint::SettradeMqtt, settrade.clone())],
         });
         // The sign-in pages are on a host of their own.
         let pages = Arc::new(Site {
@@ -159,6 +162,7 @@ impl Builder {
             trap_url: site.trap_url.clone(),
             control: None,
             mqtt: Arc::default(),
+            mqtt_access: Vec::new(),
         });
         let mut auth_pages = vec![Server::start(0, None, pages.clone(), connections.clone())?];
         let http = Server::start(self.port, None, site.clone(), connections.clone())?;

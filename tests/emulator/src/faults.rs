@@ -1,65 +1,11 @@
 //! What can go wrong with one request, and the script that says when.
 
+use crate::endpoint::Endpoint;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// Where a fault is to strike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Endpoint {
-    /// Navien `/user/sign-in`.
-    SignIn,
-    /// Navien `/auth/refresh`.
-    Refresh,
-    /// Navien `/auth/session/refresh`.
-    SessionRefresh,
-    /// Navien `/user/secured-sign-in`.
-    SecuredSignIn,
-    /// Navien `/device/list`, an API call.
-    DeviceList,
-    /// Navien `/mqtt`, the opening of a WebSocket.
-    Mqtt,
-    /// Auth0 `/auth/login`, the first page, and the redirects before it.
-    Auth0LoginPage,
-    /// Auth0 `/u/login/password`, the second page.
-    Auth0PasswordPage,
-    /// Auth0 `/u/login`, which takes the login.
-    Auth0Submit,
-    /// Auth0 `/authorize/resume`, the way back to the site.
-    Auth0Resume,
-    /// Auth0 `/auth/callback` and what follows: tokens come here.
-    Auth0Landing,
-    /// Auth0 `/api/me`, an API call.
-    Auth0Api,
-    /// Mosaia `/oauth`, which a browser opens.
-    MosaiaAuthorize,
-    /// Mosaia `/v1/auth/signin`: sign-ins and refreshes.
-    MosaiaSignIn,
-    /// Mosaia `/v1/auth/token`: codes and refreshes.
-    MosaiaToken,
-    /// Mosaia `/auth/token`: refreshes.
-    MosaiaOldToken,
-    /// Mosaia `/v1/auth/signout`.
-    MosaiaSignOut,
-    /// Mosaia `/v1/self`, an API call.
-    MosaiaSelf,
-    /// Settrade `…/login`.
-    SettradeLogin,
-    /// Settrade `…/refresh-token`.
-    SettradeRefresh,
-    /// Settrade `/api/dispatcher/v3/…/token`.
-    SettradeDispatcher,
-    /// Settrade `/api/dispatcher/v3/…/mqtt`, the opening of a WebSocket.
-    SettradeMqtt,
-    /// Settrade `…/account-info`, an API call.
-    SettradeApi,
-    /// Settrade `/sdk-open-api/sdk-version.json`, which its published client asks for.
-    SettradeVersion,
-    /// Any request, to unknown paths too. An endpoint's own script comes first.
-    Any,
-}
 
 /// One thing that goes wrong.
 ///

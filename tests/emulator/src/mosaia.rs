@@ -13,10 +13,10 @@ pub use handle::MosaiaHandle;
 pub use settings::{Consent, ExpType, ExpUnit, MosaiaSettings, RefreshPaths};
 
 use crate::clock::Clock;
-use crate::faults::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::message::{Answer, Request};
 use crate::navien::Refusals;
-use crate::site::Service;
+use crate::service::Service;
 use form::Form;
 use serde_json::{Value, json};
 use state::{Begun, Counters, Refused, State};

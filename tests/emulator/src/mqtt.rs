@@ -1,17 +1,19 @@
 //! MQTT over WebSocket: what the credentials are for.
 //!
-//! The services decide who is let in ([`Service::admit`]); behind them stands a real broker
+//! The services decide who is let in ([`MqttAccess`]). Behind them stands a real broker
 //! ([`Builder::mqtt_broker`](crate::Builder::mqtt_broker)), to which the frames are carried.
 
+mod access;
 mod mosquitto;
 mod pipe;
 mod sigv4;
 
+pub(crate) use access::MqttAccess;
+pub use access::MqttRefusal;
 pub use mosquitto::Mosquitto;
 pub(crate) use sigv4::Presigned;
 
 use crate::message::{Answer, Request};
-use crate::site::Service;
 use crate::wire::Wire;
 use pipe::End;
 use serde_json::json;
@@ -20,44 +22,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tungstenite::handshake::derive_accept_key;
-
-/// Why a connection was not let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MqttRefusal {
-    /// No opening request of a WebSocket (RFC 6455 §4.2.1).
-    NotAWebSocket,
-    /// The subprotocol `mqtt` is not asked for (MQTT 3.1.1 §6).
-    Subprotocol,
-    /// Navien: the query is no pre-signed one, or for another region or service.
-    Query,
-    /// Navien: no such access key.
-    AccessKey,
-    /// Navien: the session token is missing, or belongs to another key.
-    SessionToken,
-    /// Navien: the signature is not that of the key, for this host and path.
-    Signature,
-    /// Navien: signed in the future, by more than five minutes.
-    TooEarly,
-    /// Navien: signed longer ago than the address is good for.
-    TooLate,
-    /// Navien: the credentials have ended, or their session has.
-    Ended,
-    /// Settrade: a token that is unknown, used before, or of an access token that has ended.
-    Ticket,
-    /// There is no broker behind the emulator.
-    NoBroker,
-}
-
-impl MqttRefusal {
-    fn status(self) -> u16 {
-        match self {
-            Self::NotAWebSocket | Self::Subprotocol => 400,
-            Self::Ticket => 401,
-            Self::NoBroker => 503,
-            _ => 403,
-        }
-    }
-}
 
 /// All MQTT connections of one emulator.
 #[derive(Default)]
@@ -85,7 +49,7 @@ impl Bridge {
     }
 
     /// Answers the opening request.
-    pub(crate) fn open(&self, request: &Request, service: &dyn Service) -> Answer {
+    pub(crate) fn open(&self, request: &Request, service: &dyn MqttAccess) -> Answer {
         let checked = accept_key(request).and_then(|key| {
             self.broker.ok_or(MqttRefusal::NoBroker)?;
             service.admit(request)?;

@@ -11,10 +11,10 @@ pub use handle::NavienHandle;
 pub use settings::{EndpointSet, NavienSettings, Refusals, Rotation};
 
 use crate::clock::Clock;
-use crate::faults::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::message::{Answer, Request};
-use crate::mqtt::{MqttRefusal, Presigned};
-use crate::site::Service;
+use crate::mqtt::{MqttAccess, MqttRefusal, Presigned};
+use crate::service::Service;
 use serde_json::{Value, json};
 use state::{Counters, Refused, State};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,13 +78,15 @@ impl Service for Navien {
             Err(refused) => refuse(state.settings.refusals, &refused),
         }
     }
+}
 
+impl MqttAccess for Navien {
     fn admit(&self, request: &Request) -> Result<(), MqttRefusal> {
         let signed = Presigned::read(&request.path).ok_or(MqttRefusal::Query)?;
         self.lock().admit(&signed, request.header("host").unwrap_or_default())
     }
 
-    fn lives(&self, request: &Request) -> bool {
+    fn is_still_admitted(&self, request: &Request) -> bool {
         Presigned::read(&request.path).is_some_and(|signed| self.lock().aws_lives(&signed.access_key_id))
     }
 }

@@ -1,6 +1,6 @@
 //! What was asked, in order, and what was answered.
 
-use crate::faults::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::message::Request;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

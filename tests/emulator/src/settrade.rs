@@ -11,10 +11,10 @@ pub use handle::SettradeHandle;
 pub use settings::{ClockRefusals, SettradeSettings};
 
 use crate::clock::Clock;
-use crate::faults::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::message::{Answer, Request};
-use crate::mqtt::MqttRefusal;
-use crate::site::Service;
+use crate::mqtt::{MqttAccess, MqttRefusal};
+use crate::service::Service;
 use serde_json::{Value, json};
 use state::{Counters, Refused, State};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -73,7 +73,9 @@ impl Service for Settrade {
             Err(refused) => Answer::json(refused.status, &json!({"code": refused.code, "message": refused.message})),
         }
     }
+}
 
+impl MqttAccess for Settrade {
     fn admit(&self, request: &Request) -> Result<(), MqttRefusal> {
         let mut state = self.lock();
         let place = place(request.route()).map(|place| state.check_place(place.broker_id, None).is_ok());
@@ -82,7 +84,7 @@ impl Service for Settrade {
         if admitted { Ok(()) } else { Err(MqttRefusal::Ticket) }
     }
 
-    fn lives(&self, request: &Request) -> bool {
+    fn is_still_admitted(&self, request: &Request) -> bool {
         let state = self.lock();
         state.typed_token(request.header("authorization")).is_some_and(|token| state.dispatcher_lives(token))
     }

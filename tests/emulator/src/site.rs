@@ -3,46 +3,17 @@
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::deliver::Delivery;
-use crate::faults::{Endpoint, Script};
+use crate::endpoint::Endpoint;
+use crate::faults::Script;
 use crate::mangle;
 use crate::message::{Answer, Request};
-use crate::mqtt::{Bridge, MqttRefusal};
+use crate::mqtt::{Bridge, MqttAccess};
 use crate::recording::Recording;
 use crate::server::{After, Handler, Stop};
+use crate::service::Service;
 use crate::wire::{Incoming, Wire};
 use serde_json::json;
 use std::sync::Arc;
-
-/// One emulated service. Several can live on the same listener: each has its own paths.
-pub(crate) trait Service: Send + Sync {
-    /// Which endpoint this path is; none if it is not this service's.
-    fn endpoint(&self, route: &str) -> Option<Endpoint>;
-
-    /// Performs the request.
-    fn answer(&self, endpoint: Endpoint, request: &Request) -> Answer;
-
-    /// Whether this request may open a connection to the MQTT broker.
-    fn admit(&self, _request: &Request) -> Result<(), MqttRefusal> {
-        Err(MqttRefusal::NoBroker)
-    }
-
-    /// Whether the credentials live that this request once was admitted with.
-    fn lives(&self, _request: &Request) -> bool {
-        false
-    }
-}
-
-/// Which endpoint a path belongs to. From [`Emulator::paths`](crate::Emulator::paths).
-#[derive(Clone)]
-pub struct Paths(pub(crate) Vec<Arc<dyn Service>>);
-
-impl Paths {
-    /// The endpoint at this path, without its query; none if no service has it.
-    #[must_use]
-    pub fn endpoint(&self, path: &str) -> Option<Endpoint> {
-        self.0.iter().find_map(|service| service.endpoint(path))
-    }
-}
 
 /// What all listeners that serve the services share.
 pub(crate) struct Site {
@@ -53,6 +24,8 @@ pub(crate) struct Site {
     pub(crate) trap_url: String,
     pub(crate) control: Option<Control>,
     pub(crate) mqtt: Arc<Bridge>,
+    /// The endpoints at which WebSockets to the broker are opened, and who decides there.
+    pub(crate) mqtt_access: Vec<(Endpoint, Arc<dyn MqttAccess>)>,
 }
 
 impl Handler for Site {
@@ -93,11 +66,11 @@ impl Site {
         let fault = self.script.take(endpoint);
         let number = self.recording.add(request, endpoint, fault.as_ref().map(crate::Fault::name));
 
-        let is_mqtt = matches!(endpoint, Some(Endpoint::Mqtt | Endpoint::SettradeMqtt));
-        let execute = || match service {
-            Some((service, _)) if is_mqtt => self.mqtt.open(request, &**service),
-            Some((service, endpoint)) => service.answer(endpoint, request),
-            None => not_found(),
+        let mqtt = self.mqtt_access.iter().find(|(place, _)| Some(*place) == endpoint).map(|(_, access)| &**access);
+        let execute = || match (mqtt, service) {
+            (Some(access), _) => self.mqtt.open(request, access),
+            (None, Some((service, endpoint))) => service.answer(endpoint, request),
+            (None, None) => not_found(),
         };
         let answer = match &fault {
             None => Some(execute()),
@@ -115,9 +88,9 @@ impl Site {
             (None, Some(answer)) => delivery.whole(answer),
             (None, None) => Ok(After::Drop),
         };
-        match (after.unwrap_or(After::Drop), service, &answer) {
-            (After::Next, Some((service, _)), Some(Answer { status: 101, .. })) => {
-                self.mqtt.carry(wire, &|| service.lives(request));
+        match (after.unwrap_or(After::Drop), mqtt, &answer) {
+            (After::Next, Some(access), Some(Answer { status: 101, .. })) => {
+                self.mqtt.carry(wire, &|| access.is_still_admitted(request));
                 After::Drop
             }
             (after, ..) => after,

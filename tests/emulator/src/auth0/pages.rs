@@ -1,8 +1,14 @@
 //! The pages, written as people write HTML, and forms and cookies read.
 
 use super::RefusalPage;
-use super::state::Form;
 use crate::message::{Answer, Request};
+
+/// What the password page holds.
+pub(super) struct Form {
+    pub(super) state: String,
+    pub(super) csrf_token: String,
+    pub(super) walk: String,
+}
 
 /// The first page.
 pub(super) fn login(state: Option<&str>) -> Answer {

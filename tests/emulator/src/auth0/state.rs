@@ -1,6 +1,7 @@
 //! Accounts, walks and tokens, and the rules between them.
 
-use super::{Auth0Settings, pages};
+use super::pages::{self, Form};
+use super::{Auth0Settings, StateIn};
 use crate::clock::Clock;
 use crate::message::Answer;
 use crate::tokens::Mint;
@@ -57,13 +58,6 @@ struct Token {
     revoked: bool,
 }
 
-/// What the password page holds.
-pub(super) struct Form {
-    pub(super) state: String,
-    pub(super) csrf_token: String,
-    pub(super) walk: String,
-}
-
 /// What becomes of a login that was shown.
 pub(super) enum Password {
     /// Go on with this `state`.
@@ -102,8 +96,8 @@ impl State {
         // As base64 has it: what must be encoded in an address.
         let login_state = format!("{}+/=", self.fresh("s"));
         let session = match self.settings.state_in {
-            super::StateIn::Page => self.fresh("session"),
-            super::StateIn::Cookie => login_state.clone(),
+            StateIn::Page => self.fresh("session"),
+            StateIn::Cookie => login_state.clone(),
         };
         self.sessions.insert(session.clone(), None);
         self.walks.insert(login_state.clone(), Walk::Begun);

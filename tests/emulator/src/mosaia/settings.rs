@@ -1,6 +1,6 @@
 //! How the emulated service behaves where the real one is not known, or differs.
 
-use crate::faults::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::navien::{Refusals, Rotation};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Checks pre-signed addresses, as AWS IoT does. Written from AWS's description alone and tried on addresses made by
 //! botocore: the library under test has no part in it.
 
-use super::MqttRefusal;
+use super::access::MqttRefusal;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
