@@ -98,7 +98,7 @@ fn sign_in(state: &mut State, request: &Request) -> Result<Value, Refused> {
             Ok(state.issue(session))
         }
         "refresh" => {
-            let session = state.spend_refresh(field("refresh_token")?, |begun| begun != Begun::OAuth)?;
+            let session = state.take_refresh(field("refresh_token")?, |begun| begun != Begun::OAuth)?;
             state.counters.refreshes += 1;
             Ok(state.issue_next(session))
         }
@@ -116,7 +116,7 @@ fn sign_out(state: &mut State, request: &Request) -> Result<Value, Refused> {
     if token.and_then(|token| state.session_of(token)) != Some(session) {
         return Err(Refused::new(400, "Bad request"));
     }
-    state.end_session(session);
+    state.ledger.end_session(session);
     state.counters.sign_outs += 1;
     Ok(json!({}))
 }
@@ -172,7 +172,7 @@ fn token(state: &mut State, endpoint: Endpoint, request: &Request) -> Answer {
         }
         (Some("refresh_token"), _) => {
             let token = form.get("refresh_token").unwrap_or_default();
-            let spent = state.spend_refresh(token, |begun| begun == Begun::OAuth);
+            let spent = state.take_refresh(token, |begun| begun == Begun::OAuth);
             spent
                 .map(|session| {
                     state.counters.oauth_refreshes += 1;

@@ -8,7 +8,7 @@ mod settings;
 mod state;
 
 pub use handle::NavienHandle;
-pub use settings::{EndpointSet, NavienSettings, Refusals, Rotation};
+pub use settings::{EndpointSet, NavienSettings, Refusals};
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
@@ -87,7 +87,7 @@ impl MqttAccess for Navien {
     }
 
     fn is_still_admitted(&self, request: &Request) -> bool {
-        Presigned::read(&request.path).is_some_and(|signed| self.lock().aws_lives(&signed.access_key_id))
+        Presigned::read(&request.path).is_some_and(|signed| self.lock().is_aws_live(&signed.access_key_id))
     }
 }
 
@@ -97,7 +97,7 @@ fn sign_in(state: &mut State, body: &Value) -> Result<Value, Refused> {
     };
     let account = state.check_password(email, password)?;
     state.counters.sign_ins += 1;
-    let session = state.open_session(email);
+    let session = state.ledger.open_session(email);
     let jwts = state.issue_jwts(session, true);
     let aws = state.issue_aws(session);
     Ok(json!({"userInfo": account, "legal": state.settings.legal, "token": merged(jwts, aws)}))
@@ -105,9 +105,9 @@ fn sign_in(state: &mut State, body: &Value) -> Result<Value, Refused> {
 
 fn refresh(state: &mut State, body: &Value) -> Result<Value, Refused> {
     let token = text(body, "refreshToken").ok_or(Refused::new(400, "BAD_REQUEST"))?;
-    let session = state.spend_refresh(token)?;
+    let session = state.take_refresh(token)?;
     state.counters.refreshes += 1;
-    let rotate = state.settings.rotation != Rotation::Fixed && !state.settings.refresh_answer_omits_refresh_token;
+    let rotate = state.rotates();
     let mut data = state.issue_jwts(session, rotate);
     if !rotate && !state.settings.refresh_answer_omits_refresh_token {
         data["refreshToken"] = json!(token);

@@ -16,7 +16,7 @@ use crate::message::{Answer, Request};
 use crate::mqtt::{MqttAccess, MqttRefusal};
 use crate::service::Service;
 use serde_json::{Value, json};
-use state::{Counters, Refused, State};
+use state::{Counters, Kind, Refused, State};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The service: its state behind one lock, so that requests are performed one after the other.
@@ -86,7 +86,8 @@ impl MqttAccess for Settrade {
 
     fn is_still_admitted(&self, request: &Request) -> bool {
         let state = self.lock();
-        state.typed_token(request.header("authorization")).is_some_and(|token| state.dispatcher_lives(token))
+        let token = state.typed_token(request.header("authorization"));
+        token.is_some_and(|token| state.ledger.outlives_its_use(&Kind::Dispatcher, token))
     }
 }
 
@@ -130,7 +131,7 @@ fn refresh(state: &mut State, body: &Value) -> Result<Value, Refused> {
     let [Some(app_id), Some(token)] = fields else {
         return Err(Refused::new(400, "OAM-400", "Bad request"));
     };
-    let session = state.spend_refresh(app_id, token)?;
+    let session = state.take_refresh(app_id, token)?;
     state.counters.refreshes += 1;
     let with_type = !state.settings.refresh_answer_omits_token_type;
     Ok(state.issue_tokens(session, with_type))

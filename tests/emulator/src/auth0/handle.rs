@@ -45,7 +45,7 @@ impl Auth0Handle {
 
     /// Every token of the account is refused from now on.
     pub fn revoke_tokens(&self, email: &str) {
-        self.auth0.lock().revoke_tokens(email);
+        self.auth0.lock().ledger.revoke(|owner, _| owner == email);
     }
 
     // -- Counting. Lost and spoiled answers count: the service did perform them.
@@ -86,13 +86,13 @@ impl Auth0Handle {
     /// Whether an API call with this token would succeed now.
     #[must_use]
     pub fn is_token_valid(&self, token: &str) -> bool {
-        self.auth0.lock().token_is_valid(token)
+        self.auth0.lock().ledger.session_of_any(token).is_some()
     }
 
     /// The token issued last to the account in this cookie, dead or alive.
     #[must_use]
     pub fn newest_token(&self, email: &str, cookie: &str) -> Option<String> {
-        self.auth0.lock().newest_token(email, cookie)
+        self.auth0.lock().ledger.newest(&cookie.to_owned(), email)
     }
 
     fn counters(&self) -> Counters {

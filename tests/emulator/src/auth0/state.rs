@@ -3,13 +3,12 @@
 use super::pages::{self, Form};
 use super::{Auth0Settings, StateIn};
 use crate::clock::Clock;
+use crate::ledger::Ledger;
 use crate::message::Answer;
-use crate::tokens::Mint;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// How often what happened.
 #[derive(Clone, Copy, Default)]
@@ -24,8 +23,6 @@ pub(crate) struct Counters {
 pub(crate) struct State {
     pub(crate) settings: Auth0Settings,
     pub(crate) counters: Counters,
-    clock: Arc<Clock>,
-    mint: Mint,
     accounts: HashMap<String, Account>,
     /// By their `state`, which is good once.
     walks: HashMap<String, Walk>,
@@ -33,7 +30,8 @@ pub(crate) struct State {
     codes: HashMap<String, String>,
     /// The site's sessions, and who is signed in there.
     sessions: HashMap<String, Option<String>>,
-    tokens: Vec<Token>,
+    /// Each sign-in opens a session, of an e-mail address. The kinds of tokens are the cookies in which they come.
+    pub(super) ledger: Ledger<String>,
     count: u64,
 }
 
@@ -47,15 +45,6 @@ enum Walk {
     Begun,
     Identified { walk: String, csrf_token: String, email: String },
     SignedIn { walk: String, email: String },
-}
-
-struct Token {
-    text: String,
-    cookie: String,
-    email: String,
-    /// By the server's age.
-    dies_at: Duration,
-    revoked: bool,
 }
 
 /// What becomes of a login that was shown.
@@ -74,13 +63,11 @@ impl State {
         let mut state = Self {
             settings,
             counters: Counters::default(),
-            clock,
-            mint: Mint::default(),
             accounts: HashMap::new(),
             walks: HashMap::new(),
             codes: HashMap::new(),
             sessions: HashMap::new(),
-            tokens: Vec::new(),
+            ledger: Ledger::new(clock),
             count: 0,
         };
         for (email, password) in accounts {
@@ -180,34 +167,32 @@ impl State {
     /// A token for each cookie.
     pub(super) fn issue(&mut self, email: &str) -> Vec<(String, String)> {
         self.counters.sign_ins += 1;
-        let (age, wall) = (self.clock.age(), self.clock.unix_seconds());
+        let session = self.ledger.open_session(email);
         let lifetime = self.settings.token_lifetime;
-        let cookies = self.settings.jwt_cookies.clone();
-        let token = |cookie: String| {
-            let text = if self.settings.token_with_exp {
-                self.mint.jwt(email, &cookie, wall, wall.saturating_add(lifetime.as_secs()))
+        let (issued_at, expires_at) = self.ledger.validity(lifetime);
+        let mut issued = Vec::new();
+        for cookie in &self.settings.jwt_cookies {
+            let token = if self.settings.token_with_exp {
+                self.ledger.mint().jwt(email, cookie, issued_at, expires_at)
             } else {
                 self.endless(email)
             };
-            Token { text, cookie, email: email.to_owned(), dies_at: age.saturating_add(lifetime), revoked: false }
-        };
-        let issued: Vec<_> = cookies.into_iter().map(token).collect();
-        let set = issued.iter().map(|token| (token.cookie.clone(), token.text.clone())).collect();
-        self.tokens.extend(issued);
-        set
+            issued.push((cookie.clone(), self.ledger.issue(cookie.clone(), session, token, lifetime)));
+        }
+        issued
     }
 
     fn endless(&self, email: &str) -> String {
-        let claims = json!({"sub": email, "jti": self.mint.opaque()}).to_string();
+        let claims = json!({"sub": email, "jti": self.ledger.mint().opaque()}).to_string();
         let parts = [r#"{"alg":"RS256"}"#, &claims, "signature"];
         parts.map(|part| Base64UrlUnpadded::encode_string(part.as_bytes())).join(".")
     }
 
     /// Whose token it is, if it is good.
     pub(super) fn call(&mut self, token: &str) -> Option<String> {
-        let email = self.live(token)?.email.clone();
+        let session = self.ledger.session_of_any(token)?;
         self.counters.calls += 1;
-        Some(email)
+        Some(self.ledger.owner(session).to_owned())
     }
 
     pub(super) fn redirect(&self, location: &str) -> Answer {
@@ -223,7 +208,7 @@ impl State {
 
     fn fresh(&mut self, what: &str) -> String {
         self.count += 1;
-        format!("{what}-{}-{}", self.count, &self.mint.opaque()[..24])
+        format!("{what}-{}-{}", self.count, &self.ledger.mint().opaque()[..24])
     }
 
     // -- What the test does and asks.
@@ -242,25 +227,5 @@ impl State {
         if let Some(account) = self.accounts.get_mut(email) {
             password.clone_into(&mut account.password);
         }
-    }
-
-    pub(super) fn revoke_tokens(&mut self, email: &str) {
-        for token in self.tokens.iter_mut().filter(|token| token.email == email) {
-            token.revoked = true;
-        }
-    }
-
-    pub(super) fn token_is_valid(&self, token: &str) -> bool {
-        self.live(token).is_some()
-    }
-
-    pub(super) fn newest_token(&self, email: &str, cookie: &str) -> Option<String> {
-        let mut tokens = self.tokens.iter().rev();
-        tokens.find(|token| token.email == email && token.cookie == cookie).map(|token| token.text.clone())
-    }
-
-    fn live(&self, token: &str) -> Option<&Token> {
-        let now = self.clock.age();
-        self.tokens.iter().find(|known| known.text == token && !known.revoked && now < known.dies_at)
     }
 }

@@ -1,5 +1,6 @@
 //! The test's hand in the service.
 
+use super::state::Kind;
 use super::{Counters, Mosaia, MosaiaSettings};
 use std::sync::Arc;
 
@@ -41,17 +42,17 @@ impl MosaiaHandle {
 
     /// Every access token of the owner is refused from now on; refresh tokens stay good.
     pub fn revoke_access(&self, owner: &str) {
-        self.mosaia.lock().revoke_access(owner);
+        self.mosaia.lock().revoke(owner, Kind::Access);
     }
 
     /// Every refresh token of the owner is refused from now on; access tokens stay good.
     pub fn revoke_refresh(&self, owner: &str) {
-        self.mosaia.lock().revoke_refresh(owner);
+        self.mosaia.lock().revoke(owner, Kind::Refresh);
     }
 
     /// Ends every session of the owner.
     pub fn revoke_session(&self, owner: &str) {
-        self.mosaia.lock().revoke_sessions(owner);
+        self.mosaia.lock().ledger.end_sessions_of(owner);
     }
 
     // -- Counting. Lost and spoiled answers count: the service did perform them.
@@ -145,25 +146,25 @@ impl MosaiaHandle {
     /// Whether a refresh with this token would succeed now.
     #[must_use]
     pub fn is_refresh_valid(&self, refresh_token: &str) -> bool {
-        self.mosaia.lock().refresh_is_valid(refresh_token)
+        self.mosaia.lock().ledger.session_of(&Kind::Refresh, refresh_token).is_some()
     }
 
     /// The access token issued last to the owner, dead or alive.
     #[must_use]
     pub fn newest_access(&self, owner: &str) -> Option<String> {
-        self.mosaia.lock().newest_access(owner)
+        self.mosaia.lock().ledger.newest(&Kind::Access, owner)
     }
 
     /// The refresh token issued last to the owner, dead or alive.
     #[must_use]
     pub fn newest_refresh(&self, owner: &str) -> Option<String> {
-        self.mosaia.lock().newest_refresh(owner)
+        self.mosaia.lock().ledger.newest(&Kind::Refresh, owner)
     }
 
     /// How many sessions of the owner have not been ended.
     #[must_use]
     pub fn live_sessions(&self, owner: &str) -> usize {
-        self.mosaia.lock().live_sessions(owner)
+        self.mosaia.lock().ledger.live_sessions(owner)
     }
 
     pub(super) fn counters(&self) -> Counters {

@@ -1,7 +1,8 @@
 //! How the emulated service behaves where the real one is not known, or differs.
 
 use crate::endpoint::Endpoint;
-use crate::navien::{Refusals, Rotation};
+use crate::ledger::Rotation;
+use crate::navien::Refusals;
 use std::time::Duration;
 
 /// Settings of the Mosaia service. Change the fields of the default.

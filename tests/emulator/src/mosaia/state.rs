@@ -2,8 +2,7 @@
 
 use super::settings::{ExpType, ExpUnit, MosaiaSettings};
 use crate::clock::Clock;
-use crate::navien::Rotation;
-use crate::tokens::Mint;
+use crate::ledger::{Invalid, Ledger, Rotation, SessionId};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -62,13 +61,12 @@ pub(super) struct State {
     pub(super) settings: MosaiaSettings,
     pub(super) counters: Counters,
     clock: Arc<Clock>,
-    mint: Mint,
     accounts: HashMap<String, Account>,
     clients: HashMap<String, String>,
-    /// By number; each sign-in opens one.
-    sessions: Vec<Session>,
-    access: HashMap<String, Token>,
-    refresh: HashMap<String, Token>,
+    /// Each sign-in opens a session, of an e-mail address or a client's id.
+    pub(super) ledger: Ledger<Kind>,
+    /// How each session was begun, by its id.
+    begun: Vec<Begun>,
     codes: HashMap<String, Code>,
 }
 
@@ -78,27 +76,11 @@ struct Account {
     number: usize,
 }
 
-struct Session {
-    begun: Begun,
-    /// An e-mail address, or a client's id.
-    owner: String,
-    live: bool,
-    newest_access: String,
-    newest_refresh: String,
-}
-
-struct Token {
-    session: usize,
-    /// By the server's age.
-    dies_at: Duration,
-    fate: Fate,
-}
-
+/// What is issued in a session.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Live,
-    Spent,
-    Revoked,
+pub(super) enum Kind {
+    Access,
+    Refresh,
 }
 
 /// What a redirect brought back.
@@ -106,9 +88,10 @@ struct Code {
     client: String,
     redirect: String,
     challenge: String,
-    dies_at: Duration,
+    /// By the clock's [`age`](Clock::age).
+    expires_at: Duration,
     /// The session that it opened.
-    spent: Option<usize>,
+    spent: Option<SessionId>,
 }
 
 impl State {
@@ -118,13 +101,11 @@ impl State {
         let mut state = Self {
             settings,
             counters: Counters::default(),
+            ledger: Ledger::new(clock.clone()),
             clock,
-            mint: Mint::default(),
             accounts: HashMap::new(),
             clients,
-            sessions: Vec::new(),
-            access: HashMap::new(),
-            refresh: HashMap::new(),
+            begun: Vec::new(),
             codes: HashMap::new(),
         };
         for (email, password) in accounts {
@@ -159,75 +140,59 @@ impl State {
         self.clients.contains_key(client)
     }
 
-    pub(super) fn open_session(&mut self, begun: Begun, owner: &str) -> usize {
-        self.sessions.push(Session {
-            begun,
-            owner: owner.to_owned(),
-            live: true,
-            newest_access: String::new(),
-            newest_refresh: String::new(),
-        });
-        self.sessions.len() - 1
+    pub(super) fn open_session(&mut self, begun: Begun, owner: &str) -> SessionId {
+        self.begun.push(begun);
+        self.ledger.open_session(owner)
     }
 
-    pub(super) fn end_session(&mut self, session: usize) {
-        self.sessions[session].live = false;
-    }
-
-    /// Takes a refresh token in payment, if its session was begun in a way that fits the endpoint; rotation makes
-    /// it good only once.
-    pub(super) fn spend_refresh(&mut self, token: &str, fits: impl Fn(Begun) -> bool) -> Result<usize, Refused> {
-        let now = self.clock.age();
-        let refused = || Refused::at_the_door(401, "Invalid refresh token");
-        let sessions = &self.sessions;
-        let fits = |token: &&mut Token| fits(sessions[token.session].begun) && token.fate != Fate::Revoked;
-        let Some(found) = self.refresh.get_mut(token).filter(fits) else {
-            self.counters.refused_refreshes += 1;
-            return Err(refused());
+    /// Takes a refresh token, if its session was begun in a way that fits the endpoint; where refreshes rotate it, it
+    /// is good only once.
+    pub(super) fn take_refresh(&mut self, token: &str, fits: impl Fn(Begun) -> bool) -> Result<SessionId, Refused> {
+        let issued_in = self.ledger.issued_in(&Kind::Refresh, token);
+        let taken = if issued_in.is_some_and(|session| fits(self.begun[session])) {
+            self.ledger.take(&Kind::Refresh, token, self.settings.rotation)
+        } else {
+            Err(Invalid::Dead)
         };
-        let session = found.session;
-        if found.fate == Fate::Spent {
-            self.counters.refused_refreshes += 1;
-            self.counters.reuse_detected += 1;
-            if self.settings.rotation == Rotation::Rotating {
-                self.end_session(session);
+        match taken {
+            Ok(session) => {
+                if self.settings.rotation != Rotation::Fixed && !self.settings.refresh_answer_omits_refresh_token {
+                    self.ledger.spend(token);
+                }
+                Ok(session)
             }
-            return Err(refused());
+            Err(invalid) => {
+                self.counters.refused_refreshes += 1;
+                self.counters.reuse_detected += usize::from(invalid == Invalid::Reused);
+                Err(Refused::at_the_door(401, "Invalid refresh token"))
+            }
         }
-        if now >= found.dies_at || !sessions[session].live {
-            self.counters.refused_refreshes += 1;
-            return Err(refused());
-        }
-        if self.settings.rotation != Rotation::Fixed && !self.settings.refresh_answer_omits_refresh_token {
-            found.fate = Fate::Spent;
-        }
-        Ok(session)
     }
 
     /// The code of a redirect, bound to its client, its address and its challenge.
     pub(super) fn issue_code(&mut self, client: &str, redirect: &str, challenge: &str) -> String {
         self.counters.codes += 1;
-        let code = self.mint.secret_key();
-        let dies_at = self.clock.age().saturating_add(self.settings.code_lifetime);
+        let code = self.ledger.mint().secret_key();
+        let expires_at = self.clock.age().saturating_add(self.settings.code_lifetime);
         let kept = Code {
             client: client.to_owned(),
             redirect: redirect.to_owned(),
             challenge: challenge.to_owned(),
-            dies_at,
+            expires_at,
             spent: None,
         };
         self.codes.insert(code.clone(), kept);
         code
     }
 
-    /// Takes a code in payment. One that is shown again ends the session that it opened (RFC 6749 §4.1.2).
+    /// Takes a code, which is good once. One that is shown again ends the session that it opened (RFC 6749 §4.1.2).
     pub(super) fn spend_code(
         &mut self,
         code: &str,
         client: &str,
         redirect: &str,
         verifier: &str,
-    ) -> Result<usize, OAuthError> {
+    ) -> Result<SessionId, OAuthError> {
         let now = self.clock.age();
         let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(verifier.as_bytes()));
         let refused = match self.codes.get(code) {
@@ -235,11 +200,11 @@ impl State {
             Some(code) if code.spent.is_some() => {
                 self.counters.reuse_detected += 1;
                 if let Some(session) = code.spent {
-                    self.end_session(session);
+                    self.ledger.end_session(session);
                 }
                 "the code was used before"
             }
-            Some(code) if now >= code.dies_at => "the code has expired",
+            Some(code) if now >= code.expires_at => "the code has expired",
             Some(code) if code.client != client || code.redirect != redirect => "the code is somebody else's",
             Some(code) if code.challenge != challenge => "the verifier does not fit",
             Some(_) => {
@@ -256,7 +221,7 @@ impl State {
     }
 
     /// The session that an `Authorization: Bearer …` stands for.
-    pub(super) fn authorized(&mut self, header: Option<&str>) -> Result<usize, Refused> {
+    pub(super) fn authorized(&mut self, header: Option<&str>) -> Result<SessionId, Refused> {
         let token = header.and_then(|header| header.strip_prefix("Bearer "));
         let session = token.and_then(|token| self.session_of(token));
         session.ok_or_else(|| {
@@ -265,45 +230,37 @@ impl State {
         })
     }
 
-    /// The session of a live access token.
-    pub(super) fn session_of(&self, token: &str) -> Option<usize> {
-        self.access.get(token).filter(|token| self.is_live(token)).map(|token| token.session)
+    /// The session of a valid access token.
+    pub(super) fn session_of(&self, token: &str) -> Option<SessionId> {
+        self.ledger.session_of(&Kind::Access, token)
     }
 
     /// Both tokens.
-    pub(super) fn issue(&mut self, session: usize) -> Value {
-        let (mut answer, token) = (self.issue_access(session), self.mint.opaque());
-        answer["refresh_token"] = json!(token);
-        let dies_at = self.clock.age().saturating_add(self.settings.refresh_lifetime);
-        let kept = Token { session, dies_at, fate: Fate::Live };
-        self.refresh.insert(token.clone(), kept);
-        self.sessions[session].newest_refresh = token;
+    pub(super) fn issue(&mut self, session: SessionId) -> Value {
+        let mut answer = self.issue_access(session);
+        let lifetime = self.settings.refresh_lifetime;
+        answer["refresh_token"] = json!(self.ledger.issue_opaque(Kind::Refresh, session, lifetime));
         answer
     }
 
     /// What a refresh brings.
-    pub(super) fn issue_next(&mut self, session: usize) -> Value {
+    pub(super) fn issue_next(&mut self, session: SessionId) -> Value {
         if self.settings.refresh_answer_omits_refresh_token {
             return self.issue_access(session);
         }
         if self.settings.rotation == Rotation::Fixed {
             let mut answer = self.issue_access(session);
-            answer["refresh_token"] = json!(self.sessions[session].newest_refresh);
+            answer["refresh_token"] = json!(self.ledger.newest_in(&Kind::Refresh, session));
             return answer;
         }
         self.issue(session)
     }
 
-    fn issue_access(&mut self, session: usize) -> Value {
-        let (wall, lifetime) = (self.clock.unix_seconds(), self.settings.access_lifetime);
-        let expires = wall.saturating_add(lifetime.as_secs());
-        let subject = self.subject(session);
-        let token = self.mint.jwt(&subject, "access", wall, expires);
-        let dies_at = self.clock.age().saturating_add(lifetime);
-        let kept = Token { session, dies_at, fate: Fate::Live };
-        self.access.insert(token.clone(), kept);
-        self.sessions[session].newest_access.clone_from(&token);
-        json!({"access_token": token, "sub": subject, "iat": self.moment(wall), "exp": self.moment(expires)})
+    fn issue_access(&mut self, session: SessionId) -> Value {
+        let (subject, lifetime) = (self.subject(session), self.settings.access_lifetime);
+        let (issued_at, expires_at) = self.ledger.validity(lifetime);
+        let token = self.ledger.issue_jwt(Kind::Access, session, &subject, lifetime);
+        json!({"access_token": token, "sub": subject, "iat": self.moment(issued_at), "exp": self.moment(expires_at)})
     }
 
     fn moment(&self, seconds: u64) -> Value {
@@ -318,10 +275,9 @@ impl State {
     }
 
     /// What `/v1/self` tells.
-    pub(super) fn who(&self, session: usize) -> Value {
-        let Session { begun, owner, .. } = &self.sessions[session];
-        let id = self.subject(session);
-        match begun {
+    pub(super) fn who(&self, session: SessionId) -> Value {
+        let (id, owner) = (self.subject(session), self.ledger.owner(session));
+        match self.begun[session] {
             Begun::Client => {
                 json!({"client": {"id": id, "client_id": owner}, "org": {"id": "org-1", "name": "Emulated"}})
             }
@@ -332,9 +288,9 @@ impl State {
         }
     }
 
-    fn subject(&self, session: usize) -> String {
-        let Session { begun, owner, .. } = &self.sessions[session];
-        match begun {
+    fn subject(&self, session: SessionId) -> String {
+        let owner = self.ledger.owner(session);
+        match self.begun[session] {
             Begun::Client => format!("client-{owner}"),
             Begun::Password | Begun::OAuth => {
                 format!("user-{}", self.accounts.get(owner).map_or(0, |account| account.number))
@@ -362,49 +318,7 @@ impl State {
         }
     }
 
-    pub(super) fn revoke_access(&mut self, owner: &str) {
-        revoke(&mut self.access, &self.sessions, owner);
-    }
-
-    pub(super) fn revoke_refresh(&mut self, owner: &str) {
-        revoke(&mut self.refresh, &self.sessions, owner);
-    }
-
-    pub(super) fn revoke_sessions(&mut self, owner: &str) {
-        for session in self.sessions.iter_mut().filter(|session| session.owner == owner) {
-            session.live = false;
-        }
-    }
-
-    // -- What the test asks.
-
-    pub(super) fn refresh_is_valid(&self, token: &str) -> bool {
-        self.refresh.get(token).is_some_and(|token| self.is_live(token))
-    }
-
-    pub(super) fn newest_access(&self, owner: &str) -> Option<String> {
-        self.newest(owner).map(|session| session.newest_access.clone())
-    }
-
-    pub(super) fn newest_refresh(&self, owner: &str) -> Option<String> {
-        self.newest(owner).map(|session| session.newest_refresh.clone())
-    }
-
-    pub(super) fn live_sessions(&self, owner: &str) -> usize {
-        self.sessions.iter().filter(|session| session.live && session.owner == owner).count()
-    }
-
-    fn newest(&self, owner: &str) -> Option<&Session> {
-        self.sessions.iter().rev().find(|session| session.owner == owner)
-    }
-
-    fn is_live(&self, token: &Token) -> bool {
-        token.fate == Fate::Live && self.clock.age() < token.dies_at && self.sessions[token.session].live
-    }
-}
-
-fn revoke(tokens: &mut HashMap<String, Token>, sessions: &[Session], owner: &str) {
-    for token in tokens.values_mut().filter(|token| sessions[token.session].owner == owner) {
-        token.fate = Fate::Revoked;
+    pub(super) fn revoke(&mut self, owner: &str, revoked: Kind) {
+        self.ledger.revoke(|issued_to, kind| issued_to == owner && *kind == revoked);
     }
 }

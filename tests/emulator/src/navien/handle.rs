@@ -1,5 +1,6 @@
 //! The test's hand in the service.
 
+use super::state::Kind;
 use super::{Counters, Navien, NavienSettings};
 use std::sync::Arc;
 
@@ -43,17 +44,17 @@ impl NavienHandle {
 
     /// Every access token of the account is refused from now on; refresh tokens stay good.
     pub fn revoke_access(&self, email: &str) {
-        self.navien.lock().revoke_access(email);
+        self.navien.lock().revoke(email, Kind::Access);
     }
 
     /// Every refresh token of the account is refused from now on; access tokens stay good.
     pub fn revoke_refresh(&self, email: &str) {
-        self.navien.lock().revoke_refresh(email);
+        self.navien.lock().revoke(email, Kind::Refresh);
     }
 
     /// Ends every session of the account: access, refresh and AWS.
     pub fn revoke_session(&self, email: &str) {
-        self.navien.lock().revoke_sessions(email);
+        self.navien.lock().ledger.end_sessions_of(email);
     }
 
     // -- Counting. Lost and spoiled answers count: the service did perform them.
@@ -117,37 +118,37 @@ impl NavienHandle {
     /// Whether an API call with this access token would succeed now.
     #[must_use]
     pub fn is_access_valid(&self, access_token: &str) -> bool {
-        self.navien.lock().access_is_valid(access_token)
+        self.navien.lock().is_valid(Kind::Access, access_token)
     }
 
     /// Whether a refresh with this token would succeed now.
     #[must_use]
     pub fn is_refresh_valid(&self, refresh_token: &str) -> bool {
-        self.navien.lock().refresh_is_valid(refresh_token)
+        self.navien.lock().is_valid(Kind::Refresh, refresh_token)
     }
 
     /// Whether these three belong together and are alive.
     #[must_use]
     pub fn is_aws_valid(&self, access_key_id: &str, secret_key: &str, session_token: &str) -> bool {
-        self.navien.lock().aws_is_valid(access_key_id, secret_key, session_token)
+        self.navien.lock().is_aws_valid(access_key_id, secret_key, session_token)
     }
 
     /// The access token issued last to the account, dead or alive.
     #[must_use]
     pub fn newest_access(&self, email: &str) -> Option<String> {
-        self.navien.lock().newest_access(email)
+        self.navien.lock().ledger.newest(&Kind::Access, email)
     }
 
     /// The refresh token issued last to the account, dead or alive.
     #[must_use]
     pub fn newest_refresh(&self, email: &str) -> Option<String> {
-        self.navien.lock().newest_refresh(email)
+        self.navien.lock().ledger.newest(&Kind::Refresh, email)
     }
 
     /// How many sessions of the account have not been revoked.
     #[must_use]
     pub fn live_sessions(&self, email: &str) -> usize {
-        self.navien.lock().live_sessions(email)
+        self.navien.lock().ledger.live_sessions(email)
     }
 
     fn counters(&self) -> Counters {

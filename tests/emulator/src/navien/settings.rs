@@ -1,5 +1,6 @@
 //! How the emulated service behaves where the real one is not known, or differs from account to account.
 
+use crate::ledger::Rotation;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -75,17 +76,6 @@ impl std::str::FromStr for EndpointSet {
             _ => Err(format!("an endpoint set is old or new, not {text}")),
         }
     }
-}
-
-/// What a refresh does to the refresh token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rotation {
-    /// Each refresh brings a new one and spends the old; a spent one used again revokes the whole session.
-    Rotating,
-    /// The same, but a spent one used again is only refused.
-    RotatingLenient,
-    /// One refresh token for the whole session.
-    Fixed,
 }
 
 /// How a sign-in or a refresh is refused.

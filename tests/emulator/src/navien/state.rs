@@ -1,9 +1,9 @@
 //! Accounts, sessions and tokens, and the rules between them.
 
-use super::{NavienSettings, Rotation};
+use super::NavienSettings;
 use crate::clock::Clock;
+use crate::ledger::{Invalid, Ledger, Rotation, SessionId};
 use crate::mqtt::{MqttRefusal, Presigned};
-use crate::tokens::Mint;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,13 +48,19 @@ pub(crate) struct State {
     pub(crate) settings: NavienSettings,
     pub(crate) counters: Counters,
     clock: Arc<Clock>,
-    mint: Mint,
     accounts: HashMap<String, Account>,
-    /// By number; a session is opened by each sign-in.
-    sessions: Vec<Session>,
-    access: HashMap<String, Token>,
-    refresh: HashMap<String, Token>,
-    aws: HashMap<String, AwsSet>,
+    /// Each sign-in opens a session, of an e-mail address.
+    pub(crate) ledger: Ledger<Kind>,
+    /// What belongs to the access key ids of the ledger.
+    aws: HashMap<String, AwsSecrets>,
+}
+
+/// What is issued in a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Access,
+    Refresh,
+    AwsKeyId,
 }
 
 struct Account {
@@ -63,33 +69,9 @@ struct Account {
     number: usize,
 }
 
-struct Session {
-    email: String,
-    live: bool,
-    newest_access: String,
-    newest_refresh: String,
-}
-
-struct Token {
-    session: usize,
-    /// By the server's age.
-    dies_at: Duration,
-    /// Revoked, or (refresh tokens) spent.
-    fate: Fate,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Live,
-    Spent,
-    Revoked,
-}
-
-struct AwsSet {
-    session: usize,
+struct AwsSecrets {
     secret_key: String,
     session_token: String,
-    dies_at: Duration,
 }
 
 impl State {
@@ -97,12 +79,9 @@ impl State {
         let mut state = Self {
             settings,
             counters: Counters::default(),
+            ledger: Ledger::new(clock.clone()),
             clock,
-            mint: Mint::default(),
             accounts: HashMap::new(),
-            sessions: Vec::new(),
-            access: HashMap::new(),
-            refresh: HashMap::new(),
             aws: HashMap::new(),
         };
         for (email, password) in std::mem::take(&mut state.settings.accounts) {
@@ -124,102 +103,73 @@ impl State {
         Err(refused)
     }
 
-    pub(crate) fn user_info(&self, session: usize) -> Value {
-        let email = self.sessions.get(session).map(|session| session.email.as_str());
-        email.and_then(|email| self.accounts.get(email)).map_or(Value::Null, user_info)
+    pub(crate) fn user_info(&self, session: SessionId) -> Value {
+        self.accounts.get(self.ledger.owner(session)).map_or(Value::Null, user_info)
     }
 
-    pub(crate) fn open_session(&mut self, email: &str) -> usize {
-        self.sessions.push(Session {
-            email: email.to_owned(),
-            live: true,
-            newest_access: String::new(),
-            newest_refresh: String::new(),
-        });
-        self.sessions.len() - 1
-    }
-
-    /// Takes a refresh token in payment; rotation makes it good only once.
-    pub(crate) fn spend_refresh(&mut self, token: &str) -> Result<usize, Refused> {
-        let now = self.clock.age();
-        let found = self.refresh.get_mut(token).filter(|token| token.fate != Fate::Revoked);
-        let refused = || Refused::at_the_door(401, "INVALID_REFRESH_TOKEN");
-        let Some(found) = found else {
-            self.counters.refused_refreshes += 1;
-            return Err(refused());
-        };
-        let session = found.session;
-        if found.fate == Fate::Spent {
-            self.counters.refused_refreshes += 1;
-            self.counters.reuse_detected += 1;
-            if self.settings.rotation == Rotation::Rotating {
-                self.end_session(session);
+    /// Takes a refresh token; where refreshes rotate it, it is good only once.
+    pub(crate) fn take_refresh(&mut self, token: &str) -> Result<SessionId, Refused> {
+        match self.ledger.take(&Kind::Refresh, token, self.settings.rotation) {
+            Ok(session) => {
+                if self.rotates() {
+                    self.ledger.spend(token);
+                }
+                Ok(session)
             }
-            return Err(refused());
+            Err(invalid) => {
+                self.counters.refused_refreshes += 1;
+                self.counters.reuse_detected += usize::from(invalid == Invalid::Reused);
+                Err(Refused::at_the_door(401, "INVALID_REFRESH_TOKEN"))
+            }
         }
-        let lives = self.sessions.get(session).is_some_and(|session| session.live);
-        if now >= found.dies_at || !lives {
-            self.counters.refused_refreshes += 1;
-            return Err(refused());
-        }
-        if self.settings.rotation != Rotation::Fixed && !self.settings.refresh_answer_omits_refresh_token {
-            found.fate = Fate::Spent;
-        }
-        Ok(session)
+    }
+
+    /// Whether a refresh brings another refresh token.
+    pub(crate) fn rotates(&self) -> bool {
+        self.settings.rotation != Rotation::Fixed && !self.settings.refresh_answer_omits_refresh_token
     }
 
     /// The session that an `authorization` header stands for, raw or with `Bearer`.
-    pub(crate) fn authorized(&mut self, header: Option<&str>, user: Option<&str>) -> Result<usize, Refused> {
+    pub(crate) fn authorized(&mut self, header: Option<&str>, user: Option<&str>) -> Result<SessionId, Refused> {
         let token = header.map(|header| header.strip_prefix("Bearer ").unwrap_or(header));
-        let session = token.filter(|token| self.access_is_valid(token)).map(|token| self.access[token].session);
-        let Some(session) = session else {
-            self.counters.refused_calls += 1;
-            return Err(Refused::new(401, "unauthorized"));
+        let session = token.and_then(|token| self.ledger.session_of(&Kind::Access, token));
+        let refused = match session {
+            None => Refused::new(401, "unauthorized"),
+            Some(session) if user != Some(self.ledger.owner(session)) => Refused::new(403, "FORBIDDEN"),
+            Some(session) => return Ok(session),
         };
-        if user != self.sessions.get(session).map(|session| session.email.as_str()) {
-            self.counters.refused_calls += 1;
-            return Err(Refused::new(403, "FORBIDDEN"));
-        }
-        Ok(session)
+        self.counters.refused_calls += 1;
+        Err(refused)
     }
 
     /// `idToken`, `accessToken`, `authenticationExpiresIn` and, if wanted, a new `refreshToken`.
-    pub(crate) fn issue_jwts(&mut self, session: usize, with_refresh: bool) -> Value {
-        let (age, wall) = (self.clock.age(), self.clock.unix_seconds());
+    pub(crate) fn issue_jwts(&mut self, session: SessionId, with_refresh: bool) -> Value {
         let lifetime = self.settings.access_lifetime;
-        let expires = wall.saturating_add(lifetime.as_secs());
+        let (issued_at, expires_at) = self.ledger.validity(lifetime);
         let subject = format!("emulated-session-{session}");
-        let id_token = self.mint.jwt(&subject, "id", wall, expires);
-        let access_token = self.mint.jwt(&subject, "access", wall, expires);
         let mut data = json!({
-            "idToken": id_token,
-            "accessToken": access_token,
+            "idToken": self.ledger.mint().jwt(&subject, "id", issued_at, expires_at),
+            "accessToken": self.ledger.issue_jwt(Kind::Access, session, &subject, lifetime),
             "authenticationExpiresIn": lifetime.as_secs(),
         });
-        let dies_at = age.saturating_add(lifetime);
-        self.access.insert(access_token.clone(), Token { session, dies_at, fate: Fate::Live });
-        self.sessions[session].newest_access = access_token;
         if with_refresh {
-            let token = self.mint.opaque();
-            data["refreshToken"] = json!(token);
-            let dies_at = age.saturating_add(self.settings.refresh_lifetime);
-            self.refresh.insert(token.clone(), Token { session, dies_at, fate: Fate::Live });
-            self.sessions[session].newest_refresh = token;
+            let lifetime = self.settings.refresh_lifetime;
+            data["refreshToken"] = json!(self.ledger.issue_opaque(Kind::Refresh, session, lifetime));
         }
         data
     }
 
     /// `accessKeyId`, `secretKey`, `sessionToken` and `authorizationExpiresIn`.
-    pub(crate) fn issue_aws(&mut self, session: usize) -> Value {
+    pub(crate) fn issue_aws(&mut self, session: SessionId) -> Value {
         let lifetime = self.settings.aws_lifetime;
-        let (key_id, secret_key) = (self.mint.access_key_id(), self.mint.secret_key());
-        let session_token = self.mint.session_token();
+        let mint = self.ledger.mint();
+        let (key_id, secret_key, session_token) = (mint.access_key_id(), mint.secret_key(), mint.session_token());
         let mut data = json!({"accessKeyId": key_id, "secretKey": secret_key, "sessionToken": session_token});
         if let Some(lifetime) = lifetime {
             data["authorizationExpiresIn"] = json!(lifetime.as_secs());
         }
-        let dies_at = self.clock.age().saturating_add(lifetime.unwrap_or(UNSAID_AWS_LIFETIME));
-        self.aws.insert(key_id, AwsSet { session, secret_key, session_token, dies_at });
+        let key_id = self.ledger.issue(Kind::AwsKeyId, session, key_id, lifetime.unwrap_or(UNSAID_AWS_LIFETIME));
+        self.aws.insert(key_id, AwsSecrets { secret_key, session_token });
         data
     }
 
@@ -236,12 +186,11 @@ impl State {
             return Err(MqttRefusal::Signature);
         }
         signed.check_time(self.clock.unix_seconds())?;
-        if self.aws_lives(&signed.access_key_id) { Ok(()) } else { Err(MqttRefusal::Ended) }
+        if self.is_aws_live(&signed.access_key_id) { Ok(()) } else { Err(MqttRefusal::Ended) }
     }
 
-    pub(crate) fn aws_lives(&self, access_key_id: &str) -> bool {
-        let found = self.aws.get(access_key_id);
-        found.is_some_and(|aws| self.clock.age() < aws.dies_at && self.sessions[aws.session].live)
+    pub(crate) fn is_aws_live(&self, access_key_id: &str) -> bool {
+        self.ledger.session_of(&Kind::AwsKeyId, access_key_id).is_some()
     }
 
     // -- What the test does.
@@ -264,69 +213,20 @@ impl State {
         }
     }
 
-    pub(crate) fn revoke_access(&mut self, email: &str) {
-        revoke(&mut self.access, &self.sessions, email);
-    }
-
-    pub(crate) fn revoke_refresh(&mut self, email: &str) {
-        revoke(&mut self.refresh, &self.sessions, email);
-    }
-
-    pub(crate) fn revoke_sessions(&mut self, email: &str) {
-        for session in 0..self.sessions.len() {
-            if self.sessions[session].email == email {
-                self.end_session(session);
-            }
-        }
-    }
-
-    fn end_session(&mut self, session: usize) {
-        self.sessions[session].live = false;
+    pub(crate) fn revoke(&mut self, email: &str, revoked: Kind) {
+        self.ledger.revoke(|owner, kind| owner == email && *kind == revoked);
     }
 
     // -- What the test asks.
 
-    pub(crate) fn access_is_valid(&self, token: &str) -> bool {
-        self.access.get(token).is_some_and(|token| self.is_live(token))
+    pub(crate) fn is_valid(&self, kind: Kind, token: &str) -> bool {
+        self.ledger.session_of(&kind, token).is_some()
     }
 
-    pub(crate) fn refresh_is_valid(&self, token: &str) -> bool {
-        self.refresh.get(token).is_some_and(|token| self.is_live(token))
-    }
-
-    pub(crate) fn aws_is_valid(&self, access_key_id: &str, secret_key: &str, session_token: &str) -> bool {
-        self.aws.get(access_key_id).is_some_and(|aws| {
-            aws.secret_key == secret_key
-                && aws.session_token == session_token
-                && self.clock.age() < aws.dies_at
-                && self.sessions[aws.session].live
-        })
-    }
-
-    pub(crate) fn newest_access(&self, email: &str) -> Option<String> {
-        self.newest(email).map(|session| session.newest_access.clone())
-    }
-
-    pub(crate) fn newest_refresh(&self, email: &str) -> Option<String> {
-        self.newest(email).map(|session| session.newest_refresh.clone())
-    }
-
-    pub(crate) fn live_sessions(&self, email: &str) -> usize {
-        self.sessions.iter().filter(|session| session.live && session.email == email).count()
-    }
-
-    fn newest(&self, email: &str) -> Option<&Session> {
-        self.sessions.iter().rev().find(|session| session.email == email)
-    }
-
-    fn is_live(&self, token: &Token) -> bool {
-        token.fate == Fate::Live && self.clock.age() < token.dies_at && self.sessions[token.session].live
-    }
-}
-
-fn revoke(tokens: &mut HashMap<String, Token>, sessions: &[Session], email: &str) {
-    for token in tokens.values_mut().filter(|token| sessions[token.session].email == email) {
-        token.fate = Fate::Revoked;
+    pub(crate) fn is_aws_valid(&self, access_key_id: &str, secret_key: &str, session_token: &str) -> bool {
+        let known = self.aws.get(access_key_id);
+        known.is_some_and(|aws| aws.secret_key == secret_key && aws.session_token == session_token)
+            && self.is_aws_live(access_key_id)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The test's hand in the service.
 
+use super::state::Kind;
 use super::{Counters, Settrade, SettradeSettings};
 use std::sync::Arc;
 
@@ -28,12 +29,12 @@ impl SettradeHandle {
 
     /// Every access token is refused from now on; refresh tokens stay good.
     pub fn revoke_access(&self) {
-        self.settrade.lock().revoke_access();
+        self.settrade.lock().revoke(Kind::Access);
     }
 
     /// Every refresh token is refused from now on; access tokens stay good.
     pub fn revoke_refresh(&self) {
-        self.settrade.lock().revoke_refresh();
+        self.settrade.lock().revoke(Kind::Refresh);
     }
 
     /// Lets an MQTT connection in that shows this dispatcher token, in whatever way: each token once, and only
@@ -116,13 +117,13 @@ impl SettradeHandle {
     /// Whether an API call with this access token would succeed now.
     #[must_use]
     pub fn is_access_valid(&self, access_token: &str) -> bool {
-        self.settrade.lock().access_is_valid(access_token)
+        self.settrade.lock().is_valid(Kind::Access, access_token)
     }
 
     /// Whether a refresh with this token would succeed now.
     #[must_use]
     pub fn is_refresh_valid(&self, refresh_token: &str) -> bool {
-        self.settrade.lock().refresh_is_valid(refresh_token)
+        self.settrade.lock().is_valid(Kind::Refresh, refresh_token)
     }
 
     fn counters(&self) -> Counters {

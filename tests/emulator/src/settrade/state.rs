@@ -2,7 +2,7 @@
 
 use super::{ClockRefusals, SettradeSettings};
 use crate::clock::Clock;
-use crate::tokens::Mint;
+use crate::ledger::{Invalid, Ledger, Rotation, SessionId};
 use base64ct::{Base64, Encoding};
 use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
@@ -45,32 +45,18 @@ pub(crate) struct State {
     pub(crate) settings: SettradeSettings,
     pub(crate) counters: Counters,
     clock: Arc<Clock>,
-    mint: Mint,
     apps: HashMap<String, VerifyingKey>,
-    /// By number; a session is opened by each login.
-    sessions: Vec<Session>,
-    access: HashMap<String, Token>,
-    refresh: HashMap<String, Token>,
-    dispatcher: HashMap<String, Token>,
+    /// Each login opens a session, of an app.
+    pub(crate) ledger: Ledger<Kind>,
 }
 
-struct Session {
-    app_id: String,
-    live: bool,
-}
-
-struct Token {
-    session: usize,
-    /// By the server's age.
-    dies_at: Duration,
-    fate: Fate,
-}
-
+/// What is issued in a session.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Live,
-    Spent,
-    Revoked,
+pub(crate) enum Kind {
+    Access,
+    Refresh,
+    /// Opens one MQTT connection.
+    Dispatcher,
 }
 
 impl State {
@@ -78,13 +64,9 @@ impl State {
         let mut state = Self {
             settings,
             counters: Counters::default(),
+            ledger: Ledger::new(clock.clone()),
             clock,
-            mint: Mint::default(),
             apps: HashMap::new(),
-            sessions: Vec::new(),
-            access: HashMap::new(),
-            refresh: HashMap::new(),
-            dispatcher: HashMap::new(),
         };
         for (app_id, app_secret) in std::mem::take(&mut state.settings.apps) {
             state.set_secret(&app_id, &app_secret);
@@ -109,7 +91,7 @@ impl State {
         params: &str,
         signature: &str,
         timestamp: &str,
-    ) -> Result<usize, Refused> {
+    ) -> Result<SessionId, Refused> {
         let unauthorized = Refused::new(401, "OAM-401", "Unauthorized");
         if !self.is_just_now(timestamp) {
             self.counters.refused_clocks += 1;
@@ -129,8 +111,7 @@ impl State {
             self.counters.refused_logins += 1;
             return Err(unauthorized);
         }
-        self.sessions.push(Session { app_id: app_id.to_owned(), live: true });
-        Ok(self.sessions.len() - 1)
+        Ok(self.ledger.open_session(app_id))
     }
 
     /// Thirteen digits, near the server's clock.
@@ -141,29 +122,25 @@ impl State {
         digits && then.is_ok_and(|then| now.abs_diff(then) <= self.settings.timestamp_window)
     }
 
-    /// Takes a refresh token in payment: it is good once.
-    pub(crate) fn spend_refresh(&mut self, app_id: &str, token: &str) -> Result<usize, Refused> {
-        let now = self.clock.age();
-        let found = self.refresh.get_mut(token);
-        let found = found.filter(|token| token.fate != Fate::Revoked && self.sessions[token.session].app_id == app_id);
-        let refused = Refused::new(401, "OAM-4012", "Invalid refresh token");
-        let Some(found) = found else {
-            self.counters.refused_refreshes += 1;
-            return Err(refused);
+    /// Takes a refresh token of this app: it is good once.
+    pub(crate) fn take_refresh(&mut self, app_id: &str, token: &str) -> Result<SessionId, Refused> {
+        let issued_in = self.ledger.issued_in(&Kind::Refresh, token);
+        let taken = if issued_in.is_some_and(|session| self.ledger.owner(session) == app_id) {
+            self.ledger.take(&Kind::Refresh, token, Rotation::Rotating)
+        } else {
+            Err(Invalid::Dead)
         };
-        let session = &mut self.sessions[found.session];
-        if found.fate == Fate::Spent {
-            self.counters.refused_refreshes += 1;
-            self.counters.reuse_detected += 1;
-            session.live = false;
-            return Err(refused);
+        match taken {
+            Ok(session) => {
+                self.ledger.spend(token);
+                Ok(session)
+            }
+            Err(invalid) => {
+                self.counters.refused_refreshes += 1;
+                self.counters.reuse_detected += usize::from(invalid == Invalid::Reused);
+                Err(Refused::new(401, "OAM-4012", "Invalid refresh token"))
+            }
         }
-        if now >= found.dies_at || !session.live {
-            self.counters.refused_refreshes += 1;
-            return Err(refused);
-        }
-        found.fate = Fate::Spent;
-        Ok(found.session)
     }
 
     /// What an `authorization` header shows, behind the right type.
@@ -174,7 +151,7 @@ impl State {
 
     /// The access token that an `authorization` header shows, behind its type.
     pub(crate) fn authorized(&mut self, header: Option<&str>) -> Result<String, Refused> {
-        match self.typed_token(header).filter(|token| self.access_is_valid(token)) {
+        match self.typed_token(header).filter(|token| self.is_valid(Kind::Access, token)) {
             Some(token) => Ok(token.to_owned()),
             None => {
                 self.counters.refused_calls += 1;
@@ -183,15 +160,11 @@ impl State {
         }
     }
 
-    pub(crate) fn issue_tokens(&mut self, session: usize, with_type: bool) -> Value {
-        let (age, wall) = (self.clock.age(), self.clock.unix_seconds());
+    pub(crate) fn issue_tokens(&mut self, session: SessionId, with_type: bool) -> Value {
         let lifetime = self.settings.access_lifetime;
         let subject = format!("emulated-app-{session}");
-        let access_token = self.mint.jwt(&subject, "access", wall, wall.saturating_add(lifetime.as_secs()));
-        let refresh_token = self.mint.opaque();
-        let token = |lifetime| Token { session, dies_at: age.saturating_add(lifetime), fate: Fate::Live };
-        self.access.insert(access_token.clone(), token(lifetime));
-        self.refresh.insert(refresh_token.clone(), token(self.settings.refresh_lifetime));
+        let access_token = self.ledger.issue_jwt(Kind::Access, session, &subject, lifetime);
+        let refresh_token = self.ledger.issue_opaque(Kind::Refresh, session, self.settings.refresh_lifetime);
         let mut data = json!({
             "access_token": access_token,
             "refresh_token": refresh_token,
@@ -206,9 +179,7 @@ impl State {
 
     /// `hosts` and a `token`, which lives as long as the access token.
     pub(crate) fn issue_dispatcher_token(&mut self, access_token: &str) -> Value {
-        let Token { session, dies_at, .. } = self.access[access_token];
-        let token = self.mint.opaque();
-        self.dispatcher.insert(token.clone(), Token { session, dies_at, fate: Fate::Live });
+        let token = self.ledger.issue_beside(Kind::Dispatcher, access_token);
         self.counters.dispatcher_tokens += 1;
         json!({"hosts": self.settings.hosts, "token": token})
     }
@@ -221,20 +192,14 @@ impl State {
         key.map(|key| self.apps.insert(app_id.to_owned(), *key.verifying_key())).is_some()
     }
 
-    pub(crate) fn revoke_access(&mut self) {
-        revoke(&mut self.access);
-    }
-
-    pub(crate) fn revoke_refresh(&mut self) {
-        revoke(&mut self.refresh);
+    pub(crate) fn revoke(&mut self, revoked: Kind) {
+        self.ledger.revoke(|_, kind| *kind == revoked);
     }
 
     pub(crate) fn admit(&mut self, token: &str) -> bool {
-        let admitted = self.dispatcher.get(token).is_some_and(|token| self.is_live(token));
+        let admitted = self.is_valid(Kind::Dispatcher, token);
         if admitted {
-            if let Some(token) = self.dispatcher.get_mut(token) {
-                token.fate = Fate::Spent;
-            }
+            self.ledger.spend(token);
             self.counters.admitted += 1;
         } else {
             self.counters.not_admitted += 1;
@@ -242,31 +207,10 @@ impl State {
         admitted
     }
 
-    /// Whether the session lives, and the access token, that a dispatcher token came with.
-    pub(crate) fn dispatcher_lives(&self, token: &str) -> bool {
-        self.dispatcher
-            .get(token)
-            .is_some_and(|token| self.clock.age() < token.dies_at && self.sessions[token.session].live)
-    }
-
     // -- What the test asks.
 
-    pub(crate) fn access_is_valid(&self, token: &str) -> bool {
-        self.access.get(token).is_some_and(|token| self.is_live(token))
-    }
-
-    pub(crate) fn refresh_is_valid(&self, token: &str) -> bool {
-        self.refresh.get(token).is_some_and(|token| self.is_live(token))
-    }
-
-    fn is_live(&self, token: &Token) -> bool {
-        token.fate == Fate::Live && self.clock.age() < token.dies_at && self.sessions[token.session].live
-    }
-}
-
-fn revoke(tokens: &mut HashMap<String, Token>) {
-    for token in tokens.values_mut() {
-        token.fate = Fate::Revoked;
+    pub(crate) fn is_valid(&self, kind: Kind, token: &str) -> bool {
+        self.ledger.session_of(&kind, token).is_some()
     }
 }
 
