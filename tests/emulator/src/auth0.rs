@@ -42,7 +42,7 @@ pub(crate) struct Addresses {
 }
 
 impl Auth0 {
-    pub(crate) fn new(settings: Auth0Settings, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(settings: Auth0Settings, clock: Clock) -> Self {
         Self { state: Mutex::new(State::new(settings, clock)), addresses: OnceLock::new() }
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) struct Control {
-    pub(crate) clock: Arc<Clock>,
+    pub(crate) clock: Clock,
     pub(crate) script: Arc<Script>,
     pub(crate) recording: Arc<Recording>,
     pub(crate) trapped: Arc<Recording>,

@@ -1,7 +1,7 @@
 //! The front: starts everything, holds it, and lets the test turn the knobs.
 
 use crate::auth0::{Addresses, Auth0, Auth0Handle, Auth0Settings, AuthHost, WebHost};
-use crate::clock::{Clock, Pace};
+use crate::clock::Clock;
 use crate::control::Control;
 use crate::endpoint::Endpoint;
 use crate::faults::{Fault, Script};
@@ -26,7 +26,7 @@ use std::time::{Duration, SystemTime};
 pub struct Builder {
     https: bool,
     control: bool,
-    pace: Pace,
+    clock: Option<Clock>,
     port: u16,
     mqtt_broker: Option<SocketAddr>,
     auth0: Auth0Settings,
@@ -67,11 +67,17 @@ impl Builder {
         self
     }
 
-    /// Its clock stands until [`Emulator::advance`] moves it, so that no token ages while a busy machine takes its
-    /// time. Without this it goes with the time of this machine.
-    pub fn still(mut self) -> Self {
-        self.pace = Pace::Still;
+    /// The clock that it lives by, which the program under test can live by too. Without this it has one of its own,
+    /// which goes with the time of this machine.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
         self
+    }
+
+    /// Its clock stands still until [`Emulator::advance`] moves it, so that no token ages while a busy machine takes
+    /// its time: a [`Clock::still`].
+    pub fn still(self) -> Self {
+        self.clock(Clock::still())
     }
 
     /// The port of the plain listener; 0, the default, takes a free one.
@@ -117,7 +123,7 @@ impl Builder {
     ///
     /// If a port cannot be had, or (with https) no certificate be made.
     pub fn start(self) -> io::Result<Emulator> {
-        let clock = Arc::new(Clock::start(self.pace));
+        let clock = self.clock.unwrap_or_default();
         let script = Arc::new(Script::default());
         let recording = Arc::new(Recording::default());
         let trapped = Arc::new(Recording::default());
@@ -206,7 +212,7 @@ impl Builder {
 
 /// The running emulator. Dropping it ends every listener, connection and thread.
 pub struct Emulator {
-    clock: Arc<Clock>,
+    clock: Clock,
     script: Arc<Script>,
     recording: Arc<Recording>,
     trapped: Arc<Recording>,
@@ -336,19 +342,25 @@ impl Emulator {
         SettradeHandle::new(self.settrade.clone())
     }
 
-    /// Moves the server's clock ahead: tokens age, and `Date` goes with it.
+    /// The clock that its services live by.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    /// Moves the clock ahead: tokens age, and `Date` goes with it. [`Clock::advance`].
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 
-    /// The time by the server's clock, before any skew.
+    /// The true time, before any skew. [`Clock::now`].
     #[must_use]
     pub fn now(&self) -> SystemTime {
         self.clock.now()
     }
 
     /// From now on the server believes it is so many seconds later (earlier, if negative) than it is. Changes
-    /// `Date` and the claims in tokens, not their age.
+    /// `Date` and the claims in tokens, not their age. [`Clock::skew`].
     pub fn skew(&self, seconds: i64) {
         self.clock.skew(seconds);
     }

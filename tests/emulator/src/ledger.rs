@@ -5,7 +5,6 @@
 use crate::clock::Clock;
 use crate::tokens::Mint;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What a refresh does to the refresh token.
@@ -33,7 +32,7 @@ pub(crate) enum Invalid {
 
 /// The books of one service. `K` tells its kinds of tokens apart.
 pub(crate) struct Ledger<K> {
-    clock: Arc<Clock>,
+    clock: Clock,
     mint: Mint,
     sessions: Vec<Session>,
     /// In the order of their issue.
@@ -51,7 +50,7 @@ struct Token<K> {
     kind: K,
     text: String,
     session: SessionId,
-    /// By the clock's [`age`](Clock::age).
+    /// By the clock's [`elapsed`](Clock::elapsed).
     expires_at: Duration,
     state: TokenState,
 }
@@ -64,7 +63,7 @@ enum TokenState {
 }
 
 impl<K: PartialEq> Ledger<K> {
-    pub(crate) fn new(clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self { clock, mint: Mint::default(), sessions: Vec::new(), tokens: Vec::new(), places: HashMap::new() }
     }
 
@@ -117,7 +116,7 @@ impl<K: PartialEq> Ledger<K> {
 
     /// Issues this token, which nobody may have had before.
     pub(crate) fn issue(&mut self, kind: K, session: SessionId, text: String, lifetime: Duration) -> String {
-        self.issue_until(kind, session, text, self.clock.age().saturating_add(lifetime))
+        self.issue_until(kind, session, text, self.clock.elapsed().saturating_add(lifetime))
     }
 
     /// Issues a new token that says nothing and expires when this other one does.
@@ -128,7 +127,7 @@ impl<K: PartialEq> Ledger<K> {
 
     /// From when to when something issued now is valid, in seconds since 1970 by the server's wall clock.
     pub(crate) fn validity(&self, lifetime: Duration) -> (u64, u64) {
-        let now = self.clock.unix_seconds();
+        let now = self.clock.server_unix_seconds();
         (now, now.saturating_add(lifetime.as_secs()))
     }
 
@@ -220,19 +219,18 @@ impl<K: PartialEq> Ledger<K> {
     }
 
     fn goes_on(&self, token: &Token<K>) -> bool {
-        self.clock.age() < token.expires_at && !self.sessions[token.session].ended
+        self.clock.elapsed() < token.expires_at && !self.sessions[token.session].ended
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Pace;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn ledger() -> (Ledger<&'static str>, Arc<Clock>) {
-        let clock = Arc::new(Clock::start(Pace::Still));
+    fn ledger() -> (Ledger<&'static str>, Clock) {
+        let clock = Clock::still();
         (Ledger::new(clock.clone()), clock)
     }
 

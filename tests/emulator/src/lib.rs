@@ -54,6 +54,7 @@ mod tokens;
 mod wire;
 
 pub use auth0::{Auth0Handle, Auth0Settings, RefusalPage, StateIn};
+pub use clock::Clock;
 pub use emulator::{Builder, Emulator};
 pub use endpoint::Endpoint;
 pub use faults::{Fault, Gate};

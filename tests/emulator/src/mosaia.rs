@@ -20,7 +20,7 @@ use crate::service::Service;
 use form::Form;
 use serde_json::{Value, json};
 use state::{Begun, Counters, Refused, State};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What all paths begin with: the address of the API and that of the app.
 pub(crate) const BASE: &str = "/mosaia";
@@ -31,7 +31,7 @@ pub(crate) struct Mosaia {
 }
 
 impl Mosaia {
-    pub(crate) fn new(settings: MosaiaSettings, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(settings: MosaiaSettings, clock: Clock) -> Self {
         Self { state: Mutex::new(State::new(settings, clock)) }
     }
 

@@ -17,7 +17,7 @@ use crate::mqtt::{MqttAccess, MqttRefusal, Presigned};
 use crate::service::Service;
 use serde_json::{Value, json};
 use state::{Counters, Refused, State};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What all paths begin with.
 pub(crate) const BASE: &str = "/api/v2.1";
@@ -28,7 +28,7 @@ pub(crate) struct Navien {
 }
 
 impl Navien {
-    pub(crate) fn new(settings: NavienSettings, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(settings: NavienSettings, clock: Clock) -> Self {
         Self { state: Mutex::new(State::new(settings, clock)) }
     }
 

@@ -17,7 +17,7 @@ use crate::mqtt::{MqttAccess, MqttRefusal};
 use crate::service::Service;
 use serde_json::{Value, json};
 use state::{Counters, Kind, Refused, State};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The service: its state behind one lock, so that requests are performed one after the other.
 pub(crate) struct Settrade {
@@ -25,7 +25,7 @@ pub(crate) struct Settrade {
 }
 
 impl Settrade {
-    pub(crate) fn new(settings: SettradeSettings, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(settings: SettradeSettings, clock: Clock) -> Self {
         Self { state: Mutex::new(State::new(settings, clock)) }
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Site {
     pub(crate) services: Vec<Arc<dyn Service>>,
     pub(crate) script: Arc<Script>,
     pub(crate) recording: Arc<Recording>,
-    pub(crate) clock: Arc<Clock>,
+    pub(crate) clock: Clock,
     pub(crate) trap_url: String,
     pub(crate) control: Option<Control>,
     pub(crate) mqtt: Arc<Bridge>,
@@ -101,7 +101,7 @@ impl Site {
 /// The second listener: whatever arrives here should never have been sent.
 pub(crate) struct Trap {
     pub(crate) recording: Arc<Recording>,
-    pub(crate) clock: Arc<Clock>,
+    pub(crate) clock: Clock,
 }
 
 impl Handler for Trap {

@@ -8,7 +8,6 @@ use crate::message::Answer;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::json;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// How often what happened.
 #[derive(Clone, Copy, Default)]
@@ -58,7 +57,7 @@ pub(super) enum Password {
 }
 
 impl State {
-    pub(super) fn new(mut settings: Auth0Settings, clock: Arc<Clock>) -> Self {
+    pub(super) fn new(mut settings: Auth0Settings, clock: Clock) -> Self {
         let accounts = std::mem::take(&mut settings.accounts);
         let mut state = Self {
             settings,

@@ -7,7 +7,6 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a request was refused.
@@ -60,7 +59,7 @@ pub(super) enum Begun {
 pub(super) struct State {
     pub(super) settings: MosaiaSettings,
     pub(super) counters: Counters,
-    clock: Arc<Clock>,
+    clock: Clock,
     accounts: HashMap<String, Account>,
     clients: HashMap<String, String>,
     /// Each sign-in opens a session, of an e-mail address or a client's id.
@@ -88,14 +87,14 @@ struct Code {
     client: String,
     redirect: String,
     challenge: String,
-    /// By the clock's [`age`](Clock::age).
+    /// By the clock's [`elapsed`](Clock::elapsed).
     expires_at: Duration,
     /// The session that it opened.
     spent: Option<SessionId>,
 }
 
 impl State {
-    pub(super) fn new(mut settings: MosaiaSettings, clock: Arc<Clock>) -> Self {
+    pub(super) fn new(mut settings: MosaiaSettings, clock: Clock) -> Self {
         let accounts = std::mem::take(&mut settings.accounts);
         let clients = std::mem::take(&mut settings.clients).into_iter().collect();
         let mut state = Self {
@@ -173,7 +172,7 @@ impl State {
     pub(super) fn issue_code(&mut self, client: &str, redirect: &str, challenge: &str) -> String {
         self.counters.codes += 1;
         let code = self.ledger.mint().secret_key();
-        let expires_at = self.clock.age().saturating_add(self.settings.code_lifetime);
+        let expires_at = self.clock.elapsed().saturating_add(self.settings.code_lifetime);
         let kept = Code {
             client: client.to_owned(),
             redirect: redirect.to_owned(),
@@ -193,7 +192,7 @@ impl State {
         redirect: &str,
         verifier: &str,
     ) -> Result<SessionId, OAuthError> {
-        let now = self.clock.age();
+        let now = self.clock.elapsed();
         let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(verifier.as_bytes()));
         let refused = match self.codes.get(code) {
             None => "no such code",

@@ -6,7 +6,6 @@ use crate::ledger::{Invalid, Ledger, Rotation, SessionId};
 use crate::mqtt::{MqttRefusal, Presigned};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long AWS credentials live whose lifetime is not said.
@@ -47,7 +46,7 @@ pub(crate) struct Counters {
 pub(crate) struct State {
     pub(crate) settings: NavienSettings,
     pub(crate) counters: Counters,
-    clock: Arc<Clock>,
+    clock: Clock,
     accounts: HashMap<String, Account>,
     /// Each sign-in opens a session, of an e-mail address.
     pub(crate) ledger: Ledger<Kind>,
@@ -75,7 +74,7 @@ struct AwsSecrets {
 }
 
 impl State {
-    pub(crate) fn new(settings: NavienSettings, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(settings: NavienSettings, clock: Clock) -> Self {
         let mut state = Self {
             settings,
             counters: Counters::default(),
@@ -185,7 +184,7 @@ impl State {
         if !signed.is_signed_with(&aws.secret_key, host) {
             return Err(MqttRefusal::Signature);
         }
-        signed.check_time(self.clock.unix_seconds())?;
+        signed.check_time(self.clock.server_unix_seconds())?;
         if self.is_aws_live(&signed.access_key_id) { Ok(()) } else { Err(MqttRefusal::Ended) }
     }
 

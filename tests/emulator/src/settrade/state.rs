@@ -8,7 +8,6 @@ use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Why a request was refused.
@@ -44,7 +43,7 @@ pub(crate) struct Counters {
 pub(crate) struct State {
     pub(crate) settings: SettradeSettings,
     pub(crate) counters: Counters,
-    clock: Arc<Clock>,
+    clock: Clock,
     apps: HashMap<String, VerifyingKey>,
     /// Each login opens a session, of an app.
     pub(crate) ledger: Ledger<Kind>,
@@ -60,7 +59,7 @@ pub(crate) enum Kind {
 }
 
 impl State {
-    pub(crate) fn new(settings: SettradeSettings, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(settings: SettradeSettings, clock: Clock) -> Self {
         let mut state = Self {
             settings,
             counters: Counters::default(),
@@ -117,7 +116,7 @@ impl State {
     /// Thirteen digits, near the server's clock.
     fn is_just_now(&self, timestamp: &str) -> bool {
         let digits = timestamp.len() == 13 && timestamp.bytes().all(|byte| byte.is_ascii_digit());
-        let now = self.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = self.clock.server_time().duration_since(UNIX_EPOCH).unwrap_or_default();
         let then = timestamp.parse().map(Duration::from_millis);
         digits && then.is_ok_and(|then| now.abs_diff(then) <= self.settings.timestamp_window)
     }
