@@ -15,7 +15,7 @@ pub use settings::{Auth0Settings, RefusalPage, StateIn};
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
 use crate::service::Service;
 use pages::{field, fields};
 use serde_json::json;
@@ -75,7 +75,7 @@ impl Service for WebHost {
         }
     }
 
-    fn answer(&self, endpoint: Endpoint, request: &Request) -> Answer {
+    fn respond(&self, endpoint: Endpoint, request: &Request) -> Response {
         let mut state = self.0.lock();
         if endpoint == Endpoint::Auth0Api {
             return api(&mut state, request);
@@ -103,7 +103,7 @@ impl Service for AuthHost {
         }
     }
 
-    fn answer(&self, endpoint: Endpoint, request: &Request) -> Answer {
+    fn respond(&self, endpoint: Endpoint, request: &Request) -> Response {
         let mut state = self.0.lock();
         // A cookie of the other host, which no browser would send here.
         if request.cookie(SESSION_COOKIE).is_some() {
@@ -123,7 +123,7 @@ impl Service for AuthHost {
 }
 
 /// `/auth/login`: a `state`, behind as many redirects as the settings say.
-fn login_page(state: &mut State, request: &Request) -> Answer {
+fn login_page(state: &mut State, request: &Request) -> Response {
     let query = fields(request.query());
     let hops: usize = field(&query, "hop").and_then(|hop| hop.parse().ok()).unwrap_or(0);
     if hops < state.settings.login_redirects {
@@ -134,11 +134,11 @@ fn login_page(state: &mut State, request: &Request) -> Answer {
         StateIn::Page => pages::login(Some(&login_state)),
         StateIn::Cookie => pages::login(None),
     };
-    answer.header("Set-Cookie", format!("{SESSION_COOKIE}={session}; Path=/; HttpOnly; SameSite=Lax"))
+    answer.with_header("Set-Cookie", format!("{SESSION_COOKIE}={session}; Path=/; HttpOnly; SameSite=Lax"))
 }
 
 /// `/u/login/password`: another `state`, and a `_csrf_token`.
-fn password_page(state: &mut State, request: &Request) -> Result<Answer, u16> {
+fn password_page(state: &mut State, request: &Request) -> Result<Response, u16> {
     let query = fields(request.query());
     let (email, login_state) = (field(&query, "email").ok_or(400_u16)?, field(&query, "state").ok_or(400_u16)?);
     if request.header("cache-control") != Some("no-cache") {
@@ -146,11 +146,11 @@ fn password_page(state: &mut State, request: &Request) -> Result<Answer, u16> {
     }
     let form = state.identified(login_state, email).ok_or(400_u16)?;
     let cookie = format!("{WALK_COOKIE}={}; Path=/; HttpOnly; SameSite=None", form.walk);
-    Ok(pages::password(email, &form, None).header("Set-Cookie", cookie))
+    Ok(pages::password(email, &form, None).with_header("Set-Cookie", cookie))
 }
 
 /// `/u/login`: the login.
-fn submit(state: &mut State, request: &Request) -> Result<Answer, u16> {
+fn submit(state: &mut State, request: &Request) -> Result<Response, u16> {
     let body = String::from_utf8(request.body.clone()).map_err(|_| 400_u16)?;
     let (query, form) = (fields(request.query()), fields(&body));
     let sent = |name| field(&form, name);
@@ -169,7 +169,7 @@ fn submit(state: &mut State, request: &Request) -> Result<Answer, u16> {
 }
 
 /// `/authorize/resume`: back to the site, with a code.
-fn resume(state: &mut State, request: &Request, web: &str) -> Result<Answer, u16> {
+fn resume(state: &mut State, request: &Request, web: &str) -> Result<Response, u16> {
     let query = fields(request.query());
     let walk = request.cookie(WALK_COOKIE).ok_or(403_u16)?;
     let code = state.resumed(field(&query, "state").ok_or(400_u16)?, walk).ok_or(403_u16)?;
@@ -177,7 +177,7 @@ fn resume(state: &mut State, request: &Request, web: &str) -> Result<Answer, u16
 }
 
 /// `/auth/callback`: the code for a session, and on.
-fn callback(state: &mut State, request: &Request) -> Result<Answer, u16> {
+fn callback(state: &mut State, request: &Request) -> Result<Response, u16> {
     let query = fields(request.query());
     let session = request.cookie(SESSION_COOKIE).ok_or(403_u16)?;
     if !state.called_back(field(&query, "code").ok_or(400_u16)?, session) {
@@ -187,34 +187,34 @@ fn callback(state: &mut State, request: &Request) -> Result<Answer, u16> {
 }
 
 /// `/auth/hop`: on and on.
-fn hop(state: &mut State, request: &Request) -> Result<Answer, u16> {
+fn hop(state: &mut State, request: &Request) -> Result<Response, u16> {
     let query = fields(request.query());
     let hops = field(&query, "n").and_then(|hops| hops.parse().ok()).ok_or(400_u16)?;
     onward(state, request.cookie(SESSION_COOKIE).ok_or(403_u16)?, hops)
 }
 
-fn onward(state: &mut State, session: &str, hops: usize) -> Result<Answer, u16> {
+fn onward(state: &mut State, session: &str, hops: usize) -> Result<Response, u16> {
     let email = state.account_of(session).ok_or(403_u16)?;
     if hops < state.settings.callback_redirects {
         return Ok(state.redirect(&format!("hop?n={}", hops + 1)));
     }
     let mut answer = state.redirect("/home");
     for (name, token) in state.issue(&email) {
-        answer = answer.header("Set-Cookie", format!("{name}={token}; Path=/; Secure; HttpOnly; SameSite=Lax"));
+        answer = answer.with_header("Set-Cookie", format!("{name}={token}; Path=/; Secure; HttpOnly; SameSite=Lax"));
     }
     Ok(answer)
 }
 
 /// `/api/me`: an API call, by `Authorization: Bearer` or by cookie.
-fn api(state: &mut State, request: &Request) -> Answer {
+fn api(state: &mut State, request: &Request) -> Response {
     let bearer = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let by_cookie = || state.settings.jwt_cookies.iter().find_map(|name| request.cookie(name));
     let token = bearer.or_else(by_cookie).map(str::to_owned);
     match token.and_then(|token| state.call(&token)) {
-        Some(email) => Answer::json(200, &json!({"email": email})),
+        Some(email) => Response::json(200, &json!({"email": email})),
         None => {
             state.counters.refused_calls += 1;
-            Answer::json(401, &json!({"error": "unauthorized"}))
+            Response::json(401, &json!({"error": "unauthorized"}))
         }
     }
 }

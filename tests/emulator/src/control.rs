@@ -5,7 +5,7 @@
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::faults::{Fault, Script};
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
 use crate::mosaia::MosaiaHandle;
 use crate::navien::NavienHandle;
 use crate::recording::{Recorded, Recording};
@@ -24,15 +24,15 @@ pub(crate) struct Control {
 
 impl Control {
     /// The answer, if the path is one of ours.
-    pub(crate) fn answer(&self, request: &Request) -> Option<Answer> {
+    pub(crate) fn answer(&self, request: &Request) -> Option<Response> {
         let name = request.route().strip_prefix("/_control/")?;
         let result = match request.method.as_str() {
             "GET" => self.tell(name),
             _ => self.command(name, &request.json().unwrap_or(Value::Null)),
         };
         Some(match result {
-            Some(value) => Answer::json(200, &value),
-            None => Answer::json(400, &json!({"error": format!("{} {name}: not understood", request.method)})),
+            Some(value) => Response::json(200, &value),
+            None => Response::json(400, &json!({"error": format!("{} {name}: not understood", request.method)})),
         })
     }
 

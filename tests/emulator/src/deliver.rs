@@ -1,7 +1,7 @@
 //! Puts an answer on the wire, or what is left of it.
 
 use crate::faults::Fault;
-use crate::message::Answer;
+use crate::message::Response;
 use crate::server::{After, Stop};
 use crate::wire::Wire;
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// Sends a whole answer.
-    pub(crate) fn whole(self, answer: &Answer) -> io::Result<After> {
+    pub(crate) fn whole(self, answer: &Response) -> io::Result<After> {
         let mut bytes = answer.head(self.date, Some(answer.body.len()), self.keep_alive);
         bytes.extend_from_slice(&answer.body);
         self.wire.send(&bytes)?;
@@ -44,7 +44,7 @@ impl Delivery<'_> {
     }
 
     /// Sends the answer as the fault wants it: late, slowly, in part.
-    pub(crate) fn faulty(mut self, fault: &Fault, answer: &Answer) -> io::Result<After> {
+    pub(crate) fn faulty(mut self, fault: &Fault, answer: &Response) -> io::Result<After> {
         let body = &answer.body;
         let half = body.len() / 2;
         match fault {
@@ -106,11 +106,11 @@ impl Delivery<'_> {
     }
 
     /// A head that ends the connection: after these faults it is of no more use.
-    fn head(&self, answer: &Answer, length: usize) -> Vec<u8> {
+    fn head(&self, answer: &Response, length: usize) -> Vec<u8> {
         answer.head(self.date, Some(length), false)
     }
 
-    fn head_and(&mut self, answer: &Answer, length: usize, body: &[u8]) -> io::Result<()> {
+    fn head_and(&mut self, answer: &Response, length: usize, body: &[u8]) -> io::Result<()> {
         let mut bytes = self.head(answer, length);
         bytes.extend_from_slice(body);
         self.wire.send(&bytes)
@@ -135,7 +135,7 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    fn huge(&mut self, answer: &Answer, size: usize) -> io::Result<()> {
+    fn huge(&mut self, answer: &Response, size: usize) -> io::Result<()> {
         let (start, end) = (br#"{"code":200,"msg":""#, br#"","data":{}}"#);
         self.head_and(answer, size, &start[..start.len().min(size)])?;
         let mut left = size.saturating_sub(start.len() + end.len());

@@ -1,8 +1,11 @@
 //! What the paths of the services are for: the names by which faults and recordings speak of them.
 
-/// Where a fault is to strike.
+/// Where a fault is to strike, and where a recorded request went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Endpoint {
+    /// An endpoint of a service of your own, by the name that its [`Service`](crate::Service) gives it.
+    Custom(&'static str),
     /// Navien `/user/sign-in`.
     SignIn,
     /// Navien `/auth/refresh`.

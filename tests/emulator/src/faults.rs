@@ -13,6 +13,7 @@ use std::time::Duration;
 /// *performs* the request (signs in, spends the refresh token, issues new ones) before things go wrong is
 /// [`executes`](Fault::executes).
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Fault {
     // -- The connection breaks, the request is not performed.
     /// The next connection, whatever it was to ask for, is closed before a byte is read (TLS: before the
@@ -85,7 +86,8 @@ pub enum Fault {
     EmptyBody,
     /// `{"code":200}` without `data`.
     NoData,
-    /// Every value in `data` has another type: strings become numbers, numbers lists, all else strings.
+    /// Every value in `data` (in the whole answer, if it has no `data`) has another type: strings become numbers,
+    /// numbers lists, all else strings.
     WrongTypes,
     /// The field of this name is left out, wherever it stands.
     MissingField(String),

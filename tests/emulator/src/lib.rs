@@ -32,6 +32,7 @@
 //! | `server`, `wire`, `message`, `tls` | listeners and connections, bytes and TLS, requests and answers |
 
 mod auth0;
+mod builder;
 mod clock;
 mod control;
 mod deliver;
@@ -54,14 +55,16 @@ mod tokens;
 mod wire;
 
 pub use auth0::{Auth0Handle, Auth0Settings, RefusalPage, StateIn};
+pub use builder::Builder;
 pub use clock::Clock;
-pub use emulator::{Builder, Emulator};
+pub use emulator::Emulator;
 pub use endpoint::Endpoint;
 pub use faults::{Fault, Gate};
 pub use ledger::Rotation;
+pub use message::{Request, Response};
 pub use mosaia::{Consent, ExpType, ExpUnit, MosaiaHandle, MosaiaSettings, RefreshPaths};
 pub use mqtt::{Mosquitto, MqttHandle, MqttRefusal};
 pub use navien::{EndpointSet, NavienHandle, NavienSettings, Refusals};
 pub use recording::Recorded;
-pub use service::Paths;
+pub use service::{Paths, Service};
 pub use settrade::{ClockRefusals, SettradeHandle, SettradeSettings};

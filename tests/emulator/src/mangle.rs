@@ -1,35 +1,35 @@
 //! Faults that are a matter of bytes: answers by somebody else, and right answers spoiled. No I/O here.
 
 use crate::faults::Fault;
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 
 /// The answer of faults that do not let the service answer; none for those that break the connection.
-pub(crate) fn instead(fault: &Fault, request: &Request, trap_url: &str) -> Option<Answer> {
+pub(crate) fn instead(fault: &Fault, request: &Request, trap_url: &str) -> Option<Response> {
     match fault {
-        Fault::CaptivePortal => Some(Answer::new(200, "text/html; charset=utf-8", PORTAL)),
+        Fault::CaptivePortal => Some(Response::new(200, "text/html; charset=utf-8", PORTAL)),
         Fault::Status { code, retry_after } => {
             let answer = if *code >= 500 {
                 let page = format!("<html><body><h1>{code} from a gateway</h1></body></html>\n");
-                Answer::new(*code, "text/html", page)
+                Response::new(*code, "text/html", page)
             } else {
-                Answer::json(*code, &json!({"code": code, "msg": "scripted fault", "data": null}))
+                Response::json(*code, &json!({"code": code, "msg": "scripted fault", "data": null}))
             };
             Some(match retry_after {
-                Some(value) => answer.header("Retry-After", value),
+                Some(value) => answer.with_header("Retry-After", value),
                 None => answer,
             })
         }
         Fault::CodeInEnvelope(code) => {
-            Some(Answer::json(200, &json!({"code": code, "msg": "scripted fault", "data": null})))
+            Some(Response::json(200, &json!({"code": code, "msg": "scripted fault", "data": null})))
         }
-        Fault::Redirect(status) => {
-            Some(Answer::new(*status, "text/plain", "").header("Location", format!("{trap_url}{}", request.path)))
-        }
-        Fault::Body { status, content_type, bytes } => Some(Answer::new(*status, content_type, bytes.as_slice())),
+        Fault::Redirect(status) => Some(
+            Response::new(*status, "text/plain", "").with_header("Location", format!("{trap_url}{}", request.path)),
+        ),
+        Fault::Body { status, content_type, bytes } => Some(Response::new(*status, content_type, bytes.as_slice())),
         _ => None,
     }
 }
@@ -38,14 +38,13 @@ const PORTAL: &str = "<!doctype html><html><head><title>Welcome to Hotel WiFi</t
 <body><form action=\"/login\">Room number <input name=\"room\"></form></body></html>\n";
 
 /// Spoils a right answer. Faults of the connection leave it as it is.
-pub(crate) fn spoil(fault: &Fault, mut answer: Answer) -> Answer {
+pub(crate) fn spoil(fault: &Fault, mut answer: Response) -> Response {
     match fault {
         Fault::EmptyBody => answer.body.clear(),
         Fault::NoData => answer.body = br#"{"code":200}"#.to_vec(),
-        Fault::WrongTypes => edit(&mut answer, |envelope| {
-            if let Some(data) = envelope.get_mut("data") {
-                change_types(data);
-            }
+        Fault::WrongTypes => edit(&mut answer, |envelope| match envelope.get_mut("data") {
+            Some(data) => change_types(data),
+            None => change_types(envelope),
         }),
         Fault::MissingField(name) => edit(&mut answer, |envelope| remove(envelope, name)),
         Fault::EmptyTokens => edit(&mut answer, |envelope| change_tokens(envelope, &|_| String::new())),
@@ -68,9 +67,9 @@ pub(crate) fn spoil(fault: &Fault, mut answer: Answer) -> Answer {
         Fault::DeepJson => answer.body = vec![b'['; 100_000],
         Fault::Gzip => {
             answer.body = gzip(&answer.body);
-            answer = answer.header("Content-Encoding", "gzip");
+            answer = answer.with_header("Content-Encoding", "gzip");
         }
-        Fault::GzipGarbage => answer = answer.header("Content-Encoding", "gzip"),
+        Fault::GzipGarbage => answer = answer.with_header("Content-Encoding", "gzip"),
         Fault::Utf16 => {
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             answer.body = [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
@@ -86,8 +85,9 @@ pub(crate) fn spoil(fault: &Fault, mut answer: Answer) -> Answer {
 }
 
 /// The fields that are secrets, at any depth.
-const TOKEN_FIELDS: [&str; 8] = [
+const TOKEN_FIELDS: [&str; 9] = [
     "access_token",
+    "id_token",
     "refresh_token",
     "idToken",
     "accessToken",
@@ -99,19 +99,19 @@ const TOKEN_FIELDS: [&str; 8] = [
 
 const PLACEHOLDER: &str = "@literal@";
 
-fn edit(answer: &mut Answer, change: impl FnOnce(&mut Value)) {
+fn edit(answer: &mut Response, change: impl FnOnce(&mut Value)) {
     if let Ok(mut envelope) = serde_json::from_slice(&answer.body) {
         change(&mut envelope);
         answer.body = envelope.to_string().into_bytes();
     }
 }
 
-fn rewrite(answer: &mut Answer, change: impl FnOnce(String) -> String) {
+fn rewrite(answer: &mut Response, change: impl FnOnce(String) -> String) {
     answer.body = change(String::from_utf8_lossy(&answer.body).into_owned()).into_bytes();
 }
 
 /// Puts an overlong encoding and half a surrogate into the first token, or into `msg`.
-fn rewrite_bytes(answer: &mut Answer) {
+fn rewrite_bytes(answer: &mut Response) {
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     let names = TOKEN_FIELDS.iter().copied().chain(["msg"]);
     let place = names.filter_map(|field| {

@@ -1,55 +1,131 @@
-//! Requests as read, answers as to be written.
+//! Requests as they were read, responses as they are to be written.
 
 use serde_json::Value;
+use std::fmt;
 
-/// A request, read to its end.
-pub(crate) struct Request {
-    pub(crate) connection: usize,
-    pub(crate) tls: bool,
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+/// A request, read to its end. Its fields hold passwords and tokens in the clear; `Debug` shows none of them.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Request {
+    /// Which connection it came on, from 1.
+    pub connection: usize,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// The method.
+    pub method: String,
+    /// The request target: path and query.
+    pub path: String,
+    /// Header names as sent, and values, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body, chunks joined.
+    pub body: Vec<u8>,
     /// HTTP/1.1 and no `Connection: close`.
     pub(crate) keep_alive: bool,
 }
 
 impl Request {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    /// The first header of that name, in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
     }
 
     /// The path without the query.
-    pub(crate) fn route(&self) -> &str {
-        self.path.split('?').next().unwrap_or_default()
+    #[must_use]
+    pub fn route(&self) -> &str {
+        route(&self.path)
     }
 
-    pub(crate) fn json(&self) -> Option<Value> {
+    /// The query, as it was sent; empty if there is none.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        self.path.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The body as JSON, if it is JSON.
+    #[must_use]
+    pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 }
 
-/// An answer, whole. Faults change it or break it while it is sent.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) content_type: String,
-    /// Beyond `Content-Type`, `Content-Length`, `Date` and `Connection`.
-    pub(crate) headers: Vec<(String, String)>,
-    /// `None`: the server's clock; an empty string: no `Date` at all.
-    pub(crate) date: Option<String>,
-    pub(crate) body: Vec<u8>,
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &Shown::path(&self.path))
+            .field("headers", &Shown::headers(&self.headers))
+            .field("body", &Shown::body(&self.body))
+            .finish_non_exhaustive()
+    }
 }
 
-impl Answer {
-    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, content_type: content_type.to_owned(), headers: Vec::new(), date: None, body: body.into() }
+/// The value of the first header of that name, in any case.
+pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+/// A request target without its query.
+pub(crate) fn route(path: &str) -> &str {
+    path.split('?').next().unwrap_or_default()
+}
+
+/// What `Debug` shows of a message: no header's value, no query, of the body its length.
+pub(crate) struct Shown(String);
+
+impl Shown {
+    pub(crate) fn path(path: &str) -> Self {
+        Self(format!("{}{}", route(path), if path.contains('?') { "?…" } else { "" }))
     }
 
-    pub(crate) fn json(status: u16, value: &Value) -> Self {
+    pub(crate) fn headers(headers: &[(String, String)]) -> Self {
+        let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
+        Self(names.join(", "))
+    }
+
+    pub(crate) fn body(body: &[u8]) -> Self {
+        Self(format!("{} bytes", body.len()))
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A response, whole. Faults change it or break it while it is sent. `Debug` shows neither headers nor body.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type`.
+    pub content_type: String,
+    /// Headers beyond `Content-Type`, `Content-Length`, `Date` and `Connection`, which the emulator adds.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// `None`: the time of the server's clock; an empty text: no `Date` at all.
+    pub(crate) date: Option<String>,
+}
+
+impl Response {
+    /// A response with a body of whatever type.
+    #[must_use]
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, content_type: content_type.to_owned(), headers: Vec::new(), body: body.into(), date: None }
+    }
+
+    /// A response whose body is JSON.
+    #[must_use]
+    pub fn json(status: u16, value: &Value) -> Self {
         Self::new(status, "application/json", value.to_string())
     }
 
-    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+    /// The same response with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
@@ -78,6 +154,17 @@ impl Answer {
         }
         head.push_str("\r\n");
         head.into_bytes()
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("content_type", &self.content_type)
+            .field("headers", &Shown::headers(&self.headers))
+            .field("body", &Shown::body(&self.body))
+            .finish_non_exhaustive()
     }
 }
 

@@ -14,7 +14,7 @@ pub use settings::{Consent, ExpType, ExpUnit, MosaiaSettings, RefreshPaths};
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
 use crate::navien::Refusals;
 use crate::service::Service;
 use form::Form;
@@ -53,7 +53,7 @@ impl Service for Mosaia {
         }
     }
 
-    fn answer(&self, endpoint: Endpoint, request: &Request) -> Answer {
+    fn respond(&self, endpoint: Endpoint, request: &Request) -> Response {
         let method = match endpoint {
             Endpoint::MosaiaAuthorize | Endpoint::MosaiaSelf => "GET",
             Endpoint::MosaiaSignOut => "DELETE",
@@ -72,7 +72,7 @@ impl Service for Mosaia {
             _ => Err(Refused::new(404, "Not found")),
         };
         match result {
-            Ok(data) => Answer::json(200, &json!({"data": data, "meta": {"emulated": true}})),
+            Ok(data) => Response::json(200, &json!({"data": data, "meta": {"emulated": true}})),
             Err(refused) => refuse(state.settings.refusals, &refused),
         }
     }
@@ -111,7 +111,7 @@ fn sign_out(state: &mut State, request: &Request) -> Result<Value, Refused> {
     let session = state.authorized(request.header("authorization"))?;
     let body = request.json();
     let in_body = body.as_ref().and_then(|body| body.get("token")?.as_str());
-    let query = Form::read(request.path.split_once('?').map_or("", |(_, query)| query));
+    let query = Form::read(request.query());
     let token = in_body.or_else(|| query.as_ref().and_then(|query| query.get("token")));
     if token.and_then(|token| state.session_of(token)) != Some(session) {
         return Err(Refused::new(400, "Bad request"));
@@ -129,16 +129,15 @@ fn who(state: &mut State, request: &Request) -> Result<Value, Refused> {
 
 /// Nobody is asked: the settings say whether there is consent. Whatever cannot be sent back to the program is told
 /// to the person (RFC 6749 §4.1.2.1).
-fn authorize(state: &mut State, request: &Request) -> Answer {
-    let query = request.path.split_once('?').map_or("", |(_, query)| query);
-    let asked = Form::read(query);
+fn authorize(state: &mut State, request: &Request) -> Response {
+    let asked = Form::read(request.query());
     let known = asked.as_ref().and_then(|asked| {
         let client = asked.get("client_id").filter(|client| state.knows_client(client))?;
         let redirect = asked.get("redirect_uri").filter(|uri| is_web(uri))?;
         Some((asked, client, redirect))
     });
     let Some((asked, client, redirect)) = known else {
-        return Answer::new(400, "text/html", "<h1>This program is not known here</h1>\n");
+        return Response::new(400, "text/html", "<h1>This program is not known here</h1>\n");
     };
     let challenge = asked.get("code_challenge").filter(|challenge| challenge.len() == 43);
     let outcome = match (asked.get("response_type"), asked.get("code_challenge_method"), challenge) {
@@ -151,7 +150,7 @@ fn authorize(state: &mut State, request: &Request) -> Answer {
     let state = asked.get("state").map(|state| ("state", state.to_owned()));
     let mark = if redirect.contains('?') { '&' } else { '?' };
     let location = format!("{redirect}{mark}{}", form::write([outcome].into_iter().chain(state)));
-    Answer::new(302, "text/plain", "").header("Location", location)
+    Response::new(302, "text/plain", "").with_header("Location", location)
 }
 
 fn is_web(uri: &str) -> bool {
@@ -159,7 +158,7 @@ fn is_web(uri: &str) -> bool {
     host.is_some_and(|host| !host.is_empty()) && !uri.contains(['#', ' ', '\r', '\n'])
 }
 
-fn token(state: &mut State, endpoint: Endpoint, request: &Request) -> Answer {
+fn token(state: &mut State, endpoint: Endpoint, request: &Request) -> Response {
     let form = std::str::from_utf8(&request.body).ok().and_then(Form::read);
     let is_form =
         request.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
@@ -193,24 +192,24 @@ fn token(state: &mut State, endpoint: Endpoint, request: &Request) -> Answer {
         _ => Err(("unsupported_grant_type", "no such grant type")),
     };
     match result {
-        Ok(tokens) => Answer::json(200, &tokens),
+        Ok(tokens) => Response::json(200, &tokens),
         Err(error) => refuse_oauth(&error),
     }
 }
 
-fn refuse_oauth(&(error, description): &(&str, &str)) -> Answer {
-    Answer::json(400, &json!({"error": error, "error_description": description}))
+fn refuse_oauth(&(error, description): &(&str, &str)) -> Response {
+    Response::json(400, &json!({"error": error, "error_description": description}))
 }
 
-fn refuse(refusals: Refusals, refused: &Refused) -> Answer {
+fn refuse(refusals: Refusals, refused: &Refused) -> Response {
     match refusals {
         Refusals::Envelope if refused.at_the_door => {
-            Answer::json(200, &json!({"data": null, "error": {"message": refused.message}, "meta": {}}))
+            Response::json(200, &json!({"data": null, "error": {"message": refused.message}, "meta": {}}))
         }
         _ => failure(refused.status, refused.message),
     }
 }
 
-fn failure(status: u16, message: &'static str) -> Answer {
-    Answer::json(status, &json!({"message": message, "code": "ERROR", "status": status}))
+fn failure(status: u16, message: &'static str) -> Response {
+    Response::json(status, &json!({"message": message, "code": "ERROR", "status": status}))
 }

@@ -13,7 +13,7 @@ pub use access::MqttRefusal;
 pub use mosquitto::Mosquitto;
 pub(crate) use sigv4::Presigned;
 
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
 use crate::wire::Wire;
 use pipe::End;
 use serde_json::json;
@@ -49,7 +49,7 @@ impl Bridge {
     }
 
     /// Answers the opening request.
-    pub(crate) fn open(&self, request: &Request, service: &dyn MqttAccess) -> Answer {
+    pub(crate) fn open(&self, request: &Request, service: &dyn MqttAccess) -> Response {
         let checked = accept_key(request).and_then(|key| {
             self.broker.ok_or(MqttRefusal::NoBroker)?;
             service.admit(request)?;
@@ -58,15 +58,15 @@ impl Bridge {
         match checked {
             Ok(key) => {
                 self.opened.fetch_add(1, Ordering::Relaxed);
-                Answer::new(101, "", "")
-                    .header("Upgrade", "websocket")
-                    .header("Connection", "Upgrade")
-                    .header("Sec-WebSocket-Accept", key)
-                    .header("Sec-WebSocket-Protocol", "mqtt")
+                Response::new(101, "", "")
+                    .with_header("Upgrade", "websocket")
+                    .with_header("Connection", "Upgrade")
+                    .with_header("Sec-WebSocket-Accept", key)
+                    .with_header("Sec-WebSocket-Protocol", "mqtt")
             }
             Err(refusal) => {
                 self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(refusal);
-                Answer::json(refusal.status(), &json!({"message": format!("{refusal:?}")}))
+                Response::json(refusal.status(), &json!({"message": format!("{refusal:?}")}))
             }
         }
     }

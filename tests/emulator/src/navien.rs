@@ -12,7 +12,7 @@ pub use settings::{EndpointSet, NavienSettings, Refusals};
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
 use crate::mqtt::{MqttAccess, MqttRefusal, Presigned};
 use crate::service::Service;
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ impl Service for Navien {
         }
     }
 
-    fn answer(&self, endpoint: Endpoint, request: &Request) -> Answer {
+    fn respond(&self, endpoint: Endpoint, request: &Request) -> Response {
         let mut state = self.lock();
         let newer = matches!(endpoint, Endpoint::SessionRefresh | Endpoint::SecuredSignIn);
         if newer && state.settings.endpoint_set == EndpointSet::Old {
@@ -74,7 +74,7 @@ impl Service for Navien {
             _ => Err(Refused::new(404, "NOT_FOUND")),
         };
         match result {
-            Ok(data) => Answer::json(200, &json!({"code": 200, "msg": "SUCCESS", "data": data})),
+            Ok(data) => Response::json(200, &json!({"code": 200, "msg": "SUCCESS", "data": data})),
             Err(refused) => refuse(state.settings.refusals, &refused),
         }
     }
@@ -151,17 +151,17 @@ fn device_list(state: &mut State, request: &Request, body: &Value) -> Result<Val
     }]))
 }
 
-fn refuse(refusals: Refusals, refused: &Refused) -> Answer {
+fn refuse(refusals: Refusals, refused: &Refused) -> Response {
     let envelope = json!({"code": refused.code, "msg": refused.message, "data": null});
     let status = match refusals {
         Refusals::Status => refused.code,
         Refusals::Envelope if refused.at_the_door => 200,
         Refusals::Envelope => refused.code,
     };
-    Answer::json(status, &envelope)
+    Response::json(status, &envelope)
 }
 
-fn failure(code: u16, message: &'static str) -> Answer {
+fn failure(code: u16, message: &'static str) -> Response {
     refuse(Refusals::Status, &Refused::new(code, message))
 }
 

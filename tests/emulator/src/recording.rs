@@ -1,12 +1,15 @@
 //! What was asked, in order, and what was answered.
 
 use crate::endpoint::Endpoint;
-use crate::message::Request;
+use crate::message::{self, Request, Shown};
+use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// One request as it arrived. For tests: it holds passwords and tokens in the clear.
-#[derive(Clone, Debug)]
+/// One request as it arrived. For assertions its fields hold passwords and tokens in the clear; `Debug` shows none of
+/// them, so that a test that fails does not print them into a log.
+#[derive(Clone)]
+#[non_exhaustive]
 pub struct Recorded {
     /// Place in the order of arrival over all connections, from 1.
     pub number: usize,
@@ -34,7 +37,7 @@ impl Recorded {
     /// The first header of that name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        message::header(&self.headers, name)
     }
 
     /// The body as JSON, if it is JSON.
@@ -46,7 +49,7 @@ impl Recorded {
     /// The path without the query.
     #[must_use]
     pub fn route(&self) -> &str {
-        self.path.split('?').next().unwrap_or_default()
+        message::route(&self.path)
     }
 
     /// In words: the fault's name, the status, or both.
@@ -58,6 +61,21 @@ impl Recorded {
             (None, Some(status)) => status.to_string(),
             (None, None) => "nothing".to_owned(),
         }
+    }
+}
+
+impl fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorded")
+            .field("number", &self.number)
+            .field("connection", &self.connection)
+            .field("method", &self.method)
+            .field("path", &Shown::path(&self.path))
+            .field("headers", &Shown::headers(&self.headers))
+            .field("body", &Shown::body(&self.body))
+            .field("endpoint", &self.endpoint)
+            .field("answered", &self.answered())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,16 +1,57 @@
-//! What a service is to the rest of the emulator.
+//! What a service is to the rest of the emulator: a request in, a response out.
 
 use crate::endpoint::Endpoint;
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
+use std::fmt;
 use std::sync::Arc;
 
-/// One emulated service. Several can live on the same listener: each has its own paths.
-pub(crate) trait Service: Send + Sync {
-    /// Which endpoint this path is; none if it is not this service's.
+/// An emulated service: the four that this crate has, and yours.
+///
+/// [`Builder::service`](crate::Builder::service) puts one on the listener. Around it work the faults, the recording of
+/// requests, TLS and the orderly end of all connections, as around the built-in services. A service that wants to know
+/// the time keeps a clone of the [`Clock`](crate::Clock) that is given to
+/// [`Builder::clock`](crate::Builder::clock).
+///
+/// ```
+/// use perennial_emulator::{Emulator, Endpoint, Fault, Request, Response, Service};
+///
+/// struct TokenService;
+///
+/// impl Service for TokenService {
+///     fn endpoint(&self, path: &str) -> Option<Endpoint> {
+///         (path == "/token").then_some(Endpoint::Custom("token"))
+///     }
+///
+///     fn respond(&self, _: Endpoint, _: &Request) -> Response {
+///         Response::new(200, "application/json", r#"{"access_token": "one", "expires_in": 3600}"#)
+///     }
+/// }
+///
+/// let service = Emulator::builder().service(TokenService).start()?;
+/// service.fault(Endpoint::Custom("token"), Fault::LostAnswer); // the next answer is lost, that of `service.url()`/token
+/// # std::io::Result::Ok(())
+/// ```
+pub trait Service: Send + Sync + 'static {
+    /// Which endpoint this path (without its query) is; `None` if this service has no such path. By the endpoint, faults
+    /// are scripted and recordings found. Yours is an [`Endpoint::Custom`] with a name that you choose.
     fn endpoint(&self, path: &str) -> Option<Endpoint>;
 
-    /// Performs the request.
-    fn answer(&self, endpoint: Endpoint, request: &Request) -> Answer;
+    /// Performs a request to this endpoint, which [`endpoint`](Service::endpoint) gave for its path.
+    ///
+    /// It is called from a thread for each connection, several at a time. A panic in it is answered with a status of
+    /// 500.
+    fn respond(&self, endpoint: Endpoint, request: &Request) -> Response;
+}
+
+/// So that a test can keep a hand in its service while the emulator serves it.
+impl<S: Service + ?Sized> Service for Arc<S> {
+    fn endpoint(&self, path: &str) -> Option<Endpoint> {
+        (**self).endpoint(path)
+    }
+
+    fn respond(&self, endpoint: Endpoint, request: &Request) -> Response {
+        (**self).respond(endpoint, request)
+    }
 }
 
 /// Which endpoint a path belongs to. From [`Emulator::paths`](crate::Emulator::paths).
@@ -22,5 +63,11 @@ impl Paths {
     #[must_use]
     pub fn endpoint(&self, path: &str) -> Option<Endpoint> {
         self.0.iter().find_map(|service| service.endpoint(path))
+    }
+}
+
+impl fmt::Debug for Paths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paths").finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@ pub use settings::{ClockRefusals, SettradeSettings};
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
 use crate::mqtt::{MqttAccess, MqttRefusal};
 use crate::service::Service;
 use serde_json::{Value, json};
@@ -62,15 +62,15 @@ impl Service for Settrade {
         place(route).map(|place| place.endpoint)
     }
 
-    fn answer(&self, endpoint: Endpoint, request: &Request) -> Answer {
+    fn respond(&self, endpoint: Endpoint, request: &Request) -> Response {
         let mut state = self.lock();
         let result = match endpoint {
             Endpoint::SettradeVersion => Ok(versions()),
             _ => execute(&mut state, endpoint, request),
         };
         match result {
-            Ok(data) => Answer::json(200, &data),
-            Err(refused) => Answer::json(refused.status, &json!({"code": refused.code, "message": refused.message})),
+            Ok(data) => Response::json(200, &data),
+            Err(refused) => Response::json(refused.status, &json!({"code": refused.code, "message": refused.message})),
         }
     }
 }

@@ -6,13 +6,14 @@ use crate::deliver::Delivery;
 use crate::endpoint::Endpoint;
 use crate::faults::Script;
 use crate::mangle;
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
 use crate::mqtt::{Bridge, MqttAccess};
 use crate::recording::Recording;
 use crate::server::{After, Handler, Stop};
 use crate::service::Service;
 use crate::wire::{Incoming, Wire};
 use serde_json::json;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What all listeners that serve the services share.
@@ -39,7 +40,7 @@ impl Handler for Site {
         match wire.read_request() {
             Incoming::Gone => After::Drop,
             Incoming::Garbage(_) => {
-                let answer = Answer::new(400, "text/plain", "this is no HTTP request\n");
+                let answer = Response::new(400, "text/plain", "this is no HTTP request\n");
                 let date = self.clock.date();
                 let delivery = Delivery { wire, stop, date: &date, keep_alive: false };
                 delivery.whole(&answer).unwrap_or(After::Drop)
@@ -69,7 +70,7 @@ impl Site {
         let mqtt = self.mqtt_access.iter().find(|(place, _)| Some(*place) == endpoint).map(|(_, access)| &**access);
         let execute = || match (mqtt, service) {
             (Some(access), _) => self.mqtt.open(request, access),
-            (None, Some((service, endpoint))) => service.answer(endpoint, request),
+            (None, Some((service, endpoint))) => respond(&**service, endpoint, request),
             (None, None) => not_found(),
         };
         let answer = match &fault {
@@ -89,13 +90,20 @@ impl Site {
             (None, None) => Ok(After::Drop),
         };
         match (after.unwrap_or(After::Drop), mqtt, &answer) {
-            (After::Next, Some(access), Some(Answer { status: 101, .. })) => {
+            (After::Next, Some(access), Some(Response { status: 101, .. })) => {
                 self.mqtt.carry(wire, &|| access.is_still_admitted(request));
                 After::Drop
             }
             (after, ..) => after,
         }
     }
+}
+
+/// Whoever waits for an answer gets one, also where the service panics. The panic's message is on stderr by then.
+fn respond(service: &dyn Service, endpoint: Endpoint, request: &Request) -> Response {
+    // Nothing of the request or the emulator is changed by a service; its own state is its own affair.
+    let response = catch_unwind(AssertUnwindSafe(|| service.respond(endpoint, request)));
+    response.unwrap_or_else(|_| Response::new(500, "text/plain", "the emulated service panicked\n"))
 }
 
 /// The second listener: whatever arrives here should never have been sent.
@@ -114,13 +122,13 @@ impl Handler for Trap {
         let number = self.recording.add(&request, None, None);
         self.recording.answered(number, Some(status));
         // A friendly answer: a client that came this far has failed already, and should be seen to go on.
-        let answer = Answer::json(status, &json!({"code": status, "msg": "trap", "data": {}}));
+        let answer = Response::json(status, &json!({"code": status, "msg": "trap", "data": {}}));
         let date = self.clock.date();
         let delivery = Delivery { wire, stop, date: &date, keep_alive: false };
         delivery.whole(&answer).unwrap_or(After::Drop)
     }
 }
 
-fn not_found() -> Answer {
-    Answer::json(404, &json!({"code": 404, "msg": "NOT_FOUND", "data": null}))
+fn not_found() -> Response {
+    Response::json(404, &json!({"code": 404, "msg": "NOT_FOUND", "data": null}))
 }

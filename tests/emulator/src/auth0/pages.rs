@@ -1,7 +1,7 @@
 //! The pages, written as people write HTML, and forms and cookies read.
 
 use super::RefusalPage;
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
 
 /// What the password page holds.
 pub(super) struct Form {
@@ -11,7 +11,7 @@ pub(super) struct Form {
 }
 
 /// The first page.
-pub(super) fn login(state: Option<&str>) -> Answer {
+pub(super) fn login(state: Option<&str>) -> Response {
     let input = state.map_or_else(String::new, |state| {
         format!("<input type=\"hidden\" id=\"state\" name=\"state\" value=\"{}\">", escaped(state))
     });
@@ -26,7 +26,7 @@ pub(super) fn login(state: Option<&str>) -> Answer {
 }
 
 /// The second page, with or without words against the login.
-pub(super) fn password(email: &str, form: &Form, words: Option<&str>) -> Answer {
+pub(super) fn password(email: &str, form: &Form, words: Option<&str>) -> Response {
     let words = words.unwrap_or_default();
     page(
         200,
@@ -45,7 +45,7 @@ pub(super) fn password(email: &str, form: &Form, words: Option<&str>) -> Answer 
 }
 
 /// The second page again, after a wrong login.
-pub(super) fn refusal(refusal: RefusalPage, email: &str, form: &Form, words: &str) -> Answer {
+pub(super) fn refusal(refusal: RefusalPage, email: &str, form: &Form, words: &str) -> Response {
     let mut answer = password(email, form, Some(words));
     answer.status = match refusal {
         RefusalPage::Ok => 200,
@@ -55,19 +55,19 @@ pub(super) fn refusal(refusal: RefusalPage, email: &str, form: &Form, words: &st
 }
 
 /// Where a sign-in ends.
-pub(super) fn home() -> Answer {
+pub(super) fn home() -> Response {
     page(200, "<h1>Welcome back</h1>")
 }
 
 /// A page that says nothing about a login.
-pub(super) fn problem(status: u16) -> Answer {
+pub(super) fn problem(status: u16) -> Response {
     page(status, &format!("<h1>{status}</h1><p>Oops, something is not right here."))
 }
 
-fn page(status: u16, body: &str) -> Answer {
+fn page(status: u16, body: &str) -> Response {
     let html =
         format!("<!DOCTYPE html>\n<html lang=en><head><title>Films &amp; more</title></head>\n<body>{body}</body>");
-    Answer::new(status, "text/html; charset=utf-8", html)
+    Response::new(status, "text/html; charset=utf-8", html)
 }
 
 fn escaped(text: &str) -> String {
@@ -106,10 +106,6 @@ fn decoded(text: &str) -> String {
 }
 
 impl Request {
-    pub(super) fn query(&self) -> &str {
-        self.path.split_once('?').map_or("", |(_, query)| query)
-    }
-
     /// A cookie's value.
     pub(super) fn cookie(&self, name: &str) -> Option<&str> {
         let mut pairs = self.header("cookie")?.split(';').filter_map(|pair| pair.trim().split_once('='));

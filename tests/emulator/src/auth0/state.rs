@@ -4,7 +4,7 @@ use super::pages::{self, Form};
 use super::{Auth0Settings, StateIn};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
-use crate::message::Answer;
+use crate::message::Response;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::json;
 use std::collections::HashMap;
@@ -194,13 +194,13 @@ impl State {
         Some(self.ledger.owner(session).to_owned())
     }
 
-    pub(super) fn redirect(&self, location: &str) -> Answer {
-        let answer = Answer::new(self.settings.redirect_status, "text/html; charset=utf-8", "<p>On we go.</p>");
-        answer.header("Location", location)
+    pub(super) fn redirect(&self, location: &str) -> Response {
+        let answer = Response::new(self.settings.redirect_status, "text/html; charset=utf-8", "<p>On we go.</p>");
+        answer.with_header("Location", location)
     }
 
     /// A request that no browser would have sent.
-    pub(super) fn broken(&mut self, status: u16) -> Answer {
+    pub(super) fn broken(&mut self, status: u16) -> Response {
         self.counters.broken_walks += 1;
         pages::problem(status)
     }

@@ -13,6 +13,7 @@ pub(crate) trait MqttAccess: Send + Sync {
 
 /// Why a connection was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MqttRefusal {
     /// No opening request of a WebSocket (RFC 6455 §4.2.1).
     NotAWebSocket,
