@@ -77,6 +77,7 @@ mod connection;
 mod deadline;
 #[cfg(test)]
 mod fake;
+mod invalid_settings;
 mod keys;
 mod link;
 mod lock;
@@ -89,7 +90,8 @@ mod store;
 mod tls;
 mod watch;
 
-pub use self::settings::{InvalidSettings, RedisStoreBuilder};
+pub use self::invalid_settings::InvalidSettings;
+pub use self::settings::RedisStoreBuilder;
 pub use self::store::RedisStore;
 /// The rustls whose `ClientConfig` is meant here.
 #[cfg(feature = "tls")]

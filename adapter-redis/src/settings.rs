@@ -11,7 +11,7 @@ use perennial_core::Secret;
 use perennial_core::wire::is_safe;
 use zeroize::Zeroizing;
 
-use crate::RedisStore;
+use crate::invalid_settings::InvalidSettings;
 use crate::keys::Keys;
 
 /// How to reach one Redis, and what to keep there.
@@ -40,7 +40,7 @@ pub(crate) enum Encryption {
     Tls(Arc<rustls::ClientConfig>),
 }
 
-/// Settings of a [`RedisStore`].
+/// Settings of a [`RedisStore`](crate::RedisStore).
 #[must_use]
 pub struct RedisStoreBuilder {
     /// May hold a password.
@@ -60,33 +60,6 @@ pub struct RedisStoreBuilder {
 enum PlainText {
     ToThisMachine,
     Anywhere,
-}
-
-/// Why settings are refused. The address is not repeated: it may hold a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidSettings {
-    /// It is no address of a Redis. Special characters in a password are percent-encoded there; or give the password
-    /// by [`RedisStoreBuilder::password`].
-    #[error("the address is not redis://user:password@host:port/database or the same with rediss://")]
-    Address,
-    /// It would send secrets in the clear to another machine. Take `rediss://`, or see
-    /// [`RedisStoreBuilder::plain_text`].
-    #[error("the address is not rediss:// (redis:// is allowed to this machine only)")]
-    PlainText,
-    /// `rediss://` needs the cargo feature `tls-aws-lc` or `tls-ring`; or with `tls` alone a `CryptoProvider` for TLS
-    /// 1.2 and 1.3 that the process installed before.
-    #[error(
-        "rediss:// needs the cargo feature `tls-aws-lc` or `tls-ring` of perennial-redis, or a CryptoProvider for TLS \
-         1.2 and 1.3 that the process installed before"
-    )]
-    NoTls,
-    /// The name of the session is empty, longer than 256 bytes, or has spaces, braces or control characters in it.
-    #[error("the key is empty, too long, or has characters that a key must not have")]
-    Key,
-    /// A root certificate cannot be used.
-    #[error("a root certificate cannot be used")]
-    Root,
 }
 
 impl RedisStoreBuilder {
@@ -146,15 +119,7 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// The store. Contacts nobody.
-    ///
-    /// The cryptography of `rediss://` is chosen here: what the process installed as rustls' default by now, else what
-    /// the crate's features say.
-    pub fn build(self) -> Result<RedisStore, InvalidSettings> {
-        self.settings().map(RedisStore::of)
-    }
-
-    fn settings(self) -> Result<Settings, InvalidSettings> {
+    pub(crate) fn settings(self) -> Result<Settings, InvalidSettings> {
         let keys = Keys::new(&self.key).ok_or(InvalidSettings::Key)?;
         let address = Address::parse(&self.url)?;
         let encryption = self.encryption(&address)?;

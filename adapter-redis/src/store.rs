@@ -9,15 +9,15 @@ use perennial_core::store::{ChangeCallback, LockGuard, Store, StoreError, StoreE
 use perennial_core::wire::Body;
 
 use crate::deadline::{Deadline, LONGEST, late};
+use crate::invalid_settings::InvalidSettings;
 use crate::keys::LOCK;
 use crate::link::{Link, Shared, conversation, record, script};
 use crate::lock::Lock;
 use crate::random::{Owner, Pauses, jittered};
 use crate::refusal::{Failure, unexpected};
 use crate::resp::{Command, Reply};
-use crate::settings::Settings;
+use crate::settings::RedisStoreBuilder;
 use crate::watch::{self, Pace};
-use crate::{InvalidSettings, RedisStoreBuilder};
 
 /// A session in Redis, shared by every process that names the same key on the same Redis. Clones share settings.
 ///
@@ -36,9 +36,16 @@ impl RedisStore {
     pub fn builder(url: &str, key: &str) -> RedisStoreBuilder {
         RedisStoreBuilder::new(url, key)
     }
+}
 
-    pub(crate) fn of(settings: Settings) -> Self {
-        Self(Arc::new(Shared::new(settings)))
+impl RedisStoreBuilder {
+    /// Builds the store, or says which setting is invalid. Contacts nobody.
+    ///
+    /// The cryptography of `rediss://` is chosen here: the process's default `CryptoProvider` of rustls if one is
+    /// installed by now, else the one of this crate's features.
+    pub fn build(self) -> Result<RedisStore, InvalidSettings> {
+        let settings = self.settings()?;
+        Ok(RedisStore(Arc::new(Shared::new(settings))))
     }
 }
 

@@ -7,7 +7,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, Error, RootCertStore};
 
-use crate::InvalidSettings;
+use crate::invalid_settings::InvalidSettings;
 
 /// Trusts these root certificates; Mozilla's where there are none.
 pub(crate) fn config(roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, InvalidSettings> {
