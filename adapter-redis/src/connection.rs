@@ -1,4 +1,4 @@
-//! One connection to Redis. Every call on it ends by its deadline.
+//! One connection to Redis. Every call on it has a deadline.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -6,151 +6,155 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use crate::deadline::{Deadline, late};
-use crate::refusal::{Failure, unexpected};
-use crate::resp::{Command, Incoming, Reply};
+use crate::command_error::{CommandError, unexpected_reply};
+use crate::deadline::{Deadline, timed_out};
+use crate::resp::{Command, Reply, ReplyReader};
 use crate::settings::{Encryption, Settings};
 
-/// A connection that is signed in.
+/// A connection that is authenticated and has its database selected.
 pub(crate) struct Connection {
     stream: Stream,
-    incoming: Incoming,
-    clock: RedisClock,
+    reader: ReplyReader,
+    clock: ServerClock,
 }
 
 impl Connection {
-    /// Connects and signs in. Whatever fails here, nothing was asked yet.
-    pub(crate) fn open(settings: &Settings, deadline: Deadline) -> Result<Self, Failure> {
-        let socket = dial(settings, deadline).map_err(Failure::NotSent)?;
-        Self::greet(socket, settings, deadline)
+    /// Connects and authenticates. All errors mean that the caller's command was not sent.
+    pub(crate) fn open(settings: &Settings, deadline: Deadline) -> Result<Self, CommandError> {
+        let socket = connect(settings, deadline).map_err(CommandError::NotSent)?;
+        Self::handshake(socket, settings, deadline)
     }
 
-    /// Signs in on a socket that is connected.
-    pub(crate) fn greet(socket: TcpStream, settings: &Settings, deadline: Deadline) -> Result<Self, Failure> {
-        let stream = Stream::over(socket, settings, deadline).map_err(Failure::NotSent)?;
-        let clock = RedisClock { time: 0, at: Instant::now() };
-        let mut connection = Self { stream, incoming: Incoming::new(), clock };
-        connection.sign_in(settings, deadline).map_err(|failure| match failure {
-            Failure::Cut(error) => Failure::NotSent(error),
-            failure => failure,
+    /// Begins TLS if the settings ask for it, authenticates, and selects the database.
+    pub(crate) fn handshake(socket: TcpStream, settings: &Settings, deadline: Deadline) -> Result<Self, CommandError> {
+        let stream = Stream::new(socket, settings, deadline).map_err(CommandError::NotSent)?;
+        let clock = ServerClock { micros: 0, read_at: Instant::now() };
+        let mut connection = Self { stream, reader: ReplyReader::new(), clock };
+        connection.authenticate(settings, deadline).map_err(|error| match error {
+            CommandError::ReplyLost(error) => CommandError::NotSent(error),
+            error => error,
         })?;
         Ok(connection)
     }
 
-    fn sign_in(&mut self, settings: &Settings, deadline: Deadline) -> Result<(), Failure> {
-        if let Some(sign_in) = &settings.sign_in {
-            let password = sign_in.password.expose().as_bytes();
-            let command = match &sign_in.user {
+    fn authenticate(&mut self, settings: &Settings, deadline: Deadline) -> Result<(), CommandError> {
+        if let Some(auth) = &settings.auth {
+            let password = auth.password.expose().as_bytes();
+            let command = match &auth.user {
                 Some(user) => Command::new("AUTH", &[user.expose().as_bytes(), password]),
                 None => Command::new("AUTH", &[password]),
             };
-            self.ask(&command, deadline)?;
+            self.execute(&command, deadline)?;
         }
         if settings.database != 0 {
-            self.ask(&Command::new("SELECT", &[settings.database.to_string().as_bytes()]), deadline)?;
+            self.execute(&Command::new("SELECT", &[settings.database.to_string().as_bytes()]), deadline)?;
         }
-        let time = self.ask(&Command::new("TIME", &[]), deadline)?;
-        self.clock = RedisClock { time: micros(&time).ok_or_else(unexpected)?, at: Instant::now() };
+        let time = self.execute(&Command::new("TIME", &[]), deadline)?;
+        self.clock = ServerClock { micros: micros(&time).ok_or_else(unexpected_reply)?, read_at: Instant::now() };
         Ok(())
     }
 
-    /// Asks and waits for the answer. After a failure other than a refusal the connection is of no more use: the
-    /// answer may still come.
-    pub(crate) fn ask(&mut self, command: &Command, deadline: Deadline) -> Result<Reply, Failure> {
-        self.tell(command, deadline)?;
-        match self.reply(deadline)? {
-            Reply::Refused(code) => Err(Failure::Refused { code, command: command.name() }),
+    /// Sends a command and waits for its reply. After any error but `Rejected` the connection cannot be used any more,
+    /// because the reply may still come and would be taken for that of the next command.
+    pub(crate) fn execute(&mut self, command: &Command, deadline: Deadline) -> Result<Reply, CommandError> {
+        self.send(command, deadline)?;
+        match self.read_reply(deadline)? {
+            Reply::Error(code) => Err(CommandError::Rejected { code, command: command.name() }),
             reply => Ok(reply),
         }
     }
 
-    /// Asks only.
-    pub(crate) fn tell(&mut self, command: &Command, deadline: Deadline) -> Result<(), Failure> {
-        deadline.left().map_err(Failure::NotSent)?;
+    /// Sends a command and does not wait for its reply.
+    pub(crate) fn send(&mut self, command: &Command, deadline: Deadline) -> Result<(), CommandError> {
+        deadline.remaining().map_err(CommandError::NotSent)?;
         self.stream.set_deadline(deadline);
-        self.stream.write_all(command.bytes()).and_then(|()| self.stream.flush()).map_err(Failure::Cut)
+        self.stream.write_all(command.bytes()).and_then(|()| self.stream.flush()).map_err(CommandError::ReplyLost)
     }
 
-    /// Waits for the next answer.
-    pub(crate) fn reply(&mut self, deadline: Deadline) -> Result<Reply, Failure> {
+    /// Waits for the next reply.
+    pub(crate) fn read_reply(&mut self, deadline: Deadline) -> Result<Reply, CommandError> {
         self.stream.set_deadline(deadline);
-        self.incoming.reply(&mut self.stream).map_err(Failure::Cut)
+        self.reader.read_reply(&mut self.stream).map_err(CommandError::ReplyLost)
     }
 
-    /// Waits for the beginning of an answer that nobody asked for. `false`: none has come; the connection is as good
-    /// as before.
-    pub(crate) fn has_news(&mut self, deadline: Deadline) -> io::Result<bool> {
-        if self.incoming.has_some() {
+    /// Waits for the beginning of a message that Redis sends unasked, to a subscriber. `false` if none came before the
+    /// deadline; the connection can be used on.
+    pub(crate) fn poll_message(&mut self, deadline: Deadline) -> io::Result<bool> {
+        if self.reader.has_buffered() {
             return Ok(true);
         }
         self.stream.set_deadline(deadline);
-        match self.incoming.fill(&mut self.stream) {
+        match self.reader.fill(&mut self.stream) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// That moment in Redis's time, in microseconds; rather too early than too late.
-    pub(crate) fn in_redis_time(&self, deadline: Deadline) -> u64 {
-        let ahead = u64::try_from(deadline.left_at(self.clock.at).as_micros()).unwrap_or(u64::MAX);
-        self.clock.time.saturating_add(ahead)
+    /// The deadline by Redis's own clock, in microseconds since 1970. It is too early by as long as the reply to `TIME`
+    /// took to travel, so that Redis refuses a command rather than executes it too late.
+    pub(crate) fn to_server_micros(&self, deadline: Deadline) -> u64 {
+        let ahead = u64::try_from(deadline.remaining_at(self.clock.read_at).as_micros()).unwrap_or(u64::MAX);
+        self.clock.micros.saturating_add(ahead)
     }
 }
 
-/// What Redis's clock said (µs), and when we heard it.
-struct RedisClock {
-    time: u64,
-    at: Instant,
+/// What Redis's clock showed, and when.
+struct ServerClock {
+    /// In microseconds since 1970.
+    micros: u64,
+    read_at: Instant,
 }
 
+/// The reply to `TIME` in microseconds.
 fn micros(reply: &Reply) -> Option<u64> {
-    let Reply::List(parts) = reply else { return None };
-    let [Reply::Text(seconds), Reply::Text(micros)] = parts.as_slice() else { return None };
+    let Reply::Array(parts) = reply else { return None };
+    let [Reply::Bytes(seconds), Reply::Bytes(micros)] = parts.as_slice() else { return None };
     let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
     number(seconds)?.checked_mul(1_000_000)?.checked_add(number(micros)?)
 }
 
-/// A socket that is connected to the first address that answers.
-pub(crate) fn dial(settings: &Settings, deadline: Deadline) -> io::Result<TcpStream> {
-    let addresses = look_up(settings, deadline)?;
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name of the host leads nowhere");
+/// Connects to the first address of the host that accepts.
+pub(crate) fn connect(settings: &Settings, deadline: Deadline) -> io::Result<TcpStream> {
+    let addresses = resolve(settings, deadline)?;
+    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the name of the host leads nowhere");
     for (index, address) in addresses.iter().enumerate() {
-        // One that swallows everything leaves time for the others.
-        let share = deadline.left()? / u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+        // Each address gets an equal share of what remains, so that one that does not answer leaves time for the others.
+        let share = deadline.remaining()? / u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
         match TcpStream::connect_timeout(address, share) {
             Ok(socket) => {
                 socket.set_nodelay(true)?;
                 return Ok(socket);
             }
-            Err(error) => failed = error,
+            Err(error) => last_error = error,
         }
     }
-    Err(failed)
+    Err(last_error)
 }
 
-/// The system's look-up cannot be bounded, so it has a thread of its own, which may outlive the call.
-fn look_up(settings: &Settings, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
+/// Resolves the host's name. The system's resolver has no timeout, so it runs in a thread of its own, which may outlive
+/// the call.
+fn resolve(settings: &Settings, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
     let (host, port) = (settings.host.clone(), settings.port);
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let (found, answer) = mpsc::sync_channel(1);
+    let (sender, resolved) = mpsc::sync_channel(1);
     thread::Builder::new().name("perennial-redis-name".into()).spawn(move || {
-        let _ = found.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
+        let _ = sender.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
     })?;
-    answer.recv_timeout(deadline.left()?).map_err(|_| late())?
+    resolved.recv_timeout(deadline.remaining()?).map_err(|_| timed_out())?
 }
 
 enum Stream {
-    Plain(Timed),
+    Plain(DeadlineSocket),
     #[cfg(feature = "tls")]
-    Tls(Box<rustls::StreamOwned<rustls::ClientConnection, Timed>>),
+    Tls(Box<rustls::StreamOwned<rustls::ClientConnection, DeadlineSocket>>),
 }
 
 impl Stream {
-    fn over(socket: TcpStream, settings: &Settings, deadline: Deadline) -> io::Result<Self> {
-        let socket = Timed { socket, deadline };
+    fn new(socket: TcpStream, settings: &Settings, deadline: Deadline) -> io::Result<Self> {
+        let socket = DeadlineSocket { socket, deadline };
         match &settings.encryption {
             Encryption::None => Ok(Self::Plain(socket)),
             #[cfg(feature = "tls")]
@@ -199,23 +203,24 @@ impl Write for Stream {
     }
 }
 
-/// A socket whose every call ends by one deadline, so that a peer which gives out byte after byte gains nothing.
-struct Timed {
+/// A socket whose calls all end by one deadline. A timeout for each call would begin anew with every byte that a slow
+/// peer sends.
+struct DeadlineSocket {
     socket: TcpStream,
     deadline: Deadline,
 }
 
-impl Read for Timed {
+impl Read for DeadlineSocket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_read_timeout(Some(self.deadline.left()?))?;
-        self.socket.read(into).map_err(timed_out)
+        self.socket.set_read_timeout(Some(self.deadline.remaining()?))?;
+        self.socket.read(into).map_err(normalize_timeout)
     }
 }
 
-impl Write for Timed {
+impl Write for DeadlineSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.set_write_timeout(Some(self.deadline.left()?))?;
-        self.socket.write(bytes).map_err(timed_out)
+        self.socket.set_write_timeout(Some(self.deadline.remaining()?))?;
+        self.socket.write(bytes).map_err(normalize_timeout)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -223,9 +228,9 @@ impl Write for Timed {
     }
 }
 
-/// Unix calls it `WouldBlock`.
-fn timed_out(error: io::Error) -> io::Error {
-    if error.kind() == io::ErrorKind::WouldBlock { late() } else { error }
+/// Turns the error of a socket's timeout into `TimedOut`. Unix gives it as `WouldBlock`.
+fn normalize_timeout(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock { timed_out() } else { error }
 }
 
 #[cfg(test)]

@@ -73,21 +73,24 @@
 //! names Redis's code (`NOAUTH`, `WRONGPASS`, `NOPERM`, `OOM`, `MISCONF`, …) and the command, and never repeats its
 //! text. A lock that could not be given back is given back with the next connection, or ends by itself.
 
+mod command_error;
 mod connection;
+mod connection_slot;
 mod deadline;
 #[cfg(test)]
-mod fake;
+mod fake_server;
 mod invalid_settings;
 mod keys;
-mod link;
-mod lock;
+mod lock_guard;
 mod random;
-mod refusal;
 mod resp;
+mod scripts;
 mod settings;
+mod shared;
 mod store;
 #[cfg(feature = "tls")]
 mod tls;
+mod url;
 mod watch;
 
 pub use self::invalid_settings::InvalidSettings;

@@ -1,12 +1,13 @@
-//! What has to differ between machines: the names of lock owners, and pauses.
+//! What must differ between machines: the identifiers of lock owners, and the pauses before they try again.
 
 use std::time::Duration;
 
-/// Names one holder of the lock, among all there ever were. Not secret: whoever can use it can do all anyway.
+/// Identifies one holder of the lock: 128 random bits as 32 hexadecimal digits, the value of the lock's key. It is not
+/// secret, since whoever can send it to Redis can do anything there.
 #[derive(Clone, PartialEq)]
-pub(crate) struct Owner(String);
+pub(crate) struct OwnerId(String);
 
-impl Owner {
+impl OwnerId {
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
         Ok(Self(format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?)))
     }
@@ -16,16 +17,16 @@ impl Owner {
     }
 }
 
-/// Pauses that double up to a longest one. Each is drawn between its half and its whole, so that machines that were
-/// stopped by the same event do not come back at the same moment.
+/// Exponential backoff: pauses that double from `first` up to `longest`. Each is drawn between its half and its whole,
+/// so that machines that were stopped by the same event do not come back at the same moment.
 #[derive(Debug)]
-pub(crate) struct Pauses {
+pub(crate) struct Backoff {
     first: Duration,
     next: Duration,
     longest: Duration,
 }
 
-impl Pauses {
+impl Backoff {
     pub(crate) fn new(first: Duration, longest: Duration) -> Self {
         Self { first, next: first, longest }
     }
@@ -36,14 +37,14 @@ impl Pauses {
         jittered(whole)
     }
 
+    /// Begins again with the first pause.
     pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
 }
 
-/// Between the half of it and the whole.
+/// A random duration between the half of `whole` and `whole`. Where the system gives no random number it is `whole`.
 pub(crate) fn jittered(whole: Duration) -> Duration {
-    // Without randomness all wait the longest.
     let share = getrandom::u32().map_or(1.0, |drawn| f64::from(drawn) / f64::from(u32::MAX));
     whole.mul_f64(0.5 + share / 2.0)
 }
@@ -53,21 +54,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn owners_differ() {
-        assert!(Owner::random().unwrap() != Owner::random().unwrap());
-        assert_eq!(Owner::random().unwrap().as_bytes().len(), 32);
+    fn two_owners_have_different_identifiers() {
+        assert!(OwnerId::random().unwrap() != OwnerId::random().unwrap());
+        assert_eq!(OwnerId::random().unwrap().as_bytes().len(), 32);
     }
 
     #[test]
-    fn pauses_grow_up_to_the_longest_and_begin_anew() {
+    fn a_backoff_doubles_up_to_its_longest_pause_and_can_begin_again() {
         let (first, longest) = (Duration::from_millis(10), Duration::from_millis(80));
-        let mut pauses = Pauses::new(first, longest);
+        let mut backoff = Backoff::new(first, longest);
         for whole in [10, 20, 40, 80, 80, 80] {
             let whole = Duration::from_millis(whole);
-            let pause = pauses.next();
+            let pause = backoff.next();
             assert!(whole / 2 <= pause && pause <= whole, "{pause:?} of {whole:?}");
         }
-        pauses.reset();
-        assert!(pauses.next() <= first);
+        backoff.reset();
+        assert!(backoff.next() <= first);
     }
 }

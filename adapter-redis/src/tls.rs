@@ -1,4 +1,4 @@
-//! Encryption on the way to Redis: with whose cryptography, and whom it trusts.
+//! TLS to Redis by rustls: which cryptography it uses, and which root certificates it trusts.
 
 use std::io;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use rustls::{ClientConfig, Error, RootCertStore};
 
 use crate::invalid_settings::InvalidSettings;
 
-/// Trusts these root certificates; Mozilla's where there are none.
-pub(crate) fn config(roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, InvalidSettings> {
+/// The configuration that trusts these root certificates (X.509 in DER), or Mozilla's if none are given.
+pub(crate) fn client_config(roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, InvalidSettings> {
     let mut trusted = RootCertStore::empty();
     for root in roots {
         trusted.add(CertificateDer::from(root.as_slice())).map_err(|_| InvalidSettings::Root)?;
@@ -24,8 +24,9 @@ pub(crate) fn config(roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, InvalidSett
     Ok(Arc::new(config.with_root_certificates(trusted).with_no_client_auth()))
 }
 
-/// What the process installed goes first: which cryptography it uses is its own business. Nothing is installed here,
-/// and rustls is never asked to choose: it panics where it finds two.
+/// The process's default provider if it has installed one, else the one that the cargo features select. This crate
+/// installs none, since that is for the program to decide; and it does not let rustls choose, which panics where two are
+/// compiled in.
 fn provider() -> Option<Arc<CryptoProvider>> {
     CryptoProvider::get_default().cloned().or_else(built_in)
 }
@@ -45,8 +46,8 @@ fn built_in() -> Option<Arc<CryptoProvider>> {
     None
 }
 
-/// Whether the server's certificate was refused.
-pub(crate) fn is_mistrust(error: &io::Error) -> bool {
+/// Whether rustls refused the server's certificate.
+pub(crate) fn is_certificate_error(error: &io::Error) -> bool {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     matches!(cause, Some(Error::InvalidCertificate(_)))
 }
@@ -59,7 +60,7 @@ mod tests {
 
     #[test]
     fn aws_lc_goes_before_ring() {
-        // ring has no post-quantum key exchange.
+        // Of the two only aws-lc-rs has this post-quantum key exchange.
         let provider = built_in().unwrap();
         assert!(provider.kx_groups.iter().any(|group| group.name() == NamedGroup::X25519MLKEM768));
     }

@@ -1,4 +1,4 @@
-//! Hearing of changes: a thread that listens on a connection of its own.
+//! Watching a session for changes: a thread subscribes to its channel on a connection of its own.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -8,92 +8,95 @@ use std::time::{Duration, Instant};
 
 use perennial_core::store::{ChangeCallback, STORE_TIMEOUT, WatchGuard};
 
-use crate::connection::{Connection, dial};
-use crate::deadline::Deadline;
-use crate::link::Shared;
-use crate::random::Pauses;
-use crate::refusal::{Failure, unexpected};
+use crate::command_error::{CommandError, unexpected_reply};
+use crate::connection::{Connection, connect};
+use crate::deadline::{Deadline, timed_out};
+use crate::random::Backoff;
 use crate::resp::{Command, Reply};
+use crate::shared::Shared;
 
-/// How often things happen.
+/// How long a watch waits for what.
 #[derive(Clone, Copy)]
-pub(crate) struct Pace {
-    /// After so long without news Redis is asked whether it is there.
-    pub(crate) quiet: Duration,
-    /// How long connecting and such an answer may take.
-    pub(crate) patience: Duration,
+pub(crate) struct WatchIntervals {
+    /// After this time without a message Redis is pinged: 15 s.
+    pub(crate) ping_after: Duration,
+    /// How long connecting, and the reply to a ping, may take: 5 s.
+    pub(crate) reply_timeout: Duration,
+    /// The first pause before connecting again: 0.1 s.
     pub(crate) first_pause: Duration,
+    /// The longest of those pauses, which double: 10 s. A connection that lasted longer begins again with the first.
     pub(crate) longest_pause: Duration,
 }
 
-impl Default for Pace {
+impl Default for WatchIntervals {
     fn default() -> Self {
         Self {
-            quiet: Duration::from_secs(15),
-            patience: STORE_TIMEOUT,
+            ping_after: Duration::from_secs(15),
+            reply_timeout: STORE_TIMEOUT,
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(10),
         }
     }
 }
 
-/// Begins to listen. `None` if there is no thread to be had.
-pub(crate) fn begin(shared: Arc<Shared>, changed: ChangeCallback, pace: Pace) -> Option<WatchGuard> {
-    let end = Arc::new(End::default());
-    let listener = Listener { shared, changed, pace, end: Arc::clone(&end) };
-    thread::Builder::new().name("perennial-redis-watch".into()).spawn(move || listener.run()).ok()?;
-    Some(Box::new(Watching(end)))
+/// Starts the thread. `None` if the system has no thread to give.
+pub(crate) fn start(shared: Arc<Shared>, changed: ChangeCallback, intervals: WatchIntervals) -> Option<WatchGuard> {
+    let stop = Arc::new(StopSignal::default());
+    let subscriber = Subscriber { shared, changed, intervals, stop: Arc::clone(&stop) };
+    thread::Builder::new().name("perennial-redis-watch".into()).spawn(move || subscriber.run()).ok()?;
+    Some(Box::new(StopOnDrop(stop)))
 }
 
-/// Ends listening when it is dropped. It does not wait: the thread ends at once, or, if it is just connecting, when
-/// its patience ends.
-struct Watching(Arc<End>);
+/// Stops the thread when it is dropped, and does not wait for it. The thread ends at once; only while it connects it
+/// ends when the attempt does, after `reply_timeout` at most.
+struct StopOnDrop(Arc<StopSignal>);
 
-impl Drop for Watching {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        state.ended = true;
+        state.stopped = true;
         if let Some(socket) = state.socket.take() {
             let _ = socket.shutdown(Shutdown::Both);
         }
-        self.0.told.notify_all();
+        self.0.wake.notify_all();
     }
 }
 
-/// How the thread hears that it is to end, whatever it does.
+/// Stops the thread, whether it pauses or reads from a socket.
 #[derive(Default)]
-struct End {
-    state: Mutex<State>,
-    told: Condvar,
+struct StopSignal {
+    state: Mutex<StopState>,
+    /// Wakes the thread from a pause.
+    wake: Condvar,
 }
 
 #[derive(Default)]
-struct State {
-    ended: bool,
-    /// Shut down from outside, it wakes whoever reads from it.
+struct StopState {
+    stopped: bool,
+    /// The socket that the thread reads from. Shutting it down ends the read.
     socket: Option<TcpStream>,
 }
 
-impl End {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl StopSignal {
+    fn state(&self) -> MutexGuard<'_, StopState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has_come(&self) -> bool {
-        self.state().ended
+    fn is_stopped(&self) -> bool {
+        self.state().stopped
     }
 
-    /// Waits; less if the end comes.
+    /// Waits for this time, or until the signal comes.
     fn pause(&self, pause: Duration) {
-        let waited = self.told.wait_timeout_while(self.state(), pause, |state| !state.ended);
+        let waited = self.wake.wait_timeout_while(self.state(), pause, |state| !state.stopped);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// From now on the end shuts this socket down.
-    fn shuts_down(&self, socket: &TcpStream) -> io::Result<()> {
+    /// From now on the signal shuts this socket down. An error if it has come already.
+    fn shut_down_on_stop(&self, socket: &TcpStream) -> io::Result<()> {
         let socket = socket.try_clone()?;
         let mut state = self.state();
-        if state.ended {
+        if state.stopped {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         state.socket = Some(socket);
@@ -101,68 +104,70 @@ impl End {
     }
 }
 
-struct Listener {
+/// What runs in the thread.
+struct Subscriber {
     shared: Arc<Shared>,
     changed: ChangeCallback,
-    pace: Pace,
-    end: Arc<End>,
+    intervals: WatchIntervals,
+    stop: Arc<StopSignal>,
 }
 
-impl Listener {
+impl Subscriber {
     fn run(&self) {
-        let mut pauses = Pauses::new(self.pace.first_pause, self.pace.longest_pause);
-        while !self.end.has_come() {
-            let begun = Instant::now();
-            // Why it ended does not matter: operations tell their session the same, and with more to do about it.
+        let mut backoff = Backoff::new(self.intervals.first_pause, self.intervals.longest_pause);
+        while !self.stop.is_stopped() {
+            let started = Instant::now();
+            // The error is dropped: the session's own reads and writes meet the same one, and report it.
             let _ = self.listen();
-            self.end.state().socket = None;
-            if begun.elapsed() > self.pace.longest_pause {
-                pauses.reset();
+            self.stop.state().socket = None;
+            if started.elapsed() > self.intervals.longest_pause {
+                backoff.reset();
             }
-            self.end.pause(pauses.next());
+            self.stop.pause(backoff.next());
         }
     }
 
-    /// Listens until the connection ends.
-    fn listen(&self) -> Result<(), Failure> {
+    /// Connects, subscribes, and calls the callback for each message until the connection ends.
+    fn listen(&self) -> Result<(), CommandError> {
         let settings = &self.shared.settings;
-        let deadline = Deadline::after(self.pace.patience);
-        let socket = dial(settings, deadline).map_err(Failure::NotSent)?;
-        self.end.shuts_down(&socket).map_err(Failure::NotSent)?;
-        let mut connection = Connection::greet(socket, settings, deadline)?;
+        let deadline = Deadline::after(self.intervals.reply_timeout);
+        let socket = connect(settings, deadline).map_err(CommandError::NotSent)?;
+        self.stop.shut_down_on_stop(&socket).map_err(CommandError::NotSent)?;
+        let mut connection = Connection::handshake(socket, settings, deadline)?;
         let subscribe = Command::new("SUBSCRIBE", &[settings.keys.channel.as_bytes()]);
-        connection.ask(&subscribe, deadline)?;
-        // What was told before was missed.
-        self.tell();
-        let mut asked = false;
-        while !self.end.has_come() {
-            let wait = if asked { self.pace.patience } else { self.pace.quiet };
-            if connection.has_news(Deadline::after(wait)).map_err(Failure::Cut)? {
-                asked = false;
-                match connection.reply(Deadline::after(self.pace.patience))? {
-                    Reply::List(parts) if is(&parts, b"message") => self.tell(),
-                    Reply::List(parts) if is(&parts, b"pong") => {}
-                    _ => return Err(unexpected()),
+        connection.execute(&subscribe, deadline)?;
+        // Messages from before the subscription were missed.
+        self.notify();
+        let mut ping_sent = false;
+        while !self.stop.is_stopped() {
+            let timeout = if ping_sent { self.intervals.reply_timeout } else { self.intervals.ping_after };
+            if connection.poll_message(Deadline::after(timeout)).map_err(CommandError::ReplyLost)? {
+                ping_sent = false;
+                match connection.read_reply(Deadline::after(self.intervals.reply_timeout))? {
+                    Reply::Array(parts) if is_kind(&parts, b"message") => self.notify(),
+                    Reply::Array(parts) if is_kind(&parts, b"pong") => {}
+                    _ => return Err(unexpected_reply()),
                 }
-            } else if asked {
-                return Err(Failure::Cut(crate::deadline::late()));
+            } else if ping_sent {
+                return Err(CommandError::ReplyLost(timed_out()));
             } else {
-                connection.tell(&Command::new("PING", &[]), Deadline::after(self.pace.patience))?;
-                asked = true;
+                connection.send(&Command::new("PING", &[]), Deadline::after(self.intervals.reply_timeout))?;
+                ping_sent = true;
             }
         }
         Ok(())
     }
 
-    fn tell(&self) {
-        if !self.end.has_come() {
+    fn notify(&self) {
+        if !self.stop.is_stopped() {
             (self.changed)();
         }
     }
 }
 
-fn is(parts: &[Reply], kind: &[u8]) -> bool {
-    matches!(parts.first(), Some(Reply::Text(text)) if text.as_slice() == kind)
+/// Whether a message to a subscriber is of this kind, which its first part says.
+fn is_kind(parts: &[Reply], kind: &[u8]) -> bool {
+    matches!(parts.first(), Some(Reply::Bytes(text)) if text.as_slice() == kind)
 }
 
 #[cfg(test)]

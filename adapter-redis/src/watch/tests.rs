@@ -2,11 +2,11 @@ use std::sync::Weak;
 use std::sync::mpsc::{self, Receiver};
 
 use super::*;
-use crate::fake::{Fake, LONG, Peer};
+use crate::fake_server::{FakeConnection, FakeServer, LONG};
 
-const QUICK: Pace = Pace {
-    quiet: Duration::from_millis(10),
-    patience: Duration::from_secs(4),
+const QUICK: WatchIntervals = WatchIntervals {
+    ping_after: Duration::from_millis(10),
+    reply_timeout: Duration::from_secs(4),
     first_pause: Duration::from_millis(1),
     longest_pause: Duration::from_millis(20),
 };
@@ -14,128 +14,129 @@ const QUICK: Pace = Pace {
 const CHANNEL: &str = "perennial:{key}:changed";
 const MESSAGE: &str = "*3\r\n$7\r\nmessage\r\n$23\r\nperennial:{key}:changed\r\n$1\r\n7\r\n";
 
-fn watch(fake: &Fake, pace: Pace) -> (WatchGuard, Receiver<()>, Weak<dyn Fn() + Send + Sync>) {
-    let (told, heard) = mpsc::channel();
+fn watch(server: &FakeServer, intervals: WatchIntervals) -> (WatchGuard, Receiver<()>, Weak<dyn Fn() + Send + Sync>) {
+    let (sender, changes) = mpsc::channel();
     let changed: ChangeCallback = Arc::new(move || {
-        let _ = told.send(());
+        let _ = sender.send(());
     });
     let weak = Arc::downgrade(&changed);
-    (begin(Arc::new(Shared::new(fake.settings("", ""))), changed, pace).unwrap(), heard, weak)
+    (start(Arc::new(Shared::new(server.settings("", ""))), changed, intervals).unwrap(), changes, weak)
 }
 
-fn subscribed(fake: &Fake) -> Peer {
-    let mut peer = fake.accept();
-    peer.greet();
-    let answer = format!("*3\r\n$9\r\nsubscribe\r\n${}\r\n{CHANNEL}\r\n:1\r\n", CHANNEL.len());
-    peer.exchange(&["SUBSCRIBE", CHANNEL], &answer);
-    peer
+/// Accepts a connection that subscribes.
+fn accept_subscriber(server: &FakeServer) -> FakeConnection {
+    let mut connection = server.accept();
+    connection.handshake();
+    let reply = format!("*3\r\n$9\r\nsubscribe\r\n${}\r\n{CHANNEL}\r\n:1\r\n", CHANNEL.len());
+    connection.expect(&["SUBSCRIBE", CHANNEL], &reply);
+    connection
 }
 
-/// Waits until the thread has let go of what it was given, and with it of everything.
-fn ended(changed: &Weak<dyn Fn() + Send + Sync>) {
-    let begun = Instant::now();
+/// Waits until the thread has dropped the callback, which it does when it ends.
+fn wait_for_end(changed: &Weak<dyn Fn() + Send + Sync>) {
+    let started = Instant::now();
     while changed.strong_count() > 0 {
-        assert!(begun.elapsed() < LONG, "the thread does not end");
+        assert!(started.elapsed() < LONG, "the thread does not end");
         thread::yield_now();
     }
 }
 
 #[test]
-fn it_tells_when_it_has_subscribed_and_of_each_message() {
-    let fake = Fake::listen();
-    let (_watch, heard, _) = watch(&fake, Pace::default());
-    let mut peer = subscribed(&fake);
-    heard.recv_timeout(LONG).unwrap();
+fn the_callback_is_called_after_subscribing_and_for_each_message() {
+    let server = FakeServer::listen();
+    let (_watch, changes, _) = watch(&server, WatchIntervals::default());
+    let mut connection = accept_subscriber(&server);
+    changes.recv_timeout(LONG).unwrap();
     for piece in [MESSAGE.repeat(2), MESSAGE[..9].into(), MESSAGE[9..].into()] {
-        peer.answer(&piece);
+        connection.reply(&piece);
     }
     for _ in 0..3 {
-        heard.recv_timeout(LONG).unwrap();
+        changes.recv_timeout(LONG).unwrap();
     }
-    assert!(heard.try_recv().is_err(), "once for each");
+    assert!(changes.try_recv().is_err(), "once for each");
 }
 
 #[test]
-fn a_quiet_peer_is_asked_whether_it_is_there() {
-    let fake = Fake::listen();
-    let (_watch, heard, _) = watch(&fake, Pace { patience: LONG, ..QUICK });
-    let mut peer = subscribed(&fake);
+fn a_connection_without_messages_is_pinged() {
+    let server = FakeServer::listen();
+    let (_watch, changes, _) = watch(&server, WatchIntervals { reply_timeout: LONG, ..QUICK });
+    let mut connection = accept_subscriber(&server);
     for _ in 0..3 {
-        peer.exchange(&["PING"], "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+        connection.expect(&["PING"], "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
     }
-    assert_eq!(heard.try_iter().count(), 1, "an answer to that is no news");
+    assert_eq!(changes.try_iter().count(), 1, "a reply to a ping calls nothing");
 }
 
 #[test]
-fn a_peer_that_hangs_is_left_for_a_new_connection() {
-    let fake = Fake::listen();
-    let (_watch, heard, _) = watch(&fake, QUICK);
-    let mut hanging = subscribed(&fake);
+fn a_server_that_does_not_answer_a_ping_is_connected_to_anew() {
+    let server = FakeServer::listen();
+    let (_watch, changes, _) = watch(&server, QUICK);
+    let mut hanging = accept_subscriber(&server);
     assert_eq!(hanging.command().unwrap(), ["PING"]);
-    let _new = subscribed(&fake);
+    let _new = accept_subscriber(&server);
     for _ in 0..2 {
-        heard.recv_timeout(LONG).expect("after each subscription");
+        changes.recv_timeout(LONG).expect("after each subscription");
     }
     assert!(hanging.command().is_err(), "the old connection ends");
 }
 
 #[test]
-fn whatever_a_peer_says_it_is_tried_again() {
-    let fake = Fake::listen();
-    let (_watch, heard, _) = watch(&fake, QUICK);
-    fake.accept().exchange(&["TIME"], "-NOAUTH Authentication required.\r\n");
-    fake.accept().exchange(&["TIME"], "HTTP/1.1 400 Bad Request\r\n\r\n");
-    drop(fake.accept());
-    assert!(heard.try_recv().is_err(), "nothing was subscribed yet");
-    subscribed(&fake).answer("+surprise\r\n");
-    let _peer = subscribed(&fake);
+fn after_any_wrong_reply_the_watch_connects_again() {
+    let server = FakeServer::listen();
+    let (_watch, changes, _) = watch(&server, QUICK);
+    server.accept().expect(&["TIME"], "-NOAUTH Authentication required.\r\n");
+    server.accept().expect(&["TIME"], "HTTP/1.1 400 Bad Request\r\n\r\n");
+    drop(server.accept());
+    assert!(changes.try_recv().is_err(), "no connection has subscribed yet");
+    accept_subscriber(&server).reply("+surprise\r\n");
+    let _peer = accept_subscriber(&server);
     for _ in 0..2 {
-        heard.recv_timeout(LONG).unwrap();
+        changes.recv_timeout(LONG).unwrap();
     }
 }
 
 #[test]
-fn dropped_while_it_listens_it_ends() {
-    let fake = Fake::listen();
-    let (watch, heard, changed) = watch(&fake, Pace::default());
-    let mut peer = subscribed(&fake);
-    heard.recv_timeout(LONG).unwrap();
+fn a_watch_that_is_dropped_while_it_listens_ends() {
+    let server = FakeServer::listen();
+    let (watch, changes, changed) = watch(&server, WatchIntervals::default());
+    let mut connection = accept_subscriber(&server);
+    changes.recv_timeout(LONG).unwrap();
     drop(watch);
-    assert!(peer.command().is_err(), "its connection ends");
-    ended(&changed);
+    assert!(connection.command().is_err(), "its connection ends");
+    wait_for_end(&changed);
 }
 
 #[test]
-fn dropped_while_it_signs_in_or_pauses_it_ends() {
-    let pace = Pace { patience: LONG * 9, first_pause: LONG * 9, ..Pace::default() };
-    let fake = Fake::listen();
-    let (signing_in, _heard, changed) = watch(&fake, pace);
-    let mut peer = fake.accept();
-    assert_eq!(peer.command().unwrap(), ["TIME"]);
-    drop(signing_in);
-    ended(&changed);
+fn a_watch_that_is_dropped_during_the_handshake_or_a_pause_ends() {
+    let intervals = WatchIntervals { reply_timeout: LONG * 9, first_pause: LONG * 9, ..WatchIntervals::default() };
+    let server = FakeServer::listen();
+    let (in_handshake, _changes, changed) = watch(&server, intervals);
+    let mut connection = server.accept();
+    assert_eq!(connection.command().unwrap(), ["TIME"]);
+    drop(in_handshake);
+    wait_for_end(&changed);
 
-    let (pausing, _heard, changed) = watch(&fake, pace);
-    fake.accept().exchange(&["TIME"], "-LOADING\r\n");
+    let (pausing, _changes, changed) = watch(&server, intervals);
+    server.accept().expect(&["TIME"], "-LOADING\r\n");
     drop(pausing);
-    ended(&changed);
+    wait_for_end(&changed);
 }
 
 #[test]
-fn it_can_be_dropped_by_what_it_calls() {
-    let fake = Fake::listen();
+fn the_callback_may_drop_its_own_watch() {
+    let server = FakeServer::listen();
     let own: Arc<Mutex<Option<WatchGuard>>> = Arc::default();
-    let (told, heard) = mpsc::channel();
+    let (sender, changes) = mpsc::channel();
     let changed: ChangeCallback = Arc::new({
         let own = Arc::clone(&own);
-        move || drop(told.send(own.lock().unwrap().take()))
+        move || drop(sender.send(own.lock().unwrap().take()))
     });
-    let mut held = own.lock().unwrap();
-    *held = begin(Arc::new(Shared::new(fake.settings("", ""))), Arc::clone(&changed), Pace::default());
-    drop(held);
-    let _peer = subscribed(&fake);
-    assert!(heard.recv_timeout(LONG).unwrap().is_some());
+    let mut slot = own.lock().unwrap();
+    *slot = start(Arc::new(Shared::new(server.settings("", ""))), Arc::clone(&changed), WatchIntervals::default());
+    drop(slot);
+    let _peer = accept_subscriber(&server);
+    assert!(changes.recv_timeout(LONG).unwrap().is_some());
     let weak = Arc::downgrade(&changed);
     drop(changed);
-    ended(&weak);
+    wait_for_end(&weak);
 }

@@ -1,17 +1,18 @@
-//! Why something did not work, and what a session makes of it.
+//! Why a command failed, and which kind of store error that is.
 
 use std::{fmt, io};
 
 use perennial_core::store::{StoreError, StoreErrorKind};
 
-/// Why Redis said no. Its own text is not kept: it may repeat what it was sent.
+/// The code at the beginning of an error reply: `NOAUTH`, say. The text behind it is not kept, because Redis may repeat
+/// in it what it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Code(&'static str);
+pub(crate) struct ErrorCode(&'static str);
 
-/// What Redis and Valkey put first into their errors, with what a session makes of it.
+/// The codes of Redis and Valkey, and the kind of store error that each becomes.
 ///
-/// `Unusable` is where somebody has to do something: give a password or a right, take another address, make room.
-/// `Unavailable` is what passes: a server that starts, is busy, or was just replaced as the primary.
+/// `Unusable` means that a person has to act: give a password or a right, choose another address, make room.
+/// `Unavailable` passes by itself: the server starts, is busy, or has just been replaced as the primary.
 const CODES: &[(&str, StoreErrorKind)] = &[
     ("ASK", StoreErrorKind::Unusable),
     ("BUSY", StoreErrorKind::Unavailable),
@@ -32,16 +33,17 @@ const CODES: &[(&str, StoreErrorKind)] = &[
     ("WRONGTYPE", StoreErrorKind::Unusable),
 ];
 
-/// Said in words only, and passes.
+/// An error reply without a code of its own. It passes by itself.
 const TOO_MANY_CLIENTS: &str = "max number of clients";
-/// How Redis up to 7.0 says `NOPERM` of a command in a script.
+/// How Redis up to 7.0 says `NOPERM` if a script runs a command that the user may not run.
 const NO_RIGHT_IN_SCRIPT: &str = "The user executing the script can't";
-/// Everything else: an unknown command, a database that does not exist.
+/// The code of everything else: an unknown command, a database that does not exist.
 const OTHER: &str = "ERR";
 
-impl Code {
-    /// Redis 6 puts what went wrong in a script behind the name of the script, so every word counts.
-    pub(crate) fn of(line: &[u8]) -> Self {
+impl ErrorCode {
+    /// The code in an error reply. All words are searched, because Redis 6 puts the code of an error in a script behind
+    /// the name of the script.
+    pub(crate) fn parse(line: &[u8]) -> Self {
         let line = String::from_utf8_lossy(line);
         if line.contains(TOO_MANY_CLIENTS) {
             return Self(TOO_MANY_CLIENTS);
@@ -63,59 +65,63 @@ impl Code {
     }
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-/// Why something did not work.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// Nothing reached Redis.
+pub(crate) enum CommandError {
+    /// The command was not sent, so it was surely not executed.
     #[error("redis was not reached")]
     NotSent(#[source] io::Error),
-    /// It may have been done or not.
+    /// The command was sent and no reply came: it may have been executed or not.
     #[error("the answer of redis was lost")]
-    Cut(#[source] io::Error),
-    /// It was not done.
+    ReplyLost(#[source] io::Error),
+    /// Redis answered with an error: the command was not executed.
     #[error("redis answered {code} to {command}")]
-    Refused { code: Code, command: &'static str },
+    Rejected { code: ErrorCode, command: &'static str },
 }
 
-impl Failure {
-    /// For what leaves everything as it was, and for what is undone by itself.
-    pub(crate) fn of_reading(self) -> StoreError {
+impl CommandError {
+    /// The store error of a command that changes nothing, or whose change ends by itself, as a lock does.
+    pub(crate) fn into_read_error(self) -> StoreError {
         let kind = match &self {
-            // Whoever answers is not whom we trust.
+            // A person has to look at this: the server is not one that the settings trust.
             #[cfg(feature = "tls")]
-            Self::NotSent(error) if crate::tls::is_mistrust(error) => StoreErrorKind::Unusable,
-            Self::NotSent(_) | Self::Cut(_) => StoreErrorKind::Unavailable,
-            Self::Refused { code, .. } => code.kind(),
+            Self::NotSent(error) if crate::tls::is_certificate_error(error) => StoreErrorKind::Unusable,
+            Self::NotSent(_) | Self::ReplyLost(_) => StoreErrorKind::Unavailable,
+            Self::Rejected { code, .. } => code.kind(),
         };
         StoreError::new(kind).with_source(self)
     }
 
-    /// For what changes something.
-    pub(crate) fn of_writing(self) -> StoreError {
+    /// The store error of a command that changes the record.
+    pub(crate) fn into_write_error(self) -> StoreError {
         match self {
-            Self::Cut(_) => StoreError::new(StoreErrorKind::MaybeWritten).with_source(self),
-            Self::NotSent(_) | Self::Refused { .. } => self.of_reading(),
+            Self::ReplyLost(_) => StoreError::new(StoreErrorKind::MaybeWritten).with_source(self),
+            Self::NotSent(_) | Self::Rejected { .. } => self.into_read_error(),
         }
     }
 
-    /// The same after an earlier attempt that may have been carried out.
-    pub(crate) fn after_a_cut(self) -> Self {
+    /// The error of a second attempt, made because the reply to the first was lost. The first may have been executed, so
+    /// even a second that was surely not executed leaves that open.
+    pub(crate) fn after_lost_reply(self) -> Self {
         match self {
-            Self::NotSent(error) | Self::Cut(error) => Self::Cut(error),
-            Self::Refused { .. } => Self::Cut(io::Error::other(self)),
+            Self::NotSent(error) | Self::ReplyLost(error) => Self::ReplyLost(error),
+            Self::Rejected { .. } => Self::ReplyLost(io::Error::other(self)),
         }
     }
 }
 
-/// An answer that no script of ours gives.
-pub(crate) fn unexpected() -> Failure {
-    Failure::Cut(io::Error::new(io::ErrorKind::InvalidData, "redis answered something else than what was asked"))
+/// The error of a reply that this command never has.
+pub(crate) fn unexpected_reply() -> CommandError {
+    CommandError::ReplyLost(io::Error::new(
+        io::ErrorKind::InvalidData,
+        "redis answered something else than what was asked",
+    ))
 }
 
 #[cfg(test)]
@@ -123,11 +129,11 @@ mod tests {
     use super::*;
 
     fn kind(line: &str) -> StoreErrorKind {
-        Failure::Refused { code: Code::of(line.as_bytes()), command: "EVAL" }.of_writing().kind()
+        CommandError::Rejected { code: ErrorCode::parse(line.as_bytes()), command: "EVAL" }.into_write_error().kind()
     }
 
     #[test]
-    fn a_refusal_says_whether_somebody_has_to_act() {
+    fn an_error_reply_is_unusable_where_a_person_has_to_act_and_unavailable_where_it_passes() {
         for line in [
             "NOAUTH Authentication required.",
             "WRONGPASS invalid username-password pair or user is disabled.",
@@ -157,20 +163,23 @@ mod tests {
     }
 
     #[test]
-    fn what_redis_repeats_is_not_shown() {
+    fn the_text_of_an_error_reply_is_not_shown() {
         let line = b"ERR unknown command 'EVAL', with args beginning with: 'hunter2'";
-        let failure = Failure::Refused { code: Code::of(line), command: "EVAL" };
-        assert_eq!(failure.to_string(), "redis answered ERR to EVAL");
+        let error = CommandError::Rejected { code: ErrorCode::parse(line), command: "EVAL" };
+        assert_eq!(error.to_string(), "redis answered ERR to EVAL");
     }
 
     #[test]
-    fn only_what_may_have_been_done_may_have_been_written() {
+    fn a_write_is_maybe_written_only_if_it_was_sent_and_not_answered() {
         let gone = || io::Error::from(io::ErrorKind::ConnectionReset);
-        assert_eq!(Failure::NotSent(gone()).of_writing().kind(), StoreErrorKind::Unavailable);
-        assert_eq!(Failure::Cut(gone()).of_writing().kind(), StoreErrorKind::MaybeWritten);
-        assert_eq!(Failure::Cut(gone()).of_reading().kind(), StoreErrorKind::Unavailable);
-        let refused = Failure::Refused { code: Code::of(b"LOADING"), command: "EVAL" };
-        assert_eq!(refused.after_a_cut().of_writing().kind(), StoreErrorKind::MaybeWritten);
-        assert_eq!(Failure::NotSent(gone()).after_a_cut().of_writing().kind(), StoreErrorKind::MaybeWritten);
+        assert_eq!(CommandError::NotSent(gone()).into_write_error().kind(), StoreErrorKind::Unavailable);
+        assert_eq!(CommandError::ReplyLost(gone()).into_write_error().kind(), StoreErrorKind::MaybeWritten);
+        assert_eq!(CommandError::ReplyLost(gone()).into_read_error().kind(), StoreErrorKind::Unavailable);
+        let rejected = CommandError::Rejected { code: ErrorCode::parse(b"LOADING"), command: "EVAL" };
+        assert_eq!(rejected.after_lost_reply().into_write_error().kind(), StoreErrorKind::MaybeWritten);
+        assert_eq!(
+            CommandError::NotSent(gone()).after_lost_reply().into_write_error().kind(),
+            StoreErrorKind::MaybeWritten
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! A peer for the unit tests: takes commands apart and answers as it is told.
+//! A server for the unit tests, which parses commands and sends the replies that a test gives it.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use crate::settings::Settings;
 
-/// Longer than anything here takes.
+/// Longer than anything in these tests takes.
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
-pub(crate) struct Fake {
+pub(crate) struct FakeServer {
     pub(crate) port: u16,
-    connections: Receiver<Peer>,
+    connections: Receiver<FakeConnection>,
 }
 
-/// One connection, as the peer sees it.
-pub(crate) struct Peer {
+/// One connection, as the server sees it.
+pub(crate) struct FakeConnection {
     pub(crate) socket: TcpStream,
     reader: BufReader<TcpStream>,
 }
 
-impl Fake {
+impl FakeServer {
     pub(crate) fn listen() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -31,7 +31,7 @@ impl Fake {
             while let Ok((socket, _)) = listener.accept() {
                 let reader = BufReader::new(socket.try_clone().unwrap());
                 socket.set_read_timeout(Some(LONG)).unwrap();
-                if accepted.send(Peer { socket, reader }).is_err() {
+                if accepted.send(FakeConnection { socket, reader }).is_err() {
                     return;
                 }
             }
@@ -40,18 +40,19 @@ impl Fake {
     }
 
     /// The next connection.
-    pub(crate) fn accept(&self) -> Peer {
-        self.connections.recv_timeout(LONG).expect("somebody connects")
+    pub(crate) fn accept(&self) -> FakeConnection {
+        self.connections.recv_timeout(LONG).expect("a client connects")
     }
 
-    /// For a store that uses it.
-    pub(crate) fn settings(&self, sign_in: &str, database: &str) -> Settings {
-        crate::settings::tests::settings(&format!("redis://{sign_in}127.0.0.1:{}{database}", self.port))
+    /// The settings of a store at this server. `auth` is what stands before the host in the URL, `database` what stands
+    /// behind it.
+    pub(crate) fn settings(&self, auth: &str, database: &str) -> Settings {
+        crate::settings::tests::settings(&format!("redis://{auth}127.0.0.1:{}{database}", self.port))
     }
 }
 
-impl Peer {
-    /// The words of the next command. At the end of the connection, an error.
+impl FakeConnection {
+    /// The words of the next command; an error at the end of the connection.
     pub(crate) fn command(&mut self) -> io::Result<Vec<String>> {
         let count = self.header()?;
         (0..count)
@@ -72,21 +73,21 @@ impl Peer {
         line[1..].trim_end().parse().map_err(io::Error::other)
     }
 
-    pub(crate) fn answer(&mut self, bytes: &str) {
+    pub(crate) fn reply(&mut self, bytes: &str) {
         self.socket.write_all(bytes.as_bytes()).unwrap();
     }
 
-    /// Expects this command, and answers it.
-    pub(crate) fn exchange(&mut self, words: &[&str], answer: &str) {
+    /// Expects this command, and replies to it.
+    pub(crate) fn expect(&mut self, words: &[&str], reply: &str) {
         assert_eq!(self.command().unwrap(), words);
-        self.answer(answer);
+        self.reply(reply);
     }
 
-    /// Answers the greeting of a connection without a password.
-    pub(crate) fn greet(&mut self) {
-        self.exchange(&["TIME"], TIME);
+    /// Replies to the handshake of a connection without a password.
+    pub(crate) fn handshake(&mut self) {
+        self.expect(&["TIME"], TIME);
     }
 }
 
-/// An answer to `TIME`: 1.7 billion seconds and 5 µs.
+/// A reply to `TIME`: 1.7 billion seconds since 1970, and 5 µs.
 pub(crate) const TIME: &str = "*2\r\n$10\r\n1700000000\r\n$1\r\n5\r\n";
