@@ -16,7 +16,7 @@ import sys
 # The top-level modules of a crate, from top to bottom. A name that is gone does no harm; a module without a place does.
 ORDER = {
     "perennial-core": [
-        "adapter", "testing", "session", "store", "providers", "oauth2", "mqtt", "exchange", "aws", "wire", "error",
+        "testing", "session", "providers", "oauth2", "exchange", "store", "mqtt", "aws", "grant", "wire", "error",
         "credentials",
     ],
 }

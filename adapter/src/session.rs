@@ -12,12 +12,10 @@ use super::shared::Shared;
 use super::sync::Guard;
 use super::{CLOSE_TIMEOUT, Clock};
 use crate::snapshot::{CredentialsRef, Snapshot, Use};
-use perennial_core::credentials::{
-    Account, Credentials, Generation, Grant, LeaseId, SavedSession, Timestamp, Validity,
-};
 use perennial_core::exchange::Provider;
 use perennial_core::session::{Session as Machine, SignOut, State, Unfinished};
 use perennial_core::store::StoreError;
+use perennial_core::{Account, Credentials, Generation, Grant, LeaseId, SavedSession, Timestamp, Validity};
 use perennial_core::{Error, SessionError};
 
 /// A session that is kept alive. Cheap to clone, shared by any number of tasks and threads; the last clone

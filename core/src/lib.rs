@@ -68,6 +68,7 @@ pub mod aws;
 pub mod credentials;
 mod error;
 pub mod exchange;
+mod grant;
 pub mod mqtt;
 #[cfg(feature = "oauth2")]
 pub mod oauth2;
@@ -79,15 +80,16 @@ pub mod testing;
 pub mod wire;
 
 pub use self::credentials::{
-    AccessToken, Account, AwsCredentials, Credentials, Deadline, Generation, Grant, ImportError, LeaseId, Now,
-    SavedSession, Secret, Timestamp, Validity,
+    AccessToken, Account, AwsCredentials, Credentials, Deadline, Generation, LeaseId, Now, Secret, Timestamp, Validity,
 };
 pub use self::error::{
-    Error, ExchangePhase, Outcome, ServiceError, ServiceErrorKind, SessionError, TransportError, TransportErrorKind,
+    Error, ExchangePhase, ImportError, Outcome, ServiceError, ServiceErrorKind, SessionError, StoreError,
+    StoreErrorKind, TransportError, TransportErrorKind,
 };
 pub use self::exchange::{
     Consumes, Exchange, FromEnv, InvalidEnv, LoginOwner, Provider, Request, RequestId, Response, Step,
 };
+pub use self::grant::Grant;
 pub use self::session::{Event, Input, Output, Policy, Session, SignOut, State, Unfinished, Wake};
-pub use self::store::{StoreError, StoreErrorKind};
+pub use self::store::SavedSession;
 pub use self::wire::TransportSecurity;

@@ -10,9 +10,9 @@ use loom::thread;
 
 use super::super::{BoxFuture, Clock, Runtime, Session, SessionBuilder, SpawnError};
 use super::{block_on, explore};
-use perennial_core::credentials::{AccessToken, Grant, Now, Timestamp, Validity};
 use perennial_core::exchange::{Request, Response};
 use perennial_core::providers::navien::{Login, Navien};
+use perennial_core::{AccessToken, Grant, Now, Timestamp, Validity};
 use perennial_core::{Error, SessionError, TransportError};
 
 /// A clock that stands.

@@ -31,7 +31,7 @@ pub struct Account {
 impl Account {
     /// Without what is longer than anybody needs: texts that are no name and no word, and the legal texts where they have
     /// more than `most` bytes. The user id stays.
-    pub(super) fn within(mut self, most: usize) -> Self {
+    pub(crate) fn within(mut self, most: usize) -> Self {
         const LONGEST_TEXT: usize = 1024;
         let texts =
             [&mut self.first_name, &mut self.last_name, &mut self.user_type, &mut self.status, &mut self.message];
@@ -58,6 +58,11 @@ impl fmt::Debug for Account {
             .field("sequence", &self.sequence)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether two user ids name one account: people write their e-mail address in more than one way.
+pub fn same_user(one: &str, other: &str) -> bool {
+    one.trim().eq_ignore_ascii_case(other.trim())
 }
 
 #[cfg(test)]

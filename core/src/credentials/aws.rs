@@ -52,7 +52,7 @@ impl AwsCredentials {
         &self.validity
     }
 
-    pub(super) fn set_term(&mut self, validity: Validity) {
+    pub(crate) fn set_term(&mut self, validity: Validity) {
         self.validity = validity;
     }
 }

@@ -2,13 +2,10 @@
 
 mod account;
 mod aws;
-mod failures;
-mod grant;
-mod saved;
+mod lease;
 mod secret;
 mod time;
 mod token;
-mod written;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,117 +16,38 @@ use ::time::Duration as SignedDuration;
 use http::HeaderValue;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-pub use self::account::Account;
+pub use self::account::{Account, same_user};
 pub use self::aws::AwsCredentials;
-pub(crate) use self::failures::{Failures, LoginAnswer, LoginDigest, LoginFailure, Refusal};
-pub use self::grant::Grant;
-pub use self::saved::{ImportError, SavedSession};
-pub(crate) use self::saved::{Record, RecordMeta, same_user};
+pub use self::lease::{Generation, LeaseId};
 pub(crate) use self::secret::ZeroizingBytes;
 pub(crate) use self::secret::check_visible;
 pub use self::secret::{InvalidToken, MAX_TOKEN, Masked, Secret, check_token, masked};
+pub(crate) use self::time::CLOCK_TOLERANCE;
 pub use self::time::{Deadline, MAX_LIFETIME, Now, Timestamp, Validity};
 pub use self::token::AccessToken;
-pub(crate) use self::written::WriteStamp;
 
 /// How much is kept of what a service says beside its tokens, in bytes: of its extra fields as JSON, and of what it tells
 /// of the account.
 pub const MAX_EXTRA: usize = 16 * 1024;
 
-/// What a caller asks credentials for. Each need has its own lease: its own deadline and generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LeaseId {
-    /// The access token, for calls to the service's API.
-    Access,
-    /// The AWS credentials, for MQTT on AWS IoT.
-    Aws,
-}
-
 /// See [`Credentials::fingerprint`]. It is compared in this process, and goes nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint(u64);
 
-impl LeaseId {
-    /// Both, in the order of their declaration.
-    pub const ALL: [LeaseId; 2] = [LeaseId::Access, LeaseId::Aws];
-
-    /// Its place in [`ALL`](Self::ALL).
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-}
-
-impl fmt::Display for LeaseId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            LeaseId::Access => "access token",
-            LeaseId::Aws => "AWS credentials",
-        })
-    }
-}
-
-/// Which issue of a lease this is. Counts up by one with each renewal; means nothing in another process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Generation(u64);
-
-impl Generation {
-    pub(crate) fn next(self) -> Self {
-        Self(self.0.wrapping_add(1))
-    }
-
-    /// The count.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Generation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
-}
-
 /// What callers use: immutable, with absolute deadlines. A renewal makes new ones.
 #[derive(Clone)]
 pub struct Credentials {
-    access: AccessToken,
-    refresh_token: Option<Secret>,
-    id_token: Option<Secret>,
-    aws: Option<AwsCredentials>,
-    account: Arc<Account>,
-    grant_type: Option<Cow<'static, str>>,
-    extra: Option<Secret>,
-    generations: [Generation; 2],
+    pub(crate) access: AccessToken,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) id_token: Option<Secret>,
+    pub(crate) aws: Option<AwsCredentials>,
+    pub(crate) account: Arc<Account>,
+    pub(crate) grant_type: Option<Cow<'static, str>>,
+    pub(crate) extra: Option<Secret>,
+    pub(crate) generations: [Generation; 2],
 }
 
 impl Credentials {
-    /// From a grant, keeping from `old` what the grant leaves out: a refresh token that was not rotated, an AWS
-    /// set that was not renewed (with its old deadline), what is known of the account. `None` where neither has
-    /// an access token.
-    ///
-    /// Tokens are kept, whatever comes with them: what a service says beside is left out where it is more than
-    /// [`MAX_EXTRA`], so that a store has room for the rest.
-    pub fn from_grant(grant: Grant, old: Option<&Credentials>) -> Option<Self> {
-        let account = match (grant.account, old) {
-            (Some(account), _) => Arc::new(account.within(MAX_EXTRA)),
-            (None, Some(old)) => Arc::clone(&old.account),
-            (None, None) => Arc::default(),
-        };
-        Some(Self {
-            access: grant.access.or_else(|| old.map(|old| old.access.clone()))?,
-            refresh_token: grant.refresh_token.or_else(|| old.and_then(|old| old.refresh_token.clone())),
-            id_token: grant.id_token.or_else(|| old.and_then(|old| old.id_token.clone())),
-            aws: grant.aws.or_else(|| old.and_then(|old| old.aws.clone())),
-            account,
-            grant_type: grant.grant_type.map(Cow::Borrowed).or_else(|| old.and_then(|old| old.grant_type.clone())),
-            extra: match grant.extra {
-                Some(extra) => Some(extra).filter(|extra| extra.expose().len() <= MAX_EXTRA),
-                None => old.and_then(|old| old.extra.clone()),
-            },
-            generations: old.map_or_else(Default::default, |old| old.generations),
-        })
-    }
-
     /// The access token.
     pub fn access(&self) -> &AccessToken {
         &self.access
@@ -241,7 +159,7 @@ impl Credentials {
         self.with_validities(|_, validity| validity.with_margin(margin))
     }
 
-    fn with_validities(mut self, change: impl Fn(LeaseId, Validity) -> Validity) -> Self {
+    pub(crate) fn with_validities(mut self, change: impl Fn(LeaseId, Validity) -> Validity) -> Self {
         self.access.set_term(change(LeaseId::Access, *self.access.validity()));
         if let Some(aws) = &mut self.aws {
             aws.set_term(change(LeaseId::Aws, *aws.validity()));
@@ -359,6 +277,7 @@ impl fmt::Debug for Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grant::Grant;
 
     fn with(refresh_token: Option<&str>) -> Credentials {
         let access = AccessToken::new("Bearer", "at", Validity::unknown(Now::default())).unwrap();

@@ -228,18 +228,18 @@ impl Validity {
 
     /// The same lease, if it was issued at this moment of a clock that is ours: what it says itself is by the clock of
     /// whoever asked for it.
-    pub(super) fn issued_by_our_clock(self, issued_at: Timestamp, now: Now) -> Self {
+    pub(crate) fn issued_by_our_clock(self, issued_at: Timestamp, now: Now) -> Self {
         Self { issued_at: self.issued_at, ..Self::restored(issued_at, self.lifetime, now) }
     }
 
     /// The same lease, if it was of this age at a moment of ours: no clock but ours has a say.
-    pub(super) fn of_age(self, age: Duration, moment: Now) -> Self {
+    pub(crate) fn of_age(self, age: Duration, moment: Now) -> Self {
         let deadline = self.lifetime.map(|lifetime| Deadline::after(moment, lifetime.saturating_sub(age)));
         Self { deadline, doubtful: false, ..self }
     }
 
     /// How old it is, by the clock that says more; `None` where that cannot be proven.
-    pub(super) fn age(&self, now: Now) -> Option<Duration> {
+    pub(crate) fn age(&self, now: Now) -> Option<Duration> {
         let age = match (self.lifetime, self.deadline) {
             (Some(lifetime), Some(deadline)) => lifetime.saturating_sub(deadline.remaining(now)),
             _ => Duration::try_from(now.wall.since(self.issued_at)).unwrap_or_default(),

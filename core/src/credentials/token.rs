@@ -46,7 +46,7 @@ impl AccessToken {
         &self.validity
     }
 
-    pub(super) fn set_term(&mut self, validity: Validity) {
+    pub(crate) fn set_term(&mut self, validity: Validity) {
         self.validity = validity;
     }
 }

@@ -5,48 +5,17 @@ use std::time::Duration;
 use http::header;
 
 use super::fields::Fields;
+use super::grant_type::GrantType;
 use super::profile::{FieldCase, Profile};
 use super::refusal;
-use crate::credentials::{AccessToken, Credentials, Grant, Now, Secret, Timestamp, Validity, check_token};
+use crate::credentials::{AccessToken, Credentials, Now, Secret, Timestamp, Validity, check_token};
 use crate::error::ServiceError;
 use crate::exchange::Response;
+use crate::grant::Grant;
 use crate::wire::{Number, Text};
 
 /// A Unix time above this is in milliseconds: in seconds it would be the year 5138.
 const MILLIS_FROM: i64 = 100_000_000_000;
-
-/// Which OAuth grant a token request used. It decides what an error rejects: the refresh token, or the login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GrantType {
-    /// `authorization_code`: the code of a redirect (RFC 6749 §4.1).
-    AuthorizationCode,
-    /// `client_credentials`: the client's own id and proof (RFC 6749 §4.4).
-    ClientCredentials,
-    /// `device_code`: the device flow (RFC 8628).
-    DeviceCode,
-    /// `password`: a user's name and password (RFC 6749 §4.3).
-    Password,
-    /// `refresh_token` (RFC 6749 §6).
-    RefreshToken,
-}
-
-impl GrantType {
-    /// The short name of the grant, which [`Credentials::grant_type`] returns after a sign-in with it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AuthorizationCode => "authorization_code",
-            Self::ClientCredentials => "client_credentials",
-            Self::DeviceCode => "device_code",
-            Self::Password => "password",
-            Self::RefreshToken => "refresh_token",
-        }
-    }
-
-    /// Whether a 401 without an error code can only mean that the login is wrong.
-    pub(super) fn shows_a_login(self) -> bool {
-        matches!(self, Self::ClientCredentials | Self::Password)
-    }
-}
 
 /// Reads the answer to a token request: access token, refresh token and ID token, or the error in it. Lifetimes run
 /// from `sent`, when the request was sent; `now` is when the answer came.

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use http::Uri;
 
-use super::answer::{GrantType, parse_token};
+use super::answer::parse_token;
 use super::endpoint::Endpoint;
 use super::fields::Fields;
+use super::grant_type::GrantType;
 use super::profile::{ParameterTarget, Profile, ResponseEncoding};
 use super::refusal::{self, ErrorCode};
-use crate::credentials::{Deadline, Grant, Now, Secret, Timestamp, check_token};
+use crate::credentials::{Deadline, Now, Secret, Timestamp, check_token};
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange, Request, Response, Step};
+use crate::grant::Grant;
 
 /// The time between two polls where the server names none (RFC 8628 §3.2), and what each `slow_down` adds (§3.5).
 pub const POLL_INTERVAL: Duration = Duration::from_secs(5);

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::answer::{GrantType, parse_token};
+use super::answer::parse_token;
 use super::client::ClientAuth;
+use super::grant_type::GrantType;
 use super::pkce::Verifier;
 use super::profile::Profile;
 use super::refusal::ErrorCode;
-use crate::credentials::{Account, Grant, Now, Secret, Timestamp};
+use crate::credentials::{Account, Now, Secret, Timestamp};
 use crate::error::{Error, ServiceError};
 use crate::exchange::{Exchange, Request, Response, Step};
+use crate::grant::Grant;
 use crate::wire::server_time;
 
 /// By how much our clock may differ from the server's before a rejected assertion is blamed on it.

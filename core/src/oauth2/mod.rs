@@ -48,6 +48,7 @@ mod endpoint;
 mod es256;
 mod exchange;
 mod fields;
+mod grant_type;
 mod pending;
 mod pkce;
 mod profile;
@@ -57,7 +58,7 @@ mod request;
 mod revoke;
 mod words;
 
-pub use self::answer::{GrantType, parse_token, scopes};
+pub use self::answer::{parse_token, scopes};
 pub use self::authorize::{AuthorizationRequest, AuthorizationUrl, AuthorizeError};
 pub use self::client::{Assertions, ClientAuth, Signer};
 pub use self::device::{DeviceAuthorization, DevicePoll, DeviceRequest, POLL_INTERVAL, parse_device};
@@ -66,10 +67,12 @@ pub use self::endpoint::Endpoint;
 #[cfg(feature = "es256")]
 pub use self::es256::{Es256, InvalidKey};
 pub use self::exchange::TokenRequest;
-pub use self::pending::{InvalidPending, PENDING_LIFETIME, PendingAuthorization};
+pub use self::grant_type::GrantType;
+pub use self::pending::{InvalidPending, PendingAuthorization};
 pub use self::pkce::{InvalidVerifier, Verifier};
 pub use self::profile::{
-    FieldCase, InvalidProfile, IssuerInRedirect, ParameterTarget, Profile, ResponseEncoding, Rotation, ScopeSeparator,
+    FieldCase, InvalidProfile, IssuerInRedirect, PENDING_LIFETIME, ParameterTarget, Profile, ResponseEncoding,
+    Rotation, ScopeSeparator,
 };
 pub use self::redirect::{AuthorizationError, ErrorResponse};
 pub use self::refusal::ErrorCode;

@@ -14,9 +14,6 @@ use super::redirect::{AuthorizationError, Redirect};
 use crate::credentials::{Deadline, Now, Secret, Timestamp};
 use crate::wire::{BodyBuffer, Object, Text};
 
-/// How long a person may take in the browser, unless [`Profile::with_pending_lifetime`] says otherwise: 10 minutes.
-pub const PENDING_LIFETIME: Duration = Duration::from_secs(600);
-
 /// The format version of an exported sign-in that this crate writes and reads.
 const VERSION: u64 = 1;
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::client::{self, ClientAuth};
 use super::endpoint::Endpoint;
-use super::pending::PENDING_LIFETIME;
 use crate::credentials::Secret;
 use crate::error::ServiceError;
 use crate::wire::{InvalidUrl, TransportSecurity};
+
+/// How long a person may take in the browser, unless [`Profile::with_pending_lifetime`] says otherwise: 10 minutes.
+pub const PENDING_LIFETIME: Duration = Duration::from_secs(600);
 
 /// How one client speaks to one OAuth server: endpoints, client id and authentication, and where the server departs
 /// from the standard.

@@ -5,8 +5,8 @@ use std::fmt;
 use http::StatusCode;
 use zeroize::Zeroizing;
 
-use super::answer::GrantType;
 use super::fields::Fields;
+use super::grant_type::GrantType;
 use super::profile::{FieldCase, Profile};
 use super::words;
 use crate::credentials::Now;

@@ -10,20 +10,12 @@
 //! | the store's lock | given back |
 //! | a pause, a renewal that is due, a look into the store | nothing comes of it |
 
-use super::machine::InFlight;
+use super::flight::InFlight;
+use super::phase::Phase;
 use super::sharing::Busy;
 use super::{Now, Session};
 use crate::exchange::{Consumes, Provider};
 use crate::store::StoreError;
-
-/// Whether anything may still begin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Phase {
-    #[default]
-    Running,
-    /// Nothing may: the program is about to end.
-    Ending,
-}
 
 /// What a session has still to bring to its end. A program that ends now may lose it.
 #[derive(Clone, Debug, thiserror::Error)]

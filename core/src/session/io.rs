@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::credentials::{Generation, ImportError, LeaseId, Timestamp};
+use crate::credentials::{Generation, LeaseId, Timestamp};
+use crate::error::ImportError;
 use crate::error::{Error, TransportError};
 use crate::exchange::{Request, RequestId, Response};
 use crate::store::{OpId, StoreError, StoreReply, StoreRequest};

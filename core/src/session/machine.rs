@@ -30,70 +30,15 @@
 
 use std::time::Duration;
 
+use super::flight::{Begun, Choice, InFlight, Mode, RunningExchange, Source};
 use super::lease::Lease;
-use super::outcome::{Granted, Pending};
+use super::pending::{Granted, Pending};
 use super::schedule::MIN_TIMEOUT;
 use super::work::{Place, Task, WORK_TIMEOUT, caught};
 use super::{Event, Output, RefreshMode, RefreshTokens, Session, Timer, Wake};
 use crate::credentials::{Credentials, LeaseId, Now, same_user};
-use crate::error::{Error, ExchangePhase, ServiceError, TransportError, TransportErrorKind};
-use crate::exchange::{Consumes, Exchange as _, LoginOwner, Provider, Request, RequestId};
-
-/// Whether the session may ask for credentials at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    SignedIn,
-    SignedOut,
-}
-
-/// Where credentials come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// The service, just now.
-    Issued,
-    /// A save: nobody knows how they fared since.
-    SavedSession,
-}
-
-/// The one exchange in flight, and what becomes of its grant. On the heap: most of the time there is none.
-pub(super) enum InFlight<P: Provider> {
-    Free,
-    /// It is published.
-    Renewing(Box<RunningExchange<P>>),
-    /// Somebody signed out meanwhile: it is revoked.
-    Orphaned(Box<RunningExchange<P>>),
-    /// There is none: the service is told to forget.
-    Revoking(Box<RunningExchange<P>>),
-}
-
-pub(super) struct RunningExchange<P: Provider> {
-    pub(super) place: Place<P::Exchange>,
-    /// The request that is out or being made, or the one whose answer is being read.
-    pub(super) id: RequestId,
-    /// Of what it is at: the request, or the provider's work.
-    pub(super) deadline: Duration,
-    /// How many requests were sent.
-    pub(super) steps: u32,
-    pub(super) lease_id: LeaseId,
-    /// The position on the ladder of `lease_id`.
-    pub(super) position: usize,
-}
-
-/// What a provider began; an error where its code panicked.
-pub(super) type Begun<X> = Result<X, Error>;
-
-/// What a lease can do now.
-pub(super) enum Choice<X> {
-    Begin(usize, Begun<X>),
-    /// The access token must be renewed first.
-    Blocked,
-    /// Only the login is left, and it must not be shown before this.
-    LoginRests(Duration),
-    /// Only what this attempt has passed by already is left.
-    Passed,
-    /// Nothing is left.
-    Exhausted,
-}
+use crate::error::{Error, ExchangePhase, ServiceError};
+use crate::exchange::{Consumes, LoginOwner, Provider, Request, RequestId};
 
 impl<P: Provider> Session<P> {
     /// Takes the time. The monotonic clock of a broken driver may go back; ours does not.
@@ -521,43 +466,5 @@ impl<P: Provider> Session<P> {
         };
         let store = self.store_timer().and_then(|at| wake(at, Timer::Store));
         [flight, store, expiry(LeaseId::Access), attempt(LeaseId::Access), expiry(LeaseId::Aws), attempt(LeaseId::Aws)]
-    }
-}
-
-impl<P: Provider> RunningExchange<P> {
-    /// Whether a request with the login was sent.
-    pub(super) fn has_shown_login(&self) -> bool {
-        let shown = match &self.place {
-            Place::Waiting(exchange) | Place::Ready(exchange, _) => caught(|| exchange.has_shown_login()),
-            Place::Away => None,
-        };
-        self.steps > 0 && shown.unwrap_or(true)
-    }
-
-    /// What it is to be past the deadline.
-    fn overdue(&self) -> Error {
-        let late = TransportError::new(TransportErrorKind::TimedOut);
-        match self.place {
-            Place::Waiting(_) => late,
-            _ if self.steps == 0 => TransportError::not_sent("the provider took too long to make the request"),
-            _ => late.with_source("the provider took too long to read the answer"),
-        }
-        .into()
-    }
-}
-
-impl<P: Provider> InFlight<P> {
-    pub(super) fn flight(&self) -> Option<&RunningExchange<P>> {
-        match self {
-            InFlight::Free => None,
-            InFlight::Renewing(flight) | InFlight::Orphaned(flight) | InFlight::Revoking(flight) => Some(flight),
-        }
-    }
-
-    pub(super) fn flight_mut(&mut self) -> Option<&mut RunningExchange<P>> {
-        match self {
-            InFlight::Free => None,
-            InFlight::Renewing(flight) | InFlight::Orphaned(flight) | InFlight::Revoking(flight) => Some(flight),
-        }
     }
 }

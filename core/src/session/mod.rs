@@ -1,13 +1,17 @@
 //! When: the state machine that keeps one login alive.
 
 mod ending;
+mod flight;
 mod io;
 mod lease;
 mod login;
 mod machine;
 mod one_shot;
 mod outcome;
+mod pending;
+mod phase;
 mod policy;
+mod provider_code;
 mod revoking;
 mod schedule;
 mod service;
@@ -20,13 +24,13 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use self::ending::Phase;
 pub use self::ending::Unfinished;
+use self::flight::{InFlight, Mode, Source};
 pub use self::io::{Event, Input, Output, State, Stats, Timer, Wake};
 use self::lease::Lease;
 use self::login::LoginState;
-use self::machine::{InFlight, Mode, Source};
-use self::outcome::Pending;
+use self::pending::Pending;
+use self::phase::Phase;
 pub use self::policy::{LoginPersistence, Policy, RefreshMode, RefreshTokens, SignOut};
 use self::revoking::Revocations;
 use self::schedule::Random;
@@ -38,11 +42,12 @@ pub use self::sharing::SAVE_GRACE;
 use self::sharing::StoreSync;
 use self::work::Runs;
 pub use self::work::{Done, WORK_TIMEOUT, Work};
-use crate::credentials::{
-    Credentials, Generation, Grant, ImportError, LeaseId, Now, SavedSession, Validity, same_user,
-};
+use crate::credentials::{Credentials, Generation, LeaseId, Now, Validity, same_user};
+use crate::error::ImportError;
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError};
 use crate::exchange::{Consumes, Provider, RequestId};
+use crate::grant::Grant;
+use crate::store::SavedSession;
 use crate::store::StoreError;
 
 /// Keeps one login alive: decides when to run which exchange, and never waits for anything itself.

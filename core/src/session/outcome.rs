@@ -3,86 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::flight::{Choice, InFlight, RunningExchange, Source};
 use super::lease::Age;
 use super::login::LoginState;
-use super::machine::{Choice, InFlight, RunningExchange, Source};
+use super::pending::{Answer, Failed, Failure, Granted, Shown};
 use super::schedule::{MIN_RETRY_INTERVAL, Pace};
 use super::service::{Quiet, ToldBy, quiet_asked};
 use super::work::{Done, Place, Task, WORK_TIMEOUT};
 use super::{Event, Output, Session};
-use crate::credentials::{AccessToken, AwsCredentials, Credentials, Grant, LeaseId, Validity};
+use crate::credentials::{AccessToken, AwsCredentials, Credentials, LeaseId, Validity};
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind, SessionError, TransportError};
 use crate::exchange::{Consumes, MAX_STEPS, Provider, RequestId, Response, Step};
-
-/// What an exchange ended in, while it is being saved: it is told afterwards, so that whoever ends when he hears of it
-/// leaves a store that knows.
-pub(super) enum Pending {
-    Granted(Box<Granted>),
-    Failed(Box<Failed>),
-}
-
-impl Pending {
-    pub(super) fn granted(&self) -> Option<&Granted> {
-        match self {
-            Pending::Granted(granted) => Some(granted),
-            Pending::Failed(_) => None,
-        }
-    }
-
-    /// Whether this lease waits for it.
-    pub(super) fn concerns(&self, lease_id: LeaseId) -> bool {
-        match self {
-            Pending::Granted(granted) => granted.covers[lease_id.index()],
-            Pending::Failed(failed) => failed.lease_id == lease_id,
-        }
-    }
-}
-
-/// New credentials that are not yet announced: they are saved first.
-pub(super) struct Granted {
-    pub(super) credentials: Credentials,
-    /// The leases that are new in them.
-    pub(super) covers: [bool; 2],
-    pub(super) method: Option<&'static str>,
-    pub(super) origin: Source,
-    /// What was asked for, and is not among them.
-    shortfall: Option<Failure>,
-}
-
-impl Granted {
-    /// What somebody brought from outside.
-    pub(super) fn brought(credentials: Credentials, origin: Source) -> Self {
-        let covers = LeaseId::ALL.map(|lease_id| credentials.validity(lease_id).is_some());
-        Self { credentials, covers, method: None, origin, shortfall: None }
-    }
-}
-
-/// A failed attempt.
-pub(super) struct Failure {
-    lease_id: LeaseId,
-    position: usize,
-    error: Error,
-    answer: Answer,
-    login: Shown,
-}
-
-/// The same, when the session's state knows of it.
-pub(super) struct Failed {
-    lease_id: LeaseId,
-    position: usize,
-    error: Error,
-    /// What it means here.
-    outcome: Outcome,
-    /// A one-use token went out, and nobody knows what became of it.
-    lost: bool,
-}
-
-/// Whether the login has left this process.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    No,
-    Yes,
-}
+use crate::grant::Grant;
 
 /// Whether others on the store have to know what was noted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,16 +29,6 @@ impl std::ops::BitOr for News {
     fn bitor(self, other: Self) -> Self {
         if self == News::None { other } else { self }
     }
-}
-
-/// Whether an answer to a failed attempt is known.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Heard,
-    /// It failed at its first request.
-    Missing,
-    /// It failed at a later request: those before it were carried out.
-    MissingLate,
 }
 
 impl<P: Provider> Session<P> {

@@ -9,12 +9,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::Session;
-use super::schedule::Pace;
-use crate::credentials::LeaseId;
-use crate::credentials::{Grant, Now};
+use crate::credentials::Now;
 use crate::error::{Error, ExchangePhase, ServiceError, TransportError};
-use crate::exchange::{Exchange, Provider, RequestId, Response, Step};
+use crate::exchange::{Exchange, RequestId, Response, Step};
+use crate::grant::Grant;
 
 /// How long an exchange may take to make its first request, or to read one answer. Then that has failed.
 pub const WORK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -49,10 +47,10 @@ pub(super) enum Place<X> {
 
 /// Provider code to run: see [`Session::take_work`].
 pub struct Work<X> {
-    id: RequestId,
-    exchange: X,
-    task: Task,
-    now: Now,
+    pub(super) id: RequestId,
+    pub(super) exchange: X,
+    pub(super) task: Task,
+    pub(super) now: Now,
 }
 
 /// What came of a [`Work`]: give it back with [`Session::work_done`].
@@ -99,70 +97,6 @@ impl Task {
         match self {
             Task::Start => ExchangePhase::Request,
             Task::Receive(_) => ExchangePhase::Answer,
-        }
-    }
-}
-
-impl<P: Provider> Session<P> {
-    /// Hands the work of exchanges out, from now on: whoever drives the session takes it with
-    /// [`take_work`](Self::take_work), runs it where it holds nobody up, and brings back what came of it. Without
-    /// this, exchanges run in the middle of the input or command that leads to them, and nothing else is to be done.
-    #[must_use]
-    pub fn with_work_handed_out(mut self) -> Self {
-        self.runs = Runs::Elsewhere;
-        self
-    }
-
-    /// The work of the exchange in flight, if there is some: ask after each input and command, before
-    /// [`poll_output`](Self::poll_output). Until it is done the session takes every input and command; it gives the
-    /// work up after [`WORK_TIMEOUT`].
-    ///
-    /// ```
-    /// # use perennial_core::{Now, Provider, Session};
-    /// # fn example<P: Provider>(mut session: Session<P>, now: Now) {
-    /// while let Some(work) = session.take_work(now) {
-    ///     let done = work.run(); // on any thread, while others use the session
-    ///     session.work_done(done, now);
-    /// }
-    /// # }
-    /// ```
-    pub fn take_work(&mut self, now: Now) -> Option<Work<P::Exchange>> {
-        self.tick(now);
-        let now = self.now;
-        let flight = self.in_flight.flight_mut()?;
-        match std::mem::replace(&mut flight.place, Place::Away) {
-            Place::Ready(exchange, task) => Some(Work { id: flight.id, exchange, task, now }),
-            place => {
-                flight.place = place;
-                None
-            }
-        }
-    }
-
-    /// Takes back what came of the work. Too late is fine: then it is ignored, and counted.
-    pub fn work_done(&mut self, done: Done<P::Exchange>, now: Now) {
-        self.tick(now);
-        self.worked(done);
-        self.advance();
-    }
-
-    /// Whoever drives this session panicked, in code that is not the provider's. Callers who wait are told, and nothing
-    /// begins before a pause is over: a driver that panics in every turn must not hammer the service.
-    pub fn driver_panicked(&mut self, now: Now) {
-        self.tick(now);
-        for lease_id in LeaseId::ALL {
-            if self.leases[lease_id.index()].awaited || self.is_ready(lease_id) {
-                self.back_off(lease_id, "driver", ServiceError::panicked(ExchangePhase::Request).into(), Pace::Outage);
-            }
-        }
-    }
-
-    /// Runs what there is to run, where that is to happen here.
-    pub(super) fn run_work(&mut self) {
-        while self.runs == Runs::Here
-            && let Some(work) = self.take_work(self.now)
-        {
-            self.worked(work.run());
         }
     }
 }

@@ -82,15 +82,26 @@
 //! }
 //! ```
 
-mod error;
-mod keeper;
+mod driver;
+mod failures;
+mod form;
+mod meta;
+mod record;
+mod saved;
+mod stamp;
 
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::error::{StoreError, StoreErrorKind};
-pub use self::keeper::StoreDriver;
+pub use self::driver::StoreDriver;
+pub use self::failures::Failures;
+pub(crate) use self::failures::{LoginAnswer, LoginDigest, LoginFailure, Refusal};
+pub use self::meta::RecordMeta;
+pub use self::record::{Record, RecordState};
+pub use self::saved::SavedSession;
+pub use self::stamp::WriteStamp;
+pub use crate::error::{StoreError, StoreErrorKind};
 use crate::wire::Body;
 
 /// The largest record that a session reads, and more than it writes, in bytes: six tokens of

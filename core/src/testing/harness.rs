@@ -14,8 +14,9 @@ use super::step::{Lives, Often, ScriptedReply, Step, Stray, Which, Who};
 use super::store::Cell;
 use super::subject::Subject;
 use super::toy::{CANARY, Toy, ToyLogin, ToyMethod};
-use crate::credentials::{Record, same_user};
+use crate::credentials::same_user;
 use crate::exchange::MAX_STEPS;
+use crate::store::Record;
 use crate::store::{OpId, StoreCommand, StoreError, StoreReply, StoreRequest};
 use crate::{
     Error, Event, Generation, Grant, Input, LeaseId, Now, Output, Policy, RequestId, SavedSession, Session, SignOut,
@@ -458,10 +459,10 @@ impl<S: Subject> Harness<S> {
         let record = self.store.as_ref().and_then(Cell::record);
         let user = self.login.as_ref().map(ToyLogin::user);
         match record.map(|record| Record::parse(record.as_ref(), self.now)) {
-            Some(Ok(Record::Session { saved, .. })) => {
-                user.is_some_and(|user| !same_user(user, &saved.credentials().account().user_id))
-            }
-            Some(Ok(Record::SignedOut { .. } | Record::NeverSignedIn { .. }) | Err(_)) | None => false,
+            Some(Ok(record)) => record
+                .credentials()
+                .is_some_and(|held| user.is_some_and(|user| !same_user(user, &held.account().user_id))),
+            Some(Err(_)) | None => false,
         }
     }
 

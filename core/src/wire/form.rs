@@ -3,8 +3,8 @@
 use http::{Method, Uri, header};
 
 use super::body::BodyBuffer;
+use super::message::Request;
 use crate::credentials::Secret;
-use crate::exchange::Request;
 
 /// A `POST` request with these fields as a form in its body, and `Accept: application/json`.
 pub fn form_request<'a>(uri: Uri, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Request {

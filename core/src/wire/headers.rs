@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::message::Response;
 use crate::credentials::{Now, Timestamp};
 use crate::error::{ServiceError, ServiceErrorKind};
-use crate::exchange::Response;
 
 /// The longest `Retry-After` that is obeyed: a day.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);

@@ -8,9 +8,9 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::Serialize;
 
 use super::body::{Body, BodyBuffer};
+use super::message::Request;
 use crate::credentials::MAX_LIFETIME;
 use crate::error::ServiceError;
-use crate::exchange::Request;
 
 /// A `POST` request with a JSON body, and `Accept: application/json`.
 pub fn json_request(uri: Uri, body: &impl Serialize) -> Request {

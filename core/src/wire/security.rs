@@ -4,9 +4,9 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_E
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-use super::url::{InvalidUrl, is_this_machine, port};
+use super::address::{InvalidUrl, is_this_machine, port};
+use super::message::{Request, Response};
 use crate::error::{TransportError, TransportErrorKind};
-use crate::exchange::{Request, Response};
 
 /// Which addresses requests with secrets may be sent to, and which answers are accepted: https only by default.
 ///

@@ -6,7 +6,6 @@ use std::ops::Deref;
 
 use perennial_adapter::CredentialsRef;
 use perennial_core::aws::PresignedUrl;
-use perennial_core::credentials::{AccessToken, AwsCredentials, Credentials, Grant, Secret};
 use perennial_core::mqtt::{ConnectOptions, Parts};
 use perennial_core::oauth2::{
     Assertions, AuthorizationUrl, ClientAuth, DeviceAuthorization, DevicePoll, Es256, PendingAuthorization, Profile,
@@ -14,6 +13,7 @@ use perennial_core::oauth2::{
 };
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::wire::{Body, BodyBuffer, LoginText, Text};
+use perennial_core::{AccessToken, AwsCredentials, Credentials, Grant, Secret};
 use perennial_core::{Request, Response, SavedSession};
 use perennial_file::Key;
 use perennial_redis::RedisStoreBuilder;

@@ -9,9 +9,10 @@ use super::page::Page;
 use super::refusal::{formless, obstacle, parse_refusal};
 use super::saved::cookie_extra;
 use super::{Auth0, Login, MAX_REDIRECTS};
-use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Timestamp};
+use crate::credentials::{AccessToken, Account, Now, Secret, Timestamp};
 use crate::error::{Error, ServiceError};
 use crate::exchange::{self, Request, Response, Step};
+use crate::grant::Grant;
 use crate::wire::server_time;
 
 /// One sign-in. It keeps its own cookies, and forgets them at its end.

@@ -72,8 +72,11 @@ pub use self::refusal::parse_refusal;
 pub use self::saved::InvalidJwt;
 use self::settings::Settings;
 pub use self::settings::{Authorization, Builder, InvalidSettings};
-use crate::credentials::{Credentials, Grant, ImportError, LeaseId, Now, SavedSession, Secret};
+use crate::credentials::{Credentials, LeaseId, Now, Secret};
+use crate::error::ImportError;
 use crate::exchange::{Consumes, Provider};
+use crate::grant::Grant;
+use crate::store::SavedSession;
 
 /// The web site of Angel Studios.
 pub const ANGEL_BASE_URL: &str = "https://www.angel.com";

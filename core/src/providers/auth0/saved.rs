@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::NAME;
 use super::jwt::Claims;
-use crate::credentials::{AccessToken, Credentials, Grant, ImportError, Now, SavedSession, Secret, Validity};
+use crate::credentials::{AccessToken, Credentials, Now, Secret, Validity};
+use crate::error::ImportError;
+use crate::grant::Grant;
+use crate::store::SavedSession;
 
 /// The token is no JWT. Sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

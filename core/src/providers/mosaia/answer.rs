@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use super::refusal::{Asked, Failure, Said, failure, failure_of_unread};
 use super::{Login, MARGIN, SignInMethod};
-use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Timestamp, Validity, check_token};
+use crate::credentials::{AccessToken, Account, Now, Secret, Timestamp, Validity, check_token};
 use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;
+use crate::grant::Grant;
 use crate::wire::{self, Object, Text};
 
 /// Reads the answer to [`Mosaia::sign_in_request`](super::Mosaia::sign_in_request): both tokens, and how the

@@ -4,9 +4,10 @@ use serde::Deserialize;
 
 use super::builder::InvalidSettings;
 use super::{Mosaia, SignInMethod};
-use crate::credentials::{Account, Credentials, Grant, Now, Secret};
+use crate::credentials::{Account, Credentials, Now, Secret};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
+use crate::grant::Grant;
 use crate::oauth2::{
     AuthorizationError, AuthorizationRequest, AuthorizationUrl, AuthorizeError, InvalidProfile, PendingAuthorization,
     Profile, ScopeSeparator, TokenRequest,

@@ -3,9 +3,10 @@
 
 use super::consent::{self, TokenPath};
 use super::{Checked, Login, Mosaia, parse_refresh, parse_self, parse_sign_in, parse_sign_out};
-use crate::credentials::{AccessToken, Credentials, Grant, Now, Secret};
+use crate::credentials::{AccessToken, Credentials, Now, Secret};
 use crate::error::{Error, ServiceError, ServiceErrorKind};
 use crate::exchange::{self, Exchange as _, Request, Response, Step};
+use crate::grant::Grant;
 use crate::oauth2::TokenRequest;
 
 /// One conversation that ends in a grant; a sign-out's is empty.

@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use super::answer::moment;
 use super::{MARGIN, SignInMethod};
-use crate::credentials::{AccessToken, Grant, InvalidToken, Now, Validity};
+use crate::credentials::{AccessToken, InvalidToken, Now, Validity};
+use crate::grant::Grant;
 use crate::wire::{self, Object};
 
 /// What [`install_grant`](crate::Session::install_grant) takes to begin a session with a bare access token.

@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::credentials::{AccessToken, Account, AwsCredentials, Grant, Now, Validity};
+use crate::credentials::{AccessToken, Account, AwsCredentials, Now, Validity};
 use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;
+use crate::grant::Grant;
 use crate::wire;
 
 use super::MARGIN;

@@ -1,8 +1,9 @@
 //! One conversation with the service: always one request.
 
-use crate::credentials::{AccessToken, Grant, Now, Secret};
+use crate::credentials::{AccessToken, Now, Secret};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
+use crate::grant::Grant;
 
 use super::{Login, Navien, parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in};
 

@@ -53,10 +53,12 @@ pub use self::login::{InvalidLogin, Login};
 pub use self::saved::{write_python, write_python_local};
 #[cfg(feature = "aws")]
 use crate::credentials::Timestamp;
-use crate::credentials::{Credentials, ImportError, LeaseId, Now, SavedSession, Secret};
+use crate::credentials::{Credentials, LeaseId, Now, Secret};
+use crate::error::ImportError;
 use crate::exchange::{Consumes, Provider};
 #[cfg(feature = "aws")]
 use crate::mqtt::ConnectOptions;
+use crate::store::SavedSession;
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
 /// Where the service is.

@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::credentials::{Account, Credentials, Grant, ImportError, Now, SavedSession, Secret, Timestamp, Validity};
+use crate::credentials::{Account, Credentials, Now, Secret, Timestamp, Validity};
+use crate::error::ImportError;
+use crate::grant::Grant;
+use crate::store::SavedSession;
 use crate::wire;
 
 use super::fields::{Aws, Tokens};

@@ -2,9 +2,10 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::credentials::{AccessToken, Account, Grant, Timestamp, Validity};
+use crate::credentials::{AccessToken, Account, Timestamp, Validity};
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange as _, Request, Response, Step};
+use crate::grant::Grant;
 
 const EMAIL: &str = "grower@example.com";
 

@@ -1,8 +1,9 @@
 //! What a session runs: a request for tokens, or a revocation.
 
-use crate::credentials::{Grant, Now};
+use crate::credentials::Now;
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
+use crate::grant::Grant;
 use crate::oauth2::{Revocation, TokenRequest};
 
 /// One conversation with the server.

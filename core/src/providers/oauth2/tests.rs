@@ -1,6 +1,7 @@
 use super::*;
-use crate::credentials::{AccessToken, Grant, Now, Secret, Validity};
+use crate::credentials::{AccessToken, Now, Secret, Validity};
 use crate::exchange::{Exchange as _, Step};
+use crate::grant::Grant;
 use crate::oauth2::{ClientAuth, GrantType, IssuerInRedirect};
 
 fn profile() -> Profile {

@@ -5,9 +5,10 @@ use serde::Deserialize;
 
 use super::refusal::{Asked, Code, failure_in};
 use super::{DEFAULT_LIFETIME, MARGIN, Settrade};
-use crate::credentials::{AccessToken, Account, Grant, Now, Secret, Validity, check_token};
+use crate::credentials::{AccessToken, Account, Now, Secret, Validity, check_token};
 use crate::error::ServiceError;
 use crate::exchange::Response;
+use crate::grant::Grant;
 use crate::mqtt::ConnectOptions;
 use crate::wire::{self, Lifetime, Object, Text};
 

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::{Login, Settrade, parse_refresh, parse_sign_in, server_clock};
-use crate::credentials::{AccessToken, Grant, Now, Secret};
+use crate::credentials::{AccessToken, Now, Secret};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
+use crate::grant::Grant;
 use crate::mqtt::ConnectOptions;
 
 /// A sign-in or a refresh: one request, and the reading of its answer. A sign-in with a clock that the service

@@ -2,9 +2,11 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::credentials::{AccessToken, Account, Grant, Now, SavedSession, Timestamp, Validity};
+use crate::credentials::{AccessToken, Account, Now, Timestamp, Validity};
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange as _, Request, Response, Step};
+use crate::grant::Grant;
+use crate::store::SavedSession;
 
 mod tickets;
 

@@ -1,6 +1,6 @@
 //! What a store answers.
 
-use super::{Decided, FileOf, HeldLock, Note, Operation, Over, Purpose, ReadUnder, Saving};
+use super::state::{Decided, FileOf, HeldLock, Note, Operation, Over, Purpose, ReadUnder, Saving};
 use crate::credentials::{Deadline, LeaseId, Now};
 use crate::exchange::Provider;
 use crate::session::schedule::{MAX_BACKOFF_FOREGROUND, Pace};

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use super::{FileOf, GRACE, Operation, PEEK_INTERVAL, PendingOp, Purpose, Saving, Stored};
-use crate::credentials::{Credentials, ImportError, LeaseId, Record, RecordMeta, SavedSession, Secret, WriteStamp};
+use super::state::{FileOf, Operation, PendingOp, Purpose, Saving};
+use super::{GRACE, PEEK_INTERVAL};
+use crate::credentials::{Credentials, LeaseId, Secret};
+use crate::error::ImportError;
 use crate::exchange::{Consumes, Provider};
-use crate::session::machine::Mode;
+use crate::session::flight::Mode;
 use crate::session::work::caught;
 use crate::session::{LoginPersistence, MIN_RETRY_INTERVAL, Output, Session};
-use crate::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreCommand, StoreRequest};
+use crate::store::{
+    LOCK_TIMEOUT, OpId, Record, RecordMeta, RecordState, STORE_TIMEOUT, StoreCommand, StoreRequest, WriteStamp,
+};
 
 impl<P: Provider> Session<P> {
     pub(super) fn ask(&mut self, command: StoreCommand, timeout: Duration, what: Option<Operation>) -> OpId {
@@ -70,15 +74,7 @@ impl<P: Provider> Session<P> {
             Purpose::Mark | Purpose::Keep => Some(self.kept(saving)),
         };
         let Some(left) = left else { return };
-        let (name, namespace) = (self.provider.name(), self.provider.namespace());
-        let record = match &left {
-            Stored::SignOut { at, beside } => Record::signed_out(name, &namespace, *at, beside),
-            Stored::Nobody(beside) => Record::never_signed_in(name, &namespace, beside),
-            Stored::Session(session) => {
-                let (credentials, beside) = &**session;
-                SavedSession::new(name, namespace, credentials.clone()).write(beside)
-            }
-        };
+        let record = left.to_body();
         if let Some(hold) = self.store.as_mut().and_then(|cell| cell.held_lock.as_mut()) {
             hold.stored = Some(left);
         }
@@ -101,33 +97,26 @@ impl<P: Provider> Session<P> {
     }
 
     /// What stands there, as it is, and what the service made of a new login.
-    fn noted(&mut self, saving: Saving) -> Option<Stored> {
+    fn noted(&mut self, saving: Saving) -> Option<Record> {
         let failures = self.failures_to_save();
-        let written = |held| Some(WriteStamp::now(held, self.now));
-        let revision = Some(saving.revision);
-        match self.store.as_ref()?.held_lock.as_ref()?.stored.as_ref()? {
-            Stored::SignOut { at, beside } => {
-                Some(Stored::SignOut { at: *at, beside: RecordMeta { revision, failures, ..beside.clone() } })
-            }
-            Stored::Nobody(beside) => Some(Stored::Nobody(RecordMeta { revision, failures, ..beside.clone() })),
-            Stored::Session(session) => {
-                let (held, beside) = &**session;
-                let beside = RecordMeta { revision, written: written(held), failures, ..beside.clone() };
-                Some(Stored::Session(Box::new((held.clone(), beside))))
-            }
+        let mut record = self.store.as_ref()?.held_lock.as_ref()?.stored.clone()?;
+        if let Some(credentials) = record.credentials() {
+            record.meta.written = Some(WriteStamp::now(credentials, self.now));
         }
+        (record.meta.revision, record.meta.failures) = (Some(saving.revision), failures);
+        Some(record)
     }
 
     /// What is held.
-    fn kept(&mut self, saving: Saving) -> Stored {
+    fn kept(&mut self, saving: Saving) -> Record {
         let failures = self.failures_to_save();
         let (revision, login) = (Some(saving.revision), self.login_to_keep());
         let Some(held) = self.to_save() else {
-            let beside = RecordMeta { revision, login, failures, ..RecordMeta::default() };
-            return match self.mode {
-                Mode::SignedIn => Stored::Nobody(beside),
-                Mode::SignedOut => Stored::SignOut { at: self.signed_out_at(), beside },
+            let state = match self.mode {
+                Mode::SignedIn => RecordState::NeverSignedIn,
+                Mode::SignedOut => RecordState::SignedOut { at: self.signed_out_at() },
             };
+            return self.record(state, RecordMeta { revision, login, failures, ..RecordMeta::default() });
         };
         let granted = self.unreported.as_ref().and_then(|pending| pending.granted());
         let new = granted.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
@@ -135,8 +124,12 @@ impl<P: Provider> Session<P> {
         let sent = saving.purpose == Purpose::Mark || (!new && known);
         let refresh_sent_at = sent.then_some(self.now.wall);
         let (written, signed_in_at) = (Some(WriteStamp::now(held, self.now)), self.signed_in_at());
-        let beside = RecordMeta { revision, refresh_sent_at, written, login, failures, signed_in_at };
-        Stored::Session(Box::new((held.clone(), beside)))
+        let meta = RecordMeta { revision, refresh_sent_at, written, login, failures, signed_in_at };
+        self.record(RecordState::SignedIn(Box::new(held.clone())), meta)
+    }
+
+    pub(super) fn record(&self, state: RecordState, meta: RecordMeta) -> Record {
+        Record::new(self.provider.name(), &self.provider.namespace(), state, meta)
     }
 
     /// The login for the record: ours where that is wished for, else the one that is there already.

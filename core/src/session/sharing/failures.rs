@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use crate::credentials::{Failures, LoginAnswer, LoginDigest, LoginFailure, Refusal, Secret, Timestamp};
+use crate::credentials::{Secret, Timestamp};
 use crate::error::{Error, ServiceError, ServiceErrorKind};
 use crate::exchange::Provider;
 use crate::session::Session;
 use crate::session::login::{LoginState, OddAnswers, rest_after};
 use crate::session::service::{Quiet, ToldBy};
+use crate::store::{Failures, LoginAnswer, LoginDigest, LoginFailure, Refusal};
 use crate::wire::MAX_RETRY_AFTER;
 
 impl<P: Provider> Session<P> {
@@ -48,7 +49,7 @@ impl<P: Provider> Session<P> {
         if failures.not_before.is_none() {
             self.quiet.take_if(|quiet| quiet.told_by == ToldBy::Store);
         }
-        if let Some(until) = failures.quiet_until().filter(|_| heeded.flatten() != failures.not_before) {
+        if let Some(until) = failures.not_before().filter(|_| heeded.flatten() != failures.not_before) {
             self.heed_quiet(until);
         }
         let told = failures.login.as_ref();

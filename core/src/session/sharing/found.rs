@@ -3,33 +3,34 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Decided, FileOf, Note, Operation, Over, ReadUnder, StoreSync, Stored};
-use crate::credentials::{Credentials, ImportError, LeaseId, Now, Record, RecordMeta, Secret, Timestamp, same_user};
+use super::state::{Decided, FileOf, Note, Operation, Over, ReadUnder, StoreSync};
+use crate::credentials::{Credentials, LeaseId, Now, Secret, Timestamp, same_user};
+use crate::error::ImportError;
 use crate::exchange::Provider;
+use crate::session::flight::{Mode, Source};
 use crate::session::login::LoginState;
-use crate::session::machine::{Mode, Source};
 use crate::session::schedule::MAX_BACKOFF_FOREGROUND;
 use crate::session::work::caught;
 use crate::session::{Event, LoginPersistence, Output, Session, SignOut};
 use crate::store::{MAX_RECORD, STORE_TIMEOUT, StoreCommand, StoreError, StoreErrorKind};
+use crate::store::{Record, RecordMeta, RecordState};
 use crate::wire::Body;
 
 /// What is in a store.
 enum Found {
     Nothing,
     Unreadable(ImportError),
-    NeverSignedIn { beside: RecordMeta },
-    SignedOut { at: Option<Timestamp>, beside: RecordMeta },
-    Session { credentials: Box<Credentials>, beside: RecordMeta, foreign: bool },
+    Record(Record),
+    /// A session that another program left there.
+    Foreign(Box<Credentials>),
 }
 
 impl Found {
     fn revision(&self) -> Option<u64> {
         match self {
             Found::Nothing | Found::Unreadable(_) => None,
-            Found::NeverSignedIn { beside } | Found::SignedOut { beside, .. } | Found::Session { beside, .. } => {
-                Some(beside.revision.unwrap_or(0))
-            }
+            Found::Record(record) => Some(record.meta.revision.unwrap_or(0)),
+            Found::Foreign(_) => Some(0),
         }
     }
 }
@@ -50,24 +51,26 @@ impl<P: Provider> Session<P> {
         let revision = found.as_ref().ok().and_then(Found::revision);
         match found {
             Ok(Found::Nothing) => self.find_nobody(RecordMeta::default(), under),
-            Ok(Found::NeverSignedIn { beside }) => {
-                self.keep_login_there(beside.login.clone());
-                self.find_nobody(beside.clone(), under);
-                self.heed(&beside.failures);
-            }
             Ok(Found::Unreadable(error)) => self.find_unreadable(error, under),
-            // Before it, since a login that was refused does not stand against one that is there; and after it, since it
-            // may tell of that one.
-            Ok(Found::SignedOut { at, beside }) => {
-                let failures = beside.failures.clone();
-                self.heed(&failures);
-                self.find_signed_out(at, beside, under);
-                self.heed(&failures);
-            }
-            Ok(Found::Session { credentials, beside, foreign }) => {
-                let failures = beside.failures.clone();
-                self.heed(&failures);
-                self.find_session(*credentials, beside, foreign, under);
+            Ok(Found::Foreign(credentials)) => self.find_session(*credentials, RecordMeta::default(), true, under),
+            Ok(Found::Record(Record { state, meta, .. })) => {
+                let failures = meta.failures.clone();
+                match state {
+                    RecordState::NeverSignedIn => {
+                        self.keep_login_there(meta.login.clone());
+                        self.find_nobody(meta, under);
+                    }
+                    // Before it, since a login that was refused does not stand against one that is there; and after it,
+                    // since it may tell of that one.
+                    RecordState::SignedOut { at } => {
+                        self.heed(&failures);
+                        self.find_signed_out(at, meta, under);
+                    }
+                    RecordState::SignedIn(credentials) => {
+                        self.heed(&failures);
+                        self.find_session(*credentials, meta, false, under);
+                    }
+                }
                 self.heed(&failures);
             }
             Err(error) => {
@@ -96,47 +99,50 @@ impl<P: Provider> Session<P> {
             return Ok(Found::Unreadable(ImportError::Malformed { what: "it is larger than any session" }));
         }
         let (name, namespace) = (self.provider.name(), self.provider.namespace());
-        let read = match Record::parse(record.as_ref(), self.now) {
-            Ok(Record::SignedOut { provider, namespace: place, at, beside }) => {
-                if provider != name || place != namespace {
-                    return Err(ImportError::OtherProvider);
-                }
-                return Ok(Found::SignedOut { at, beside });
+        let found = match Record::parse(record.as_ref(), self.now) {
+            Ok(record) if record.provider != name || record.namespace != namespace => {
+                return Err(ImportError::OtherProvider);
             }
-            Ok(Record::NeverSignedIn { provider, namespace: at, beside }) => {
-                if provider != name || at != namespace {
-                    return Err(ImportError::OtherProvider);
-                }
-                return Ok(Found::NeverSignedIn { beside });
-            }
-            Ok(Record::Session { saved, beside }) => Ok((*saved, beside, false)),
+            Ok(record) if !record.is_signed_in() => return Ok(Found::Record(record)),
+            Ok(record) => Found::Record(record),
             Err(ImportError::Malformed { .. }) => {
                 let read = caught(|| self.provider.read_saved_session(record.as_ref(), self.now));
                 let panicked = ImportError::Malformed { what: "the provider's code panicked at it" };
-                read.unwrap_or(Err(panicked)).map(|saved| (saved, RecordMeta::default(), true))
+                match read.unwrap_or(Err(panicked)) {
+                    Ok(saved) if saved.provider() != name || saved.namespace() != namespace => {
+                        return Err(ImportError::OtherProvider);
+                    }
+                    Ok(saved) => Found::Foreign(Box::new(saved.into_credentials())),
+                    Err(error @ ImportError::Malformed { .. }) => return Ok(Found::Unreadable(error)),
+                    Err(error) => return Err(error),
+                }
             }
-            Err(error) => Err(error),
-        };
-        let (saved, beside, foreign) = match read {
-            Ok(read) => read,
-            Err(error @ ImportError::Malformed { .. }) => return Ok(Found::Unreadable(error)),
             Err(error) => return Err(error),
+        };
+        let (credentials, signed_in_since) = match &found {
+            Found::Record(record) => (record.credentials(), self.is_signed_in_since(&record.meta)),
+            Found::Foreign(credentials) => (Some(&**credentials), self.is_signed_in_since(&RecordMeta::default())),
+            Found::Nothing | Found::Unreadable(_) => (None, false),
         };
         let ours = self.login.as_ref().and_then(|login| self.provider.user_id(login));
         let held = self.credentials.as_ref().map(|held| held.account().user_id.as_str());
         let said = self.store.as_ref().and_then(|cell| cell.account.as_deref());
         let user = ours.or(said).or(held.filter(|user| !user.is_empty()));
         let counts = self.store.as_ref().is_some_and(|cell| matches!(cell.decided, Decided::Nothing));
-        let user = user.filter(|_| counts || self.is_signed_in_since(&beside));
-        saved.check(name, &namespace, user)?;
-        Ok(Found::Session { credentials: Box::new(saved.into_credentials()), beside, foreign })
+        let user = user.filter(|_| counts || signed_in_since);
+        let theirs = credentials.map_or("", |credentials| &credentials.account().user_id);
+        match user {
+            Some(user) if !theirs.is_empty() && !same_user(theirs, user) => Err(ImportError::OtherAccount),
+            _ => Ok(found),
+        }
     }
 
     /// Nobody has signed in there, or the store has forgotten it.
     fn find_nobody(&mut self, beside: RecordMeta, under: ReadUnder) {
         self.find_gone(beside.revision.unwrap_or(0), under);
+        let record = self.record(RecordState::NeverSignedIn, beside);
         if let Some(hold) = self.store.as_mut().and_then(|cell| cell.held_lock.as_mut()) {
-            hold.stored = Some(Stored::Nobody(beside));
+            hold.stored = Some(record);
         }
     }
 
@@ -175,6 +181,7 @@ impl<P: Provider> Session<P> {
 
     fn find_signed_out(&mut self, at: Option<Timestamp>, beside: RecordMeta, under: ReadUnder) {
         let (revision, login) = (beside.revision.unwrap_or(0), beside.login.clone());
+        let record = self.record(RecordState::SignedOut { at }, beside);
         let mut age = self.age(revision);
         let holds = self.newest().is_some();
         // A sign-in that has lost its login decides nothing.
@@ -196,7 +203,7 @@ impl<P: Provider> Session<P> {
         }
         if let Some(hold) = &mut cell.held_lock {
             hold.revision = revision.max(cell.known_revision.unwrap_or(0));
-            hold.stored = Some(Stored::SignOut { at, beside });
+            hold.stored = Some(record);
         }
         let known = age == Age::Same && self.mode == Mode::SignedOut;
         match &mut cell.decided {
@@ -279,11 +286,14 @@ impl<P: Provider> Session<P> {
         let mut age = self.age(revision);
         let sent = beside.refresh_sent_at.is_some();
         let same = |account: &String| same_user(account, &credentials.account().user_id);
-        if let Some(cell) = &mut self.store
-            && (!cell.takes_over() || cell.account.as_ref().is_some_and(same))
-            && let Some(hold) = cell.held_lock.as_mut().filter(|_| !foreign)
-        {
-            hold.stored = Some(Stored::Session(Box::new((credentials.clone(), beside.clone()))));
+        let may_stay = |cell: &StoreSync| {
+            cell.held_lock.is_some() && (!cell.takes_over() || cell.account.as_ref().is_some_and(same))
+        };
+        if !foreign && self.store.as_deref().is_some_and(may_stay) {
+            let record = self.record(RecordState::SignedIn(Box::new(credentials.clone())), beside.clone());
+            if let Some(hold) = self.store.as_mut().and_then(|cell| cell.held_lock.as_mut()) {
+                hold.stored = Some(record);
+            }
         }
         let held = self.newest().filter(|held| same_user(&held.account().user_id, &credentials.account().user_id));
         // Somebody has signed in since, or what we have saved is there after all, and went on perhaps.

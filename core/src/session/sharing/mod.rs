@@ -35,18 +35,19 @@ mod answers;
 mod asking;
 mod failures;
 mod found;
+mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::machine::{InFlight, Mode, Source};
-use super::outcome::{Failed, Granted, Pending};
+pub(in crate::session) use self::state::{Busy, StoreSync};
+use self::state::{Decided, HeldLock, Note, Operation, Over, PendingSignOut, Purpose};
+use super::flight::{InFlight, Mode, Source};
+use super::pending::{Failed, Granted, Pending};
 use super::{Event, LoginPersistence, Output, Session, SignOut};
-use crate::credentials::{
-    Credentials, Deadline, Fingerprint, ImportError, LeaseId, Now, RecordMeta, Secret, Timestamp,
-};
+use crate::credentials::{Credentials, LeaseId, Timestamp};
 use crate::exchange::{Consumes, Provider, REQUEST_TIMEOUT};
-use crate::store::{OpId, STORE_TIMEOUT, StoreError, StoreErrorKind};
+use crate::store::{STORE_TIMEOUT, StoreError, StoreErrorKind};
 
 /// New credentials that cannot be saved are announced after this.
 pub const SAVE_GRACE: Duration = Duration::from_secs(2);
@@ -56,188 +57,6 @@ const PEEK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What an adapter may be late with an answer.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// What a session knows of its store.
-#[derive(Default)]
-pub(super) struct StoreSync {
-    op: Option<PendingOp>,
-    last_op: OpId,
-    held_lock: Option<HeldLock>,
-    /// The revision that what is held is based on.
-    known_revision: Option<u64>,
-    /// The issue that stood there; `None` after a sign-out.
-    known_fingerprint: Option<Fingerprint>,
-    /// When the store was last asked and had nothing newer than that.
-    known_at: Option<Now>,
-    /// What is held was brought as a save: it fills an empty store.
-    imports: bool,
-    /// The store holds something else than what a person takes over with.
-    differs: bool,
-    /// From this revision on, what is there may go back to a save of ours that failed.
-    maybe_written_from: Option<u64>,
-    /// Whether anybody has looked into it at all.
-    polled: bool,
-    /// Somebody may have written.
-    poll_wanted: bool,
-    poll_at: Duration,
-    /// The refresh token in the store is marked as sent: it stays so, whether or not that means anything here.
-    mark_stored: bool,
-    /// Counts what has changed here; what of that is saved.
-    changes: u64,
-    saved: u64,
-    /// The change that is none: the store has forgotten what is held, and gets it again.
-    restores: u64,
-    failures: u32,
-    /// No attempt to save before this.
-    save_at: Duration,
-    error: Option<StoreError>,
-    /// The login as it stands in the store.
-    login: Option<Secret>,
-    /// The quiet that stands there, in Unix milliseconds, and was taken up already.
-    heeded: Option<i64>,
-    /// Whose session it is, since a person said so.
-    account: Option<String>,
-    note: Note,
-    decided: Decided,
-    /// When somebody last signed in, as far as the store tells: a sign-out of before that is over.
-    signed_in_at: Option<Timestamp>,
-    /// When somebody last signed out, likewise.
-    signed_out_at: Option<Timestamp>,
-}
-
-/// What a person has decided here and the store does not hold yet.
-#[derive(Default)]
-enum Decided {
-    /// Nothing: the store counts.
-    #[default]
-    Nothing,
-    /// To sign in, or to go on with a grant that was brought: what the store holds does not count.
-    SignIn {
-        at: Now,
-        /// The revision that the first look after it found.
-        found: Option<u64>,
-        over: Over,
-    },
-    SignOut(PendingSignOut),
-}
-
-/// What a sign-in is put over.
-enum Over {
-    /// A session, or nothing: should the login be no good, that goes on.
-    Session,
-    /// A session of another account, which does not.
-    AnotherAccount,
-    /// A sign-out, which stands where the login is no good, and the login beside it.
-    SignOut { revision: u64, login: Option<Secret> },
-    /// The same, of which the store does not know.
-    UnwrittenSignOut(PendingSignOut),
-}
-
-/// A sign-out that is not yet written.
-struct PendingSignOut {
-    login: SignOut,
-    at: Timestamp,
-    /// Whose session it was, where that was known.
-    account: Option<String>,
-}
-
-/// An operation that is out.
-struct PendingOp {
-    id: OpId,
-    what: Operation,
-    since: Now,
-    deadline: Duration,
-}
-
-#[derive(Clone, Copy)]
-enum Operation {
-    Poll,
-    Lock,
-    /// Save the state after so many changes.
-    Save(Saving),
-    Quarantine(ImportError),
-}
-
-#[derive(Clone, Copy)]
-struct Saving {
-    revision: u64,
-    fingerprint: Option<Fingerprint>,
-    change: u64,
-    purpose: Purpose,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// The one-use token is about to be sent.
-    Mark,
-    Keep,
-    /// What the service made of a new login that has not brought anything yet, beside what is there.
-    Note,
-}
-
-/// The lock.
-struct HeldLock {
-    op: OpId,
-    expires: Option<Deadline>,
-    /// The newest revision known.
-    revision: u64,
-    /// The one-use token that is held is marked as sent.
-    marked: bool,
-    /// Another program's file is set aside before it is written over.
-    file: FileOf,
-    /// What was found and not taken up, because a person signed in here.
-    displaced: Option<Arc<Credentials>>,
-    /// Nothing was done under it yet.
-    untouched: bool,
-    /// What stands there: what a person who signs in here leaves as it is until the login has brought something. `None`:
-    /// it is not known, or of another account.
-    stored: Option<Stored>,
-}
-
-/// What a record holds.
-enum Stored {
-    SignOut {
-        at: Option<Timestamp>,
-        beside: RecordMeta,
-    },
-    /// Nobody has signed in yet.
-    Nobody(RecordMeta),
-    Session(Box<(Credentials, RecordMeta)>),
-}
-
-/// Whether a new login met something that the store is not yet told of.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Note {
-    #[default]
-    None,
-    Due,
-}
-
-/// What a program that ends would leave half done.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Busy {
-    No,
-    Unsaved,
-    /// It is locked, or being locked.
-    AtWork,
-}
-
-/// Whose file is there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FileOf {
-    Perennial,
-    /// Another program's, which was taken up here: nobody needs it when somebody signs out.
-    Predecessor,
-    /// Another program's, which was not.
-    Stranger,
-}
-
-/// Whether what was read can change behind our back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ReadUnder {
-    Lock,
-    Nothing,
-}
 
 impl<P: Provider> Session<P> {
     // ---- What the machine asks
@@ -630,63 +449,5 @@ impl<P: Provider> Session<P> {
             None if looks && cell.poll_at <= now => self.poll(),
             None => {}
         }
-    }
-}
-
-impl StoreSync {
-    /// Whether a person signs in here, or has brought a grant.
-    fn takes_over(&self) -> bool {
-        matches!(self.decided, Decided::SignIn { .. })
-    }
-
-    /// Somebody signs in. Should a sign-out of before that come late, it is known; failures of before do not count.
-    fn begin_sign_in(&mut self, at: Now, was: Mode) {
-        let over = match std::mem::take(&mut self.decided) {
-            Decided::SignOut(leaving) => {
-                self.signed_out_at = Some(leaving.at);
-                Over::UnwrittenSignOut(leaving)
-            }
-            Decided::SignIn { over, .. } if was == Mode::SignedIn => over,
-            Decided::SignIn { .. } | Decided::Nothing => match was {
-                Mode::SignedIn => Over::Session,
-                Mode::SignedOut => {
-                    Over::SignOut { revision: self.known_revision.unwrap_or(0), login: self.login.clone() }
-                }
-            },
-        };
-        // A sign-out that comes later than what is there now ends it.
-        (self.poll_wanted, self.poll_at) = (true, Duration::ZERO);
-        self.decided = Decided::SignIn { at, found: self.held_lock.as_ref().map(|hold| hold.revision), over };
-        self.failures = 0;
-    }
-}
-
-impl Decided {
-    /// What was read is known: under the lock it stays, else it was there at least until this moment.
-    fn has_found(&mut self, revision: u64, under: ReadUnder, since: Now) {
-        if let Self::SignIn { at, found, .. } = self
-            && (under == ReadUnder::Lock || at.monotonic <= since.monotonic)
-        {
-            found.get_or_insert(revision);
-        }
-    }
-}
-
-impl HeldLock {
-    fn new(by: OpId, until: Option<Deadline>) -> Self {
-        Self {
-            op: by,
-            expires: until,
-            revision: 0,
-            marked: false,
-            file: FileOf::Perennial,
-            displaced: None,
-            untouched: true,
-            stored: None,
-        }
-    }
-
-    fn left(&self, now: Now) -> Duration {
-        self.expires.map_or(Duration::MAX, |until| until.remaining(now))
     }
 }

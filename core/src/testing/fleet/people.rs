@@ -8,11 +8,11 @@ use super::scenario::{Level, Sabotage};
 use super::service::USER;
 use super::store::{RecordKind, WrittenRecord};
 use super::world::{Event, World};
-use crate::credentials::RecordMeta;
 use crate::store::{OpId, StoreReply};
+use crate::store::{Record, RecordMeta, RecordState};
 use crate::testing::Toy;
 use crate::wire::Body;
-use crate::{Account, Credentials, Grant, Input, LeaseId, Policy, Provider, SavedSession};
+use crate::{Account, Credentials, Grant, Input, LeaseId, Policy, Provider};
 
 impl World {
     /// Makes the fleet of the scenario.
@@ -88,8 +88,9 @@ impl World {
         let now = Clock::default().read(self.now);
         let answer = self.service.grant_to_person(self.now);
         let body = answer.grant(now).ok().and_then(|grant| Credentials::from_grant(grant, None)).map(|credentials| {
-            let beside = RecordMeta { revision: Some(1), ..RecordMeta::default() };
-            SavedSession::new(Toy.name(), Toy.namespace(), credentials).write(&beside)
+            let meta = RecordMeta { revision: Some(1), ..RecordMeta::default() };
+            let state = RecordState::SignedIn(Box::new(credentials));
+            Record::new(Toy.name(), &Toy.namespace(), state, meta).to_body()
         });
         WrittenRecord::new(body.unwrap_or_default())
     }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::service::{Serial, serial_of};
-use crate::credentials::Record;
+use crate::store::{Record, RecordState};
 use crate::wire::Body;
 use crate::{Now, Timestamp};
 
@@ -43,26 +43,20 @@ impl WrittenRecord {
     pub(in crate::testing) fn new(body: Body) -> Rc<Self> {
         let now = Now::new(Timestamp::default(), Duration::ZERO);
         let facts = match Record::parse(body.as_ref(), now) {
-            Ok(Record::Session { saved, beside }) => {
-                let held = saved.credentials();
-                Facts {
-                    kind: RecordKind::Session,
-                    revision: beside.revision.unwrap_or(0),
-                    access: serial_of(held.access().expose()),
-                    refresh: held.refresh_token().map_or(0, |token| serial_of(token.expose())),
-                    aws: held.aws().map_or(0, |aws| serial_of(aws.session_token().expose())),
-                    marked: beside.refresh_sent_at.is_some(),
-                    signed_out_at: None,
+            Ok(record) => {
+                let facts = Facts { revision: record.meta.revision.unwrap_or(0), ..Facts::default() };
+                match &record.state {
+                    RecordState::SignedIn(held) => Facts {
+                        kind: RecordKind::Session,
+                        access: serial_of(held.access().expose()),
+                        refresh: held.refresh_token().map_or(0, |token| serial_of(token.expose())),
+                        aws: held.aws().map_or(0, |aws| serial_of(aws.session_token().expose())),
+                        marked: record.is_uncertain(),
+                        ..facts
+                    },
+                    RecordState::SignedOut { at } => Facts { kind: RecordKind::SignedOut, signed_out_at: *at, ..facts },
+                    RecordState::NeverSignedIn => Facts { kind: RecordKind::NeverSignedIn, ..facts },
                 }
-            }
-            Ok(Record::SignedOut { at, beside, .. }) => Facts {
-                kind: RecordKind::SignedOut,
-                revision: beside.revision.unwrap_or(0),
-                signed_out_at: at,
-                ..Facts::default()
-            },
-            Ok(Record::NeverSignedIn { beside, .. }) => {
-                Facts { kind: RecordKind::NeverSignedIn, revision: beside.revision.unwrap_or(0), ..Facts::default() }
             }
             Err(_) => Facts::default(),
         };

@@ -1,9 +1,11 @@
 //! The answers of services.
 
 use super::check::{Received, check_error, check_grant, outcome, received, with_error};
-use crate::credentials::{Credentials, Grant, SavedSession};
+use crate::credentials::Credentials;
 use crate::error::ServiceError;
 use crate::exchange::Response;
+use crate::grant::Grant;
+use crate::store::SavedSession;
 
 /// A grant is whole and within bounds, an error shows no more of the body than the service's own words, cut; the same
 /// answer means the same twice, and nothing is granted where the service also says `refusal`, a field with its value.

@@ -7,11 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
 use crate::credentials::{
-    AccessToken, AwsCredentials, Credentials, Grant, MAX_LIFETIME, Now, SavedSession, Secret, Timestamp, Validity,
-    check_token,
+    AccessToken, AwsCredentials, Credentials, MAX_LIFETIME, Now, Secret, Timestamp, Validity, check_token,
 };
 use crate::error::{Error, ServiceError};
 use crate::exchange::Response;
+use crate::grant::Grant;
+use crate::store::SavedSession;
 use crate::wire::{Body, MAX_RETRY_AFTER};
 
 /// What the clocks may say: mostly what they do, and what broken ones have said.

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::{Call, Harness};
-use crate::credentials::{Credentials, Failures, Record, RecordMeta, WriteStamp};
+use crate::credentials::Credentials;
+use crate::store::{Record, RecordMeta, RecordState, WriteStamp};
 use crate::testing::model::Told;
 use crate::testing::rule::Violation;
 use crate::testing::step::Lives;
 use crate::testing::subject::Subject;
 use crate::testing::toy::Toy;
 use crate::wire::Body;
-use crate::{Provider, SavedSession, SignOut, State};
+use crate::{Provider, SignOut, State};
 
 impl<S: Subject> Harness<S> {
     pub(super) fn sign_in_again(&mut self) -> Result<(), Violation> {
@@ -33,16 +34,19 @@ impl<S: Subject> Harness<S> {
     }
 
     pub(super) fn sign_out_elsewhere(&mut self, choice: SignOut) -> Result<(), Violation> {
-        let Some(Record::Session { beside, .. } | Record::SignedOut { beside, .. }) = self.read_elsewhere() else {
+        let Some(record) = self.read_elsewhere().filter(|record| record.is_signed_in() || record.is_signed_out())
+        else {
             return Ok(());
         };
+        let beside = record.meta;
         let login = beside.login.filter(|_| choice == SignOut::KeepLogin);
         let revision = Some(beside.revision.unwrap_or(0) + 1);
         let beside = RecordMeta { revision, login, failures: beside.failures, ..RecordMeta::default() };
         // No two at the same moment: they would be one.
         self.sign_outs_elsewhere += 1;
         let at = self.now.wall.saturating_add(Duration::from_millis(self.sign_outs_elsewhere));
-        self.write_elsewhere(&Record::signed_out(Toy.name(), &Toy.namespace(), Some(at), &beside))
+        let state = RecordState::SignedOut { at: Some(at) };
+        self.write_elsewhere(&Record::new(Toy.name(), &Toy.namespace(), state, beside).to_body())
     }
 
     /// By the login that was kept there, or the account that this session is of, when it has heard of the sign-out.
@@ -50,7 +54,8 @@ impl<S: Subject> Harness<S> {
         if self.session.state() != State::SignedOut {
             return Ok(());
         }
-        let Some(Record::SignedOut { beside, .. }) = self.read_elsewhere() else { return Ok(()) };
+        let Some(record) = self.read_elsewhere().filter(Record::is_signed_out) else { return Ok(()) };
+        let beside = record.meta;
         let kept = beside.login.as_ref().and_then(|login| Toy.read_login(login.expose()));
         let user = kept.map_or_else(|| self.user.clone(), |login| login.user().to_owned());
         let logins = [self.login.as_ref(), self.model.login()];
@@ -67,10 +72,11 @@ impl<S: Subject> Harness<S> {
             written: Some(WriteStamp::now(&credentials, self.now)),
             login: beside.login,
             // The login brought a grant; the service may want quiet all the same.
-            failures: Failures { login: None, ..beside.failures },
+            failures: beside.failures.without_login(),
             signed_in_at: Some(self.now.wall),
             ..RecordMeta::default()
         };
-        self.write_elsewhere(&SavedSession::new(Toy.name(), Toy.namespace(), credentials).write(&beside))
+        let state = RecordState::SignedIn(Box::new(credentials));
+        self.write_elsewhere(&Record::new(Toy.name(), &Toy.namespace(), state, beside).to_body())
     }
 }

@@ -1,9 +1,10 @@
 //! What the model knows of signing out: here, and in another session on the store.
 
 use super::{Model, serial};
-use crate::credentials::{Credentials, LoginAnswer, Record, Secret, same_user};
+use crate::credentials::{Credentials, Secret, same_user};
 use crate::exchange::Provider;
 use crate::session::LoginPersistence;
+use crate::store::{Record, RecordState};
 use crate::testing::rule::Rule;
 use crate::testing::toy::{Toy, ToyLogin, ToyMethod};
 use crate::wire::Body;
@@ -82,8 +83,8 @@ impl Model {
         let record = self.store.as_ref().and_then(|store| store.there.record.as_ref());
         let read = record.and_then(|record| Record::parse(record.as_ref(), self.now).ok());
         match (&self.user, read) {
-            (Some(user), Some(Record::Session { saved, .. })) => {
-                !same_user(user, &saved.credentials().account().user_id)
+            (Some(user), Some(record)) => {
+                record.credentials().is_some_and(|held| !same_user(user, &held.account().user_id))
             }
             _ => false,
         }
@@ -184,7 +185,7 @@ impl Model {
         if let Some(store) = &mut self.store {
             (store.there.record, store.there.is_news) = (Some(record.clone()), true);
         }
-        if matches!(Record::parse(record.as_ref(), self.now), Ok(Record::Session { .. })) {
+        if Record::parse(record.as_ref(), self.now).is_ok_and(|record| record.is_signed_in()) {
             // Whoever has signed in there knows nothing of a refusal here.
             self.account.is_signed_in_elsewhere();
         }
@@ -192,21 +193,14 @@ impl Model {
 
     /// The session has written this.
     pub(super) fn wrote(&mut self, record: &Body) {
-        let login = match Record::parse(record.as_ref(), self.now) {
-            Ok(Record::Session { beside, .. } | Record::NeverSignedIn { beside, .. }) => {
-                login_of(beside.login.as_ref())
-            }
-            Ok(Record::SignedOut { beside, .. }) => {
-                self.check_kept(login_of(beside.login.as_ref()).as_ref());
-                (self.leaving.unwritten, self.leaving.forgets) = (None, false);
-                login_of(beside.login.as_ref())
-            }
-            Err(_) => None,
-        };
-        let sign_out = match Record::parse(record.as_ref(), self.now) {
-            Ok(Record::SignedOut { .. }) => Some(login.clone()),
-            _ => None,
-        };
+        let written = Record::parse(record.as_ref(), self.now).ok();
+        let login = written.as_ref().and_then(|written| login_of(written.meta.login.as_ref()));
+        let signs_out = written.is_some_and(|written| written.is_signed_out());
+        if signs_out {
+            self.check_kept(login.as_ref());
+            (self.leaving.unwritten, self.leaving.forgets) = (None, false);
+        }
+        let sign_out = signs_out.then(|| login.clone());
         let signs_in = self.login_first;
         self.account.refusal_was_written(self.login.as_ref().filter(|_| self.login_refused));
         if let Some(store) = &mut self.store {
@@ -248,8 +242,9 @@ impl Model {
         let is_later = std::mem::replace(&mut store.there.is_read_since, true) && news;
         self.leaving.forgets &= !news;
         store.there.sign_out = None;
-        match read {
-            Record::SignedOut { beside, .. } => {
+        let beside = read.meta;
+        match read.state {
+            RecordState::SignedOut { .. } => {
                 store.saved = None;
                 let login = login_of(beside.login.as_ref());
                 store.there.sign_out = Some(login.clone());
@@ -270,12 +265,12 @@ impl Model {
                     None => self.follow_sign_out(login),
                 }
             }
-            Record::NeverSignedIn { .. } => {}
-            Record::Session { saved, beside } => {
-                let access = serial(saved.credentials().access().expose());
+            RecordState::NeverSignedIn => {}
+            RecordState::SignedIn(held) => {
+                let access = serial(held.access().expose());
                 store.saved = Some(access);
                 let first = !store.there.is_known;
-                let theirs = &saved.credentials().account().user_id;
+                let theirs = &held.account().user_id;
                 let ours = self.login.as_ref().is_none_or(|login| same_user(login.user(), theirs));
                 let bare = self.leases.iter().all(|lease| lease.held.is_none());
                 if self.leaving.unwritten.is_some() {
@@ -340,13 +335,8 @@ impl Model {
     /// Whether what stands there says of the login beside it that it was refused.
     fn is_refused_there(&self) -> bool {
         let record = self.store.as_ref().and_then(|store| store.there.record.as_ref());
-        let beside = record.and_then(|record| match Record::parse(record.as_ref(), self.now).ok()? {
-            Record::Session { beside, .. }
-            | Record::NeverSignedIn { beside, .. }
-            | Record::SignedOut { beside, .. } => Some(beside),
-        });
-        let told = beside.as_ref().and_then(|beside| beside.login.as_ref().zip(beside.failures.login.as_ref()));
-        told.is_some_and(|(login, told)| told.of.is_of(login) && matches!(told.answer, LoginAnswer::Refused(_)))
+        let beside = record.and_then(|record| Some(Record::parse(record.as_ref(), self.now).ok()?.meta));
+        beside.is_some_and(|beside| beside.login.is_some_and(|login| beside.failures.refuses(&login)))
     }
 
     /// The session took up what it found in the store.

@@ -2,7 +2,8 @@
 
 use super::leaving::There;
 use super::{Model, is_reusable, serial};
-use crate::credentials::{Credentials, Record};
+use crate::credentials::Credentials;
+use crate::store::Record;
 use crate::store::{OpId, StoreCommand, StoreRequest};
 use crate::testing::rule::Rule;
 use crate::wire::Body;
@@ -39,8 +40,9 @@ impl Model {
     /// There is a store, and this is in it.
     pub fn expect_store(&mut self, record: Option<&Body>) {
         let mut store = StoreSide { there: There::of(record), ..StoreSide::default() };
-        if let Some(Ok(Record::Session { saved, .. })) = record.map(|record| Record::parse(record.as_ref(), self.now)) {
-            store.saved = Some(serial(saved.credentials().access().expose()));
+        let read = record.and_then(|record| Record::parse(record.as_ref(), self.now).ok());
+        if let Some(held) = read.as_ref().and_then(Record::credentials) {
+            store.saved = Some(serial(held.access().expose()));
         }
         self.store = Some(store);
     }
@@ -59,12 +61,13 @@ impl Model {
             StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. } => {
                 store.unsaved = false;
                 (store.saved, store.marked) = match Record::parse(record.as_ref(), now) {
-                    Ok(Record::Session { saved, beside }) => {
-                        let held = saved.credentials();
-                        let refresh = held.refresh_token().map(|token| serial(token.expose()));
-                        (Some(serial(held.access().expose())), refresh.filter(|_| beside.refresh_sent_at.is_some()))
-                    }
-                    Ok(Record::SignedOut { .. } | Record::NeverSignedIn { .. }) => (None, None),
+                    Ok(record) => match record.credentials() {
+                        Some(held) => {
+                            let refresh = held.refresh_token().map(|token| serial(token.expose()));
+                            (Some(serial(held.access().expose())), refresh.filter(|_| record.is_uncertain()))
+                        }
+                        None => (None, None),
+                    },
                     Err(error) => {
                         self.breaks(Rule::SaveThenTell, format!("a record that nobody can read: {error}"));
                         return;
@@ -107,7 +110,7 @@ impl Model {
         }
         if let StoreCommand::Write { record, .. } = &op.command
             && signed_out
-            && matches!(Record::parse(record.as_ref(), now), Ok(Record::Session { .. }))
+            && Record::parse(record.as_ref(), now).is_ok_and(|record| record.is_signed_in())
         {
             self.breaks(Rule::SignOutWins, "saves credentials after a sign-out");
         }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::credentials::{ImportError, Timestamp};
+use super::import::ImportError;
+use crate::credentials::Timestamp;
 
 /// A store did not do what it was asked for. Credentials that are held go on being served.
 #[derive(Clone, Debug)]

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::time::CLOCK_TOLERANCE;
-use super::{Credentials, LeaseId, Now, Timestamp};
+use crate::credentials::{CLOCK_TOLERANCE, Credentials, LeaseId, Now, Timestamp};
 
 /// By the clock of whoever wrote it, in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct WriteStamp {
+pub struct WriteStamp {
     at: i64,
     /// Absent where it could not be proven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,7 +22,7 @@ pub(crate) struct WriteStamp {
 
 impl WriteStamp {
     /// These credentials, written now.
-    pub(crate) fn now(credentials: &Credentials, now: Now) -> Self {
+    pub fn now(credentials: &Credentials, now: Now) -> Self {
         let age = |lease_id| {
             let age = credentials.validity(lease_id)?.age(now)?;
             Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
@@ -39,7 +38,7 @@ impl WriteStamp {
     }
 
     /// The credentials that were written, if the clock is ours.
-    pub(super) fn rebased_on_writer(&self, credentials: Credentials, now: Now) -> Credentials {
+    pub(crate) fn rebased_on_writer(&self, credentials: Credentials, now: Now) -> Credentials {
         let at = self.at();
         credentials.with_validities(|lease_id, validity| match self.age(lease_id) {
             Some(age) => validity.issued_by_our_clock(at.saturating_sub(age), now),

@@ -5,11 +5,11 @@ use std::hash::Hasher;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Secret, Timestamp};
+use crate::credentials::{Secret, Timestamp};
 
 /// What went wrong at the service, beside a session or in its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Failures {
+pub struct Failures {
     /// The service asked to be left alone until this moment, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) not_before: Option<i64>,
@@ -76,12 +76,24 @@ impl LoginDigest {
 }
 
 impl Failures {
+    /// Whether the service refused this login, as the provider writes it.
+    pub fn refuses(&self, login: &Secret) -> bool {
+        let told = self.login.as_ref().filter(|told| told.of.is_of(login));
+        told.is_some_and(|told| matches!(told.answer, LoginAnswer::Refused(_)))
+    }
+
+    /// The same, as they are when a login has brought a grant.
+    #[must_use]
+    pub fn without_login(self) -> Self {
+        Self { login: None, ..self }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Until when the service is to be left alone.
-    pub(crate) fn quiet_until(&self) -> Option<Timestamp> {
+    /// Until when the service asked to be left alone, by its `Retry-After`.
+    pub fn not_before(&self) -> Option<Timestamp> {
         self.not_before.map(Timestamp::from_unix_millis)
     }
 }
