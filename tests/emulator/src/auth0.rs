@@ -164,7 +164,7 @@ fn submit(state: &mut State, request: &Request) -> Result<Response, u16> {
     match state.submitted(given, csrf_token, walk, email, password) {
         Password::Right(resume) => Ok(state.redirect(&format!("/authorize/resume?state={resume}"))),
         Password::Wrong(form, words) => Ok(pages::refusal(state.settings.refusal, email, &form, words)),
-        Password::Unasked => Err(403),
+        Password::OutOfTurn => Err(403),
     }
 }
 

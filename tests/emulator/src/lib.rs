@@ -31,6 +31,7 @@
 //! | `mqtt` | WebSockets to a real MQTT broker, for those who show working credentials |
 //! | `server`, `wire`, `message`, `tls` | listeners and connections, bytes and TLS, requests and answers |
 
+mod accounts;
 mod auth0;
 mod builder;
 mod clock;

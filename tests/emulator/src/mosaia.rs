@@ -203,7 +203,7 @@ fn refuse_oauth(&(error, description): &(&str, &str)) -> Response {
 
 fn refuse(refusals: Refusals, refused: &Refused) -> Response {
     match refusals {
-        Refusals::Envelope if refused.at_the_door => {
+        Refusals::Envelope if refused.is_grant => {
             Response::json(200, &json!({"data": null, "error": {"message": refused.message}, "meta": {}}))
         }
         _ => failure(refused.status, refused.message),

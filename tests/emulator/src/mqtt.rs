@@ -32,7 +32,7 @@ pub(crate) struct Bridge {
     cuts: AtomicUsize,
     opened: AtomicUsize,
     ended: Mutex<Ended>,
-    bell: Condvar,
+    ended_changed: Condvar,
     refusals: Mutex<Vec<MqttRefusal>>,
 }
 
@@ -83,7 +83,7 @@ impl Bridge {
         let mut ended = self.ended();
         ended.all += 1;
         ended.cut += usize::from(end == End::Cut);
-        self.bell.notify_all();
+        self.ended_changed.notify_all();
     }
 
     fn ended(&self) -> MutexGuard<'_, Ended> {
@@ -144,7 +144,7 @@ impl MqttHandle {
     #[must_use]
     pub fn wait_for_ended(&self, count: usize, timeout: Duration) -> bool {
         let fewer = |ended: &mut Ended| ended.all < count;
-        let waited = self.bridge.bell.wait_timeout_while(self.bridge.ended(), timeout, fewer);
+        let waited = self.bridge.ended_changed.wait_timeout_while(self.bridge.ended(), timeout, fewer);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 

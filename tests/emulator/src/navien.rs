@@ -133,7 +133,7 @@ fn session_refresh(state: &mut State, request: &Request, body: &Value) -> Result
 fn secured_sign_in(state: &mut State, request: &Request, body: &Value) -> Result<Value, Refused> {
     let session = state.authorized(request.header("authorization"), text(body, "userId"))?;
     state.counters.secured_sign_ins += 1;
-    let account = state.user_info(session);
+    let account = state.user_info(state.ledger.owner(session));
     let aws = state.issue_aws(session);
     Ok(json!({"userInfo": account, "legal": state.settings.legal, "token": aws}))
 }
@@ -155,7 +155,7 @@ fn refuse(refusals: Refusals, refused: &Refused) -> Response {
     let envelope = json!({"code": refused.code, "msg": refused.message, "data": null});
     let status = match refusals {
         Refusals::Status => refused.code,
-        Refusals::Envelope if refused.at_the_door => 200,
+        Refusals::Envelope if refused.is_grant => 200,
         Refusals::Envelope => refused.code,
     };
     Response::json(status, &envelope)

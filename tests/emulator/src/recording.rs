@@ -79,7 +79,7 @@ impl fmt::Debug for Recorded {
     }
 }
 
-/// The list, and a bell that rings whenever it changes.
+/// The list, and who waits for it to change.
 #[derive(Default)]
 pub(crate) struct Recording {
     list: Mutex<Vec<Recorded>>,

@@ -32,7 +32,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
 #[derive(Default)]
 pub(crate) struct Stop {
     stopped: Mutex<bool>,
-    bell: Condvar,
+    changed: Condvar,
 }
 
 impl Stop {
@@ -45,7 +45,7 @@ impl Stop {
             if left.is_zero() {
                 return false;
             }
-            (stopped, _) = self.bell.wait_timeout(stopped, left).unwrap_or_else(PoisonError::into_inner);
+            (stopped, _) = self.changed.wait_timeout(stopped, left).unwrap_or_else(PoisonError::into_inner);
         }
         true
     }
@@ -56,7 +56,7 @@ impl Stop {
 
     fn stop(&self) {
         *self.lock() = true;
-        self.bell.notify_all();
+        self.changed.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, bool> {

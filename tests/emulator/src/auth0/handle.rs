@@ -1,4 +1,4 @@
-//! The test's hand in the service.
+//! What a test changes in the service, and asks it, while it runs.
 
 use super::state::Counters;
 use super::{Auth0, Auth0Settings};
@@ -25,22 +25,22 @@ impl Auth0Handle {
 
     /// Adds an account, or gives an existing one another password and unlocks it.
     pub fn add_account(&self, email: &str, password: &str) {
-        self.auth0.lock().add_account(email, password);
+        self.auth0.lock().accounts.add(email, password);
     }
 
     /// Sign-ins to the account are refused until it is unlocked. Tokens stay good.
     pub fn lock_account(&self, email: &str) {
-        self.auth0.lock().lock_account(email, true);
+        self.auth0.lock().accounts.lock(email, true);
     }
 
     /// Undoes [`Auth0Handle::lock_account`].
     pub fn unlock_account(&self, email: &str) {
-        self.auth0.lock().lock_account(email, false);
+        self.auth0.lock().accounts.lock(email, false);
     }
 
     /// From now on only this password signs in. Tokens stay good.
     pub fn change_password(&self, email: &str, password: &str) {
-        self.auth0.lock().change_password(email, password);
+        self.auth0.lock().accounts.change_password(email, password);
     }
 
     /// Every token of the account is refused from now on.
@@ -50,7 +50,7 @@ impl Auth0Handle {
 
     // -- Counting. Lost and spoiled answers count: the service did perform them.
 
-    /// Walks that ended in tokens.
+    /// Sign-ins that ended in tokens.
     #[must_use]
     pub fn sign_ins(&self) -> usize {
         self.counters().sign_ins

@@ -1,7 +1,8 @@
-//! Accounts, walks and tokens, and the rules between them.
+//! Accounts, walks and tokens, and the rules between them. A walk is one sign-in, from the first page to the cookie.
 
 use super::pages::{self, Form};
 use super::{Auth0Settings, StateIn};
+use crate::accounts::{Accounts, LoginError};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::message::Response;
@@ -22,7 +23,7 @@ pub(crate) struct Counters {
 pub(crate) struct State {
     pub(crate) settings: Auth0Settings,
     pub(crate) counters: Counters,
-    accounts: HashMap<String, Account>,
+    pub(super) accounts: Accounts,
     /// By their `state`, which is good once.
     walks: HashMap<String, Walk>,
     /// Who signed in with a code.
@@ -32,11 +33,6 @@ pub(crate) struct State {
     /// Each sign-in opens a session, of an e-mail address. The kinds of tokens are the cookies in which they come.
     pub(super) ledger: Ledger<String>,
     count: u64,
-}
-
-struct Account {
-    password: String,
-    locked: bool,
 }
 
 /// What the next request of a walk is expected to show.
@@ -52,27 +48,22 @@ pub(super) enum Password {
     Right(String),
     /// Try again with this form.
     Wrong(Form, &'static str),
-    /// Nobody was asked for one: another walk's cookie, a spent `state`.
-    Unasked,
+    /// The form is none that this walk was given: the cookie is another walk's, or the `state` was used before.
+    OutOfTurn,
 }
 
 impl State {
     pub(super) fn new(mut settings: Auth0Settings, clock: Clock) -> Self {
-        let accounts = std::mem::take(&mut settings.accounts);
-        let mut state = Self {
+        Self {
+            accounts: Accounts::new(std::mem::take(&mut settings.accounts)),
             settings,
             counters: Counters::default(),
-            accounts: HashMap::new(),
             walks: HashMap::new(),
             codes: HashMap::new(),
             sessions: HashMap::new(),
             ledger: Ledger::new(clock),
             count: 0,
-        };
-        for (email, password) in accounts {
-            state.add_account(&email, &password);
         }
-        state
     }
 
     // -- What requests do.
@@ -122,17 +113,19 @@ impl State {
     ) -> Password {
         let (walk, expected) = match self.walks.remove(login_state) {
             Some(Walk::Identified { walk, csrf_token, email }) if csrf_token == csrf && walk == cookie => (walk, email),
-            _ => return Password::Unasked,
+            _ => return Password::OutOfTurn,
         };
-        let words = match self.accounts.get(email) {
-            _ if expected != email => return Password::Unasked,
-            Some(account) if account.locked => "Your account has been blocked.",
-            Some(account) if account.password == password => {
+        if expected != email {
+            return Password::OutOfTurn;
+        }
+        let words = match self.accounts.check(email, password) {
+            Ok(()) => {
                 let resume = self.fresh("s");
                 self.walks.insert(resume.clone(), Walk::SignedIn { walk, email: email.to_owned() });
                 return Password::Right(resume);
             }
-            _ => "Wrong email or password",
+            Err(LoginError::Locked) => "Your account has been blocked.",
+            Err(LoginError::Unknown | LoginError::WrongPassword) => "Wrong email or password",
         };
         self.counters.refused_sign_ins += 1;
         Password::Wrong(self.form(&walk, email), words)
@@ -174,14 +167,14 @@ impl State {
             let token = if self.settings.token_with_exp {
                 self.ledger.mint().jwt(email, cookie, issued_at, expires_at)
             } else {
-                self.endless(email)
+                self.jwt_without_exp(email)
             };
             issued.push((cookie.clone(), self.ledger.issue(cookie.clone(), session, token, lifetime)));
         }
         issued
     }
 
-    fn endless(&self, email: &str) -> String {
+    fn jwt_without_exp(&self, email: &str) -> String {
         let claims = json!({"sub": email, "jti": self.ledger.mint().opaque()}).to_string();
         let parts = [r#"{"alg":"RS256"}"#, &claims, "signature"];
         parts.map(|part| Base64UrlUnpadded::encode_string(part.as_bytes())).join(".")
@@ -208,23 +201,5 @@ impl State {
     fn fresh(&mut self, what: &str) -> String {
         self.count += 1;
         format!("{what}-{}-{}", self.count, &self.ledger.mint().opaque()[..24])
-    }
-
-    // -- What the test does and asks.
-
-    pub(super) fn add_account(&mut self, email: &str, password: &str) {
-        self.accounts.insert(email.to_owned(), Account { password: password.to_owned(), locked: false });
-    }
-
-    pub(super) fn lock_account(&mut self, email: &str, locked: bool) {
-        if let Some(account) = self.accounts.get_mut(email) {
-            account.locked = locked;
-        }
-    }
-
-    pub(super) fn change_password(&mut self, email: &str, password: &str) {
-        if let Some(account) = self.accounts.get_mut(email) {
-            password.clone_into(&mut account.password);
-        }
     }
 }

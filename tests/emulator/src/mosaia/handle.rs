@@ -1,4 +1,4 @@
-//! The test's hand in the service.
+//! What a test changes in the service, and asks it, while it runs.
 
 use super::state::Kind;
 use super::{Counters, Mosaia, MosaiaSettings};
@@ -27,17 +27,17 @@ impl MosaiaHandle {
 
     /// Adds an account, or gives an existing one another password and unlocks it.
     pub fn add_account(&self, email: &str, password: &str) {
-        self.mosaia.lock().add_account(email, password);
+        self.mosaia.lock().accounts.add(email, password);
     }
 
     /// Sign-ins to the account are refused (403) until it is unlocked. Sessions go on.
     pub fn lock_account(&self, email: &str) {
-        self.mosaia.lock().lock_account(email, true);
+        self.mosaia.lock().accounts.lock(email, true);
     }
 
     /// Undoes [`MosaiaHandle::lock_account`].
     pub fn unlock_account(&self, email: &str) {
-        self.mosaia.lock().lock_account(email, false);
+        self.mosaia.lock().accounts.lock(email, false);
     }
 
     /// Every access token of the owner is refused from now on; refresh tokens stay good.

@@ -1,6 +1,7 @@
 //! What the service remembers, and its rules.
 
 use super::settings::{ExpType, ExpUnit, MosaiaSettings};
+use crate::accounts::{Accounts, LoginError};
 use crate::clock::Clock;
 use crate::ledger::{Invalid, Ledger, Rotation, SessionId};
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -13,17 +14,17 @@ use std::time::Duration;
 pub(super) struct Refused {
     pub(super) status: u16,
     pub(super) message: &'static str,
-    /// A sign-in or refresh, as against an API call with a bad token.
-    pub(super) at_the_door: bool,
+    /// Whether a sign-in or a refresh was refused, and not an API call.
+    pub(super) is_grant: bool,
 }
 
 impl Refused {
     pub(super) fn new(status: u16, message: &'static str) -> Self {
-        Self { status, message, at_the_door: false }
+        Self { status, message, is_grant: false }
     }
 
-    fn at_the_door(status: u16, message: &'static str) -> Self {
-        Self { status, message, at_the_door: true }
+    fn grant(status: u16, message: &'static str) -> Self {
+        Self { status, message, is_grant: true }
     }
 }
 
@@ -60,19 +61,13 @@ pub(super) struct State {
     pub(super) settings: MosaiaSettings,
     pub(super) counters: Counters,
     clock: Clock,
-    accounts: HashMap<String, Account>,
+    pub(super) accounts: Accounts,
     clients: HashMap<String, String>,
     /// Each sign-in opens a session, of an e-mail address or a client's id.
     pub(super) ledger: Ledger<Kind>,
     /// How each session was begun, by its id.
     begun: Vec<Begun>,
     codes: HashMap<String, Code>,
-}
-
-struct Account {
-    password: String,
-    locked: bool,
-    number: usize,
 }
 
 /// What is issued in a session.
@@ -95,33 +90,27 @@ struct Code {
 
 impl State {
     pub(super) fn new(mut settings: MosaiaSettings, clock: Clock) -> Self {
-        let accounts = std::mem::take(&mut settings.accounts);
-        let clients = std::mem::take(&mut settings.clients).into_iter().collect();
-        let mut state = Self {
+        Self {
+            accounts: Accounts::new(std::mem::take(&mut settings.accounts)),
+            clients: std::mem::take(&mut settings.clients).into_iter().collect(),
             settings,
             counters: Counters::default(),
             ledger: Ledger::new(clock.clone()),
             clock,
-            accounts: HashMap::new(),
-            clients,
             begun: Vec::new(),
             codes: HashMap::new(),
-        };
-        for (email, password) in accounts {
-            state.add_account(&email, &password);
         }
-        state
     }
 
     // -- What requests do.
 
     pub(super) fn check_password(&mut self, email: &str, password: &str, client: &str) -> Result<(), Refused> {
-        let refused = match self.accounts.get(email) {
-            _ if !self.knows_client(client) => Refused::at_the_door(401, "Invalid client"),
-            None => Refused::at_the_door(404, "User not found"),
-            Some(account) if account.locked => Refused::at_the_door(403, "Account locked"),
-            Some(account) if account.password == password => return Ok(()),
-            Some(_) => Refused::at_the_door(401, "Invalid credentials"),
+        let refused = match self.accounts.check(email, password) {
+            _ if !self.knows_client(client) => Refused::grant(401, "Invalid client"),
+            Ok(()) => return Ok(()),
+            Err(LoginError::Unknown) => Refused::grant(404, "User not found"),
+            Err(LoginError::Locked) => Refused::grant(403, "Account locked"),
+            Err(LoginError::WrongPassword) => Refused::grant(401, "Invalid credentials"),
         };
         self.counters.refused_sign_ins += 1;
         Err(refused)
@@ -132,7 +121,7 @@ impl State {
             return Ok(());
         }
         self.counters.refused_sign_ins += 1;
-        Err(Refused::at_the_door(401, "Invalid credentials"))
+        Err(Refused::grant(401, "Invalid credentials"))
     }
 
     pub(super) fn knows_client(&self, client: &str) -> bool {
@@ -163,7 +152,7 @@ impl State {
             Err(invalid) => {
                 self.counters.refused_refreshes += 1;
                 self.counters.reuse_detected += usize::from(invalid == Invalid::Reused);
-                Err(Refused::at_the_door(401, "Invalid refresh token"))
+                Err(Refused::grant(401, "Invalid refresh token"))
             }
         }
     }
@@ -292,30 +281,17 @@ impl State {
         match self.begun[session] {
             Begun::Client => format!("client-{owner}"),
             Begun::Password | Begun::OAuth => {
-                format!("user-{}", self.accounts.get(owner).map_or(0, |account| account.number))
+                format!("user-{}", self.accounts.number(owner).unwrap_or(0))
             }
         }
     }
 
     /// Who sits in front of the browser.
     fn first_account(&self) -> String {
-        let first = self.accounts.iter().min_by_key(|(_, account)| account.number);
-        first.map_or_else(String::new, |(email, _)| email.clone())
+        self.accounts.first().unwrap_or_default().to_owned()
     }
 
     // -- What the test does.
-
-    pub(super) fn add_account(&mut self, email: &str, password: &str) {
-        let number = self.accounts.len() + 1;
-        let account = Account { password: password.to_owned(), locked: false, number };
-        self.accounts.insert(email.to_owned(), account);
-    }
-
-    pub(super) fn lock_account(&mut self, email: &str, locked: bool) {
-        if let Some(account) = self.accounts.get_mut(email) {
-            account.locked = locked;
-        }
-    }
 
     pub(super) fn revoke(&mut self, owner: &str, revoked: Kind) {
         self.ledger.revoke(|issued_to, kind| issued_to == owner && *kind == revoked);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 /// How long it may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 const MISSING: &str = "the MQTT broker mosquitto is not installed (on Debian: apt-get install mosquitto)";
 
@@ -80,7 +80,7 @@ impl Mosquitto {
                 }
             }
         });
-        told.recv_timeout(PATIENCE).map_err(|_| io::Error::other("mosquitto ended at once"))?;
+        told.recv_timeout(START_TIMEOUT).map_err(|_| io::Error::other("mosquitto ended at once"))?;
         Ok(broker)
     }
 }

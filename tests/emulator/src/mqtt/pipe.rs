@@ -7,8 +7,8 @@ use std::net::TcpStream;
 use tungstenite::protocol::Role;
 use tungstenite::{Error, Message, WebSocket};
 
-/// Several things can end a connection. A look this often sees those that are no bytes.
-const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+/// How often to look whether the connection has been cut, or its credentials have ended: no bytes tell of that.
+const POLL_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// How a connection ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl Pipe<'_> {
             PollFd::new(self.client.get_ref().socket(), wanted(!broker_full, client_full)),
             PollFd::new(&self.broker, wanted(!client_full, broker_full)),
         ];
-        match poll(&mut sockets, Some(&LOOK)) {
+        match poll(&mut sockets, Some(&POLL_INTERVAL)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -1,4 +1,4 @@
-//! The test's hand in the service.
+//! What a test changes in the service, and asks it, while it runs.
 
 use super::state::Kind;
 use super::{Counters, Navien, NavienSettings};
@@ -24,22 +24,22 @@ impl NavienHandle {
 
     /// Adds an account, or gives an existing one another password and unlocks it.
     pub fn add_account(&self, email: &str, password: &str) {
-        self.navien.lock().add_account(email, password);
+        self.navien.lock().accounts.add(email, password);
     }
 
     /// Sign-ins to the account are refused (403) until it is unlocked. Sessions go on.
     pub fn lock_account(&self, email: &str) {
-        self.navien.lock().lock_account(email, true);
+        self.navien.lock().accounts.lock(email, true);
     }
 
     /// Undoes [`NavienHandle::lock_account`].
     pub fn unlock_account(&self, email: &str) {
-        self.navien.lock().lock_account(email, false);
+        self.navien.lock().accounts.lock(email, false);
     }
 
     /// From now on only this password signs in. Sessions go on.
     pub fn change_password(&self, email: &str, password: &str) {
-        self.navien.lock().change_password(email, password);
+        self.navien.lock().accounts.change_password(email, password);
     }
 
     /// Every access token of the account is refused from now on; refresh tokens stay good.

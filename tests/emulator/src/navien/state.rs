@@ -1,6 +1,7 @@
 //! Accounts, sessions and tokens, and the rules between them.
 
 use super::NavienSettings;
+use crate::accounts::{Accounts, LoginError};
 use crate::clock::Clock;
 use crate::ledger::{Invalid, Ledger, Rotation, SessionId};
 use crate::mqtt::{MqttRefusal, Presigned};
@@ -15,17 +16,17 @@ const UNSAID_AWS_LIFETIME: Duration = Duration::from_secs(3600);
 pub(crate) struct Refused {
     pub(crate) code: u16,
     pub(crate) message: &'static str,
-    /// A sign-in or refresh, as against an API call with a bad token.
-    pub(crate) at_the_door: bool,
+    /// Whether a sign-in or a refresh was refused, and not an API call.
+    pub(crate) is_grant: bool,
 }
 
 impl Refused {
     pub(crate) fn new(code: u16, message: &'static str) -> Self {
-        Self { code, message, at_the_door: false }
+        Self { code, message, is_grant: false }
     }
 
-    fn at_the_door(code: u16, message: &'static str) -> Self {
-        Self { code, message, at_the_door: true }
+    fn grant(code: u16, message: &'static str) -> Self {
+        Self { code, message, is_grant: true }
     }
 }
 
@@ -47,7 +48,7 @@ pub(crate) struct State {
     pub(crate) settings: NavienSettings,
     pub(crate) counters: Counters,
     clock: Clock,
-    accounts: HashMap<String, Account>,
+    pub(crate) accounts: Accounts,
     /// Each sign-in opens a session, of an e-mail address.
     pub(crate) ledger: Ledger<Kind>,
     /// What belongs to the access key ids of the ledger.
@@ -62,48 +63,45 @@ pub(crate) enum Kind {
     AwsKeyId,
 }
 
-struct Account {
-    password: String,
-    locked: bool,
-    number: usize,
-}
-
 struct AwsSecrets {
     secret_key: String,
     session_token: String,
 }
 
 impl State {
-    pub(crate) fn new(settings: NavienSettings, clock: Clock) -> Self {
-        let mut state = Self {
+    pub(crate) fn new(mut settings: NavienSettings, clock: Clock) -> Self {
+        Self {
+            accounts: Accounts::new(std::mem::take(&mut settings.accounts)),
             settings,
             counters: Counters::default(),
             ledger: Ledger::new(clock.clone()),
             clock,
-            accounts: HashMap::new(),
             aws: HashMap::new(),
-        };
-        for (email, password) in std::mem::take(&mut state.settings.accounts) {
-            state.add_account(&email, &password);
         }
-        state
     }
 
     // -- What requests do.
 
     /// The account's `userInfo`, if the password is right.
     pub(crate) fn check_password(&mut self, email: &str, password: &str) -> Result<Value, Refused> {
-        let refused = match self.accounts.get(email) {
-            Some(account) if account.locked => Refused::at_the_door(403, "ACCOUNT_LOCKED"),
-            Some(account) if account.password == password => return Ok(user_info(account)),
-            _ => Refused::at_the_door(401, "INVALID_CREDENTIALS"),
+        let refused = match self.accounts.check(email, password) {
+            Ok(()) => return Ok(self.user_info(email)),
+            Err(LoginError::Locked) => Refused::grant(403, "ACCOUNT_LOCKED"),
+            Err(LoginError::Unknown | LoginError::WrongPassword) => Refused::grant(401, "INVALID_CREDENTIALS"),
         };
         self.counters.refused_sign_ins += 1;
         Err(refused)
     }
 
-    pub(crate) fn user_info(&self, session: SessionId) -> Value {
-        self.accounts.get(self.ledger.owner(session)).map_or(Value::Null, user_info)
+    pub(crate) fn user_info(&self, email: &str) -> Value {
+        let Some(number) = self.accounts.number(email) else { return Value::Null };
+        json!({
+            "userType": "O",
+            "userFirstName": "Perennial",
+            "userLastName": "Grower",
+            "userStatus": "NORMAL",
+            "userSeq": 36_000 + number,
+        })
     }
 
     /// Takes a refresh token; where refreshes rotate it, it is good only once.
@@ -118,7 +116,7 @@ impl State {
             Err(invalid) => {
                 self.counters.refused_refreshes += 1;
                 self.counters.reuse_detected += usize::from(invalid == Invalid::Reused);
-                Err(Refused::at_the_door(401, "INVALID_REFRESH_TOKEN"))
+                Err(Refused::grant(401, "INVALID_REFRESH_TOKEN"))
             }
         }
     }
@@ -194,24 +192,6 @@ impl State {
 
     // -- What the test does.
 
-    pub(crate) fn add_account(&mut self, email: &str, password: &str) {
-        let number = self.accounts.len() + 1;
-        let account = Account { password: password.to_owned(), locked: false, number };
-        self.accounts.insert(email.to_owned(), account);
-    }
-
-    pub(crate) fn lock_account(&mut self, email: &str, locked: bool) {
-        if let Some(account) = self.accounts.get_mut(email) {
-            account.locked = locked;
-        }
-    }
-
-    pub(crate) fn change_password(&mut self, email: &str, password: &str) {
-        if let Some(account) = self.accounts.get_mut(email) {
-            password.clone_into(&mut account.password);
-        }
-    }
-
     pub(crate) fn revoke(&mut self, email: &str, revoked: Kind) {
         self.ledger.revoke(|owner, kind| owner == email && *kind == revoked);
     }
@@ -227,14 +207,4 @@ impl State {
         known.is_some_and(|aws| aws.secret_key == secret_key && aws.session_token == session_token)
             && self.is_aws_live(access_key_id)
     }
-}
-
-fn user_info(account: &Account) -> Value {
-    json!({
-        "userType": "O",
-        "userFirstName": "Perennial",
-        "userLastName": "Grower",
-        "userStatus": "NORMAL",
-        "userSeq": 36_000 + account.number,
-    })
 }

@@ -1,4 +1,4 @@
-//! The test's hand in the service.
+//! What a test changes in the service, and asks it, while it runs.
 
 use super::state::Kind;
 use super::{Counters, Settrade, SettradeSettings};
