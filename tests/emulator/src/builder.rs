@@ -69,7 +69,7 @@ impl Builder {
     /// | `POST lock`, `unlock` | `{"email"}` | to that account |
     /// | `POST change_password`, `add_account` | `{"email", "password"}` | to that account |
     /// | `POST settings` | some of the three below | from now on |
-    /// | `POST fault` | `{"endpoint": "refresh", "fault": "lost answer"}` | the first of that name in [`Fault::all`] |
+    /// | `POST fault` | `{"endpoint": "refresh", "fault": "lost answer"}` | the first of that name in [`Fault::all`](crate::Fault::all) |
     /// | `POST clear_faults` | `{}` | all goes well again |
     /// | `GET requests`, `trap_requests` | | the recordings |
     /// | `GET counters` | | sign-ins, refreshes, … |

@@ -52,7 +52,7 @@ impl Emulator {
         format!("http://127.0.0.1:{}", self.http.port())
     }
 
-    /// The TLS listener, after [`Builder::https`].
+    /// The TLS listener, after [`Builder::https`](crate::Builder::https).
     #[must_use]
     pub fn https_url(&self) -> Option<String> {
         self.https.as_ref().map(|(server, _)| format!("https://127.0.0.1:{}", server.port()))

@@ -12,25 +12,7 @@ use std::sync::Arc;
 /// the time keeps a clone of the [`Clock`](crate::Clock) that is given to
 /// [`Builder::clock`](crate::Builder::clock).
 ///
-/// ```
-/// use perennial_emulator::{Emulator, Endpoint, Fault, Request, Response, Service};
-///
-/// struct TokenService;
-///
-/// impl Service for TokenService {
-///     fn endpoint(&self, path: &str) -> Option<Endpoint> {
-///         (path == "/token").then_some(Endpoint::Custom("token"))
-///     }
-///
-///     fn respond(&self, _: Endpoint, _: &Request) -> Response {
-///         Response::new(200, "application/json", r#"{"access_token": "one", "expires_in": 3600}"#)
-///     }
-/// }
-///
-/// let service = Emulator::builder().service(TokenService).start()?;
-/// service.fault(Endpoint::Custom("token"), Fault::LostAnswer); // the next answer is lost, that of `service.url()`/token
-/// # std::io::Result::Ok(())
-/// ```
+/// One stands in full on the [crate page](crate#a-service-of-your-own).
 pub trait Service: Send + Sync + 'static {
     /// Which endpoint this path (without its query) is; `None` if this service has no such path. By the endpoint, faults
     /// are scripted and recordings found. Yours is an [`Endpoint::Custom`] with a name that you choose.
