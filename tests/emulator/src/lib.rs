@@ -149,6 +149,17 @@
 // | `mqtt` | WebSockets to a real MQTT broker, for those who show valid credentials |
 // | `server`, `wire`, `tls` | listeners and connections, bytes, certificates |
 
+/// `Debug` by the name alone, for what has secrets or threads inside.
+macro_rules! debug_by_name {
+    ($($name:ident),+) => {
+        $(impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        })+
+    };
+}
+
 mod accounts;
 mod auth0;
 mod builder;
@@ -187,3 +198,5 @@ pub use navien::{EndpointSet, NavienHandle, NavienSettings, Refusals};
 pub use recording::Recorded;
 pub use service::{Paths, Service};
 pub use settrade::{ClockRefusals, SettradeHandle, SettradeSettings};
+
+debug_by_name!(Auth0Handle, MosaiaHandle, Mosquitto, MqttHandle, NavienHandle, Paths, SettradeHandle);

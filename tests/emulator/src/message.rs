@@ -94,7 +94,7 @@ impl fmt::Debug for Shown {
     }
 }
 
-/// A response, whole. Faults change it or break it while it is sent. `Debug` shows neither headers nor body.
+/// A response, whole. Faults change it or break it while it is sent. `Debug` shows no header's value and no body.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Response {

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// Long enough for a busy machine. Nothing waits that long when all is well.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(crate) const SIGN_IN: &str = "/api/v2.1/user/sign-in";
 pub(crate) const REFRESH: &str = "/api/v2.1/auth/refresh";
@@ -61,7 +61,7 @@ impl Reply {
 pub(crate) fn connect(url: &str) -> TcpStream {
     let address = url.trim_start_matches("http://").trim_start_matches("https://");
     let socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     socket
 }
 

@@ -35,7 +35,7 @@ fn play_silent(fault: &Fault, expected: impl Fn(&Reply) -> bool) -> (Emulator, R
         reply.raw.extend(more.raw);
     }
     if !fault.strikes_before_reading() {
-        assert!(emulator.wait_until(PATIENCE, |requests| requests.iter().any(|request| request.fault.is_some())));
+        assert!(emulator.wait_until(TIMEOUT, |requests| requests.iter().any(|request| request.fault.is_some())));
     }
     socket.set_read_timeout(Some(SILENCE)).unwrap();
     let more = read(&mut socket, usize::MAX);
@@ -56,10 +56,10 @@ fn every_fault_performs_the_request_or_not_as_it_says_and_ends_with_the_emulator
         let mut socket = connect(&emulator.http_url());
         let _ = socket.write_all(&request(SIGN_IN, None, true, &login()));
         if !fault.strikes_before_reading() {
-            let recorded = emulator.wait_for_requests(1, PATIENCE);
+            let recorded = emulator.wait_for_requests(1, TIMEOUT);
             assert_eq!(recorded[0].fault, Some(fault.name()));
         }
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while emulator.faults_waiting() > 0 {
             assert!(Instant::now() < end, "{fault:?} is not played");
             thread::yield_now();
@@ -68,7 +68,7 @@ fn every_fault_performs_the_request_or_not_as_it_says_and_ends_with_the_emulator
         let began = Instant::now();
         // The client is still there, and has not read what may be a great deal.
         drop(emulator);
-        assert!(began.elapsed() < PATIENCE / 2, "{fault:?}");
+        assert!(began.elapsed() < TIMEOUT / 2, "{fault:?}");
         assert_eq!(navien.sign_ins(), usize::from(fault.executes()), "{fault:?}");
     }
 }
@@ -148,7 +148,7 @@ fn latency_performs_at_once_and_answers_late() {
 
     let (emulator, _) = play_silent(&Fault::Latency(HOUR), nothing);
     let performed = |requests: &[Recorded]| requests[0].status == Some(200);
-    assert!(emulator.wait_until(PATIENCE, performed));
+    assert!(emulator.wait_until(TIMEOUT, performed));
     assert_eq!(emulator.navien().sign_ins(), 1);
 }
 
@@ -160,7 +160,7 @@ fn a_gate_holds_answers_until_it_is_opened() {
     for socket in &mut sockets {
         socket.write_all(&request(SIGN_IN, None, true, &login())).unwrap();
     }
-    assert!(emulator.wait_until(PATIENCE, |all| all.iter().filter(|one| one.status.is_some()).count() == 2));
+    assert!(emulator.wait_until(TIMEOUT, |all| all.iter().filter(|one| one.status.is_some()).count() == 2));
     assert_eq!(emulator.navien().sign_ins(), 2);
     sockets[0].set_nonblocking(true).unwrap();
     assert_eq!(read(&mut sockets[0], 1).end, Some(ErrorKind::WouldBlock));
@@ -172,7 +172,7 @@ fn a_gate_holds_answers_until_it_is_opened() {
     emulator.fault_always(Endpoint::SignIn, Fault::Hold(Gate::closed()));
     let mut socket = connect(&emulator.http_url());
     socket.write_all(&request(SIGN_IN, None, true, &login())).unwrap();
-    assert_eq!(emulator.wait_for_requests(3, PATIENCE).len(), 3);
+    assert_eq!(emulator.wait_for_requests(3, TIMEOUT).len(), 3);
     drop(emulator);
     assert!(read(&mut socket, usize::MAX).raw.is_empty());
 }

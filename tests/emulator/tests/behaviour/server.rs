@@ -106,8 +106,8 @@ fn waiting_ends_with_the_event_or_the_time() {
     assert!(emulator.wait_for_requests(1, Duration::from_millis(1)).is_empty());
     thread::scope(|scope| {
         scope.spawn(|| sign_in(&emulator));
-        assert_eq!(emulator.wait_for_requests(1, PATIENCE).len(), 1);
-        assert!(emulator.wait_until(PATIENCE, |requests| requests[0].status == Some(200)));
+        assert_eq!(emulator.wait_for_requests(1, TIMEOUT).len(), 1);
+        assert!(emulator.wait_until(TIMEOUT, |requests| requests[0].status == Some(200)));
     });
     assert_eq!(emulator.requests_to(Endpoint::SignIn).len(), 1);
     assert!(emulator.requests_to(Endpoint::Refresh).is_empty());
@@ -133,7 +133,7 @@ fn dropping_ends_idle_connections_and_those_that_do_not_read() {
     half_a_request.write_all(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab").unwrap();
     let began = Instant::now();
     drop(emulator);
-    assert!(began.elapsed() < PATIENCE / 2);
+    assert!(began.elapsed() < TIMEOUT / 2);
     for mut socket in idle.into_iter().chain([half_a_handshake, half_a_request]) {
         assert!(read(&mut socket, usize::MAX).raw.is_empty());
     }
