@@ -6,13 +6,11 @@ use std::time::Duration;
 use http::HeaderMap;
 #[cfg(doc)]
 use perennial_adapter::CLOSE_TIMEOUT;
-use perennial_adapter::{CredentialsRef, SessionBuilder};
+use perennial_adapter::CredentialsRef;
 use perennial_core::{
-    Account, Credentials, Error, FromEnv, Grant, InvalidEnv, LeaseId, Provider, SavedSession, SignOut, State,
-    StoreError, Unfinished,
+    Account, Credentials, Error, Grant, LeaseId, Provider, SavedSession, SignOut, State, StoreError, Unfinished,
 };
 
-use crate::connector::Connector;
 use crate::park::block_on;
 
 /// A session that is kept alive. Cheap to clone, shared by any number of threads; the last clone dropped ends
@@ -43,21 +41,6 @@ impl<P: Provider> fmt::Debug for Session<P> {
 }
 
 impl<P: Provider> Session<P> {
-    /// Builds a session at this provider: give it a login, a store, whatever overrides the defaults, then
-    /// [`connect`](SessionBuilder::connect).
-    pub fn builder(provider: P) -> SessionBuilder<P, Connector> {
-        SessionBuilder::new(provider).opened_by()
-    }
-
-    /// The same from environment variables, under the names that the provider's [`FromEnv`] tells. What is set by hand
-    /// afterwards wins; an empty variable is absent.
-    pub fn builder_from_env() -> Result<SessionBuilder<P, Connector>, InvalidEnv>
-    where
-        P: FromEnv,
-    {
-        SessionBuilder::from_env().map(SessionBuilder::opened_by)
-    }
-
     pub(crate) fn new(session: perennial_adapter::Session<P>) -> Self {
         Self(session)
     }

@@ -49,24 +49,6 @@ struct Inner {
     user_agent: HeaderValue,
 }
 
-impl HttpTransport {
-    /// A transport that trusts Mozilla's root certificates.
-    pub fn new() -> Self {
-        HttpTransportBuilder::new().build_default()
-    }
-
-    /// A transport with other settings.
-    pub fn builder() -> HttpTransportBuilder {
-        HttpTransportBuilder::new()
-    }
-}
-
-impl Default for HttpTransport {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpTransport")

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use perennial_adapter::{BoxFuture, Connect, Runtime, SessionBuilder, SpawnError, SystemClock};
-use perennial_core::{Error, Exchange, Provider, Request, Response, TransportError, TransportSecurity};
+use perennial_core::{
+    Error, Exchange, FromEnv, InvalidEnv, Provider, Request, Response, TransportError, TransportSecurity,
+};
 
 use crate::session::Session;
 use crate::transport::{HttpTransport, Transport};
@@ -51,6 +53,23 @@ impl Connector {
     /// One exchange without a session: one sign-in, one refresh of a given token.
     pub async fn run<X: Exchange>(&self, exchange: X) -> Result<X::Output, Error> {
         perennial_adapter::run(exchange, self, &SystemClock).await
+    }
+}
+
+impl<P: Provider> Session<P> {
+    /// Builds a session at this provider: give it a login, a store, whatever overrides the defaults, then
+    /// [`connect`](SessionBuilder::connect).
+    pub fn builder(provider: P) -> SessionBuilder<P, Connector> {
+        SessionBuilder::new(provider).opened_by()
+    }
+
+    /// The same from environment variables, under the names that the provider's [`FromEnv`] tells. What is set by hand
+    /// afterwards wins; an empty variable is absent.
+    pub fn builder_from_env() -> Result<SessionBuilder<P, Connector>, InvalidEnv>
+    where
+        P: FromEnv,
+    {
+        SessionBuilder::from_env().map(SessionBuilder::opened_by)
     }
 }
 

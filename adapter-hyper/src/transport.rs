@@ -60,24 +60,6 @@ struct Inner {
 /// How many interim answers (1xx) may come before the answer.
 const MOST_INTERIM: usize = 100;
 
-impl HttpTransport {
-    /// A transport that trusts Mozilla's root certificates.
-    pub fn new() -> Self {
-        HttpTransportBuilder::new().build_default()
-    }
-
-    /// A transport with other settings.
-    pub fn builder() -> HttpTransportBuilder {
-        HttpTransportBuilder::new()
-    }
-}
-
-impl Default for HttpTransport {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpTransport")

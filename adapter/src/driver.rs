@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use tracing::{Instrument, debug, debug_span, info, warn};
 
-use super::shared::Shared;
+use super::shared::{Next, Shared};
 use super::sync::atomic::Ordering;
 use super::{BoxFuture, Clock, send};
 use crate::store_driver::StoreQueue;
 use crate::work::caught;
-use perennial_core::session::{Event, Input, MAX_BACKOFF, MIN_RETRY_INTERVAL, Output, Wake, Work};
+use perennial_core::session::{Event, Input, MAX_BACKOFF, MIN_RETRY_INTERVAL, Output, Wake};
 use perennial_core::store::WatchGuard;
 use perennial_core::{Error, SessionError, TransportError};
 use perennial_core::{Provider, Request, RequestId, Response};
@@ -77,14 +77,6 @@ impl<P: Provider> Drop for DriverGuard<P> {
         }
         self.shared.driver_left();
     }
-}
-
-/// What a driver does next.
-pub(crate) enum Next<P: Provider> {
-    Work(Work<P::Exchange>),
-    Output(Output),
-    /// Nothing any more: the session is closed, and all is told.
-    Leave,
 }
 
 /// What a driver does when nothing is left to do now.

@@ -7,7 +7,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::clock::SessionClock;
-use super::driver::Next;
 use super::sync::atomic::AtomicBool;
 #[cfg(feature = "test-util")]
 use super::sync::atomic::Ordering;
@@ -19,7 +18,7 @@ use perennial_core::credentials::Now;
 use perennial_core::exchange::Provider;
 #[cfg(feature = "test-util")]
 use perennial_core::session::Input;
-use perennial_core::session::{Event, Output, Session as Machine, Unfinished};
+use perennial_core::session::{Event, Output, Session as Machine, Unfinished, Work};
 use perennial_core::store::Store;
 use perennial_core::{Error, SessionError};
 
@@ -300,4 +299,11 @@ impl<P: Provider> Shared<P> {
         let unseen = self.store_changed.load(Ordering::Acquire);
         rests && !unseen && lock(&self.guarded).idle
     }
+}
+/// What a driver does next.
+pub(crate) enum Next<P: Provider> {
+    Work(Work<P::Exchange>),
+    Output(Output),
+    /// Nothing any more: the session is closed, and all is told.
+    Leave,
 }

@@ -28,6 +28,24 @@ pub struct HttpTransportBuilder {
 #[error("there is no usable set of root certificates")]
 pub struct InvalidRoots(#[source] Option<Box<dyn Error + Send + Sync>>);
 
+impl HttpTransport {
+    /// A transport that trusts Mozilla's root certificates.
+    pub fn new() -> Self {
+        HttpTransportBuilder::new().build_default()
+    }
+
+    /// A transport with other settings.
+    pub fn builder() -> HttpTransportBuilder {
+        HttpTransportBuilder::new()
+    }
+}
+
+impl Default for HttpTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl HttpTransportBuilder {
     pub(super) fn new() -> Self {
         Self {

@@ -3,9 +3,6 @@
 use http::Uri;
 use http::uri::Authority;
 
-#[cfg(doc)]
-use super::TransportSecurity;
-
 /// Why an address is refused. The error does not repeat it: people put passwords into addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUrl {
@@ -13,7 +10,7 @@ pub enum InvalidUrl {
     #[error("the address is not a URL with a host")]
     NotAUrl,
     /// It would send secrets unencrypted. Name hosts that plain http is allowed to by
-    /// [`TransportSecurity::plain_http_to`].
+    /// [`TransportSecurity::plain_http_to`](crate::TransportSecurity::plain_http_to).
     #[error("the address is not https: http is for this machine, and for hosts named by `plain_http_to`")]
     NotHttps,
     /// Its port is not a number from 1 to 65535.
