@@ -61,7 +61,6 @@
 //! | [`mqtt`] | how to open one MQTT connection now |
 //! | `aws` | pre-signed addresses for MQTT on AWS IoT (feature `aws`) |
 //! | [`wire`] | reading and writing HTTP messages, shared by providers |
-//! | `testing` | a reference model, and strategies to drive a session (feature `testing`) |
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -75,8 +74,6 @@ pub mod oauth2;
 pub mod providers;
 pub mod session;
 pub mod store;
-#[cfg(feature = "testing")]
-pub mod testing;
 pub mod wire;
 
 pub use self::credentials::{

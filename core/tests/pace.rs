@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use perennial_core::session::{MAX_BACKOFF_FOREGROUND, MIN_QUIET};
 use perennial_core::store::{StoreCommand, StoreReply, StoreRequest};
-use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
     Error, Input, LeaseId, Policy, Response, Session, SessionError, State, Timestamp, TransportError,
 };
+use perennial_testing::{Toy, ToyLogin};
 
 use self::desk::{Desk, signed_in, text};
 

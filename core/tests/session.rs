@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use perennial_core::session::{MAX_BACKOFF_FOREGROUND, MIN_RETRY_INTERVAL};
-use perennial_core::testing::{
+use perennial_core::{Error, Event, LeaseId, Policy, ServiceErrorKind, SessionError, SignOut, State};
+use perennial_testing::{
     After, Asked, Harness, Life, Lives, ScriptedReply, Span, Step, Stray, ToyMethod, Violation, Which, Who,
 };
-use perennial_core::{Error, Event, LeaseId, Policy, ServiceErrorKind, SessionError, SignOut, State};
 
 type Told = Result<(), Violation>;
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use http::HeaderMap;
 use perennial_core::session::{MIN_RETRY_INTERVAL, SAVE_GRACE};
 use perennial_core::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreCommand, StoreReply};
-use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
     Credentials, Error, Event, Exchange, Generation, Grant, Input, LeaseId, Now, Output, Policy, Provider, Request,
     Response, ServiceErrorKind, Session, SessionError, SignOut, State, Step, StoreError, StoreErrorKind, Timestamp,
 };
+use perennial_testing::{Toy, ToyLogin};
 
 use self::desk::{Desk, START, signed_in, text};
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use perennial_core::session::MIN_RETRY_INTERVAL;
 use perennial_core::store::{StoreCommand, StoreReply};
-use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::{
     Error, LeaseId, Now, Policy, SavedSession, Session, SessionError, State, StoreErrorKind, TransportErrorKind,
 };
+use perennial_testing::{Toy, ToyLogin};
 
 use self::desk::{Desk, START};
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use perennial_core::session::{MIN_RETRY_INTERVAL, REJECTION_GRACE, SAVE_GRACE};
 use perennial_core::store::{StoreCommand, StoreReply};
-use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::{
     AccessToken, Error, Grant, ImportError, LeaseId, Policy, Session, SessionError, SignOut, StoreError,
     StoreErrorKind, Unfinished, Validity,
 };
+use perennial_testing::{Toy, ToyLogin};
 
 use self::desk::{Desk, signed_in, text};
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use perennial_core::session::MIN_RETRY_INTERVAL;
-use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 use perennial_core::{
     AccessToken, Consumes, Credentials, Error, Event, Grant, LeaseId, Output, Policy, Provider, Session, SessionError,
     State, Validity,
 };
+use perennial_testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 
 use self::desk::{Desk, START, signed_in};
 

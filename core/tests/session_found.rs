@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use perennial_core::session::{MIN_RETRY_INTERVAL, Timer};
 use perennial_core::store::{StoreCommand, StoreReply};
-use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{Event, Input, LeaseId, Policy, Session, SignOut};
+use perennial_testing::{Toy, ToyLogin};
 
 use self::desk::{Desk, text};
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use perennial_core::session::{MAX_BACKOFF_FOREGROUND, MIN_RETRY_INTERVAL};
 use perennial_core::store::{StoreCommand, StoreReply};
-use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
     Error, Event, Generation, LeaseId, Policy, Session, SessionError, State, StoreErrorKind, TransportErrorKind,
 };
+use perennial_testing::{Toy, ToyLogin};
 
 use self::desk::{Desk, signed_in, text};
 

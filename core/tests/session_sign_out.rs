@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use perennial_core::session::{MIN_RETRY_INTERVAL, SAVE_GRACE};
 use perennial_core::store::{StoreCommand, StoreErrorKind, StoreReply};
-use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
     AccessToken, Account, Error, Event, Grant, Input, LeaseId, Now, Policy, Secret, ServiceErrorKind, Session,
     SessionError, SignOut, State, Timestamp, Validity,
 };
+use perennial_testing::{Toy, ToyLogin};
 
 use self::desk::{Desk, START, signed_in, text};
 

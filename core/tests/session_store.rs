@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use perennial_core::session::{MIN_RETRY_INTERVAL, SAVE_GRACE, Timer};
 use perennial_core::store::{STORE_TIMEOUT, StoreCommand, StoreReply};
-use perennial_core::testing::ToyLogin;
 use perennial_core::wire::Body;
 use perennial_core::{AccessToken, Grant, Input, LeaseId, Policy, StoreErrorKind, Validity, Wake};
+use perennial_testing::ToyLogin;
 
 use self::desk::{Desk, START, text};
 

@@ -9,13 +9,13 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use perennial_core::session::{Done, MAX_BACKOFF, WORK_TIMEOUT, Work};
 use perennial_core::store::{StoreCommand, StoreReply, StoreRequest};
-use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 use perennial_core::wire::Body;
 use perennial_core::{
     Consumes, Credentials, Error, Event, Exchange, ExchangePhase, Grant, ImportError, Input, LeaseId, Now, Output,
     Policy, Provider, Request, Response, SavedSession, Secret, ServiceErrorKind, Session, SignOut, State, Step,
     Timestamp, TransportError, TransportErrorKind,
 };
+use perennial_testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 
 const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
 const SECOND: Duration = Duration::from_secs(1);

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use perennial_core::session::SAVE_GRACE;
 use perennial_core::store::{StoreCommand, StoreReply, StoreRequest};
-use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
     AccessToken, Account, Grant, Input, LeaseId, Now, Output, Policy, Request, Response, Secret, Session, SignOut,
     State, StoreError, StoreErrorKind, Timestamp, Validity,
 };
+use perennial_testing::{Toy, ToyLogin};
 use serde_json::{Value, json};
 
 const HOUR: Duration = Duration::from_secs(3600);

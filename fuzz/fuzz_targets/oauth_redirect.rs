@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| perennial_core::testing::fuzz::check("oauth_redirect", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| perennial_fuzz_assertions::check("oauth_redirect", data));

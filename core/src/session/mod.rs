@@ -500,9 +500,8 @@ impl<P: Provider> Session<P> {
         self.login.is_some() && self.login_state.refusal().is_none()
     }
 
-    /// Whether there is a login that may be shown now: it was not refused, and is not resting.
-    #[cfg(feature = "testing")]
-    pub(crate) fn may_show_login(&self) -> bool {
+    /// Whether there is a login that may be sent now: it was not refused, and no pause after odd answers stands.
+    pub fn may_show_login(&self) -> bool {
         let is_there = |method: &P::Method| {
             self.consumes(*method) == Consumes::LoginAttempt && !self.endpoints.is_left_out(*method, self.now.monotonic)
         };
@@ -553,7 +552,7 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether the service is being left alone.
-    pub(crate) fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&self) -> bool {
         self.quiet.as_ref().is_some_and(|quiet| quiet.until > self.now.monotonic)
     }
 

@@ -34,7 +34,6 @@ pub struct Record {
 
 /// Whether somebody is signed in.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum RecordState {
     /// Nobody has signed in yet: the record tells what went wrong when somebody tried.
     NeverSignedIn,

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use perennial_core::store::{StoreCommand, StoreError, StoreReply, StoreRequest};
-use perennial_core::testing::{Toy, ToyLogin};
 use perennial_core::wire::Body;
 use perennial_core::{
     Event, Input, LeaseId, Now, Output, Policy, Request, Response, Session, Timestamp, TransportError,
     TransportErrorKind,
 };
+use perennial_testing::{Toy, ToyLogin};
 
 pub(crate) const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use perennial_adapter::ManualClock;
 use perennial_blocking::{SessionBuilder, Transport};
-use perennial_core::testing::{Asked, Life, Lives, Said, ScriptedReply, Service, Toy, Who};
 use perennial_core::{LeaseId, Request, Response, Timestamp, TransportError};
+use perennial_testing::{Asked, Life, Lives, Said, ScriptedReply, Service, Toy, Who};
 use shuttle::sync::{Condvar, Mutex};
 use shuttle::thread;
 

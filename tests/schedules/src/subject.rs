@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_adapter::{BoxFuture, CredentialsRef, Runtime, Session, SessionBuilder, SpawnError};
-use perennial_core::testing::Toy;
 use perennial_core::{Credentials, Error, Request, Response, SignOut, State, TransportError};
+use perennial_testing::Toy;
 use shuttle::future::{JoinHandle, block_on};
 use shuttle::sync::Mutex;
 use shuttle::thread;

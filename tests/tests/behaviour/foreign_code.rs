@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use perennial_adapter::{ManualClock, SessionBuilder};
-use perennial_core::testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 use perennial_core::{
     Consumes, Credentials, Error, Event, Exchange, ExchangePhase, Grant, LeaseId, Now, Provider, Request, Response,
     ServiceErrorKind, SessionError, SignOut, State, Step, TransportError,
 };
+use perennial_testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 use perennial_tests::{Heard, LONG, within};
 use tokio::runtime::{Builder, Runtime};
 

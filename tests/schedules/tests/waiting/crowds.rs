@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use perennial_core::testing::{After, ScriptedReply};
 use perennial_core::{Error, ServiceErrorKind};
 use perennial_schedules::{Desk, Subject, Tasks, explore};
+use perennial_testing::{After, ScriptedReply};
 use shuttle::future::{block_on, spawn};
 use shuttle::thread;
 

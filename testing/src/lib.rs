@@ -1,0 +1,46 @@
+//! A session under test: a toy provider with its service, everything that can happen as a list of steps, and a
+//! small reference model that knows the rules and names the one that is broken.
+//!
+//! The harness runs on a virtual clock: a year passes in a moment, and the same steps with the same seed give the
+//! same outputs, bit for bit. Write the story down, or let `proptest` or a fuzzer find one:
+//!
+//! ```
+//! use perennial_testing::{Harness, Lives, ScriptedReply, Step, Who};
+//! use perennial_core::LeaseId;
+//!
+//! let mut harness = Harness::new(7);
+//! harness.run_steps(&[
+//!     Step::SignIn(Who::Ann),
+//!     Step::Answer(ScriptedReply::Works(Lives::HOUR)),
+//!     Step::NextWake,                            // the margin of the access token
+//!     Step::Answer(ScriptedReply::ServerError),        // a failure displaces nothing
+//! ])?;
+//! assert!(harness.session().credentials(LeaseId::Access, harness.now()).is_some());
+//! # Ok::<(), perennial_testing::Violation>(())
+//! ```
+//!
+//! | part | what it is |
+//! | --- | --- |
+//! | [`Toy`], [`ToyLogin`], [`ToyMethod`] | a provider with both needs, a one-use refresh token and exchanges of several requests |
+//! | [`Service`], [`ScriptedReply`], [`Lives`] | the service behind it: rotates tokens, notices reuse, fails as told |
+//! | [`Step`], [`steps`] | what can happen, as data: `Arbitrary` for fuzzing, a strategy for `proptest` |
+//! | [`Model`], [`Rule`], [`Violation`] | the rules, each by its name |
+//! | [`Harness`], [`run`], [`Subject`] | clock, service, session and model together |
+
+mod harness;
+mod model;
+mod rule;
+mod service;
+mod step;
+mod store;
+mod subject;
+mod toy;
+
+pub use self::harness::{Harness, Report, run};
+pub use self::model::{Model, Said, Told, View};
+pub use self::rule::{Rule, Violation};
+pub use self::service::{Answered, Asked, Delivery, Facts, Granted, Service};
+pub use self::step::{After, Life, Lives, Often, ScriptedReply, Span, Step, Stray, Which, Who, steps};
+pub use self::store::FakeStore;
+pub use self::subject::Subject;
+pub use self::toy::{Answer as ToyAnswer, CANARY, Toy, ToyExchange, ToyLogin, ToyMethod};

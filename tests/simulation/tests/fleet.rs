@@ -1,0 +1,104 @@
+//! Many processes on one store, in virtual time: `PERENNIAL_SEEDS` fleets (1,000 where it is not set), or the one of
+//! `PERENNIAL_SEED`.
+
+#![allow(clippy::disallowed_methods, reason = "core does no I/O; its tests are told how many seeds to take")]
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use perennial_simulation::fleet::{self, FleetReport, FleetRule, FleetViolation, Sabotage, Scenario};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}
+
+/// Runs seeds on all cores. Of those that break a rule, the first is given.
+fn run_all(seeds: u64) -> Result<FleetReport, Box<FleetViolation>> {
+    let next = AtomicU64::new(0);
+    let total = Mutex::new(FleetReport::default());
+    let broken: Mutex<Option<FleetViolation>> = Mutex::new(None);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                let mut sum = FleetReport::default();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds || broken.lock().expect("no run panics").is_some() {
+                        break;
+                    }
+                    match fleet::run(seed) {
+                        Ok(report) => sum.add(&report),
+                        Err(violation) => *broken.lock().expect("no run panics") = Some(violation),
+                    }
+                }
+                total.lock().expect("no run panics").add(&sum);
+            });
+        }
+    });
+    let broken = broken.into_inner().expect("no run panics");
+    broken.map_or_else(|| Ok(total.into_inner().expect("no run panics")), |violation| Err(Box::new(violation)))
+}
+
+#[test]
+fn no_rule_is_broken_by_any_fleet() {
+    let outcome = match number("PERENNIAL_SEED") {
+        Some(seed) => fleet::run(seed).map_err(Box::new),
+        None => run_all(number("PERENNIAL_SEEDS").unwrap_or(1000)),
+    };
+    let report = outcome.unwrap_or_else(|violation| panic!("{violation}"));
+    println!("{report}");
+}
+
+/// The first seed of a hundred whose fleet breaks this rule by a fault on purpose; else the rules that were broken.
+fn find(sabotage: Sabotage, rule: FleetRule) -> Result<u64, Vec<FleetRule>> {
+    let mut others = Vec::new();
+    for seed in 0..100 {
+        match fleet::run_scenario(Scenario::of(seed).with(sabotage)) {
+            Err(violation) if violation.rule == rule => return Ok(seed),
+            Err(violation) => others.push(violation.rule),
+            Ok(_) => {}
+        }
+    }
+    Err(others)
+}
+
+#[test]
+fn each_fault_on_purpose_is_named() {
+    for sabotage in Sabotage::ALL {
+        let rule = match sabotage {
+            Sabotage::LockIgnored | Sabotage::BeginsWithoutLock | Sabotage::LockEndsEarly => FleetRule::OneRenewal,
+            Sabotage::WritesLost | Sabotage::SendsWithoutMark => FleetRule::MarkThenSend,
+            Sabotage::TornReads => FleetRule::NoTornCell,
+            Sabotage::IgnoresNewer => FleetRule::NoStaleCell,
+            Sabotage::TellsBeforeSaving => FleetRule::SaveThenTell,
+            Sabotage::IgnoresMarks => FleetRule::NoReuse,
+            Sabotage::KeepsLock => FleetRule::NoneLost,
+            Sabotage::ForgetsToClear => FleetRule::SignOutClears,
+            Sabotage::IgnoresSignOuts => FleetRule::SignOutHolds,
+            Sabotage::WaitsForStore => FleetRule::ValidNeverWait,
+            Sabotage::Spins => FleetRule::BoundedWork,
+            Sabotage::EndsAtOnce => FleetRule::ProgramsEnd,
+        };
+        if let Err(others) = find(sabotage, rule) {
+            panic!("{sabotage:?} is never named as {rule}, only as {others:?}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_always_gives_the_same_run() {
+    for seed in 0..20 {
+        assert_eq!(fleet::run(seed), fleet::run(seed), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_violation_says_what_happened_and_how_to_see_it_again() {
+    let violation = fleet::run_scenario(Scenario::of(1).with(Sabotage::Spins)).expect_err("it spins");
+    assert_eq!(violation.rule, FleetRule::BoundedWork);
+    let text = violation.to_string();
+    assert!(text.contains("“bounded work” is broken by process"), "{text}");
+    assert!(text.contains("PERENNIAL_SEED=1 "), "{text}");
+    assert!(!violation.history.is_empty());
+}
