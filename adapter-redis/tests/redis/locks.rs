@@ -1,4 +1,4 @@
-//! One holder at a time.
+//! Locking: one holder at a time, within a time to live.
 
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,74 +8,74 @@ use super::*;
 const LOCK_KEY: &str = "perennial:{navien:home}:lock";
 
 #[test]
-fn one_at_a_time_holds_the_lock() {
+fn only_one_store_at_a_time_holds_the_lock() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));
     let held = lock(&one);
     for store in [&one, &other, &other.clone()] {
-        busy(store);
+        assert_busy(store);
     }
     drop(held);
     drop(lock(&other));
     drop(lock(&one));
-    assert_eq!(server.cli(&["EXISTS", LOCK_KEY]), "0", "given back");
+    assert_eq!(server.cli(&["EXISTS", LOCK_KEY]), "0", "released");
 }
 
 #[test]
-fn who_waits_gets_it_when_it_is_given_back() {
+fn a_waiting_store_gets_the_lock_when_it_is_released() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));
     let mut held = lock(&one);
     thread::scope(|scope| {
-        let asked = tries(&server);
+        let asked = eval_count(&server);
         let waiting = scope.spawn(|| text(lock(&other).read(LONG).unwrap()));
-        until(|| tries(&server) >= asked + 3);
+        wait_until(|| eval_count(&server) >= asked + 3);
         held.write(&body("while the other waited"), LONG).unwrap();
         drop(held);
         assert_eq!(waiting.join().unwrap().as_deref(), Some("while the other waited"));
     });
 }
 
-/// How many scripts the server was asked to run.
-pub(crate) fn tries(server: &RedisServer) -> u64 {
+/// How many scripts the server has run.
+pub(crate) fn eval_count(server: &RedisServer) -> u64 {
     let stats = server.cli(&["INFO", "commandstats"]);
     let calls = stats.split_once("cmdstat_eval:calls=").map_or("0", |(_, rest)| rest);
     calls.split(',').next().unwrap().parse().unwrap()
 }
 
 #[test]
-fn a_lock_ends_with_its_lease_and_the_late_write_is_refused() {
+fn after_its_time_to_live_a_lock_is_lost_and_every_operation_on_it_is_refused() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));
     let mut late = one.lock(LONG, Duration::from_millis(50)).unwrap();
     let mut next = lock(&other);
-    fails(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
+    expect_error(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
     next.write(&body("in time"), LONG).unwrap();
-    fails(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
-    fails(late.quarantine(LONG), StoreErrorKind::Lost);
-    fails(late.retire(LONG), StoreErrorKind::Lost);
-    fails(late.clear(&body("late"), LONG), StoreErrorKind::Lost);
-    fails(late.read(LONG), StoreErrorKind::Lost);
-    // Nor does giving back what is lost take it from the next.
+    expect_error(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
+    expect_error(late.quarantine(LONG), StoreErrorKind::Lost);
+    expect_error(late.retire(LONG), StoreErrorKind::Lost);
+    expect_error(late.clear(&body("late"), LONG), StoreErrorKind::Lost);
+    expect_error(late.read(LONG), StoreErrorKind::Lost);
+    // Dropping the lost lock does not release the next one.
     drop(late);
-    busy(&one);
+    assert_busy(&one);
     next.write(&body("still mine"), LONG).unwrap();
     drop(next);
     assert_eq!(saved(&one).as_deref(), Some("still mine"));
 }
 
 #[test]
-fn a_late_write_is_refused_when_nobody_holds_the_lock() {
+fn a_write_after_the_time_to_live_is_refused_although_nobody_holds_the_lock() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));
     let mut late = one.lock(LONG, Duration::from_millis(50)).unwrap();
     write(&other, "in time");
-    fails(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
+    expect_error(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
     assert_eq!(saved(&one).as_deref(), Some("in time"));
 }
 
 #[test]
-fn a_server_that_went_back_does_not_let_an_older_holder_write_over_a_newer_record() {
+fn an_older_lock_does_not_overwrite_a_newer_record_after_the_server_was_restored() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));
     let mut older = lock(&one);
@@ -83,12 +83,12 @@ fn a_server_that_went_back_does_not_let_an_older_holder_write_over_a_newer_recor
     server.cli(&["DEL", LOCK_KEY]);
     write(&other, "newer");
     server.cli(&["SET", LOCK_KEY, &owner, "PX", "600000"]);
-    fails(older.write(&body("older"), LONG), StoreErrorKind::Lost);
+    expect_error(older.write(&body("older"), LONG), StoreErrorKind::Lost);
     assert_eq!(saved(&one).as_deref(), Some("newer"));
 }
 
 #[test]
-fn a_server_that_forgot_the_count_still_takes_writes() {
+fn a_server_that_evicted_the_fencing_counter_still_accepts_writes() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let store = store(&server);
     for text in ["one", "two", "three"] {
@@ -101,11 +101,11 @@ fn a_server_that_forgot_the_count_still_takes_writes() {
 }
 
 #[test]
-fn a_lock_is_never_thought_to_be_held_longer_than_it_is() {
+fn a_lock_never_claims_to_last_longer_than_redis_keeps_it() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));
     let ttl = Duration::from_secs(60);
-    // Until when it is thought to be held, and until when it is, both by this machine's clock.
+    // The end that the guard claims, and the end that Redis knows, both by this machine's clock.
     let ends = |store: &RedisStore| {
         let called = since_1970();
         let lock = store.lock(LONG, ttl).unwrap();
@@ -114,16 +114,17 @@ fn a_lock_is_never_thought_to_be_held_longer_than_it_is() {
             Duration::from_millis(server.cli(&["PEXPIRETIME", LOCK_KEY]).parse().unwrap()),
         )
     };
-    let (thought, end) = ends(&one);
-    assert!(thought < end, "{thought:?} {end:?}");
-    // The time in which it waited for the lock counts. A busy machine may take its time for the call itself.
-    let counts = [1, 4, 16].into_iter().any(|patience| {
-        let _held = one.lock(LONG, Duration::from_secs(1) * patience).unwrap();
-        let (thought, end) = ends(&other);
-        assert!(thought < end, "{thought:?} {end:?}");
-        thought >= end - ttl / 50 - Duration::from_millis(100) * patience
+    let (claimed, end) = ends(&one);
+    assert!(claimed < end, "{claimed:?} {end:?}");
+    // The claim counts from the call, so the time spent waiting for the lock must not shorten it. The bounds grow,
+    // because a busy machine may take long for the call itself.
+    let counts = [1, 4, 16].into_iter().any(|factor| {
+        let _held = one.lock(LONG, Duration::from_secs(1) * factor).unwrap();
+        let (claimed, end) = ends(&other);
+        assert!(claimed < end, "{claimed:?} {end:?}");
+        claimed >= end - ttl / 50 - Duration::from_millis(100) * factor
     });
-    assert!(counts, "it is given up much too early");
+    assert!(counts, "the guard claims far too little");
 }
 
 fn since_1970() -> Duration {
@@ -131,15 +132,15 @@ fn since_1970() -> Duration {
 }
 
 #[test]
-fn no_time_at_all_is_an_error_and_nothing_is_held() {
+fn a_timeout_of_zero_is_unavailable_and_the_longest_is_accepted() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let store = store(&server);
-    fails(store.lock(Duration::ZERO, LEASE), StoreErrorKind::Unavailable);
-    fails(store.read(Duration::ZERO), StoreErrorKind::Unavailable);
+    expect_error(store.lock(Duration::ZERO, TTL), StoreErrorKind::Unavailable);
+    expect_error(store.read(Duration::ZERO), StoreErrorKind::Unavailable);
     let mut locked = lock(&store);
-    fails(locked.write(&body("unsent"), Duration::ZERO), StoreErrorKind::Unavailable);
-    locked.write(&body("sent"), Duration::MAX).expect("all the time there is");
+    expect_error(locked.write(&body("unsent"), Duration::ZERO), StoreErrorKind::Unavailable);
+    locked.write(&body("sent"), Duration::MAX).expect("a timeout of Duration::MAX");
     drop(locked);
     let forever = store.lock(Duration::MAX, Duration::MAX).unwrap();
-    assert!(forever.remaining().unwrap() < Duration::from_secs(86_400), "no lock is for ever");
+    assert!(forever.remaining().unwrap() < Duration::from_secs(86_400), "no lock is longer than a day");
 }

@@ -1,16 +1,16 @@
-//! The store on a real Redis server.
+//! The store at a real Redis server.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 #[path = "../server/mod.rs"]
 mod server;
 
-mod crowds;
+mod concurrency;
+mod error_replies;
 mod locks;
-mod lost_answers;
+mod lost_replies;
 mod outages;
 mod proxy;
 mod records;
-mod refusals;
 mod replicas;
 #[cfg(any(feature = "tls-aws-lc", feature = "tls-ring"))]
 mod tls;
@@ -24,19 +24,19 @@ use perennial_redis::RedisStore;
 
 use crate::server::RedisServer;
 
-/// Longer than anything here takes, unless something is wrong.
+/// A timeout that nothing here reaches, unless something is wrong: 2 minutes.
 const LONG: Duration = Duration::from_secs(120);
 
-/// Until a call that must not succeed is to give up.
+/// The timeout of a call that must not succeed.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// Until replicas that do not confirm are given up.
-const CONFIRMING: Duration = Duration::from_secs(1);
+/// The timeout of a write that waits for replicas.
+const REPLICA_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A lease that never ends within a test.
-const LEASE: Duration = Duration::from_secs(600);
+/// A time to live that no lock reaches within a test.
+const TTL: Duration = Duration::from_secs(600);
 
-/// One of several stores for the same session, as another machine would have it.
+/// A store of the same session, as every machine has one of its own.
 fn store(server: &RedisServer) -> RedisStore {
     RedisStore::new(&server.url(), "navien:home").unwrap()
 }
@@ -46,14 +46,14 @@ fn body(text: &str) -> Body {
 }
 
 fn lock(store: &RedisStore) -> Box<dyn LockGuard> {
-    store.lock(LONG, LEASE).unwrap()
+    store.lock(LONG, TTL).unwrap()
 }
 
 fn write(store: &RedisStore, text: &str) {
     lock(store).write(&body(text), LONG).unwrap();
 }
 
-/// What is saved.
+/// The record, read without the lock.
 fn saved(store: &RedisStore) -> Option<String> {
     text(store.read(LONG).unwrap())
 }
@@ -62,25 +62,27 @@ fn text(record: Option<Body>) -> Option<String> {
     record.map(|record| String::from_utf8(record.as_ref().to_vec()).unwrap())
 }
 
-/// The lock is held by another. On a busy machine it may take longer to find out.
+/// Asserts that another store holds the lock. The timeouts grow, because on a busy machine a short one may end before
+/// Redis answers.
 #[track_caller]
-fn busy(store: &RedisStore) {
-    let kinds = [SHORT / 4, SHORT * 4, LONG].into_iter().map(|timeout| match store.lock(timeout, LEASE) {
-        Ok(_) => panic!("it is free"),
+fn assert_busy(store: &RedisStore) {
+    let kinds = [SHORT / 4, SHORT * 4, LONG].into_iter().map(|timeout| match store.lock(timeout, TTL) {
+        Ok(_) => panic!("the lock is free"),
         Err(error) => error.kind(),
     });
     let first = kinds.into_iter().find(|kind| *kind != StoreErrorKind::Unavailable);
     assert_eq!(first, Some(StoreErrorKind::Busy));
 }
 
+/// Asserts that the call failed with this kind of error. Returns the error's whole text.
 #[track_caller]
-fn fails<T>(outcome: Result<T, StoreError>, kind: StoreErrorKind) -> String {
+fn expect_error<T>(outcome: Result<T, StoreError>, kind: StoreErrorKind) -> String {
     let Err(error) = outcome else { panic!("it succeeds, and {kind:?} was expected") };
     assert_eq!(error.kind(), kind, "{error:?}");
     chain(&error)
 }
 
-/// The error with what caused it, as a program would log it.
+/// The error and its sources, as a program would log them.
 fn chain(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?}");
     let mut next = std::error::Error::source(error);
@@ -91,23 +93,23 @@ fn chain(error: &StoreError) -> String {
     text
 }
 
-/// Runs it, and checks that it does not go on and on: the bounds here are well below a second, what must not be
-/// waited for is far above this, and the machine may be busy.
+/// Runs the call and asserts that it ends within 30 s. The timeouts under test are a second or less, what must not be
+/// waited for takes 2 minutes, and the machine may be busy.
 #[track_caller]
-fn soon<T>(command: impl FnOnce() -> T) -> T {
-    let begun = Instant::now();
-    let outcome = command();
-    let took = begun.elapsed();
+fn in_time<T>(call: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let outcome = call();
+    let took = started.elapsed();
     assert!(took < LONG / 4, "it took {took:?}");
     outcome
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 #[track_caller]
-fn until(mut it_is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !it_is_so() {
-        assert!(begun.elapsed() < LONG, "it never is");
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < LONG, "the condition never holds");
         std::thread::yield_now();
     }
 }

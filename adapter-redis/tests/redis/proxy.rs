@@ -1,4 +1,4 @@
-//! A way to the server on which answers get lost.
+//! A TCP proxy to the server that cuts connections, so that requests or replies are lost.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,20 +8,20 @@ use std::thread;
 
 use crate::server::RedisServer;
 
-/// Passes everything on, but cuts a connection at requests with a certain text in them.
+/// Forwards everything, but cuts the connection of a request that contains a certain text.
 pub(crate) struct Proxy {
     port: u16,
     cuts: Arc<AtomicI64>,
 }
 
 impl Proxy {
-    /// Loses the answers to requests with `text` in them, the next `times` times.
-    pub(crate) fn losing(server: &RedisServer, text: &'static str, times: i64) -> Self {
-        Self::cutting(server, text, times, Cut::Answer)
+    /// Loses the replies to the next `times` requests that contain `text`.
+    pub(crate) fn losing_replies(server: &RedisServer, text: &'static str, times: i64) -> Self {
+        Self::cutting(server, text, times, Cut::Reply)
     }
 
-    /// Loses the requests themselves.
-    pub(crate) fn swallowing(server: &RedisServer, text: &'static str, times: i64) -> Self {
+    /// Loses the requests themselves: the server does not get them.
+    pub(crate) fn losing_requests(server: &RedisServer, text: &'static str, times: i64) -> Self {
         Self::cutting(server, text, times, Cut::Request)
     }
 
@@ -34,7 +34,7 @@ impl Proxy {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", upstream)) else { continue };
                 let left = Arc::clone(&left);
-                thread::spawn(move || pass(&client, &server, text, &left, what));
+                thread::spawn(move || forward(&client, &server, text, &left, what));
             }
         });
         Self { port, cuts }
@@ -44,7 +44,7 @@ impl Proxy {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// How many answers it has yet to lose.
+    /// How many requests or replies it has still to lose.
     pub(crate) fn left(&self) -> i64 {
         self.cuts.load(Ordering::SeqCst).max(0)
     }
@@ -53,15 +53,15 @@ impl Proxy {
 #[derive(Clone, Copy, PartialEq)]
 enum Cut {
     Request,
-    Answer,
+    Reply,
 }
 
-fn pass(client: &TcpStream, server: &TcpStream, text: &str, left: &AtomicI64, what: Cut) {
+fn forward(client: &TcpStream, server: &TcpStream, text: &str, left: &AtomicI64, what: Cut) {
     let cut = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             copy(client, server, |piece| {
-                // A request is one piece here: it is small, and written at once.
+                // A request arrives as one piece here, because it is small and written at once.
                 let hit = piece.windows(text.len()).any(|part| part == text.as_bytes());
                 let cuts = hit && left.fetch_sub(1, Ordering::SeqCst) > 0;
                 cut.store(cuts, Ordering::SeqCst);
@@ -72,7 +72,7 @@ fn pass(client: &TcpStream, server: &TcpStream, text: &str, left: &AtomicI64, wh
     });
 }
 
-/// Copies until either side ends, or a piece is not let through.
+/// Copies until either side ends the connection, or `passes` refuses a piece.
 fn copy(mut from: &TcpStream, mut to: &TcpStream, mut passes: impl FnMut(&[u8]) -> bool) {
     let mut buffer = [0; 64 << 10];
     while let Ok(size @ 1..) = from.read(&mut buffer) {

@@ -1,29 +1,29 @@
-//! What is written is read.
+//! Reading, writing, quarantining and retiring records.
 
 use super::*;
 
 #[test]
-fn nothing_was_ever_written() {
+fn an_unused_key_reads_as_no_record() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     assert_eq!(saved(&store(&server)), None);
     assert_eq!(text(lock(&store(&server)).read(LONG).unwrap()), None);
 }
 
 #[test]
-fn what_one_writes_others_read() {
+fn what_one_store_writes_every_store_reads_also_while_it_is_locked() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));
     let mut locked = lock(&one);
     locked.write(&body("first"), LONG).unwrap();
     locked.write(&body("second"), LONG).unwrap();
     assert_eq!(text(locked.read(LONG).unwrap()).as_deref(), Some("second"));
-    assert_eq!(saved(&other).as_deref(), Some("second"), "the lock does not keep others from reading");
+    assert_eq!(saved(&other).as_deref(), Some("second"), "reading without the lock does not wait for it");
     drop(locked);
     assert_eq!(text(lock(&other).read(LONG).unwrap()).as_deref(), Some("second"));
 }
 
 #[test]
-fn any_bytes_and_a_megabyte_of_them_come_back_as_they_were() {
+fn any_bytes_up_to_a_megabyte_are_read_back_and_more_than_16_are_refused() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let store = store(&server);
     let mut locked = lock(&store);
@@ -34,19 +34,19 @@ fn any_bytes_and_a_megabyte_of_them_come_back_as_they_were() {
         assert!(locked.read(LONG).unwrap().unwrap().as_ref() == bytes);
     }
     let too_large = Body::from(vec![0; (16 << 20) + 1]);
-    fails(locked.write(&too_large, LONG), StoreErrorKind::Unusable);
+    expect_error(locked.write(&too_large, LONG), StoreErrorKind::Unusable);
     assert_eq!(saved(&store).as_deref(), Some(""), "nothing was written");
 }
 
 #[test]
-fn a_record_has_no_end() {
+fn a_record_has_no_expiry() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     write(&store(&server), "for ever");
     assert_eq!(server.cli(&["TTL", "perennial:{navien:home}:record"]), "-1");
 }
 
 #[test]
-fn sessions_of_other_keys_and_databases_stand_apart() {
+fn sessions_of_different_keys_and_databases_do_not_meet() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let place = |database: &str, key: &str| RedisStore::new(&format!("{}{database}", server.url()), key).unwrap();
     let places = [place("", "a"), place("/0", "b"), place("/1", "a")];
@@ -58,24 +58,24 @@ fn sessions_of_other_keys_and_databases_stand_apart() {
 }
 
 #[test]
-fn what_is_set_aside_is_kept_under_a_name_of_its_own() {
+fn each_quarantined_record_is_kept_under_a_name_of_its_own() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let store = store(&server);
-    let aside = |number: u32| format!("perennial:{{navien:home}}:aside:{number}");
-    // Whatever stands there is not replaced.
-    server.cli(&["SET", &aside(2), "of somebody else"]);
+    let quarantined = |number: u32| format!("perennial:{{navien:home}}:aside:{number}");
+    // A key of another program in the series is not replaced.
+    server.cli(&["SET", &quarantined(2), "of somebody else"]);
     let mut locked = lock(&store);
-    locked.quarantine(LONG).expect("nothing is there");
+    locked.quarantine(LONG).expect("there is no record");
     for text in ["first", "second"] {
         locked.write(&body(text), LONG).unwrap();
         locked.quarantine(LONG).unwrap();
         assert_eq!(locked.read(LONG).unwrap().map(|_| ()), None);
         assert_eq!(saved(&store), None);
     }
-    assert_eq!(server.cli(&["HGET", &aside(1), "data"]), "first");
-    assert_eq!(server.cli(&["GET", &aside(2)]), "of somebody else");
-    assert_eq!(server.cli(&["HGET", &aside(3), "data"]), "second");
-    assert_eq!(server.cli(&["TTL", &aside(3)]), "-1");
+    assert_eq!(server.cli(&["HGET", &quarantined(1), "data"]), "first");
+    assert_eq!(server.cli(&["GET", &quarantined(2)]), "of somebody else");
+    assert_eq!(server.cli(&["HGET", &quarantined(3), "data"]), "second");
+    assert_eq!(server.cli(&["TTL", &quarantined(3)]), "-1");
     locked.write(&body("third"), LONG).unwrap();
     assert_eq!(saved(&store).as_deref(), Some("third"));
 }

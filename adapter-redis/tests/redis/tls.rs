@@ -1,4 +1,4 @@
-//! On an encrypted way.
+//! The store over TLS.
 
 use std::fs;
 use std::sync::Arc;
@@ -15,24 +15,24 @@ type Issuer = CertifiedIssuer<'static, KeyPair>;
 fn authority() -> Issuer {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // OpenSSL takes a certificate that is called like its issuer for one that signs itself.
+    // OpenSSL takes a certificate with the same name as its issuer for a self-signed one.
     params.distinguished_name.push(DnType::CommonName, "Perennial's tests");
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A server with a certificate for 127.0.0.1, and its encrypted port.
-fn encrypted(authority: &Issuer) -> Option<(RedisServer, Port)> {
-    encrypted_for(authority, Clients::All)
+/// A server with a certificate for 127.0.0.1, and its TLS port.
+fn tls_server(authority: &Issuer) -> Option<(RedisServer, Port)> {
+    tls_server_for(authority, Clients::All)
 }
 
-/// Whom an encrypted server lets in.
+/// Which clients the server lets in.
 #[derive(Clone, Copy)]
 enum Clients {
     All,
-    Certified,
+    WithCertificate,
 }
 
-fn encrypted_for(authority: &Issuer, clients: Clients) -> Option<(RedisServer, Port)> {
+fn tls_server_for(authority: &Issuer, clients: Clients) -> Option<(RedisServer, Port)> {
     let directory = own_directory("perennial-redis-tls");
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, authority).unwrap();
@@ -44,7 +44,7 @@ fn encrypted_for(authority: &Issuer, clients: Clients) -> Option<(RedisServer, P
     let certificate = file("certificate.pem", certificate.pem());
     let key = file("key.pem", key.serialize_pem());
     let root = file("root.pem", authority.pem());
-    let port = Port::of_ours();
+    let port = Port::reserve();
     let server = RedisServer::for_test(&[
         "--tls-port",
         &port.number().to_string(),
@@ -57,47 +57,47 @@ fn encrypted_for(authority: &Issuer, clients: Clients) -> Option<(RedisServer, P
         "--tls-auth-clients",
         match clients {
             Clients::All => "no",
-            Clients::Certified => "yes",
+            Clients::WithCertificate => "yes",
         },
     ]);
     fs::remove_dir_all(&directory).unwrap();
     Some((server?, port))
 }
 
-fn trusting(port: u16, authority: &Issuer) -> RedisStore {
+fn tls_store(port: u16, authority: &Issuer) -> RedisStore {
     let builder = RedisStore::builder(&format!("rediss://127.0.0.1:{port}"), "navien:home");
     builder.root_certificate_der(authority.der().to_vec()).build().unwrap()
 }
 
 #[test]
-fn all_works_as_in_the_clear() {
+fn reading_writing_and_watching_work_over_tls() {
     let authority = authority();
-    let Some((server, port)) = encrypted(&authority) else { return };
-    let store = trusting(port.number(), &authority);
-    let (told, heard) = std::sync::mpsc::channel();
+    let Some((server, port)) = tls_server(&authority) else { return };
+    let store = tls_store(port.number(), &authority);
+    let (sender, changes) = std::sync::mpsc::channel();
     let _watch = store.watch(Arc::new(move || {
-        let _ = told.send(());
+        let _ = sender.send(());
     }));
-    heard.recv_timeout(LONG).expect("it listens");
+    changes.recv_timeout(LONG).expect("it subscribes");
     let large = Body::from(vec![7; 1 << 20]);
     lock(&store).write(&large, LONG).unwrap();
-    heard.recv_timeout(LONG).expect("it hears");
+    changes.recv_timeout(LONG).expect("it reports the write");
     assert!(store.read(LONG).unwrap().unwrap().as_ref() == large.as_ref());
-    write(&self::store(&server), "from the other side");
-    assert_eq!(saved(&store).as_deref(), Some("from the other side"));
+    write(&self::store(&server), "without TLS");
+    assert_eq!(saved(&store).as_deref(), Some("without TLS"));
     server.freeze();
-    soon(|| fails(store.read(SHORT), StoreErrorKind::Unavailable));
+    in_time(|| expect_error(store.read(SHORT), StoreErrorKind::Unavailable));
     server.thaw();
-    assert_eq!(saved(&store).as_deref(), Some("from the other side"));
+    assert_eq!(saved(&store).as_deref(), Some("without TLS"));
 }
 
 #[test]
-fn a_server_that_is_not_trusted_is_told_nothing() {
+fn a_server_with_an_untrusted_certificate_is_unusable() {
     let (ours, other) = (authority(), authority());
-    let Some((_server, port)) = encrypted(&ours) else { return };
+    let Some((_server, port)) = tls_server(&ours) else { return };
     let by_default = RedisStore::new(&format!("rediss://127.0.0.1:{}", port.number()), "navien:home").unwrap();
-    for store in [trusting(port.number(), &other), by_default] {
-        let shown = soon(|| fails(store.lock(LONG, LEASE), StoreErrorKind::Unusable));
+    for store in [tls_store(port.number(), &other), by_default] {
+        let shown = in_time(|| expect_error(store.lock(LONG, TTL), StoreErrorKind::Unusable));
         assert!(shown.contains("invalid peer certificate"), "{shown}");
     }
 }
@@ -105,7 +105,7 @@ fn a_server_that_is_not_trusted_is_told_nothing() {
 #[test]
 fn a_tls_config_of_ones_own_is_taken() {
     let authority = authority();
-    let Some((_server, port)) = encrypted_for(&authority, Clients::Certified) else { return };
+    let Some((_server, port)) = tls_server_for(&authority, Clients::WithCertificate) else { return };
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().clone()).unwrap();
     let key = KeyPair::generate().unwrap();
@@ -120,16 +120,16 @@ fn a_tls_config_of_ones_own_is_taken() {
         .unwrap();
     let builder = RedisStore::builder(&format!("rediss://127.0.0.1:{}", port.number()), "navien:home");
     let certified = builder.tls_config(config).build().unwrap();
-    write(&certified, "from one that is known");
-    assert_eq!(saved(&certified).as_deref(), Some("from one that is known"));
-    soon(|| fails(trusting(port.number(), &authority).read(SHORT), StoreErrorKind::Unavailable));
+    write(&certified, "with a client certificate");
+    assert_eq!(saved(&certified).as_deref(), Some("with a client certificate"));
+    in_time(|| expect_error(tls_store(port.number(), &authority).read(SHORT), StoreErrorKind::Unavailable));
 }
 
 #[test]
-fn both_sides_have_to_encrypt() {
+fn plaintext_to_a_tls_port_and_tls_to_a_plaintext_port_fail() {
     let authority = authority();
-    let Some((server, port)) = encrypted(&authority) else { return };
-    soon(|| fails(trusting(server.port(), &authority).read(SHORT), StoreErrorKind::Unavailable));
+    let Some((server, port)) = tls_server(&authority) else { return };
+    in_time(|| expect_error(tls_store(server.port(), &authority).read(SHORT), StoreErrorKind::Unavailable));
     let clear = RedisStore::new(&format!("redis://127.0.0.1:{}", port.number()), "navien:home").unwrap();
-    soon(|| fails(clear.read(SHORT), StoreErrorKind::Unavailable));
+    in_time(|| expect_error(clear.read(SHORT), StoreErrorKind::Unavailable));
 }

@@ -1,4 +1,4 @@
-//! Hearing of what others write.
+//! Watching for writes of others.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -8,70 +8,70 @@ use perennial_core::store::WatchGuard;
 use super::*;
 
 fn watch(store: &RedisStore) -> (WatchGuard, Receiver<()>) {
-    let (told, heard) = mpsc::channel();
+    let (sender, changes) = mpsc::channel();
     let changed = Arc::new(move || {
-        let _ = told.send(());
+        let _ = sender.send(());
     });
-    (store.watch(changed).unwrap(), heard)
+    (store.watch(changed).unwrap(), changes)
 }
 
 #[track_caller]
-fn hears(heard: &Receiver<()>) {
-    heard.recv_timeout(LONG).expect("it hears of it");
+fn expect_change(changes: &Receiver<()>) {
+    changes.recv_timeout(LONG).expect("a change is reported");
 }
 
 #[test]
-fn each_write_of_another_is_told() {
+fn a_watch_reports_every_write_of_another_store() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));
-    let (_watch, heard) = watch(&one);
-    // From when it listens.
-    hears(&heard);
+    let (_watch, changes) = watch(&one);
+    // The first report comes when the subscription begins.
+    expect_change(&changes);
     for text in ["first", "second"] {
         write(&other, text);
-        hears(&heard);
-        assert_eq!(saved(&one).as_deref(), Some(text), "what is told can be read");
+        expect_change(&changes);
+        assert_eq!(saved(&one).as_deref(), Some(text), "a change that is reported can be read");
     }
     lock(&other).quarantine(LONG).unwrap();
-    hears(&heard);
+    expect_change(&changes);
     assert_eq!(saved(&one), None);
-    assert!(heard.try_recv().is_err(), "locking and reading are not told");
+    assert!(changes.try_recv().is_err(), "locking and reading are not reported");
 }
 
 #[test]
-fn it_goes_on_when_the_server_comes_back() {
+fn a_watch_goes_on_after_the_server_restarts() {
     let Some(mut server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));
-    let (_watch, heard) = watch(&one);
-    hears(&heard);
+    let (_watch, changes) = watch(&one);
+    expect_change(&changes);
     server.stop();
     server.start_again();
-    // Something may have been missed.
-    hears(&heard);
+    // It reports once when it subscribes again, since it may have missed a write.
+    expect_change(&changes);
     write(&other, "anew");
-    hears(&heard);
+    expect_change(&changes);
 }
 
 #[test]
-fn it_may_begin_before_the_server_is_there() {
+fn a_watch_may_start_before_the_server_does() {
     let Some(mut server) = RedisServer::for_test(&[]) else { return };
     server.stop();
-    let (_watch, heard) = soon(|| watch(&store(&server)));
+    let (_watch, changes) = in_time(|| watch(&store(&server)));
     server.start_again();
-    hears(&heard);
+    expect_change(&changes);
 }
 
 #[test]
-fn dropped_it_says_no_more_and_leaves_nothing_at_the_server() {
+fn a_dropped_watch_reports_nothing_more_and_ends_its_subscription() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
-    let (watch, heard) = watch(&store(&server));
-    hears(&heard);
-    let listeners = || server.cli(&["PUBSUB", "NUMSUB", "perennial:{navien:home}:changed"]);
-    assert!(listeners().ends_with('1'));
+    let (watch, changes) = watch(&store(&server));
+    expect_change(&changes);
+    let subscribers = || server.cli(&["PUBSUB", "NUMSUB", "perennial:{navien:home}:changed"]);
+    assert!(subscribers().ends_with('1'));
     server.freeze();
-    soon(|| drop(watch));
+    in_time(|| drop(watch));
     server.thaw();
-    until(|| listeners().ends_with('0'));
-    // The thread has let go of what it calls: nobody can send any more.
-    assert_eq!(heard.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
+    wait_until(|| subscribers().ends_with('0'));
+    // The thread has dropped the callback, and with it the sender.
+    assert_eq!(changes.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
 }

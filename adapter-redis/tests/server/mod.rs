@@ -1,6 +1,6 @@
-//! A Redis server for tests: started on a free port of this machine, with nothing kept, and stopped when dropped.
-//! Needs Debian's `redis-server`. Include this file with `#[path]`.
-#![allow(dead_code, unreachable_pub, reason = "who includes it needs a part of it")]
+//! A Redis server for tests: started on a free port of this machine without persistence, and stopped when dropped.
+//! Needs Debian's `redis-server`. Test crates include this file with `#[path]`.
+#![allow(dead_code, unreachable_pub, reason = "each test crate uses a part of it")]
 
 use std::io::{self, BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
@@ -14,8 +14,8 @@ use std::{env, fs, process, thread};
 const PROGRAM: &str = "redis-server";
 const MISSING: &str = "redis-server is not installed (apt-get install redis-server)";
 
-/// How long the server may take for anything.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long the server may take to start, stop or continue.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A Redis server.
 pub struct RedisServer {
@@ -26,8 +26,8 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts one with these options beside its own, for instance `["--requirepass", "secret"]`. Where it is not
-    /// installed, the test is told to be skipped, loudly; with `PERENNIAL_REQUIRE_CLIENTS=1` it fails.
+    /// Starts a server with these options more, for instance `["--requirepass", "secret"]`. `None` if `redis-server` is
+    /// not installed, which is printed as `SKIPPED`; with `PERENNIAL_REQUIRE_CLIENTS=1` it panics instead.
     pub fn for_test(options: &[&str]) -> Option<Self> {
         if Command::new(PROGRAM).arg("--version").output().is_err() {
             let required = env::var_os("PERENNIAL_REQUIRE_CLIENTS").is_some_and(|value| value == "1");
@@ -37,11 +37,11 @@ impl RedisServer {
         }
         let directory = own_directory("perennial-redis");
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut server = Self { port: Port::of_ours(), options, directory, child: None };
-        // Somebody who does not ask for a port as these tests do may have taken it in between.
+        let mut server = Self { port: Port::reserve(), options, directory, child: None };
+        // A program that does not reserve ports as these tests do may have taken the port in between.
         let started = (0..5).any(|_| {
             server.try_start().is_ok() || {
-                server.port = Port::of_ours();
+                server.port = Port::reserve();
                 false
             }
         });
@@ -49,7 +49,7 @@ impl RedisServer {
         Some(server)
     }
 
-    /// Its address.
+    /// Its URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port())
     }
@@ -59,7 +59,7 @@ impl RedisServer {
         self.port.number()
     }
 
-    /// Kills it, with all that it knew. Its port refuses connections from now on.
+    /// Kills it, and with it all data. Its port refuses connections from now on.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -73,19 +73,19 @@ impl RedisServer {
         self.try_start().expect("redis-server starts again");
     }
 
-    /// Stops it in its tracks: connections are still accepted, by the system, and nobody answers.
+    /// Suspends it. The system still accepts connections to it, and nothing answers on them.
     pub fn freeze(&self) {
         self.signal("-STOP");
         self.wait_until(|state| state == 'T');
     }
 
-    /// Lets it go on.
+    /// Continues it.
     pub fn thaw(&self) {
         self.signal("-CONT");
         self.wait_until(|state| state != 'T');
     }
 
-    /// What `redis-cli` prints when it runs this, as the default user without a password.
+    /// Runs `redis-cli` with these arguments as the default user without a password, and returns its output.
     pub fn cli(&self, arguments: &[&str]) -> String {
         let port = self.port().to_string();
         let output = Command::new("redis-cli").args(["-p", &port, "--raw"]).args(arguments).output();
@@ -94,7 +94,7 @@ impl RedisServer {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    /// Returns when the server says that it is ready.
+    /// Returns when the server logs that it is ready.
     fn try_start(&mut self) -> io::Result<()> {
         let mut child = Command::new(PROGRAM)
             .args(["--bind", "127.0.0.1", "--port", &self.port().to_string(), "--dir"])
@@ -108,7 +108,7 @@ impl RedisServer {
         let lines = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?).lines();
         let (ready, wait) = mpsc::channel();
         thread::spawn(move || {
-            // Reads on to the end: a pipe that is full would stop the server.
+            // Reads to the end, because a full pipe would block the server.
             for line in lines.map_while(Result::ok) {
                 if line.contains("Ready to accept connections") {
                     let _ = ready.send(());
@@ -116,7 +116,7 @@ impl RedisServer {
             }
         });
         self.child = Some(child);
-        wait.recv_timeout(PATIENCE).map_err(|error| {
+        wait.recv_timeout(SERVER_TIMEOUT).map_err(|error| {
             self.stop();
             io::Error::other(error)
         })
@@ -131,7 +131,7 @@ impl RedisServer {
         assert!(status.is_ok_and(|status| status.success()), "kill {signal}");
     }
 
-    /// Waits for what the system says of the process: `T` is stopped.
+    /// Waits until the process is in a state that `/proc` shows by a letter: `T` is stopped.
     fn wait_until(&self, expected: impl Fn(char) -> bool) {
         let file = format!("/proc/{}/stat", self.pid());
         let begun = Instant::now();
@@ -141,7 +141,7 @@ impl RedisServer {
             if state.is_some_and(&expected) {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "the server's state is {state:?}");
+            assert!(begun.elapsed() < SERVER_TIMEOUT, "the server's state is {state:?}");
             thread::yield_now();
         }
     }
@@ -154,19 +154,19 @@ impl Drop for RedisServer {
     }
 }
 
-/// A port of this machine for one who comes and goes: as long as this lives no other test gets it, whether or not
-/// anybody listens on it.
+/// A reserved port of this machine: as long as this value lives no other test gets it, whether or not anything listens on
+/// it.
 ///
-/// It is below those that systems give to connections and to whoever takes any port, so nobody gets it by chance. Tests
-/// know of each other, across processes, by a UDP socket on the port.
+/// It is below the range that systems assign to connections and to sockets without a port of their own, so no other
+/// program gets it by chance. Tests of other processes see that it is reserved by a UDP socket on the port.
 pub struct Port {
     reserved: UdpSocket,
 }
 
 impl Port {
-    /// One that nobody has.
-    pub fn of_ours() -> Self {
-        // Where to begin is as good as random: processes that begin at the same place go on until they differ.
+    /// Reserves a free port.
+    pub fn reserve() -> Self {
+        // The search begins at the process id, so that processes rarely try the same ports.
         let start = u16::try_from(process::id() % 10_000).expect("a small number") + 20_000;
         let reserved = (start..32_000).chain(20_000..start).find_map(|number| {
             let reserved = UdpSocket::bind(("127.0.0.1", number)).ok()?;
@@ -181,7 +181,7 @@ impl Port {
     }
 }
 
-/// A directory that nobody had before, in the place for temporary ones.
+/// A new directory among the system's temporary ones.
 pub fn own_directory(name: &str) -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     loop {
@@ -189,7 +189,7 @@ pub fn own_directory(name: &str) -> PathBuf {
         let directory = env::temp_dir().join(format!("{name}-{}-{number}", process::id()));
         match fs::create_dir(&directory) {
             Ok(()) => return directory,
-            // Of a process that was killed, and had this number.
+            // Left by a killed process with the same id.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => panic!("a directory for a test: {error}"),
         }

@@ -1,4 +1,4 @@
-//! Something was done, and the answer got lost.
+//! Redis executes a command, and its reply is lost.
 
 use super::*;
 use crate::proxy::Proxy;
@@ -8,50 +8,50 @@ fn through(proxy: &Proxy) -> RedisStore {
 }
 
 #[test]
-fn a_lock_whose_answer_was_lost_is_asked_for_again_as_the_same_owner() {
+fn a_lock_whose_reply_was_lost_is_acquired_again_by_the_same_owner() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
-    let proxy = Proxy::losing(&server, "PTTL", 1);
-    let mut locked = soon(|| through(&proxy).lock(LONG, LEASE)).unwrap();
+    let proxy = Proxy::losing_replies(&server, "PTTL", 1);
+    let mut locked = in_time(|| through(&proxy).lock(LONG, TTL)).unwrap();
     assert_eq!(proxy.left(), 0);
     locked.write(&body("ours"), LONG).unwrap();
     assert_eq!(saved(&store(&server)).as_deref(), Some("ours"));
 }
 
 #[test]
-fn a_lock_that_may_be_ours_is_given_back_with_the_next_connection() {
+fn a_lock_whose_replies_were_all_lost_is_released_by_the_next_connection() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
-    let proxy = Proxy::losing(&server, "PTTL", 2);
+    let proxy = Proxy::losing_replies(&server, "PTTL", 2);
     let store = through(&proxy);
-    soon(|| fails(store.lock(LONG, LEASE), StoreErrorKind::Unavailable));
-    busy(&self::store(&server));
-    assert_eq!(saved(&store), None, "any call will do");
+    in_time(|| expect_error(store.lock(LONG, TTL), StoreErrorKind::Unavailable));
+    assert_busy(&self::store(&server));
+    assert_eq!(saved(&store), None, "the next connection, of any call, releases it");
     drop(lock(&self::store(&server)));
 }
 
 #[test]
-fn a_write_whose_answer_was_lost_is_repeated_under_the_lock() {
+fn a_write_whose_reply_was_lost_is_repeated() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
-    let proxy = Proxy::losing(&server, "HSET", 1);
+    let proxy = Proxy::losing_replies(&server, "HSET", 1);
     let mut locked = lock(&through(&proxy));
     locked.write(&body("once or twice"), LONG).unwrap();
     assert_eq!((proxy.left(), saved(&store(&server)).as_deref()), (0, Some("once or twice")));
 }
 
 #[test]
-fn a_write_whose_answers_were_lost_may_have_been_written() {
+fn a_write_whose_replies_were_all_lost_is_maybe_written() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
-    let proxy = Proxy::losing(&server, "HSET", 2);
+    let proxy = Proxy::losing_replies(&server, "HSET", 2);
     let mut locked = lock(&through(&proxy));
-    soon(|| fails(locked.write(&body("perhaps"), LONG), StoreErrorKind::MaybeWritten));
-    assert_eq!(saved(&store(&server)).as_deref(), Some("perhaps"), "here it was");
+    in_time(|| expect_error(locked.write(&body("perhaps"), LONG), StoreErrorKind::MaybeWritten));
+    assert_eq!(saved(&store(&server)).as_deref(), Some("perhaps"), "this one was executed");
     locked.write(&body("surely"), LONG).unwrap();
     assert_eq!(saved(&store(&server)).as_deref(), Some("surely"));
 }
 
 #[test]
-fn a_record_is_set_aside_once_although_it_is_asked_for_twice() {
+fn a_quarantine_whose_reply_was_lost_is_not_done_twice() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
-    let proxy = Proxy::losing(&server, "RENAMENX", 1);
+    let proxy = Proxy::losing_replies(&server, "RENAMENX", 1);
     let mut locked = lock(&through(&proxy));
     locked.write(&body("strange"), LONG).unwrap();
     locked.quarantine(LONG).unwrap();
@@ -60,13 +60,13 @@ fn a_record_is_set_aside_once_although_it_is_asked_for_twice() {
 }
 
 #[test]
-fn a_lock_that_could_not_be_given_back_is_given_back_with_the_next_connection() {
+fn a_lock_whose_release_was_lost_is_released_by_the_next_connection() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
-    let proxy = Proxy::swallowing(&server, "return redis.call('DEL'", 2);
+    let proxy = Proxy::losing_requests(&server, "return redis.call('DEL'", 2);
     let store = through(&proxy);
     drop(lock(&store));
     assert_eq!(proxy.left(), 0);
-    busy(&self::store(&server));
-    assert_eq!(saved(&store), None, "any call will do");
+    assert_busy(&self::store(&server));
+    assert_eq!(saved(&store), None, "the next connection, of any call, releases it");
     drop(lock(&self::store(&server)));
 }
