@@ -1,4 +1,4 @@
-//! What is wrong with a file.
+//! The error of this crate: which file, and what is wrong with it.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub struct FileError {
     path: PathBuf,
-    trouble: FileErrorKind,
+    kind: FileErrorKind,
 }
 
 /// What is wrong with a file or directory.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileErrorKind {
-    /// The system failed or refused.
+    /// A system call failed. Its error says why.
     #[error("could not be {what}")]
     System {
-        /// What was tried: `written`, say.
+        /// What could not be done to the file: `written`, say.
         what: &'static str,
-        /// What the system said.
+        /// The error of the system call.
         source: io::Error,
     },
     /// The path ends in `/` or `..`, or is empty. Name a file.
@@ -35,7 +35,7 @@ pub enum FileErrorKind {
     /// character. Choose another.
     #[error("is no name for a file: it must not be empty, long, start with a dot or hold a separator")]
     BadName,
-    /// Neither the environment nor the system tells a home directory. Name a file with `FileStore::new`.
+    /// The user has no home directory, neither in the environment nor in the system's user database. Name a file with `FileStore::new`.
     #[error("has no place: this user has no home directory")]
     NoHome,
     /// It is a symbolic link. Name the file that it points to.
@@ -44,37 +44,38 @@ pub enum FileErrorKind {
     /// It is a directory, a pipe, a socket or a device.
     #[error("is not a regular file")]
     NotAFile,
-    /// It has another name, under which it could be read or changed.
+    /// It is a hard link: it has a second name, under which others could read or change it.
     #[error("has a second name, a hard link")]
     HardLink,
-    /// Somebody else owns it.
+    /// Another user owns it.
     #[error("belongs to user {owner}")]
     Foreign {
-        /// The owner's number.
+        /// The owner's user id.
         owner: u32,
     },
-    /// Others may read it, and the file system does not let that be changed.
+    /// Other users may read it, and its file system does not keep modes.
     #[error("can be read by other users, which its file system does not let us change")]
     Exposed,
-    /// Others may put files of theirs into this directory. `chmod go-w` mends that.
+    /// Other users may create files in this directory. `chmod go-w` forbids it.
     #[error("is a directory that other users can write to")]
     WritableByOthers,
-    /// It has more than [`MAX_BYTES`](crate::MAX_BYTES), or would have. It is left as it is.
+    /// It has more than [`MAX_BYTES`](crate::MAX_BYTES), or would have. It is not changed.
     #[error("has more bytes than any saved session")]
     TooLarge,
-    /// So many files were set aside already that somebody should look at them.
+    /// 1,000 files were quarantined or retired already. Look at them and remove them.
     #[error("was set aside too often: look at its `.aside-` and `.retired-` files and remove them")]
-    TooManyAside,
-    /// It is encrypted, and this store has no key. It is left as it is.
+    TooManyQuarantined,
+    /// It is encrypted, and this store has no key. It is not changed.
     #[error("is encrypted, and no key was given")]
     Encrypted,
-    /// It is not encrypted, and this store has a key. It is left as it is; see `FileStore::encrypted_with`.
+    /// It is not encrypted, and this store has a key. It is not changed; `FileStore::encrypted_with` says how to encrypt
+    /// it.
     #[error("is not encrypted, and a key was given")]
     NotEncrypted,
-    /// The key is wrong, or somebody changed the file. It is left as it is.
+    /// The key is wrong, or somebody has changed the file. It is not changed.
     #[error("cannot be decrypted: the key is wrong, or the file was changed")]
     WrongKey,
-    /// It is encrypted in a way that this version does not know. It is left as it is.
+    /// It is encrypted in a format that this version does not know. It is not changed.
     #[error("was encrypted by a newer version")]
     NewerEncryption,
 }
@@ -86,50 +87,52 @@ impl FileError {
     }
 
     /// What is wrong with it.
-    pub fn trouble(&self) -> &FileErrorKind {
-        &self.trouble
+    pub fn kind(&self) -> &FileErrorKind {
+        &self.kind
     }
 
-    /// Of the step that puts a new record in place, where a failure need not mean that nothing happened.
-    pub(crate) fn while_replacing(self) -> StoreError {
-        match &self.trouble {
-            // The kernel says these before it touches anything.
-            FileErrorKind::System { source, .. } if refuses(source) => self.into(),
-            _ => self.after_replacing(),
+    /// The store error if the renaming of the new file over the old one failed. Unless the kernel refused it, it may have
+    /// happened.
+    pub(crate) fn during_rename(self) -> StoreError {
+        match &self.kind {
+            // The kernel checks for these errors before it changes anything.
+            FileErrorKind::System { source, .. } if needs_a_person(source) => self.into(),
+            _ => self.after_rename(),
         }
     }
 
-    /// Of a step after that one.
-    pub(crate) fn after_replacing(self) -> StoreError {
+    /// The store error if a step after the renaming failed: the directory could not be synced, say.
+    pub(crate) fn after_rename(self) -> StoreError {
         StoreError::new(StoreErrorKind::MaybeWritten).with_source(self)
     }
 }
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A path can hold line breaks and worse: this form escapes them.
-        write!(f, "{:?} {}", self.path, self.trouble)
+        // `{:?}` escapes line breaks and control characters, which a path may contain.
+        write!(f, "{:?} {}", self.path, self.kind)
     }
 }
 
 impl Error for FileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.trouble.source() // the trouble itself is in the text
+        self.kind.source() // the kind itself is part of the text
     }
 }
 
 impl FileErrorKind {
+    /// Turns the error of a system call into a kind. `what` completes "could not be …".
     pub(crate) fn system(what: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| Self::System { what, source }
     }
 
     pub(crate) fn at(self, path: impl Into<PathBuf>) -> FileError {
-        FileError { path: path.into(), trouble: self }
+        FileError { path: path.into(), kind: self }
     }
 
-    fn kind(&self) -> StoreErrorKind {
+    fn store_kind(&self) -> StoreErrorKind {
         match self {
-            Self::System { source, .. } if refuses(source) => StoreErrorKind::Unusable,
+            Self::System { source, .. } if needs_a_person(source) => StoreErrorKind::Unusable,
             Self::System { .. } => StoreErrorKind::Unavailable,
             Self::TooLarge => StoreErrorKind::Refused(ImportError::Malformed { what: "too large" }),
             _ => StoreErrorKind::Unusable,
@@ -139,12 +142,12 @@ impl FileErrorKind {
 
 impl From<FileError> for StoreError {
     fn from(error: FileError) -> Self {
-        StoreError::new(error.trouble.kind()).with_source(error)
+        StoreError::new(error.kind.store_kind()).with_source(error)
     }
 }
 
-/// Whether the system will say the same again until a person changes something.
-fn refuses(error: &io::Error) -> bool {
+/// Whether the system call will fail in the same way until a person changes something: a mode, a mount, a path.
+fn needs_a_person(error: &io::Error) -> bool {
     let Some(errno) = Errno::from_io_error(error) else { return false };
     [
         Errno::ACCESS,
@@ -167,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_layer_says_its_own_part() {
+    fn each_error_of_the_chain_shows_its_own_part_only() {
         let error = FileErrorKind::system("written")(Errno::NOSPC.into()).at("/a\n/b");
         let error = StoreError::from(error);
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
@@ -184,8 +187,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_has_to_mend_is_unusable() {
-        for (errno, kind, late) in [
+    fn an_error_is_unusable_where_a_person_has_to_act_and_maybe_written_where_a_rename_may_have_happened() {
+        for (errno, kind, during_rename) in [
             (Errno::ACCESS, StoreErrorKind::Unusable, StoreErrorKind::Unusable),
             (Errno::ROFS, StoreErrorKind::Unusable, StoreErrorKind::Unusable),
             (Errno::IO, StoreErrorKind::Unavailable, StoreErrorKind::MaybeWritten),
@@ -193,7 +196,7 @@ mod tests {
         ] {
             let error = || FileErrorKind::system("written")(errno.into()).at("/a");
             assert_eq!(StoreError::from(error()).kind(), kind);
-            assert_eq!(error().while_replacing().kind(), late);
+            assert_eq!(error().during_rename().kind(), during_rename);
         }
     }
 }

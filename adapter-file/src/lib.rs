@@ -66,24 +66,24 @@ compile_error!(
     "perennial-file needs the locks, modes and atomic renames of Unix; on other systems, implement `perennial_core::store::Store` over what the system offers"
 );
 
-mod content;
 mod directory;
+#[cfg(feature = "encrypted")]
+mod encryption;
 mod error;
 mod file;
-mod held;
+mod format;
 mod lock;
-mod place;
-mod private;
-#[cfg(feature = "encrypted")]
-mod seal;
+mod lock_guard;
+mod paths;
+mod private_file;
 mod store;
-mod temporary;
+mod temp_file;
 
-pub use self::error::{FileError, FileErrorKind};
-pub use self::private::{read_private, write_private};
 #[cfg(feature = "encrypted")]
-pub use self::seal::Key;
+pub use self::encryption::Key;
+pub use self::error::{FileError, FileErrorKind};
+pub use self::private_file::{read_private, write_private};
 pub use self::store::FileStore;
 
-/// The most bytes that a file may have: more than any session takes, encrypted too.
+/// How many bytes a file may have, encrypted or not: 1 MiB, more than any session takes.
 pub const MAX_BYTES: usize = perennial_core::store::MAX_RECORD;

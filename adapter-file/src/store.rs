@@ -1,4 +1,4 @@
-//! The store.
+//! The store: reading and locking one session.
 
 use std::path::{Path, PathBuf};
 #[cfg(feature = "encrypted")]
@@ -8,65 +8,66 @@ use std::time::Duration;
 use perennial_core::store::{LockGuard, Store, StoreError};
 use perennial_core::wire::Body;
 
-use crate::content::Form;
 use crate::directory::Directory;
-use crate::held::{self, Held};
-use crate::place::{self, Place};
 #[cfg(feature = "encrypted")]
-use crate::seal::Key;
+use crate::encryption::Key;
+use crate::format::Format;
+use crate::lock_guard::{self, FileLockGuard};
+use crate::paths::{self, StorePaths};
 
-/// One session in one file. Clones, and stores of the same path, share it.
+/// One session in one file. Clones, and stores of the same path in any process, share it.
 ///
-/// Building one touches nothing. The directory is made when the session is first locked; reading before that finds
-/// nothing.
+/// Building a store touches no file. The directory is created when the session is first locked; reading before that
+/// finds no record.
 ///
-/// | kind of error | when |
+/// | [`StoreErrorKind`](perennial_core::store::StoreErrorKind) | when |
 /// | --- | --- |
-/// | `Busy` | another store or process held the lock all the time |
-/// | `Lost` | the lock file or the directory was moved away while we held the lock, or this is the child of a `fork` |
-/// | `Unavailable` | no space, an I/O error: the old record stands |
-/// | `MaybeWritten` | a failure while the new record was put in place, or while that was synced |
-/// | `Unusable` | not allowed, read-only, not a private file of ours, the wrong key: see [`FileErrorKind`](crate::FileErrorKind) |
-/// | `Refused` | more than [`MAX_BYTES`](crate::MAX_BYTES): left as it is, since it is hardly a session |
+/// | `Busy` | another store or process held the lock until the timeout |
+/// | `Lost` | the lock file or its directory was moved or removed while the lock was held, or this is the child of a `fork` |
+/// | `Unavailable` | no space or an I/O error: the old record is still there |
+/// | `MaybeWritten` | the new file could not be renamed over the old one, or the directory could not be synced |
+/// | `Unusable` | a missing permission, a read-only file system, a file that is not private to this user, the wrong key: see [`FileErrorKind`](crate::FileErrorKind) |
+/// | `Refused` | more than [`MAX_BYTES`](crate::MAX_BYTES), which no session has: the file is not changed |
 ///
-/// Each but the first two has a [`FileError`](crate::FileError) as its source, and where the system failed, an
-/// [`io::Error`](std::io::Error) below that.
+/// All but the first two have a [`FileError`](crate::FileError) as their source. If a system call failed, that has its
+/// [`io::Error`](std::io::Error) as a source in turn.
 #[derive(Clone, Debug)]
 pub struct FileStore {
     path: PathBuf,
-    form: Form,
+    format: Format,
 }
 
 impl FileStore {
-    /// In this file. A relative path starts at the directory that is current now.
+    /// The session in this file. A relative path is resolved now, at the current directory.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { path: std::path::absolute(&path).unwrap_or(path), form: Form::Clear }
+        Self { path: std::path::absolute(&path).unwrap_or(path), format: Format::Plaintext }
     }
 
-    /// Where this system keeps what programs remember: `$XDG_STATE_HOME/APP/SESSION.session`, by default
+    /// The session in the user's state directory: `$XDG_STATE_HOME/APP/SESSION.session`, by default
     /// `~/.local/state/APP/SESSION.session`; on macOS `~/Library/Application Support/APP/SESSION.session`.
     ///
-    /// `Unusable` where a name is empty, long, starts with a dot or holds a separator, and where there is no home.
+    /// `Unusable` if a name is empty, has more than 120 bytes, starts with a dot, or contains a separator or a control
+    /// character; or if the user has no home directory.
     pub fn default_place(app: &str, session: &str) -> Result<Self, StoreError> {
-        Ok(Self::new(place::default_path(app, session)?))
+        Ok(Self::new(paths::default_path(app, session)?))
     }
 
-    /// Keeps the record encrypted, under XChaCha20-Poly1305. Whoever has no key can neither read nor change it; they
-    /// can bring back an older file of the same key.
+    /// Encrypts the record with XChaCha20-Poly1305. Without the key nobody can read it or change it unnoticed; an older
+    /// file of the same key can be put back unnoticed.
     ///
-    /// A wrong key, a changed file or a file in the clear is `Unusable`, and is left as it is: nothing is lost by a
-    /// mistake, and nobody can put a record in the clear into its place. To encrypt a session that was kept in the
-    /// clear, say so once:
+    /// A wrong key, a changed file or a plaintext file is `Unusable`, and is not changed: nothing is lost by a mistake,
+    /// and nobody can replace the record by a plaintext one. A session that was kept in plaintext is encrypted once like
+    /// this:
     ///
     /// ```
     /// use perennial_core::store::{LOCK_TIMEOUT, STORE_TIMEOUT, Store, StoreError};
     /// use perennial_file::{FileStore, Key};
     ///
     /// fn encrypt(path: &str, key: Key) -> Result<FileStore, StoreError> {
-    ///     let (clear, encrypted) = (FileStore::new(path), FileStore::new(path).encrypted_with(key));
+    ///     let (plaintext, encrypted) = (FileStore::new(path), FileStore::new(path).encrypted_with(key));
     ///     let mut lock = encrypted.lock(LOCK_TIMEOUT, LOCK_TIMEOUT)?;
-    ///     if let Some(record) = clear.read(STORE_TIMEOUT)? {
+    ///     if let Some(record) = plaintext.read(STORE_TIMEOUT)? {
     ///         lock.write(&record, STORE_TIMEOUT)?;
     ///     }
     ///     Ok(encrypted)
@@ -82,29 +83,29 @@ impl FileStore {
     #[cfg(feature = "encrypted")]
     #[must_use]
     pub fn encrypted_with(self, key: Key) -> Self {
-        Self { form: Form::Encrypted(Arc::new(key)), ..self }
+        Self { format: Format::Encrypted(Arc::new(key)), ..self }
     }
 
-    /// The file.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn hold(&self, timeout: Duration) -> Result<Held, StoreError> {
-        Held::take(Place::of(&self.path)?, self.form.clone(), timeout)
+    pub(crate) fn lock_file(&self, timeout: Duration) -> Result<FileLockGuard, StoreError> {
+        FileLockGuard::acquire(StorePaths::new(&self.path)?, self.format.clone(), timeout)
     }
 }
 
 impl Store for FileStore {
     fn read(&self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
-        let place = Place::of(&self.path)?;
-        match Directory::open(&place.directory)? {
-            Some(directory) => held::read(&directory, &place, &self.form),
+        let paths = StorePaths::new(&self.path)?;
+        match Directory::open(&paths.directory)? {
+            Some(directory) => lock_guard::read(&directory, &paths, &self.format),
             None => Ok(None),
         }
     }
 
     fn lock(&self, timeout: Duration, _ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
-        Ok(Box::new(self.hold(timeout)?))
+        Ok(Box::new(self.lock_file(timeout)?))
     }
 }
