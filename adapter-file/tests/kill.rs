@@ -1,4 +1,5 @@
-//! `kill -9` at any moment: the file holds the old record or the new one, whole; the lock is free; nothing is left.
+//! `kill -9` at any moment of a write: the file holds the old record or the new one, whole; the lock is free; no temporary
+//! file is left after the next lock.
 //!
 //! `PERENNIAL_SAVES=10000 cargo test -p perennial-file --test kill -- --nocapture` is the full run.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
@@ -10,47 +11,47 @@ use std::fs;
 use std::hint;
 use std::os::unix::process::ExitStatusExt;
 
-use support::act::Act;
+use support::action::Action;
 use support::child::{Child, command};
 use support::record::number_in;
-use support::{Scratch, lock, read, temporaries, try_lock};
+use support::{TestDir, lock, read, temp_files, try_lock};
 
-/// Saves that are acknowledged in a usual run.
+/// How many writes are acknowledged, at least, in a usual run.
 const SAVES: u64 = 300;
 const SIGKILL: i32 = 9;
 
 #[test]
-fn a_save_survives_a_kill_at_any_moment() {
+fn a_kill_at_any_moment_leaves_a_whole_record_and_a_free_lock() {
     let saves = env::var("PERENNIAL_SAVES").ok().map_or(SAVES, |saves| saves.parse().unwrap());
-    let scratch = Scratch::new();
-    let store = scratch.store();
+    let dir = TestDir::new();
+    let store = dir.store();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let mut total = Total::default();
     let mut last = 0;
 
-    // Some kills have to meet a save: where none did yet, it goes on, within bounds.
+    // At least one kill has to come in the middle of a write. If none has, the test goes on, up to 20 times as long.
     while total.saves < saves || total.with_leftovers == 0 && total.saves < 20 * saves {
-        let mut child = Child::run(command(Act::Saves, store.path()));
+        let mut child = Child::run(command(Action::SaveForever, store.path()));
         let mut acknowledged = last;
         for _ in 0..=random.below(5) {
-            let said = child.hear().expect("it was not killed yet");
-            let number: u64 = said.strip_prefix("saved ").unwrap().parse().unwrap();
+            let line = child.next_line().expect("it was not killed yet");
+            let number: u64 = line.strip_prefix("saved ").unwrap().parse().unwrap();
             assert_eq!(number, acknowledged + 1);
             acknowledged = number;
         }
         spin(&mut random);
         assert_eq!(child.kill().signal(), Some(SIGKILL));
-        while let Some(said) = child.hear() {
-            acknowledged = said.strip_prefix("saved ").unwrap().parse().unwrap();
+        while let Some(line) = child.next_line() {
+            acknowledged = line.strip_prefix("saved ").unwrap().parse().unwrap();
         }
 
         let found = number_in(Some(&fs::read(store.path()).unwrap()));
         assert!((acknowledged..=acknowledged + 1).contains(&found), "{found} after {acknowledged}");
-        let left = temporaries(scratch.path()).len();
+        let left = temp_files(dir.path()).len();
         let mut held = try_lock(&store).expect("the kernel has freed it");
         assert_eq!(number_in(held.read(support::LONG).unwrap().as_ref().map(AsRef::as_ref)), found);
         drop(held);
-        assert_eq!(temporaries(scratch.path()), Vec::<String>::new());
+        assert_eq!(temp_files(dir.path()), Vec::<String>::new());
 
         total.kills += 1;
         total.saves += found - last;
@@ -74,7 +75,7 @@ struct Total {
     with_leftovers: u64,
 }
 
-/// From nothing to longer than a save takes; each order of magnitude as likely as the others.
+/// Waits for a random time: from nothing to longer than a write takes, each order of magnitude as likely as the others.
 fn spin(random: &mut Random) {
     let bits = random.below(24);
     for _ in 0..random.below(1 << bits) {

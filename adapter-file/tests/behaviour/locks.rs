@@ -1,4 +1,4 @@
-//! One at a time.
+//! Locking: one holder at a time, also after the lock file was removed.
 
 use std::fs;
 use std::sync::mpsc;
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use perennial_core::store::{Store, StoreErrorKind};
 
-use crate::support::{LONG, Scratch, body, failure, lock, read, save, temporaries, try_lock};
+use crate::support::{LONG, TestDir, body, failure, lock, read, save, temp_files, try_lock};
 
 #[test]
-fn a_second_lock_in_the_same_process_waits_as_long_as_it_may() {
-    let scratch = Scratch::new();
-    let store = scratch.store();
+fn a_second_lock_in_the_same_process_is_busy_after_its_timeout() {
+    let dir = TestDir::new();
+    let store = dir.store();
     let held = lock(&store);
-    for other in [store.clone(), scratch.store()] {
+    for other in [store.clone(), dir.store()] {
         failure(try_lock(&other)).is(StoreErrorKind::Busy, "locked by another");
         failure(other.lock(Duration::from_millis(30), LONG)).is(StoreErrorKind::Busy, "locked by another");
     }
@@ -23,12 +23,12 @@ fn a_second_lock_in_the_same_process_waits_as_long_as_it_may() {
 }
 
 #[test]
-fn who_waits_gets_the_lock_when_it_is_given_back() {
-    let scratch = Scratch::new();
-    let held = lock(&scratch.store());
+fn a_waiting_thread_gets_the_lock_when_it_is_released() {
+    let dir = TestDir::new();
+    let held = lock(&dir.store());
     let (started, start) = mpsc::channel();
     let waiter = thread::spawn({
-        let store = scratch.store();
+        let store = dir.store();
         move || {
             started.send(()).unwrap();
             drop(lock(&store));
@@ -41,12 +41,12 @@ fn who_waits_gets_the_lock_when_it_is_given_back() {
 }
 
 #[test]
-fn threads_with_stores_of_their_own_lose_no_update() {
-    let scratch = Scratch::new();
+fn eight_threads_lose_no_update() {
+    let dir = TestDir::new();
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let store = scratch.store();
+                let store = dir.store();
                 for _ in 0..10 {
                     let mut lock = lock(&store);
                     let number = lock.read(LONG).unwrap();
@@ -56,57 +56,57 @@ fn threads_with_stores_of_their_own_lose_no_update() {
             });
         }
     });
-    assert_eq!(read(&scratch.store()).as_deref(), Some("80"));
+    assert_eq!(read(&dir.store()).as_deref(), Some("80"));
 }
 
 #[test]
-fn reading_waits_for_nobody() {
-    let scratch = Scratch::new();
-    save(&scratch.store(), "old");
-    let mut held = lock(&scratch.store());
-    assert_eq!(read(&scratch.store()).as_deref(), Some("old"));
+fn reading_without_the_lock_does_not_wait_for_it() {
+    let dir = TestDir::new();
+    save(&dir.store(), "old");
+    let mut held = lock(&dir.store());
+    assert_eq!(read(&dir.store()).as_deref(), Some("old"));
     held.write(&body("new"), LONG).unwrap();
-    assert_eq!(read(&scratch.store()).as_deref(), Some("new"));
+    assert_eq!(read(&dir.store()).as_deref(), Some("new"));
 }
 
 #[test]
-fn a_lock_proves_that_the_next_record_can_be_written() {
-    let scratch = Scratch::new();
-    save(&scratch.store(), "old");
-    let mut held = lock(&scratch.store());
+fn a_lock_preallocates_room_for_the_next_record() {
+    let dir = TestDir::new();
+    save(&dir.store(), "old");
+    let mut held = lock(&dir.store());
     for text in ["mark", "record"] {
-        let [temporary] = &temporaries(scratch.path())[..] else { panic!("no room was taken") };
-        assert!(fs::metadata(scratch.join(temporary)).unwrap().len() >= 16 << 10);
+        let [temporary] = &temp_files(dir.path())[..] else { panic!("no room was taken") };
+        assert!(fs::metadata(dir.join(temporary)).unwrap().len() >= 16 << 10);
         held.write(&body(text), LONG).unwrap();
     }
     drop(held);
-    assert_eq!(temporaries(scratch.path()), Vec::<String>::new());
+    assert_eq!(temp_files(dir.path()), Vec::<String>::new());
 }
 
 #[test]
-fn a_lock_that_was_pulled_from_under_its_holder_is_lost() {
-    let scratch = Scratch::new();
-    save(&scratch.store(), "old");
-    let mut first = lock(&scratch.store());
-    fs::remove_file(scratch.join("session.lock")).unwrap();
+fn a_lock_whose_file_was_removed_is_lost() {
+    let dir = TestDir::new();
+    save(&dir.store(), "old");
+    let mut first = lock(&dir.store());
+    fs::remove_file(dir.join("session.lock")).unwrap();
     failure(first.write(&body("first"), LONG)).is(StoreErrorKind::Lost, "");
-    let mut second = try_lock(&scratch.store()).unwrap();
+    let mut second = try_lock(&dir.store()).unwrap();
     failure(first.write(&body("first"), LONG)).is(StoreErrorKind::Lost, "");
     failure(first.read(LONG)).is(StoreErrorKind::Lost, "");
     failure(first.quarantine(LONG)).is(StoreErrorKind::Lost, "");
     drop(first);
-    failure(try_lock(&scratch.store())).is(StoreErrorKind::Busy, "");
+    failure(try_lock(&dir.store())).is(StoreErrorKind::Busy, "");
     second.write(&body("second"), LONG).unwrap();
-    assert_eq!(read(&scratch.store()).as_deref(), Some("second"));
+    assert_eq!(read(&dir.store()).as_deref(), Some("second"));
 }
 
 #[test]
-fn who_waited_on_a_removed_lock_file_takes_the_new_one() {
-    let scratch = Scratch::new();
-    let first = lock(&scratch.store());
+fn a_thread_that_waited_on_a_removed_lock_file_locks_the_new_one() {
+    let dir = TestDir::new();
+    let first = lock(&dir.store());
     let (started, start) = mpsc::channel();
     let waiter = thread::spawn({
-        let store = scratch.store();
+        let store = dir.store();
         move || {
             started.send(()).unwrap();
             save(&store, "waiter");
@@ -114,31 +114,31 @@ fn who_waited_on_a_removed_lock_file_takes_the_new_one() {
         }
     });
     start.recv().unwrap();
-    fs::remove_file(scratch.join("session.lock")).unwrap();
+    fs::remove_file(dir.join("session.lock")).unwrap();
     drop(first);
     let held = waiter.join().unwrap();
-    failure(try_lock(&scratch.store())).is(StoreErrorKind::Busy, "");
+    failure(try_lock(&dir.store())).is(StoreErrorKind::Busy, "");
     drop(held);
-    assert_eq!(read(&scratch.store()).as_deref(), Some("waiter"));
+    assert_eq!(read(&dir.store()).as_deref(), Some("waiter"));
 }
 
 #[test]
-fn a_directory_that_was_replaced_is_not_written_behind_the_back() {
-    let scratch = Scratch::new();
-    let store = perennial_file::FileStore::new(scratch.join("state").join("session"));
+fn a_lock_whose_directory_was_replaced_is_lost_and_writes_to_neither() {
+    let dir = TestDir::new();
+    let store = perennial_file::FileStore::new(dir.join("state").join("session"));
     save(&store, "old");
     let mut held = lock(&store);
-    fs::rename(scratch.join("state"), scratch.join("backup")).unwrap();
+    fs::rename(dir.join("state"), dir.join("backup")).unwrap();
     save(&store, "restored");
     failure(held.write(&body("late"), LONG)).is(StoreErrorKind::Lost, "");
     drop(held);
     assert_eq!(read(&store).as_deref(), Some("restored"));
-    assert_eq!(fs::read(scratch.join("backup").join("session")).unwrap(), b"old");
-    assert_eq!(temporaries(&scratch.join("backup")), Vec::<String>::new());
+    assert_eq!(fs::read(dir.join("backup").join("session")).unwrap(), b"old");
+    assert_eq!(temp_files(&dir.join("backup")), Vec::<String>::new());
 }
 
 #[test]
-fn it_cannot_be_watched() {
-    let scratch = Scratch::new();
-    assert!(scratch.store().watch(std::sync::Arc::new(|| {})).is_none());
+fn a_file_store_cannot_be_watched() {
+    let dir = TestDir::new();
+    assert!(dir.store().watch(std::sync::Arc::new(|| {})).is_none());
 }

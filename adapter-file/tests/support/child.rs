@@ -1,4 +1,4 @@
-//! A process of its own: `tests/support/process.rs`.
+//! Child processes, which run `tests/support/child_main.rs`.
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Write};
@@ -8,24 +8,24 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use super::LONG;
-use super::act::Act;
+use super::action::Action;
 
-/// The program that a child runs.
+/// The path of the child's program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_perennial-file-child");
 
-/// The command that makes a child do this.
-pub(crate) fn command(act: Act, place: &Path) -> Command {
-    command_of(PROGRAM.as_ref(), act, place)
+/// The command of a child that does this with the session at this path.
+pub(crate) fn command(action: Action, path: &Path) -> Command {
+    command_of(PROGRAM.as_ref(), action, path)
 }
 
-/// The same with a copy of the program.
-pub(crate) fn command_of(program: &Path, act: Act, place: &Path) -> Command {
+/// The same with a copy of the program, which is at `program`.
+pub(crate) fn command_of(program: &Path, action: Action, path: &Path) -> Command {
     let mut command = Command::new(program);
-    command.arg(format!("{act:?}")).arg(place);
+    command.arg(format!("{action:?}")).arg(path);
     command
 }
 
-/// The same command, run by another one.
+/// The same command as an argument of another one: `strace`, say.
 pub(crate) fn under(wrapper: impl AsRef<OsStr>, options: &[&str], command: &Command) -> Command {
     let mut wrapped = Command::new(wrapper);
     wrapped.args(options).arg(command.get_program()).args(command.get_args());
@@ -38,16 +38,16 @@ pub(crate) fn under(wrapper: impl AsRef<OsStr>, options: &[&str], command: &Comm
     wrapped
 }
 
-/// A child that runs. Killed when it is dropped.
+/// A running child. Dropping it kills it.
 pub(crate) struct Child {
     process: Process,
-    said: Receiver<String>,
+    lines: Receiver<String>,
 }
 
 /// How a child ended.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    pub(crate) said: Vec<String>,
+    pub(crate) lines: Vec<String>,
 }
 
 impl Child {
@@ -58,7 +58,7 @@ impl Child {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let (sender, said) = mpsc::channel();
+        let (sender, lines) = mpsc::channel();
         let out = BufReader::new(process.stdout.take().unwrap());
         let mut errors = process.stderr.take().unwrap();
         thread::spawn(move || {
@@ -66,21 +66,22 @@ impl Child {
                 let _ = sender.send(line);
             }
         });
-        // Read to its end, so that nobody blocks on it; a child that fails is noticed by what it does not say.
+        // Read to the end, so that a full pipe does not block the child. Its text is dropped: a test notices a child that
+        // failed by the lines that are missing.
         thread::spawn(move || io::copy(&mut errors, &mut io::sink()));
-        Self { process, said }
+        Self { process, lines }
     }
 
-    /// What it says next; `None` once it has ended.
-    pub(crate) fn hear(&self) -> Option<String> {
-        match self.said.recv_timeout(LONG) {
+    /// The next line that it prints. `None` if it has ended.
+    pub(crate) fn next_line(&self) -> Option<String> {
+        match self.lines.recv_timeout(LONG) {
             Ok(text) => Some(text),
             Err(mpsc::RecvTimeoutError::Disconnected) => None,
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("the child hangs"),
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("the child prints nothing"),
         }
     }
 
-    pub(crate) fn tell(&mut self, line: &str) {
+    pub(crate) fn send_line(&mut self, line: &str) {
         let input = self.process.stdin.as_mut().unwrap();
         input.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
@@ -94,13 +95,13 @@ impl Child {
         self.process.wait().unwrap()
     }
 
-    /// Ends its input, and waits for its end.
+    /// Closes its input and waits until it has ended. Returns the lines that were not read yet.
     pub(crate) fn end(mut self) -> Ended {
         drop(self.process.stdin.take());
-        let said = std::iter::from_fn(|| self.hear()).collect();
-        // It has closed its output: it ends now, or has.
+        let lines = std::iter::from_fn(|| self.next_line()).collect();
+        // It has closed its output, so it ends at once or has ended.
         let status = self.process.wait().unwrap();
-        Ended { status, said }
+        Ended { status, lines }
     }
 }
 

@@ -1,7 +1,7 @@
-//! What the tests of this crate share.
+//! What the tests of this crate share: directories, processes, assertions.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-pub(crate) mod act;
+pub(crate) mod action;
 pub(crate) mod child;
 pub(crate) mod record;
 pub(crate) mod strace;
@@ -16,24 +16,24 @@ use perennial_core::store::{LockGuard, Store, StoreError, StoreErrorKind};
 use perennial_core::wire::Body;
 use perennial_file::FileStore;
 
-/// Longer than anything here takes, unless it hangs.
+/// A timeout that nothing here reaches, unless it hangs: 2 minutes.
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
-/// A directory of a test's own, removed when it is dropped.
-pub(crate) struct Scratch(PathBuf);
+/// A directory for one test. Dropping it removes it.
+pub(crate) struct TestDir(PathBuf);
 
-impl Scratch {
+impl TestDir {
     pub(crate) fn new() -> Self {
-        Self::timeout(&env::temp_dir())
+        Self::new_in(&env::temp_dir())
     }
 
-    /// In memory, where this machine has such a place: syncing takes no time there.
+    /// A directory in memory (`/dev/shm`), if this machine has that: syncing takes no time there.
     pub(crate) fn in_memory() -> Self {
         let memory = Path::new("/dev/shm");
-        if memory.is_dir() { Self::timeout(memory) } else { Self::new() }
+        if memory.is_dir() { Self::new_in(memory) } else { Self::new() }
     }
 
-    fn timeout(directory: &Path) -> Self {
+    fn new_in(directory: &Path) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         loop {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -43,7 +43,7 @@ impl Scratch {
                     set_mode(&path, 0o700);
                     return Self(path);
                 }
-                // Of a process that was killed, and had this number.
+                // Left by a killed process with the same id.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => panic!("{}: {error}", path.display()),
             }
@@ -58,7 +58,7 @@ impl Scratch {
         self.0.join(name)
     }
 
-    /// A store of the file `session` in it.
+    /// A store of the file `session` in the directory.
     pub(crate) fn store(&self) -> FileStore {
         FileStore::new(self.session())
     }
@@ -67,13 +67,13 @@ impl Scratch {
         self.join("session")
     }
 
-    /// The names in it, sorted.
+    /// The names of the files in the directory, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         names(&self.0)
     }
 }
 
-impl Drop for Scratch {
+impl Drop for TestDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -86,7 +86,7 @@ pub(crate) fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-pub(crate) fn temporaries(directory: &Path) -> Vec<String> {
+pub(crate) fn temp_files(directory: &Path) -> Vec<String> {
     names(directory).into_iter().filter(|name| name.ends_with(".tmp")).collect()
 }
 
@@ -100,10 +100,10 @@ pub(crate) fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// Waits until something that another process does is there.
-pub(crate) fn wait_for(what: &str, there: impl Fn() -> bool) {
+/// Waits until a condition holds that another process brings about.
+pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
-    while !there() {
+    while !condition() {
         assert!(start.elapsed() < LONG, "no {what}");
         thread::yield_now();
     }
@@ -113,7 +113,7 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Reports a test that this machine cannot run: loudly, or as a failure where all of them have to run.
+/// Prints that this machine cannot run a test. With `PERENNIAL_REQUIRE_CLIENTS=1` it panics instead.
 pub(crate) fn skipped(what: &str, missing: &str) {
     let required = env::var_os("PERENNIAL_REQUIRE_CLIENTS").is_some_and(|value| value == "1");
     assert!(!required, "{what}: {missing}");
@@ -140,7 +140,7 @@ pub(crate) fn read(store: &FileStore) -> Option<String> {
     store.read(LONG).unwrap().map(|record| String::from_utf8(record.as_ref().to_vec()).unwrap())
 }
 
-/// What kind of error this is, and all that it says.
+/// The kind of the error, and its text with that of all its sources.
 pub(crate) fn failure<T>(result: Result<T, StoreError>) -> Failure {
     let Err(error) = result else { panic!("no error") };
     let mut text = error.to_string();

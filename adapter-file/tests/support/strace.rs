@@ -1,4 +1,4 @@
-//! A child under `strace`, which sees its system calls and lets them fail.
+//! A child under `strace`, which logs its system calls and lets them fail.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use perennial_file::FileStore;
 
-use super::act::Act;
+use super::action::Action;
 use super::child::{Child, command, under};
 use super::skipped;
 
@@ -18,8 +18,8 @@ pub(crate) struct Call {
     pub(crate) ordinal: usize,
 }
 
-/// Whether this machine has `strace`; says what is skipped otherwise.
-pub(crate) fn is_there(what: &str) -> bool {
+/// Whether this machine has `strace`. If not, prints which test is skipped.
+pub(crate) fn is_installed(what: &str) -> bool {
     let missing = Command::new("strace").arg("--version").output().err();
     if let Some(error) = &missing {
         skipped(what, &format!("strace: {error}"));
@@ -27,19 +27,19 @@ pub(crate) fn is_there(what: &str) -> bool {
     missing.is_none()
 }
 
-/// A child with these options of `strace`, which writes down what it sees in `log`.
-pub(crate) fn run(act: Act, store: &FileStore, log: &Path, options: &[&str]) -> Child {
+/// A child under `strace` with these options. The system calls are logged to `log`.
+pub(crate) fn run(action: Action, store: &FileStore, log: &Path, options: &[&str]) -> Child {
     let mut all = vec!["-f", "-qq", "-o", log.to_str().unwrap()];
     all.extend(options);
     all.push("--");
-    Child::run(under("strace", &all, &command(act, store.path())))
+    Child::run(under("strace", &all, &command(action, store.path())))
 }
 
-/// The calls between a child's "begin" and its "end", but for what it says.
-pub(crate) fn calls(act: Act, store: &FileStore, log: &Path) -> Vec<Call> {
-    let ended = run(act, store, log, &[]).end();
-    assert!(ended.status.success(), "{:?}", ended.said);
-    assert_eq!(ended.said.last().map(String::as_str), Some("end"), "{:?}", ended.said);
+/// The system calls between the lines "begin" and "end" that a child prints, without those that print.
+pub(crate) fn calls(action: Action, store: &FileStore, log: &Path) -> Vec<Call> {
+    let ended = run(action, store, log, &[]).end();
+    assert!(ended.status.success(), "{:?}", ended.lines);
+    assert_eq!(ended.lines.last().map(String::as_str), Some("end"), "{:?}", ended.lines);
     let log = fs::read_to_string(log).unwrap();
     let (mut counts, mut calls, mut inside) = (BTreeMap::<&str, usize>::new(), Vec::new(), false);
     for line in log.lines() {

@@ -1,8 +1,8 @@
-//! Only for the tests: a process that uses a store and says on its output what happened. They kill it, and let its
-//! system calls fail. It has one thread and a harness of nobody, so that its calls come in the same order every time.
+//! A program for the tests: it uses a store and prints what happened, while they kill it or let its system calls fail.
+//! It has one thread and no test harness, so that its system calls come in the same order every time.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-mod act;
+mod action;
 mod record;
 
 use std::env;
@@ -14,35 +14,35 @@ use perennial_core::store::{LockGuard, Store, StoreError};
 use perennial_core::wire::Body;
 use perennial_file::FileStore;
 
-use self::act::{Act, COUNTS};
+use self::action::{Action, INCREMENTS};
 use self::record::{number_in, numbered};
 
-/// Longer than any of this takes.
+/// A timeout that nothing here reaches: 2 minutes.
 const LONG: Duration = Duration::from_secs(120);
 
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let mut words = env::args_os().skip(1);
-    let act = words.next().and_then(|act| Act::named(act.to_str()?)).ok_or("an act is needed")?;
-    let store = FileStore::new(words.next().map(PathBuf::from).ok_or("a place is needed")?);
-    match act {
-        Act::Saves => loop {
-            let number = count_up(&store)?;
+    let action = words.next().and_then(|action| Action::named(action.to_str()?)).ok_or("an action is needed")?;
+    let store = FileStore::new(words.next().map(PathBuf::from).ok_or("a path is needed")?);
+    match action {
+        Action::SaveForever => loop {
+            let number = increment(&store)?;
             say(&format!("saved {number}"))?;
         },
-        Act::MarksAndSaves => {
+        Action::SaveTwice => {
             say("begin")?;
-            mark_and_save(&store)?;
+            save_twice(&store)?;
             say("end")
         }
-        Act::SetsAside => {
+        Action::Quarantine => {
             say("begin")?;
-            sets_aside(&store)?;
+            quarantine(&store)?;
             say("end")
         }
-        Act::Counts => (0..COUNTS).try_for_each(|_| count_up(&store).map(drop)),
-        Act::Holds => {
+        Action::Increment => (0..INCREMENTS).try_for_each(|_| increment(&store).map(drop)),
+        Action::HoldLock => {
             let mut lock = store.lock(LONG, LONG)?;
             say("holding")?;
             for line in io::stdin().lines() {
@@ -52,23 +52,24 @@ fn main() -> Result<(), Failure> {
             drop(lock);
             say("given back")
         }
-        Act::Tries => tries(&store),
-        Act::Places => say(&match FileStore::default_place("app", "greenhouse") {
+        Action::SaveOnce => save_once(&store),
+        Action::PrintDefaultPath => say(&match FileStore::default_place("app", "greenhouse") {
             Ok(store) => store.path().display().to_string(),
             Err(error) => kind(&error),
         }),
     }
 }
 
-fn count_up(store: &FileStore) -> Result<u64, Failure> {
+fn increment(store: &FileStore) -> Result<u64, Failure> {
     let mut lock = store.lock(LONG, LONG)?;
     let number = number_of(&lock.read(LONG)?) + 1;
     lock.write(&record(number), LONG)?;
     Ok(number)
 }
 
-/// What a session does around a one-use token, saying how each step went.
-fn mark_and_save(store: &FileStore) -> Result<(), Failure> {
+/// What a session does around a one-use token: it writes that the token is about to be sent, then the new tokens. Prints
+/// the outcome of each step.
+fn save_twice(store: &FileStore) -> Result<(), Failure> {
     let old = match store.read(LONG) {
         Ok(record) => number_of(&record),
         Err(error) => return say(&format!("read: {}", kind(&error))),
@@ -91,7 +92,7 @@ fn mark_and_save(store: &FileStore) -> Result<(), Failure> {
     Ok(())
 }
 
-fn sets_aside(store: &FileStore) -> Result<(), Failure> {
+fn quarantine(store: &FileStore) -> Result<(), Failure> {
     let mut lock = match store.lock(LONG, LONG) {
         Ok(lock) => lock,
         Err(error) => return say(&format!("lock: {}", kind(&error))),
@@ -102,7 +103,7 @@ fn sets_aside(store: &FileStore) -> Result<(), Failure> {
     }
 }
 
-fn tries(store: &FileStore) -> Result<(), Failure> {
+fn save_once(store: &FileStore) -> Result<(), Failure> {
     match store.read(LONG) {
         Ok(record) => say(&format!("read: {}", number_of(&record)))?,
         Err(error) => say(&format!("read: {}", kind(&error)))?,
@@ -135,7 +136,7 @@ fn number_of(record: &Option<Body>) -> u64 {
     number_in(record.as_ref().map(AsRef::as_ref))
 }
 
-/// In one piece.
+/// Prints a line in one piece, so that a kill does not leave half of it.
 fn say(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout();
     out.write_all(format!("{text}\n").as_bytes())?;
