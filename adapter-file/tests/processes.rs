@@ -36,7 +36,7 @@ fn a_lock_of_another_process_is_busy_after_the_timeout() {
     assert_eq!(holder.next_line().as_deref(), Some("holding"));
     failure(dir.store().lock(Duration::from_millis(50), LONG)).is(StoreErrorKind::Busy, "");
     failure(try_lock(&dir.store())).is(StoreErrorKind::Busy, "");
-    assert_eq!(holder.end().lines, ["given back"]);
+    assert_eq!(holder.end().lines, ["released"]);
     drop(try_lock(&dir.store()).unwrap());
 }
 
@@ -185,7 +185,7 @@ fn two_records_can_be_written_after_the_disk_filled_up_under_the_lock() {
         child.send_line("save");
         assert_eq!(child.next_line().as_deref(), Some(saved));
     }
-    assert_eq!(child.end().lines, ["given back"]);
+    assert_eq!(child.end().lines, ["released"]);
 }
 
 /// A child that modes apply to. They do not apply to root: then the user `nobody` runs a copy of the program.

@@ -58,7 +58,7 @@ fn a_quarantine_overwrites_nothing_on_a_file_system_without_rename_noreplace() {
         fs::write(quarantined(1), "older").unwrap();
         let inject = format!("inject=renameat2:error={error}");
         let ended = strace::run(Action::Quarantine, &store, &log, &["-e", "trace=renameat2", "-e", &inject]).end();
-        assert_eq!(ended.lines, ["begin", "set aside", "end"]);
+        assert_eq!(ended.lines, ["begin", "quarantined", "end"]);
         assert!(fs::read_to_string(log).unwrap().contains("(INJECTED)"));
         assert_eq!(fs::read(quarantined(1)).unwrap(), b"older");
         assert_eq!(number_at(&quarantined(2)), 1);

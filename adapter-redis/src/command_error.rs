@@ -80,7 +80,7 @@ pub(crate) enum CommandError {
     /// The command was sent and no reply came: it may have been executed or not.
     #[error("the answer of redis was lost")]
     ReplyLost(#[source] io::Error),
-    /// Redis answered with an error: the command was not executed.
+    /// Redis answered with an error: the record was not changed.
     #[error("redis answered {code} to {command}")]
     Rejected { code: ErrorCode, command: &'static str },
 }

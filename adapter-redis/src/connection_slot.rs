@@ -1,5 +1,4 @@
-//! The place of the one connection that a call, or a lock, uses: opened when it is first needed, and again after it
-//! broke.
+//! The one connection that a call, or a lock, uses. It is opened when it is first needed, and again after it broke.
 
 use std::sync::Arc;
 

@@ -42,8 +42,8 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0} end
 return {1, redis.call('HGET', KEYS[2], 'data')}
 ";
 
-/// Writes the record and publishes that it changed. Answers 1, or 0 if the owner has lost the lock or somebody with a
-/// higher fencing token has written.
+/// Writes the record and publishes that it changed. Answers 1, or 0 if the owner has lost the lock or the record has a
+/// higher fencing token.
 ///
 /// Keys: lock, record. Arguments: owner, fencing token, record, channel.
 ///
@@ -72,8 +72,8 @@ until redis.call('RENAMENX', KEYS[2], place) == 1
 return 1
 ";
 
-/// Deletes all retired records, then writes as [`WRITE`] does. Answers 1, or 0 if the owner has lost the lock or somebody
-/// with a higher fencing token has written.
+/// Deletes all retired records, then writes as [`WRITE`] does. Answers 1, or 0 if the owner has lost the lock or the record
+/// has a higher fencing token.
 ///
 /// Keys: lock, record, retired. Arguments: owner, fencing token, record, channel.
 pub(crate) const WRITE_AND_DELETE_RETIRED: &str = "

@@ -50,7 +50,7 @@ fn main() -> Result<(), Failure> {
                 write_next(lock.as_mut())?;
             }
             drop(lock);
-            say("given back")
+            say("released")
         }
         Action::SaveOnce => save_once(&store),
         Action::PrintDefaultPath => say(&match FileStore::default_place("app", "greenhouse") {
@@ -98,8 +98,8 @@ fn quarantine(store: &FileStore) -> Result<(), Failure> {
         Err(error) => return say(&format!("lock: {}", kind(&error))),
     };
     match lock.quarantine(LONG) {
-        Ok(()) => say("set aside"),
-        Err(error) => say(&format!("set aside: {}", kind(&error))),
+        Ok(()) => say("quarantined"),
+        Err(error) => say(&format!("quarantined: {}", kind(&error))),
     }
 }
 

@@ -28,7 +28,7 @@ fn eight_threads_lose_no_update() {
 #[test]
 fn four_processes_lose_no_update() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
-    let processes: Vec<_> = (0..4).map(|_| Process::start(&server, "count")).collect();
+    let processes: Vec<_> = (0..4).map(|_| Process::start(&server, "increment")).collect();
     processes.into_iter().for_each(Process::expect_success);
     assert_eq!(saved(&store(&server)).as_deref(), Some("100"));
 }
@@ -103,7 +103,7 @@ fn child_process() {
     let Ok(url) = env::var(URL) else { return };
     let store = RedisStore::new(&url, "navien:home").unwrap();
     match env::var(ROLE).unwrap().as_str() {
-        "count" => (0..25).for_each(|_| increment(&store)),
+        "increment" => (0..25).for_each(|_| increment(&store)),
         "wait" => {
             assert_busy(&store);
             println!("{PREFIX}busy");
