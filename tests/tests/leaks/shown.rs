@@ -365,7 +365,7 @@ fn stores() -> Vec<Shown> {
         "adapter/src/memory_store.rs MemoryStore": memory.clone(),
         "core/src/store/keeper.rs StoreDriver": StoreDriver::new(memory),
         "adapter-file/src/store.rs FileStore": FileStore::new("/session").encrypted_with(key("key")),
-        "adapter-file/src/seal.rs Key": key("key"),
+        "adapter-file/src/encryption.rs Key": key("key"),
         "adapter-redis/src/settings.rs RedisStoreBuilder": redis(),
         "adapter-redis/src/store.rs RedisStore": redis().build().unwrap(),
     }

@@ -18,7 +18,7 @@ const INNOCENT: &[Innocent] = &[
         "names the possibilities, and carries numbers or words of this crate at most",
         &[
             "adapter-file/src/error.rs FileErrorKind",
-            "adapter-redis/src/settings.rs InvalidSettings",
+            "adapter-redis/src/invalid_settings.rs InvalidSettings",
             "adapter/src/lib.rs SpawnError",
             "core/src/aws/mqtt.rs InvalidEndpoint",
             "core/src/credentials/mod.rs Generation",
