@@ -148,8 +148,10 @@
 //!         let answer = answer.ok_or(ServiceError::malformed("no object"))?;
 //!         let token = answer.token.get().ok_or(ServiceError::malformed("no token"))?;
 //!         // A token of unknown lifetime is used until the API rejects it.
-//!         let validity =
-//!             answer.expires_in.0.map_or(Validity::unknown(self.sent), |life| Validity::with_lifetime(self.sent, life));
+//!         let validity = answer
+//!             .expires_in
+//!             .0
+//!             .map_or(Validity::unknown(self.sent), |life| Validity::with_lifetime(self.sent, life));
 //!         let access =
 //!             AccessToken::new("Bearer", token, validity).map_err(|_| ServiceError::malformed("an odd token"))?;
 //!         Ok(Step::Done(Grant { access: Some(access), account: Some(Account::default()), ..Grant::default() }))

@@ -1,5 +1,6 @@
-//! The answers of the service's own endpoints: pure functions of a response. Those of its OAuth endpoints are
-//! read by [`oauth2::parse_token`](crate::oauth2::parse_token), with [`Mosaia::profile`](super::Mosaia::profile).
+//! Parsers of the answers of the service's own endpoints, as pure functions of a response. Answers of its OAuth
+//! endpoints are read by [`oauth2::parse_token`](crate::oauth2::parse_token) with
+//! [`Mosaia::profile`](super::Mosaia::profile).
 
 use std::fmt;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::refusal::{Asked, Failure, Said, failure, failure_of_unread};
+use super::refusal::{Failure, RequestKind, ServerError, failure, failure_of_unread};
 use super::{Login, MARGIN, SignInMethod};
 use crate::credentials::{AccessToken, Account, Now, Secret, Timestamp, Validity, check_token};
 use crate::error::{ServiceError, ServiceErrorKind};
@@ -16,54 +17,54 @@ use crate::exchange::Response;
 use crate::grant::Grant;
 use crate::wire::{self, Object, Text};
 
-/// Reads the answer to [`Mosaia::sign_in_request`](super::Mosaia::sign_in_request): both tokens, and how the
-/// session was begun. The service's `sub` and `iat` are kept as extra fields.
+/// Reads the answer to [`Mosaia::sign_in_request`](super::Mosaia::sign_in_request): access token and refresh token, and
+/// how the session was begun. The service's `sub` and `iat` are kept as extra fields.
 ///
-/// Lifetimes run from `sent`, the moment at which the request was sent. The service tells an absolute `exp`: it
-/// is measured against the answer's own `Date`, or where there is none against `now`, when the answer came.
+/// Lifetimes run from `sent`, when the request was sent. The service sends an absolute `exp`: it is counted from the
+/// answer's own `Date` or, without one, from `now`, when the answer came.
 ///
-/// Where an access token that cannot be used stands beside a refresh token, there is a grant without an access token,
-/// which says why ([`Grant::flaw`]).
+/// An access token that cannot be used, beside a refresh token, gives a grant without an access token whose
+/// [`flaw`](Grant::flaw) says why.
 ///
-/// A refusal is [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials),
+/// A rejected login is [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials),
 /// [`UserNotFound`](ServiceErrorKind::UserNotFound) or [`AccountLocked`](ServiceErrorKind::AccountLocked),
 /// whether it comes as `error` under HTTP 200 or as `message` under another status.
 pub fn parse_sign_in(response: &Response, login: &Login, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     Ok(Grant {
         account: Some(Account { user_id: login.name().to_owned(), ..Account::default() }),
         grant_type: Some(SignInMethod::of_login(login).name()),
-        ..opened(response, Asked::SignIn, sent, now)?
+        ..opened(response, RequestKind::SignIn, sent, now)?
     })
 }
 
-/// Reads the answer to [`Mosaia::refresh_request`](super::Mosaia::refresh_request). How the session was begun and
-/// whose it is stay as they were; so does the refresh token where the answer has none.
+/// Reads the answer to [`Mosaia::refresh_request`](super::Mosaia::refresh_request). How the session was begun and the
+/// account are kept; so is the refresh token where the answer has none.
 ///
-/// Times, and an access token that cannot be used, as in [`parse_sign_in`]. A refusal is
+/// Times, and an access token that cannot be used, are handled as in [`parse_sign_in`]. A rejected token is
 /// [`RefreshRefused`](ServiceErrorKind::RefreshRefused).
 pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    opened(response, Asked::Token, sent, now)
+    opened(response, RequestKind::Token, sent, now)
 }
 
-/// Reads the answer to [`Mosaia::sign_out_request`](super::Mosaia::sign_out_request). A token that the service
-/// does not know any more is signed out (RFC 7009 §2.2 says the same of revocation).
+/// Reads the answer to [`Mosaia::sign_out_request`](super::Mosaia::sign_out_request). A token that the service no
+/// longer knows counts as signed out, as in RFC 7009 §2.2.
 pub fn parse_sign_out(response: &Response, now: Now) -> Result<(), ServiceError> {
-    match told(response, now) {
+    match data(response, now) {
         Err(error) if error.kind() == ServiceErrorKind::RefreshRefused => Ok(()),
-        told => told.map(drop),
+        other => other.map(drop),
     }
 }
 
-/// What the service says of an access token.
+/// Whether the service accepts an access token.
 #[derive(Clone, PartialEq)]
 pub enum Checked {
-    /// It takes it. The user, organisation and so on that it speaks for, as the service tells them.
+    /// It does. The value is the service's answer: the user, organisation and so on that the token belongs to.
     Accepted(Value),
-    /// It does not: renew it, or sign in.
+    /// It does not: renew the token, or sign in.
     Refused,
 }
 
-/// Not what the service tells: names and addresses of people.
+/// Leaves out the service's answer: it has names and addresses of people.
 impl fmt::Debug for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -75,7 +76,7 @@ impl fmt::Debug for Checked {
 
 /// Reads the answer to [`Mosaia::self_request`](super::Mosaia::self_request).
 pub fn parse_self(response: &Response, now: Now) -> Result<Checked, ServiceError> {
-    match told(response, now) {
+    match data(response, now) {
         Err(error) if error.kind() == ServiceErrorKind::RefreshRefused => Ok(Checked::Refused),
         Err(error) => Err(error),
         Ok(Some(data @ Value::Object(_))) => Ok(Checked::Accepted(data)),
@@ -83,7 +84,7 @@ pub fn parse_self(response: &Response, now: Now) -> Result<Checked, ServiceError
     }
 }
 
-/// Around every answer.
+/// The envelope of every answer.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de> + Default"))]
 struct Envelope<'a, T> {
@@ -110,7 +111,7 @@ struct Tokens<'a> {
     exp: Value,
 }
 
-/// What is kept beside the tokens, under the service's names.
+/// The extra fields to keep, under the service's names.
 #[derive(Serialize)]
 struct Extra<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,15 +120,15 @@ struct Extra<'a> {
     iat: &'a Value,
 }
 
-/// A success, taken apart: an error wins over any token in the same body.
-fn opened(response: &Response, asked: Asked, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    let unread = |otherwise| failure_of_unread(response, otherwise, asked, now);
+/// The grant in an answer. An error wins over any token in the same body.
+fn opened(response: &Response, request: RequestKind, sent: Now, now: Now) -> Result<Grant, ServiceError> {
+    let unread = |otherwise| failure_of_unread(response, otherwise, request, now);
     let envelope: Object<Envelope<'_, Object<Tokens<'_>>>> =
         wire::parse_json(response.body().as_ref()).map_err(unread)?;
     let Object(Some(Envelope { error, message, data: Object(data) })) = envelope else {
         return Err(unread(ServiceError::malformed("JSON of another shape")));
     };
-    if let Some(error) = failure(response, &Said { error, message }, asked, now) {
+    if let Some(error) = failure(response, &ServerError { error, message }, request, now) {
         return Err(error);
     }
     data.ok_or_else(|| ServiceError::malformed("a success without data"))
@@ -153,7 +154,7 @@ impl Tokens<'_> {
 
     fn access(&self, response: &Response, sent: Now, now: Now) -> Result<AccessToken, ServiceError> {
         let malformed = ServiceError::malformed;
-        if self.token_type.get().is_some_and(|told| !told.eq_ignore_ascii_case("bearer")) {
+        if self.token_type.get().is_some_and(|named| !named.eq_ignore_ascii_case("bearer")) {
             return Err(malformed("a token of an unknown type"));
         }
         let token = self.access_token.get().ok_or(malformed("no access token"))?;
@@ -166,9 +167,9 @@ impl Tokens<'_> {
     }
 }
 
-/// The answer of an endpoint that grants nothing: its `data`. It may have no body at all.
-fn told(response: &Response, now: Now) -> Result<Option<Value>, ServiceError> {
-    let unread = |otherwise| failure_of_unread(response, otherwise, Asked::Token, now);
+/// The `data` in the answer of an endpoint that grants nothing; `None` where the body is empty.
+fn data(response: &Response, now: Now) -> Result<Option<Value>, ServiceError> {
+    let unread = |otherwise| failure_of_unread(response, otherwise, RequestKind::Token, now);
     if response.status().is_success() && response.body().as_ref().trim_ascii().is_empty() {
         return Ok(None);
     }
@@ -176,33 +177,33 @@ fn told(response: &Response, now: Now) -> Result<Option<Value>, ServiceError> {
     let Object(Some(Envelope { error, message, data })) = envelope else {
         return Err(unread(ServiceError::malformed("JSON of another shape")));
     };
-    match failure(response, &Said { error, message }, Asked::Token, now) {
+    match failure(response, &ServerError { error, message }, RequestKind::Token, now) {
         Some(error) => Err(error),
         None => Ok(Some(data)),
     }
 }
 
-/// How long a token lives that ends at `exp`; `None` where that is absent, or no moment.
+/// The lifetime of a token that expires at `exp`; `None` where that is absent or no time.
 fn lifetime(exp: &Value, response: &Response, now: Now) -> Option<Duration> {
     let end = moment(exp)?;
     match wire::server_time(response.headers()) {
         Some(servers_now) => Some(Duration::try_from(end.since(servers_now)).unwrap_or_default()),
-        // One that is past by our own clock alone proves nothing but that a clock is wrong.
+        // An end in the past by our own clock alone is ignored: it may be our clock that is wrong.
         None => Duration::try_from(end.since(now.wall)).ok(),
     }
 }
 
-/// A moment that is told as a number or as a text with a number in it, in seconds or in milliseconds since 1970:
-/// above 1e11 they are milliseconds, since as seconds that is the year 5138.
-pub(super) fn moment(told: &Value) -> Option<Timestamp> {
+/// Reads a Unix time, as a number or a text with a number in it, in seconds or milliseconds: above 1e11 it is in
+/// milliseconds, because in seconds that would be the year 5138.
+pub(super) fn moment(value: &Value) -> Option<Timestamp> {
     const SECONDS_END: f64 = 1e11;
-    let number = match told {
+    let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
     let millis = if number > SECONDS_END { number } else { number * 1000.0 };
-    // A conversion from a float keeps within bounds by itself.
+    // The conversion from a float saturates.
     #[allow(clippy::cast_possible_truncation, reason = "milliseconds are as fine as moments are here")]
     let millis = millis as i64;
     (number.is_finite() && millis > 0).then(|| Timestamp::from_unix_millis(millis))
@@ -232,7 +233,7 @@ mod tests {
         {
             assert_eq!(moment(&none), None, "{none}");
         }
-        // The last second that is one, and the first millisecond.
+        // The last value in seconds, and the first in milliseconds.
         assert_eq!(moment(&json!(100_000_000_000_u64)), Some(Timestamp::from_unix_seconds(100_000_000_000)));
         assert_eq!(moment(&json!(100_000_000_001_u64)), Some(Timestamp::from_unix_millis(100_000_000_001)));
         assert!(moment(&json!(1e300)).is_some());

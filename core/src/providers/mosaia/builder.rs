@@ -1,10 +1,10 @@
-//! Where the service is, and as which program it is spoken to.
+//! The settings of the provider: addresses and client id.
 
 use super::consent::OAuth;
 use super::{API_URL, APP_URL, Mosaia, VERSION};
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
-/// Makes a [`Mosaia`]. What is not said has the service's own defaults.
+/// Builds a [`Mosaia`]. Settings that are not made have the service's own defaults.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
@@ -15,19 +15,20 @@ pub struct Builder {
     security: TransportSecurity,
 }
 
-/// Why a [`Mosaia`] cannot be made. No address is repeated: people put passwords into them.
+/// Why a [`Mosaia`] cannot be built. The error repeats no address: people put passwords into them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSettings {
-    /// The address of the API is no address that a password may be sent to. Correct it.
+    /// A password must not be sent to this address of the API. Correct it.
     #[error("the address of the API cannot be used")]
     ApiUrl(#[source] InvalidUrl),
-    /// The address of the app is no address that a person may be sent to. Correct it.
+    /// A person must not be sent to this address of the app. Correct it.
     #[error("the address of the app cannot be used")]
     AppUrl(#[source] InvalidUrl),
-    /// The version is no plain word: it stands in paths. Usually it is `1`.
+    /// The version has other characters than letters, digits, `.`, `-` and `_`: it is part of a path. Usually it is
+    /// `1`.
     #[error("the version has characters that have no place in a path")]
     Version,
-    /// The client's id cannot be used. The service's console shows the right one.
+    /// The client id cannot be used. The service's console shows the right one.
     #[error("the client id cannot be used")]
     ClientId,
 }
@@ -45,38 +46,38 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Where the API is: https, or http to this machine; with or without a slash at its end, without a version.
-    /// Usually [`API_URL`].
+    /// Sets the address of the API, without a version: https, or http to this machine. A slash at its end does not
+    /// matter. The default is [`API_URL`].
     pub fn api_url(mut self, url: &str) -> Self {
         url.clone_into(&mut self.api_url);
         self
     }
 
-    /// Where people are asked for their consent. Usually [`APP_URL`].
+    /// Sets the address of the app, at which people give their consent. The default is [`APP_URL`].
     pub fn app_url(mut self, url: &str) -> Self {
         url.clone_into(&mut self.app_url);
         self
     }
 
-    /// The version of the API, without the `v` that paths have in front of it. Usually [`VERSION`].
+    /// Sets the version of the API, without the `v` that it has in paths. The default is [`VERSION`].
     pub fn version(mut self, version: &str) -> Self {
         version.clone_into(&mut self.version);
         self
     }
 
-    /// The program's own id at the service: a sign-in by password and OAuth name it. A blank one is none.
+    /// Sets the program's client id, which sign-ins by password and by OAuth need. A blank one counts as none.
     pub fn client_id(mut self, client_id: &str) -> Self {
         self.client_id = Some(client_id.trim().to_owned()).filter(|id| !id.is_empty());
         self
     }
 
-    /// The rules of sending: they say to which hosts plain http is allowed.
+    /// Sets to which hosts plain http is allowed.
     pub fn security(mut self, security: &TransportSecurity) -> Self {
         security.clone_into(&mut self.security);
         self
     }
 
-    /// The provider.
+    /// Checks the settings and makes the provider.
     pub fn build(self) -> Result<Mosaia, InvalidSettings> {
         let base = |url: &str| BaseUrl::parse_under(url, &self.security);
         let root = base(&self.api_url).map_err(InvalidSettings::ApiUrl)?;
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_safe_address_is_refused() {
+    fn unsafe_addresses_and_versions_are_refused() {
         let refused = |builder: Builder| builder.build().unwrap_err();
         assert_eq!(
             refused(Mosaia::builder().api_url("http://a.example")),

@@ -1,4 +1,4 @@
-//! A person's consent in a browser: OAuth with PKCE, by the service's own profile of [`oauth`](crate::oauth2).
+//! Sign-in in a browser: OAuth with PKCE, by a profile of [`oauth2`](crate::oauth2) for this service.
 
 use serde::Deserialize;
 
@@ -14,28 +14,29 @@ use crate::oauth2::{
 };
 use crate::wire::{BaseUrl, Object, Text, TransportSecurity, parse_json};
 
-/// Random bytes for one sign-in in a browser: 32 become the `state`, 96 the verifier of 128 characters.
+/// How many random bytes a sign-in in a browser takes: 32 become the `state`, 96 the PKCE verifier of 128 characters.
 pub const ENTROPY: usize = 128;
 
-/// The name under which credentials remember where their refresh token was taken last.
+/// The extra field in which credentials keep the endpoint that took their refresh token last.
 const TOKEN_PATH: &str = "token_path";
 
 impl Mosaia {
-    /// How OAuth is spoken with the service: what [`oauth`](crate::oauth2)'s requests and parsers take. `None`
-    /// without a client id.
+    /// The OAuth profile of the service, for the requests and parsers of [`oauth2`](crate::oauth2). `None` without a
+    /// client id.
     pub fn profile(&self) -> Option<&Profile> {
         self.client_id()?;
         Some(self.oauth.at(TokenPath::Versioned))
     }
 
-    /// The same with the other place where refresh tokens are taken: `{api}/auth/token`, without a version.
+    /// The same with the other token endpoint for refreshes: `{api}/auth/token`, without a version.
     pub fn unversioned_profile(&self) -> Option<&Profile> {
         self.client_id()?;
         Some(self.oauth.at(TokenPath::Unversioned))
     }
 
-    /// Begins a sign-in in a browser, with random bytes that are used for nothing else: open the
-    /// [`url`](AuthorizationUrl::url), keep the [`PendingAuthorization`] until the browser comes back, [exchange_code](Mosaia::exchange_code) it.
+    /// Begins a sign-in in a browser (authorization code with PKCE). `entropy` is random bytes that are used for
+    /// nothing else. Open the [`url`](AuthorizationUrl::url), keep the [`PendingAuthorization`] until the redirect
+    /// comes back, then call [`exchange_code`](Mosaia::exchange_code).
     ///
     /// ```
     /// # use perennial_core::providers::mosaia::Mosaia;
@@ -54,7 +55,7 @@ impl Mosaia {
     /// // The browser comes back with this:
     /// let redirect = format!("/done?code=4711&state={state}");
     /// let mut exchange = mosaia.exchange_code(pending, &redirect, now)?;
-    /// let request = exchange.start(now); // an adapter's client runs the exchange to its end
+    /// let request = exchange.start(now); // an adapter runs the exchange: it sends this and hands back the answer
     /// # assert_eq!(format!("{request:?}"), "POST api.mosaia.ai/v1/auth/token");
     /// # Ok(())
     /// # }
@@ -69,8 +70,9 @@ impl Mosaia {
         Ok(profile.authorize(entropy, wanted, now)?)
     }
 
-    /// Takes what the browser came back with, and makes of its code the exchange for tokens. A session takes its
-    /// grant by [`install_grant`](crate::Session::install_grant). As [`PendingAuthorization::exchange_code`], which leaves out whose grant it is.
+    /// Checks the redirect and returns the exchange of its code for tokens. Give the resulting grant to a session by
+    /// [`install_grant`](crate::Session::install_grant). As [`PendingAuthorization::exchange_code`], but the grant also
+    /// has the account.
     pub fn exchange_code(
         &self,
         pending: PendingAuthorization,
@@ -81,19 +83,19 @@ impl Mosaia {
     }
 }
 
-/// A sign-in in a browser cannot be begun.
+/// Why a sign-in in a browser cannot be begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BeginError {
-    /// The settings name no client id: the service would not know the program. See
+    /// The settings have no client id, by which the service knows the program. See
     /// [`Builder::client_id`](super::Builder::client_id).
     #[error("the program has no client id")]
     NoClientId,
-    /// What is wanted makes no sense.
+    /// The request cannot be made.
     #[error(transparent)]
     AuthorizationRequest(#[from] AuthorizeError),
 }
 
-/// The code of a redirect, for tokens.
+/// The exchange of a redirect's code for tokens.
 #[derive(Debug)]
 pub struct CodeExchange(TokenRequest);
 
@@ -115,7 +117,7 @@ impl exchange::Exchange for CodeExchange {
     }
 }
 
-/// A grant that OAuth brought.
+/// The grant, marked as one of a session that was begun by OAuth.
 pub(super) fn begun(grant: Grant) -> Grant {
     Grant { grant_type: Some(SignInMethod::OAuth.name()), ..grant }
 }
@@ -127,15 +129,15 @@ struct Subject<'a> {
     sub: Text<'a>,
 }
 
-/// Whom the service says it is: nobody typed an e-mail address.
+/// The account by the service's `sub`: with OAuth the program sees no e-mail address.
 fn account(extra: &Secret) -> Option<Account> {
     let Object(subject) = parse_json::<Object<Subject<'_>>>(extra.expose().as_bytes()).ok()?;
     let user_id = subject?.sub.get()?.to_owned();
     Some(Account { user_id, ..Account::default() })
 }
 
-/// Where a refresh token is taken. The service's own client leaves out the version, which may be a mistake of the
-/// client: the address with it, where codes are taken, is asked first.
+/// Which endpoint refreshes a token. The service's own client uses the address without the version, perhaps by mistake.
+/// The one with the version, which exchanges codes, is asked first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum TokenPath {
     #[default]
@@ -158,7 +160,7 @@ impl TokenPath {
         }
     }
 
-    /// Where the last refresh of these credentials was answered.
+    /// The endpoint that answered the last refresh of these credentials.
     pub(super) fn remembered(have: &Credentials) -> Self {
         match have.extra(TOKEN_PATH) {
             Some(path) if path == Self::Unversioned.name() => Self::Unversioned,
@@ -166,26 +168,26 @@ impl TokenPath {
         }
     }
 
-    /// Has the grant remember it, and so the credentials and what is saved of them: nobody has to ask twice for
-    /// what is missing. It goes to the end, where it wins over a field of the service that is called the same.
+    /// The grant with this endpoint among its extra fields, which are saved with the credentials: the next refresh asks
+    /// there first. It goes to the end, where it wins over a field of the service with the same name.
     pub(super) fn remember(self, grant: Grant) -> Grant {
         if grant.extra.is_none() && grant.flaw.is_some() {
-            // What is held remembers more than this, and would lose it.
+            // Extra fields would replace those of the credentials that are held.
             return grant;
         }
-        let told = grant.extra.as_ref().map_or("{}", Secret::expose);
-        let told = told.trim_end().strip_suffix('}').unwrap_or("{");
-        let comma = if told.trim_end().ends_with('{') { "" } else { "," };
+        let fields = grant.extra.as_ref().map_or("{}", Secret::expose);
+        let fields = fields.trim_end().strip_suffix('}').unwrap_or("{");
+        let comma = if fields.trim_end().ends_with('{') { "" } else { "," };
         // With room for all of it: growing would leave a copy behind.
-        let mut extra = String::with_capacity(told.len() + TOKEN_PATH.len() + self.name().len() + 8);
-        for piece in [told, comma, "\"", TOKEN_PATH, "\":\"", self.name(), "\"}"] {
+        let mut extra = String::with_capacity(fields.len() + TOKEN_PATH.len() + self.name().len() + 8);
+        for piece in [fields, comma, "\"", TOKEN_PATH, "\":\"", self.name(), "\"}"] {
             extra.push_str(piece);
         }
         Grant { extra: Some(Secret::from(extra)), ..grant }
     }
 }
 
-/// The two profiles.
+/// A profile for each of the two token endpoints.
 #[derive(Clone, Debug)]
 pub(super) struct OAuth {
     versioned: Profile,
@@ -200,7 +202,7 @@ impl OAuth {
         client_id: Option<&str>,
         security: &TransportSecurity,
     ) -> Result<Self, InvalidSettings> {
-        // A refresh names no client, so that one goes on without an id; for all else the profile is not given out.
+        // A refresh names no client, so it works without an id. For all else the profile is not given out without one.
         let client_id = client_id.unwrap_or("nobody");
         let at = |base: &BaseUrl| {
             let unusable = |error| match error {
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_the_last_refresh_is_remembered_beside_what_the_service_said() {
+    fn the_endpoint_of_the_last_refresh_is_kept_beside_the_services_extra_fields() {
         for told in [None, Some("{}"), Some("{ }"), Some(r#"{"sub":"s"}"#), Some(r#"{"sub":"s","token_path":1}"#)] {
             for path in [TokenPath::Versioned, TokenPath::Unversioned] {
                 let grant = path.remember(Grant { extra: told.map(Secret::from), ..Grant::default() });

@@ -1,4 +1,4 @@
-//! Mosaia by environment variables.
+//! Mosaia configured by environment variables.
 
 use super::{InvalidSettings, Login, Mosaia};
 use crate::exchange::{FromEnv, InvalidEnv};
@@ -12,9 +12,9 @@ const EMAIL: &str = "MOSAIA_EMAIL";
 const PASSWORD: &str = "MOSAIA_PASSWORD";
 
 /// `MOSAIA_API_URL`, `MOSAIA_APP_URL`, `MOSAIA_VERSION` and `MOSAIA_CLIENT_ID` are the settings of the
-/// [`Builder`](super::Builder), each with its default. The login is `MOSAIA_EMAIL` with `MOSAIA_PASSWORD` (which
-/// need `MOSAIA_CLIENT_ID` beside them), or `MOSAIA_CLIENT_ID` with `MOSAIA_CLIENT_SECRET`, or none: a client id
-/// alone is for OAuth. Two logins are an error. An empty variable is absent.
+/// [`Builder`](super::Builder), with its defaults. The login is one of `MOSAIA_EMAIL` with `MOSAIA_PASSWORD`, which
+/// also need `MOSAIA_CLIENT_ID`; `MOSAIA_CLIENT_ID` with `MOSAIA_CLIENT_SECRET`; or none, for OAuth. Two logins are an
+/// error. An empty variable counts as not set.
 impl FromEnv for Mosaia {
     fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Login>), InvalidEnv> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_absent() {
+    fn an_empty_variable_counts_as_not_set() {
         let (provider, login) = read(&[(API_URL, ""), (CLIENT_ID, " "), (EMAIL, ""), (PASSWORD, " ")]).unwrap();
         assert!(login.is_none());
         assert_eq!((provider.api_url(), provider.client_id()), ("https://api.mosaia.ai/v1", None));

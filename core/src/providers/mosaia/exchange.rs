@@ -1,5 +1,4 @@
-//! The conversations with the service: one request each, but for a refresh whose endpoint is not where it was
-//! looked for.
+//! The exchanges with the service. Each is one request, or two for an OAuth refresh whose first endpoint is missing.
 
 use super::consent::{self, TokenPath};
 use super::{Checked, Login, Mosaia, parse_refresh, parse_self, parse_sign_in, parse_sign_out};
@@ -9,55 +8,55 @@ use crate::exchange::{self, Exchange as _, Request, Response, Step};
 use crate::grant::Grant;
 use crate::oauth2::TokenRequest;
 
-/// One conversation that ends in a grant; a sign-out's is empty.
+/// An exchange with Mosaia: a sign-in, a refresh or a sign-out. It ends in a grant, which is empty for a sign-out.
 #[derive(Debug)]
 pub struct Exchange {
-    what: What,
-    /// Lifetimes run from here: the answer's arrival would add the network's delay to them.
+    what: Operation,
+    /// When the request was sent. Lifetimes run from here: counted from the answer they would be too long.
     sent: Now,
 }
 
 #[derive(Debug)]
-enum What {
+enum Operation {
     SignIn(Mosaia, Login),
     Refresh(Mosaia, Secret),
     OAuthRefresh(OAuthRefresh),
     SignOut(Mosaia, AccessToken),
 }
 
-/// A refresh at one of two endpoints.
+/// An OAuth refresh at one of two endpoints.
 ///
-/// Both are steps of one exchange, not rungs of the ladder: a rung that got no answer is followed by the next one,
-/// which would show the same one-use token a second time.
+/// Both are steps of one exchange and not two renewal methods: a session goes on to the next method where the first got
+/// no answer, and would send the same one-use token a second time.
 #[derive(Debug)]
 struct OAuthRefresh {
     path: TokenPath,
     here: TokenRequest,
-    /// The other endpoint, until it has been tried.
+    /// The request to the other endpoint, until it is made.
     there: Option<TokenRequest>,
 }
 
 impl Exchange {
     pub(super) fn sign_in(mosaia: Mosaia, login: Login) -> Self {
-        Self::new(What::SignIn(mosaia, login))
+        Self::new(Operation::SignIn(mosaia, login))
     }
 
     pub(super) fn refresh(mosaia: Mosaia, refresh_token: Secret) -> Self {
-        Self::new(What::Refresh(mosaia, refresh_token))
+        Self::new(Operation::Refresh(mosaia, refresh_token))
     }
 
-    /// Asks first where the last answer came from.
+    /// Asks the endpoint first that answered the last refresh.
     pub(super) fn refresh_oauth(mosaia: &Mosaia, refresh_token: &Secret, have: Option<&Credentials>) -> Self {
         let path = have.map(TokenPath::remembered).unwrap_or_default();
         let at = |path| mosaia.oauth.at(path).refresh(refresh_token);
-        Self::new(What::OAuthRefresh(OAuthRefresh { path, here: at(path), there: Some(at(path.other())) }))
+        Self::new(Operation::OAuthRefresh(OAuthRefresh { path, here: at(path), there: Some(at(path.other())) }))
     }
 
     pub(super) fn sign_out(mosaia: Mosaia, access: AccessToken) -> Self {
-        Self::new(What::SignOut(mosaia, access))
+        Self::new(Operation::SignOut(mosaia, access))
     }
 
-    fn new(what: What) -> Self {
+    fn new(what: Operation) -> Self {
         Self { what, sent: Now::default() }
     }
 }
@@ -68,21 +67,21 @@ impl exchange::Exchange for Exchange {
     fn start(&mut self, now: Now) -> Request {
         self.sent = now;
         match &mut self.what {
-            What::SignIn(mosaia, login) => mosaia.sign_in_request(login),
-            What::Refresh(mosaia, token) => mosaia.refresh_request(token),
-            What::OAuthRefresh(refresh) => refresh.here.start(now),
-            What::SignOut(mosaia, access) => mosaia.sign_out_request(access),
+            Operation::SignIn(mosaia, login) => mosaia.sign_in_request(login),
+            Operation::Refresh(mosaia, token) => mosaia.refresh_request(token),
+            Operation::OAuthRefresh(refresh) => refresh.here.start(now),
+            Operation::SignOut(mosaia, access) => mosaia.sign_out_request(access),
         }
     }
 
-    // By value, as the trait has it: the answer's secrets are wiped here.
+    // The response is taken by value, as in the trait: its secrets are wiped here.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
         let (answer, sent) = (&response, self.sent);
         let (result, secret) = match &mut self.what {
-            What::SignIn(_, login) => (parse_sign_in(answer, login, sent, now), login.secret().expose()),
-            What::Refresh(_, token) => (parse_refresh(answer, sent, now), token.expose()),
-            What::SignOut(_, access) => (parse_sign_out(answer, now).map(|()| Grant::default()), access.expose()),
-            What::OAuthRefresh(refresh) => return refresh.receive(response, now),
+            Operation::SignIn(_, login) => (parse_sign_in(answer, login, sent, now), login.secret().expose()),
+            Operation::Refresh(_, token) => (parse_refresh(answer, sent, now), token.expose()),
+            Operation::SignOut(_, access) => (parse_sign_out(answer, now).map(|()| Grant::default()), access.expose()),
+            Operation::OAuthRefresh(refresh) => return refresh.receive(response, now),
         };
         result.map(Step::Done).map_err(|error| error.without_echo([secret]).into())
     }
@@ -105,14 +104,13 @@ impl OAuthRefresh {
     }
 }
 
-/// Whether there may be no such endpoint. Where it is missing the service may answer with a page of its own, and the
-/// other one is asked in this exchange only.
+/// Whether the endpoint may be missing: a 404, 405 or 501, also one with a web page.
 fn is_missing(error: &ServiceError) -> bool {
     let nowhere = error.status().is_some_and(|status| matches!(status.as_u16(), 404 | 405 | 501));
     nowhere && matches!(error.kind(), ServiceErrorKind::Unsupported | ServiceErrorKind::Malformed { .. })
 }
 
-/// An API call that tells what an access token is worth.
+/// An API call that tells whether the service accepts an access token, and whom it belongs to.
 #[derive(Debug)]
 pub struct Check {
     mosaia: Mosaia,

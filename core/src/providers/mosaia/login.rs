@@ -1,4 +1,4 @@
-//! What signs in.
+//! The login: a person's e-mail address and password, or a program's client credentials.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::{Secret, masked};
 use crate::wire::{LoginText, read_login, write_login};
 
-/// What kept logins call themselves.
+/// The kinds of logins that are kept in a store.
 const PASSWORD: &str = "mosaia-password";
 const CLIENT: &str = "mosaia-client";
 
-/// What signs in without a person at hand. Can be used again and again.
+/// A login at Mosaia, which signs in without a person present: e-mail and password, or client id and secret.
 #[derive(Clone)]
 pub struct Login(Kind);
 
@@ -21,7 +21,7 @@ pub(super) enum Kind {
     Client { client_id: Box<str>, client_secret: Secret },
 }
 
-/// What a login lacks.
+/// Why a login is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLogin {
     /// The e-mail address is empty. Ask for it.
@@ -39,10 +39,11 @@ pub enum InvalidLogin {
 }
 
 impl Login {
-    /// A person's e-mail address and password. The service also wants to know by which program: see
+    /// A login by a person's e-mail address and password. The service also wants the id of the program: see
     /// [`Builder::client_id`](super::Builder::client_id).
     ///
-    /// The e-mail address loses blanks at its ends, which get there by copying; the password is taken as it is.
+    /// Blanks at the ends of the e-mail address are removed, which get there by copying; the password is taken as it
+    /// is.
     pub fn password(email: &str, password: impl Into<Secret>) -> Result<Self, InvalidLogin> {
         let (email, password) = (email.trim(), password.into());
         if email.is_empty() {
@@ -54,7 +55,7 @@ impl Login {
         Ok(Self(Kind::Password { email: email.into(), password }))
     }
 
-    /// A program's own id and secret: client credentials.
+    /// A login by a program's own id and secret: client credentials.
     pub fn client(client_id: &str, client_secret: impl Into<Secret>) -> Result<Self, InvalidLogin> {
         let (client_id, client_secret) = (client_id.trim(), client_secret.into());
         if client_id.is_empty() {
@@ -66,7 +67,7 @@ impl Login {
         Ok(Self(Kind::Client { client_id: client_id.into(), client_secret }))
     }
 
-    /// The e-mail address, or the client's id: what the session's account is called.
+    /// The e-mail address or the client id, which is the user id of the session's account.
     pub fn name(&self) -> &str {
         match &self.0 {
             Kind::Password { email, .. } => email,
@@ -74,7 +75,7 @@ impl Login {
         }
     }
 
-    /// The password, or the client's secret.
+    /// The password or the client secret.
     pub fn secret(&self) -> &Secret {
         match &self.0 {
             Kind::Password { password, .. } => password,
@@ -123,7 +124,7 @@ struct ClientForm<S> {
     client_secret: S,
 }
 
-/// Whose, masked, and nothing else.
+/// The masked e-mail address or client id alone.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut login = f.debug_struct("Login");
@@ -171,14 +172,14 @@ mod tests {
                 let text = login.write().unwrap();
                 let read = Login::read(text.expose()).unwrap();
                 assert_eq!((read.name(), read.secret().expose()), (login.name(), secret));
-                // Which says of which kind it is, and nothing secret.
+                // `Debug` shows the kind and nothing secret.
                 assert_eq!(format!("{read:?} {text:?}"), format!("{login:?} Secret(***)"));
             }
         }
     }
 
     #[test]
-    fn what_is_not_quite_a_kept_login_is_none() {
+    fn a_damaged_kept_login_is_none() {
         let password = Login::password("grower@example.com", "hunter2").unwrap();
         for login in [password, Login::client("abcdef", "hunter2").unwrap()] {
             let text = login.write().unwrap();

@@ -1,11 +1,11 @@
-//! How a session was begun, which decides how it goes on.
+//! How a session was begun, which decides how it is renewed.
 
 use super::Login;
 use super::login::Kind;
 use crate::credentials::Credentials;
 use crate::oauth2::GrantType;
 
-/// How a session was begun. It is kept with the credentials and saved with them.
+/// How a session was begun, which decides how it is renewed. It is saved with the credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignInMethod {
     /// By a person's e-mail address and password.
@@ -21,16 +21,17 @@ pub enum SignInMethod {
 impl SignInMethod {
     const ALL: [Self; 4] = [Self::Password, Self::Client, Self::OAuth, Self::Token];
 
-    /// How these credentials' session was begun; `None` where nobody said, as after a refresh of a given token.
+    /// How the session of these credentials was begun. `None` where that is unknown, as after a refresh of a token that
+    /// came from elsewhere.
     pub fn of(credentials: &Credentials) -> Option<Self> {
         match credentials.grant_type()? {
-            // What [`oauth`](crate::oauth2) itself calls it, for a grant that did not come through this provider.
+            // The name in `oauth2` itself, for a grant that did not come through this provider.
             name if name == GrantType::AuthorizationCode.as_str() => Some(Self::OAuth),
             name => Self::ALL.into_iter().find(|begun| begun.name() == name),
         }
     }
 
-    /// What [`Credentials::grant_type`] calls it.
+    /// The name that [`Credentials::grant_type`] has for it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Password => "password",

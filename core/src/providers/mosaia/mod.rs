@@ -1,13 +1,13 @@
-//! Mosaia: agents and the people and programs that use them.
+//! Mosaia, a service for AI agents: access tokens by password, client credentials, OAuth with PKCE or API key.
 //!
-//! A session is begun in one of four ways, and goes on accordingly ([`SignInMethod`]):
+//! A session is begun in one of four ways, which decides how it is renewed ([`SignInMethod`]):
 //!
 //! | begun by | how | renewed by |
 //! | --- | --- | --- |
 //! | a person's password | [`Login::password`] | [`Method::Refresh`], then [`Method::SignIn`] |
 //! | a program's secret | [`Login::client`] | [`Method::Refresh`], then [`Method::SignIn`] |
 //! | a person's consent in a browser | [`Mosaia::authorize`], then [`install_grant`](crate::Session::install_grant) | [`Method::OAuthRefresh`] |
-//! | a bare access token | [`bare_token`], then [`install_grant`](crate::Session::install_grant) | nothing: a sign-in |
+//! | a bare access token | [`bare_token`], then [`install_grant`](crate::Session::install_grant) | [`Method::SignIn`], with a login |
 //!
 //! [`Mosaia`] is what a session takes. Without a session, an exchange is two calls around a transport:
 //!
@@ -65,21 +65,21 @@ use crate::credentials::{AccessToken, Credentials, LeaseId, Secret};
 use crate::exchange::{Consumes, LoginOwner, Provider};
 use crate::wire::BaseUrl;
 
-/// Where the API is, without its version.
+/// The address of the API, without its version.
 pub const API_URL: &str = "https://api.mosaia.ai";
 
-/// Where people are asked for their consent.
+/// The address of the app, at which people give their consent.
 pub const APP_URL: &str = "https://mosaia.ai";
 
 /// The version of the API.
 pub const VERSION: &str = "1";
 
-/// How long before its deadline an access token is renewed. Clamped to a quarter of the lifetime.
+/// How long before its deadline an access token is renewed: 5 minutes, or a quarter of the lifetime if that is less.
 pub const MARGIN: Duration = Duration::from_secs(300);
 
 const NAME: &str = "mosaia";
 
-/// How Mosaia is spoken to.
+/// The provider for Mosaia.
 #[derive(Clone, Debug)]
 pub struct Mosaia {
     /// With the version.
@@ -89,19 +89,19 @@ pub struct Mosaia {
     oauth: OAuth,
 }
 
-/// The service's ways to renew. How a session was begun decides which of them it has.
+/// The service's renewal methods. How a session was begun decides which of them it can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// `/auth/signin` with a refresh token. Rotates it.
+    /// `POST /auth/signin` with a refresh token, which the service rotates.
     Refresh,
-    /// `/auth/token` with a refresh token that OAuth brought. Rotates it.
+    /// `POST /auth/token` with a refresh token of an OAuth sign-in, which the service rotates.
     OAuthRefresh,
-    /// `/auth/signin` with a password or a client's secret.
+    /// `POST /auth/signin` with a password or a client secret.
     SignIn,
 }
 
 impl Mosaia {
-    /// Says where the service is and as which program it is spoken to. There is no configuration beside it.
+    /// A builder with all settings: addresses, client id, plain http.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -116,34 +116,34 @@ impl Mosaia {
         self.app.as_str()
     }
 
-    /// The program's own id at the service, if it has one.
+    /// The program's client id at the service, if it has one.
     pub fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()
     }
 
-    /// A sign-in on its own, outside any session.
+    /// Signs in with a login, outside any session.
     pub fn sign_in(&self, login: &Login) -> Exchange {
         Exchange::sign_in(self.clone(), login.clone())
     }
 
-    /// A refresh of a given token on its own, outside any session: one that a password or a client's secret
-    /// brought. The service rotates: the token is spent, whatever happens to the answer.
+    /// Refreshes with a refresh token of a password or client sign-in, outside any session. The service rotates refresh
+    /// tokens: this one is spent as soon as the request is sent, even if the answer is lost.
     pub fn refresh(&self, refresh_token: &Secret) -> Exchange {
         Exchange::refresh(self.clone(), refresh_token.clone())
     }
 
-    /// The same for a token that OAuth brought. The endpoint is `{api}/v1/auth/token`, or `{api}/auth/token` where
-    /// that is missing.
+    /// Refreshes with a refresh token of an OAuth sign-in, outside any session. The endpoint is `{api}/v1/auth/token`,
+    /// or `{api}/auth/token` where that is missing.
     pub fn refresh_oauth(&self, refresh_token: &Secret) -> Exchange {
         Exchange::refresh_oauth(self, refresh_token, None)
     }
 
-    /// A sign-out of a given access token on its own, outside any session. Ends in an empty grant.
+    /// Signs out an access token at the service, outside any session. The exchange ends in an empty grant.
     pub fn sign_out_token(&self, access: &AccessToken) -> Exchange {
         Exchange::sign_out(self.clone(), access.clone())
     }
 
-    /// An API call that tells whom an access token speaks for, or that the service does not take it.
+    /// An API call that tells whom an access token belongs to, or that the service does not accept it.
     pub fn check(&self, access: &AccessToken) -> Check {
         Check::new(self.clone(), access.clone())
     }
@@ -158,7 +158,7 @@ impl Provider for Mosaia {
         NAME
     }
 
-    /// The address and the client's id.
+    /// The address and the client id.
     fn namespace(&self) -> String {
         match &self.client_id {
             Some(client_id) => format!("{} {client_id}", self.api.as_str()),
@@ -166,7 +166,7 @@ impl Provider for Mosaia {
         }
     }
 
-    /// The e-mail address, or the client's id.
+    /// The e-mail address or the client id.
     fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         Some(login.name())
     }
@@ -200,7 +200,7 @@ impl Provider for Mosaia {
         }
     }
 
-    /// A refresh token goes to the endpoint that it came from, and to no other.
+    /// A refresh token is sent to the kind of endpoint that it came from, and to no other.
     fn begin(&self, method: Method, login: Option<&Login>, have: Option<&Credentials>) -> Option<Exchange> {
         let by_oauth = || have.and_then(SignInMethod::of) == Some(SignInMethod::OAuth);
         match method {

@@ -1,7 +1,7 @@
-//! Whether an answer is a success, and if not, what the service said.
+//! Whether an answer is a success and, if not, which error it is.
 //!
-//! The service says no in three ways: a truthy `error` under HTTP 200, `message` under another status, and (at its
-//! OAuth endpoints, which are [`oauth`](crate::oauth2)'s to read) `error` with `error_description`.
+//! The service sends errors in three forms: a truthy `error` under HTTP 200; `message` under another status; and, at
+//! its OAuth endpoints, `error` with `error_description`, which [`oauth2`](crate::oauth2) reads.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,36 +15,36 @@ use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;
 use crate::wire::{self, Object, Text};
 
-/// What an answer was asked with. It decides what a refusal refuses.
+/// Which kind of request an answer belongs to. It decides what an error rejects: the login or the token.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// A password or a client's secret.
+pub(super) enum RequestKind {
+    /// A request with a password or a client secret.
     SignIn,
-    /// A refresh token or an access token.
+    /// A request with a refresh token or an access token.
     Token,
 }
 
-/// What any answer may say about its failure.
+/// The fields in which any answer may name an error.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Said<'a> {
+pub(super) struct ServerError<'a> {
     #[serde(borrow)]
     pub(super) error: Failure<'a>,
     #[serde(borrow)]
     pub(super) message: Text<'a>,
 }
 
-/// The `error` of an answer. Falsy ones (null, false, 0, empty) are none, as in the service's own client.
+/// The `error` of an answer. A falsy one (null, false, 0, empty) is none, as in the service's own client.
 #[derive(Default)]
 pub(super) enum Failure<'a> {
     /// None.
     #[default]
     None,
-    /// One, with what it says.
+    /// An error, with its text.
     Some(Text<'a>),
 }
 
-impl Said<'_> {
+impl ServerError<'_> {
     fn words(&self) -> Option<&str> {
         match &self.error {
             Failure::Some(text) => text.or(&self.message),
@@ -53,42 +53,58 @@ impl Said<'_> {
     }
 }
 
-/// The failure that a body tells of, or its status alone; `None` for a success.
-pub(super) fn failure(response: &Response, said: &Said<'_>, asked: Asked, now: Now) -> Option<ServiceError> {
+/// The error by an answer's status and these fields of its body; `None` for a success.
+pub(super) fn failure(
+    response: &Response,
+    server_error: &ServerError<'_>,
+    request: RequestKind,
+    now: Now,
+) -> Option<ServiceError> {
     let status = response.status();
-    if status.is_success() && matches!(said.error, Failure::None) {
+    if status.is_success() && matches!(server_error.error, Failure::None) {
         return None;
     }
-    Some(classified(response, said.words(), Seen::Json, asked, now))
+    Some(classified(response, server_error.words(), BodyKind::Json, request, now))
 }
 
-/// The same for a body that could not be read as what it should be: `otherwise` is what is wrong with it.
-pub(super) fn failure_of_unread(response: &Response, otherwise: ServiceError, asked: Asked, now: Now) -> ServiceError {
+/// The error of an answer whose body could not be read as expected; `otherwise` where it names no error itself.
+pub(super) fn failure_of_unread(
+    response: &Response,
+    otherwise: ServiceError,
+    request: RequestKind,
+    now: Now,
+) -> ServiceError {
     let body = response.body().as_ref();
-    let (said, seen) = match wire::parse_json::<Object<Said<'_>>>(body) {
-        Ok(Object(said)) => (said.unwrap_or_default(), Seen::Json),
-        Err(_) if wire::looks_like_a_page(body) => (Said::default(), Seen::Page),
-        Err(_) => (Said::default(), Seen::Other),
+    let (server_error, body_kind) = match wire::parse_json::<Object<ServerError<'_>>>(body) {
+        Ok(Object(server_error)) => (server_error.unwrap_or_default(), BodyKind::Json),
+        Err(_) if wire::looks_like_a_page(body) => (ServerError::default(), BodyKind::Page),
+        Err(_) => (ServerError::default(), BodyKind::Other),
     };
-    if response.status().is_success() && matches!(said.error, Failure::None) {
+    if response.status().is_success() && matches!(server_error.error, Failure::None) {
         return otherwise.with_status(response.status());
     }
-    classified(response, said.words(), seen, asked, now)
+    classified(response, server_error.words(), body_kind, request, now)
 }
 
-/// What a body looks like.
+/// What kind of body an answer has.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
+enum BodyKind {
     Json,
-    /// Somebody else's words: a proxy's, a captive portal's.
+    /// A web page: from a proxy or a captive portal, not from the service.
     Page,
     Other,
 }
 
-fn classified(response: &Response, words: Option<&str>, seen: Seen, asked: Asked, now: Now) -> ServiceError {
+fn classified(
+    response: &Response,
+    words: Option<&str>,
+    body_kind: BodyKind,
+    request: RequestKind,
+    now: Now,
+) -> ServiceError {
     let status = response.status();
-    let error = by_status(response, words, asked, now)
-        .unwrap_or_else(|| ServiceError::new(by_words(status, words.unwrap_or_default(), seen, asked)));
+    let error = by_status(response, words, request, now)
+        .unwrap_or_else(|| ServiceError::new(by_words(status, words.unwrap_or_default(), body_kind, request)));
     let error = error.with_status(status).with_retry_after(wire::retry_after(response.headers(), now));
     match words {
         Some(words) => error.with_message(words),
@@ -96,49 +112,49 @@ fn classified(response: &Response, words: Option<&str>, seen: Seen, asked: Asked
     }
 }
 
-/// 5xx, 429 and redirects win over anything that the body says. So does a missing endpoint, unless the service
-/// itself speaks under that status: "user not found" is no missing endpoint.
-fn by_status(response: &Response, words: Option<&str>, asked: Asked, now: Now) -> Option<ServiceError> {
+/// The error that the HTTP status decides. 5xx, 429 and redirects win over anything in the body. So does a missing
+/// endpoint (404), unless the body speaks of the account under that status, as "user not found" does.
+fn by_status(response: &Response, words: Option<&str>, request: RequestKind, now: Now) -> Option<ServiceError> {
     let failure = wire::failure(response, now)?;
     let missing = failure.kind() == ServiceErrorKind::Unsupported && response.status().is_client_error();
-    if missing && about_account(words.unwrap_or_default(), asked).is_some() {
+    if missing && about_account(words.unwrap_or_default(), request).is_some() {
         return None;
     }
     Some(failure)
 }
 
-/// The rest: a 4xx, or an `error` under a success.
-fn by_words(status: StatusCode, words: &str, seen: Seen, asked: Asked) -> ServiceErrorKind {
-    if seen == Seen::Page {
+/// The error of any other 4xx, or of an `error` under a success, by its words.
+fn by_words(status: StatusCode, words: &str, body_kind: BodyKind, request: RequestKind) -> ServiceErrorKind {
+    if body_kind == BodyKind::Page {
         return ServiceErrorKind::Malformed { what: "a web page in place of JSON" };
     }
-    if let Some(kind) = about_account(words, asked) {
+    if let Some(kind) = about_account(words, request) {
         return kind;
     }
     let refused = status == StatusCode::UNAUTHORIZED
         || ["invalid", "incorrect", "unauthorized", "expired", "revoked"].iter().any(|word| has(words, word));
-    match asked {
-        Asked::SignIn if refused => ServiceErrorKind::InvalidCredentials,
-        Asked::Token if refused => ServiceErrorKind::RefreshRefused,
-        // Neither speaks about the password or the token: a gateway, a rule of the service. Waited out.
-        Asked::SignIn | Asked::Token => ServiceErrorKind::Service,
+    match request {
+        RequestKind::SignIn if refused => ServiceErrorKind::InvalidCredentials,
+        RequestKind::Token if refused => ServiceErrorKind::RefreshRefused,
+        // Nothing about the password or the token: a gateway, or a rule of the service. The session tries again later.
+        RequestKind::SignIn | RequestKind::Token => ServiceErrorKind::Service,
     }
 }
 
-/// What the words say about the account itself.
-fn about_account(words: &str, asked: Asked) -> Option<ServiceErrorKind> {
+/// Whether the text says that the account is locked or missing.
+fn about_account(words: &str, request: RequestKind) -> Option<ServiceErrorKind> {
     if has(words, "locked") && !has(words, "blocked") {
         return Some(ServiceErrorKind::AccountLocked);
     }
     let account = ["user", "account", "email", "client"].iter().any(|word| has(words, word));
     let missing = ["not found", "not exist", "no such"].iter().any(|phrase| has(words, phrase));
-    (account && missing).then_some(match asked {
-        Asked::SignIn => ServiceErrorKind::UserNotFound,
-        Asked::Token => ServiceErrorKind::RefreshRefused,
+    (account && missing).then_some(match request {
+        RequestKind::SignIn => ServiceErrorKind::UserNotFound,
+        RequestKind::Token => ServiceErrorKind::RefreshRefused,
     })
 }
 
-/// Whether `text` has `word`, which is in lower case, in it, in any case.
+/// Whether `text` contains `word`, in upper or lower case. `word` must be in lower case.
 fn has(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
@@ -222,15 +238,15 @@ mod tests {
 
     fn words(error: &str) -> Option<Option<String>> {
         let body = format!("{{\"error\":{error}}}");
-        let said: Said<'_> = serde_json::from_str(&body).unwrap();
-        match &said.error {
+        let server_error: ServerError<'_> = serde_json::from_str(&body).unwrap();
+        match &server_error.error {
             Failure::None => None,
             Failure::Some(text) => Some(text.get().map(str::to_owned)),
         }
     }
 
     #[test]
-    fn only_a_truthy_error_is_one() {
+    fn a_falsy_error_field_is_no_error() {
         for falsy in ["null", "false", "0", "0.0", "-0", "\"\"", "[]", "{}"] {
             assert_eq!(words(falsy), None, "{falsy}");
         }
@@ -240,15 +256,15 @@ mod tests {
         for telling in ["\"no\"", r#"{"message":"no"}"#, r#"{"status":400,"message":"\u006eo"}"#, r#""\u006eo""#] {
             assert_eq!(words(telling), Some(Some("no".to_owned())), "{telling}");
         }
-        assert!(serde_json::from_str::<Said<'_>>(r#"{"error":{"message":"a","message":"b"}}"#).is_err());
+        assert!(serde_json::from_str::<ServerError<'_>>(r#"{"error":{"message":"a","message":"b"}}"#).is_err());
     }
 
     #[test]
-    fn an_account_is_missing_only_where_one_is_spoken_of() {
+    fn an_account_is_missing_only_where_the_text_names_one() {
         let both = Some(ServiceErrorKind::UserNotFound);
-        assert_eq!(about_account("User does not exist", Asked::SignIn), both);
+        assert_eq!(about_account("User does not exist", RequestKind::SignIn), both);
         for words in ["Page not found", "No such route", "Your email is invalid", "Account locked and blocked"] {
-            assert_eq!(about_account(words, Asked::SignIn), None, "{words}");
+            assert_eq!(about_account(words, RequestKind::SignIn), None, "{words}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The requests: pure functions of what goes into them. None carries an `Authorization` that its endpoint does not
-//! ask for: a stale one can make a service refuse what would be right without it.
+//! The requests, as pure functions of their parameters. None carries an `Authorization` that its endpoint does not
+//! need: a stale one can make a service reject a request that is right without it.
 
 use http::{Method, Uri, header};
 use serde::Serialize;
@@ -50,7 +50,7 @@ impl Mosaia {
         json_request(self.api.join("/auth/signin"), &body)
     }
 
-    /// The same endpoint, with a refresh token: for sessions that were begun here, not by OAuth. Read the answer
+    /// `POST {api}/v1/auth/signin` with a refresh token of a password or client sign-in, not of OAuth. Read the answer
     /// with [`parse_refresh`](super::parse_refresh).
     pub fn refresh_request(&self, refresh_token: &Secret) -> Request {
         let body = SignIn::Refresh { refresh_token: refresh_token.expose() };
@@ -65,7 +65,7 @@ impl Mosaia {
         bearing(request, access)
     }
 
-    /// `GET {api}/v1/self`, an API call: who the access token speaks for. Read the answer with
+    /// `GET {api}/v1/self`, an API call that tells whom the access token belongs to. Read the answer with
     /// [`parse_self`](super::parse_self).
     pub fn self_request(&self, access: &AccessToken) -> Request {
         bearing(get(self.api.join("/self")), access)

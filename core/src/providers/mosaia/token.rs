@@ -1,4 +1,4 @@
-//! A session from an access token that somebody already has: an API key, a token from another program.
+//! A session from an access token that already exists: an API key, or a token from another program.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Deserialize;
@@ -11,11 +11,11 @@ use crate::credentials::{AccessToken, InvalidToken, Now, Validity};
 use crate::grant::Grant;
 use crate::wire::{self, Object};
 
-/// What [`install_grant`](crate::Session::install_grant) takes to begin a session with a bare access token.
+/// A grant from a bare access token or API key, for [`install_grant`](crate::Session::install_grant).
 ///
-/// Where the token is a JWT with an `exp`, it ends there; its signature is the service's to check. Otherwise its
-/// end is unknown: it is used until the service's API refuses it. Nothing renews such a session: then a sign-in is
-/// required, by a login that the session has or by somebody.
+/// Where the token is a JWT with an `exp`, it expires then; its signature is not checked. Otherwise its deadline is
+/// unknown: it is used until the service's API rejects it. There is no refresh token, so the session then has to sign
+/// in, with a login of its own or a new one.
 ///
 /// ```
 /// # use perennial_core::providers::mosaia::bare_token;
@@ -73,14 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn a_jwt_ends_when_it_says() {
+    fn a_jwt_expires_at_its_exp() {
         assert_eq!(lifetime(&jwt(r#"{"exp":1000000600}"#)), Some(Duration::from_secs(600)));
         assert_eq!(lifetime(&jwt(r#"{"exp":1000000600000}"#)), Some(Duration::from_secs(600)));
         assert_eq!(lifetime(&jwt(r#"{"exp":999999999}"#)), Some(Duration::ZERO));
     }
 
     #[test]
-    fn the_end_of_anything_else_is_unknown() {
+    fn the_deadline_of_any_other_token_is_unknown() {
         for token in ["key", "a.b.c", "a..b", "a.b.c.d", &jwt("{}"), &jwt("[]"), &jwt(r#"{"exp":"soon"}"#)] {
             assert_eq!(lifetime(token), None, "{token}");
         }

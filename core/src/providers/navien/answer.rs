@@ -1,4 +1,4 @@
-//! The answers: pure functions of a response.
+//! Parsers of the service's answers, as pure functions of a response.
 
 use serde::Deserialize;
 
@@ -10,29 +10,29 @@ use crate::wire;
 
 use super::MARGIN;
 use super::fields::{Aws, Legal, Tokens, UserInfo};
-use super::refusal::{Asked, Head, failure_in, failure_of};
+use super::refusal::{Head, RequestKind, failure_in, failure_of};
 use crate::wire::{AnyText, Number, Object, Text, UnescapedStr};
 
 /// Reads the answer to [`Navien::sign_in_request`](super::Navien::sign_in_request): JWTs, AWS credentials and
 /// the account. `user_id` is the e-mail address that signed in.
 ///
-/// A success is an HTTP 2xx whose envelope has the code 200, or none. Lifetimes run from `sent`, the moment at
-/// which the request was sent; `now` is when the answer came: a dated `Retry-After` counts from it.
+/// A success is an HTTP 2xx whose envelope has the code 200, or no code. Lifetimes run from `sent`, when the request
+/// was sent; `now` is when the answer came.
 ///
-/// An access token is needed ([`Grant::flaw`] says so where other credentials came without one); an incomplete AWS
-/// set is left out as a whole. A refused login is
+/// An answer without a usable access token is an error, or a grant with a [`flaw`](Grant::flaw) where it brought other
+/// credentials that must not be lost. An incomplete AWS set is left out as a whole. A rejected login is
 /// [`InvalidCredentials`](ServiceErrorKind::InvalidCredentials) or, where the service says so,
 /// [`AccountLocked`](ServiceErrorKind::AccountLocked) or [`UserNotFound`](ServiceErrorKind::UserNotFound). A 403
-/// that names no reason is none of these: gateways answer so too.
+/// without a reason rejects no login, because gateways send it too.
 pub fn parse_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     sign_in::<UnescapedStr<'_>>(response, user_id, sent, now)
         .or_else(|_| sign_in::<Text<'_>>(response, user_id, sent, now))
 }
 
 /// Reads the answer to [`Navien::refresh_request`](super::Navien::refresh_request): JWTs, sometimes AWS
-/// credentials. What the service leaves out (refresh token, ID token, AWS set) is `None`: the old one stays.
+/// credentials. What the service leaves out (refresh token, ID token, AWS set) is `None`: the old one is kept.
 ///
-/// Times, and an access token that cannot be used, as in [`parse_sign_in`]. A refusal is
+/// Times, and an access token that cannot be used, are handled as in [`parse_sign_in`]. A rejected token is
 /// [`RefreshRefused`](ServiceErrorKind::RefreshRefused).
 pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     refresh::<UnescapedStr<'_>>(response, sent, now).or_else(|_| refresh::<Text<'_>>(response, sent, now))
@@ -41,26 +41,26 @@ pub fn parse_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, 
 /// Reads the answer to [`Navien::session_refresh_request`](super::Navien::session_refresh_request): AWS
 /// credentials, and the JWTs that may come with them.
 ///
-/// Times as in [`parse_sign_in`]. A refusal is [`RefreshRefused`](ServiceErrorKind::RefreshRefused), an answer
-/// without AWS credentials [`NotGranted`](ServiceErrorKind::NotGranted), with some of the set
-/// [`Malformed`](ServiceErrorKind::Malformed); where JWTs came all the same, that is the grant's
-/// [`flaw`](Grant::flaw).
+/// Times are handled as in [`parse_sign_in`]. A rejected access token is
+/// [`RefreshRefused`](ServiceErrorKind::RefreshRefused). An answer without AWS credentials is
+/// [`NotGranted`](ServiceErrorKind::NotGranted), one with part of the set [`Malformed`](ServiceErrorKind::Malformed);
+/// if JWTs came all the same, they are granted and this error is the grant's [`flaw`](Grant::flaw).
 pub fn parse_session_refresh(response: &Response, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     session_refresh::<UnescapedStr<'_>>(response, sent, now)
         .or_else(|_| session_refresh::<Text<'_>>(response, sent, now))
 }
 
 /// Reads the answer to [`Navien::secured_sign_in_request`](super::Navien::secured_sign_in_request): AWS
-/// credentials and, if it is told, the account. `user_id` is the one that was sent.
+/// credentials and, if the service sends it, the account. `user_id` is the one that was sent.
 ///
-/// Otherwise as [`parse_session_refresh`].
+/// All else is as in [`parse_session_refresh`].
 pub fn parse_secured_sign_in(response: &Response, user_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     secured_sign_in::<UnescapedStr<'_>>(response, user_id, sent, now)
         .or_else(|_| secured_sign_in::<Text<'_>>(response, user_id, sent, now))
 }
 
-// ---- Each of them, with one way to read tokens. What is read as `UnescapedStr` is read as `Text` just the same; whatever fails
-// is read again, and that error counts.
+// Each parser is generic over how tokens are read: `UnescapedStr` is the fast path, and what fails there is read again
+// as `Text`, whose result or error counts. Both give the same grant for what the fast path can read.
 
 fn sign_in<'a, T: AnyText + Deserialize<'a>>(
     response: &'a Response,
@@ -68,7 +68,7 @@ fn sign_in<'a, T: AnyText + Deserialize<'a>>(
     sent: Now,
     now: Now,
 ) -> Result<Grant, ServiceError> {
-    let Opened { head, data } = open::<Nested<'a, T>>(response, Asked::SignIn, now)?;
+    let Opened { head, data } = open::<Nested<'a, T>>(response, RequestKind::SignIn, now)?;
     let mut grant = jwts(data.tokens(response)?, response, sent)?;
     let user_info = data.user_info.0.unwrap_or_default();
     grant.account = Some(account(user_info, data.legal, &head, response, user_id));
@@ -80,7 +80,7 @@ fn refresh<'a, T: AnyText + Deserialize<'a>>(
     sent: Now,
     now: Now,
 ) -> Result<Grant, ServiceError> {
-    jwts(&open::<Box<Tokens<T>>>(response, Asked::Renewal, now)?.data, response, sent)
+    jwts(&open::<Box<Tokens<T>>>(response, RequestKind::Renewal, now)?.data, response, sent)
 }
 
 fn session_refresh<'a, T: AnyText + Deserialize<'a>>(
@@ -88,7 +88,7 @@ fn session_refresh<'a, T: AnyText + Deserialize<'a>>(
     sent: Now,
     now: Now,
 ) -> Result<Grant, ServiceError> {
-    aws_first(&open::<Box<Tokens<T>>>(response, Asked::Renewal, now)?.data, response, sent)
+    aws_first(&open::<Box<Tokens<T>>>(response, RequestKind::Renewal, now)?.data, response, sent)
 }
 
 fn secured_sign_in<'a, T: AnyText + Deserialize<'a>>(
@@ -97,13 +97,13 @@ fn secured_sign_in<'a, T: AnyText + Deserialize<'a>>(
     sent: Now,
     now: Now,
 ) -> Result<Grant, ServiceError> {
-    let Opened { head, data } = open::<Nested<'a, T>>(response, Asked::Renewal, now)?;
+    let Opened { head, data } = open::<Nested<'a, T>>(response, RequestKind::Renewal, now)?;
     let mut grant = aws_first(data.tokens(response)?, response, sent)?;
     grant.account = data.user_info.0.map(|user_info| account(user_info, data.legal, &head, response, user_id));
     Ok(grant)
 }
 
-/// Around every answer.
+/// The envelope of every answer.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
 struct Envelope<'a, T> {
@@ -125,10 +125,10 @@ struct Nested<'a, T> {
     user_info: Object<UserInfo<'a>>,
     #[serde(default)]
     legal: Legal,
-    /// On the heap: it is large, and handed up through all that stands around it.
+    /// On the heap, because it is large and moved through several results.
     #[serde(default)]
     token: Object<Box<Tokens<T>>>,
-    /// Another name of it.
+    /// Another name for it.
     #[serde(default)]
     tokens: Object<Box<Tokens<T>>>,
 }
@@ -142,20 +142,24 @@ impl<T> Nested<'_, T> {
     }
 }
 
-/// A success, taken apart.
+/// A success: the head of its envelope and its data.
 struct Opened<'a, T> {
     head: Head<'a>,
     data: T,
 }
 
 /// An error wins over any token in the same body; a success without `data` is none.
-fn open<'a, T: Deserialize<'a>>(response: &'a Response, asked: Asked, now: Now) -> Result<Opened<'a, T>, ServiceError> {
+fn open<'a, T: Deserialize<'a>>(
+    response: &'a Response,
+    request: RequestKind,
+    now: Now,
+) -> Result<Opened<'a, T>, ServiceError> {
     let status = response.status();
     let error = match wire::parse_json::<Object<Envelope<'a, T>>>(response.body().as_ref()) {
         Ok(Object(Some(envelope))) => {
             let head = Head::new(envelope.code, envelope.msg, envelope.message);
             if !status.is_success() || !head.is_success() {
-                return Err(failure_of(response, &head, asked, now));
+                return Err(failure_of(response, &head, request, now));
             }
             match envelope.data.0 {
                 Some(data) => return Ok(Opened { head, data }),
@@ -165,11 +169,11 @@ fn open<'a, T: Deserialize<'a>>(response: &'a Response, asked: Asked, now: Now) 
         Ok(Object(None)) => ServiceError::malformed("JSON of another shape"),
         Err(error) => error,
     };
-    // A refusal counts even where its `data` cannot be read.
-    Err(failure_in(response, asked, now).unwrap_or_else(|| error.with_status(status)))
+    // A rejection counts even where its `data` cannot be read.
+    Err(failure_in(response, request, now).unwrap_or_else(|| error.with_status(status)))
 }
 
-/// The JWTs, and the AWS set if it is whole: an access token is not thrown away because of half a set.
+/// The JWTs, and the AWS set if it is complete: half a set does not cost the access token.
 fn jwts<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
     let refresh_token = tokens.refresh_token();
     let grant = Grant {
@@ -183,7 +187,7 @@ fn jwts<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Resul
     grant.with_access(access_token(tokens, response, sent))
 }
 
-/// The AWS set, which must be whole, and the JWTs that may come with it.
+/// The AWS set, which must be complete, and the JWTs that may come with it.
 fn aws_first<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Result<Grant, ServiceError> {
     let grant = Grant {
         access: access_token(tokens, response, sent).ok(),
@@ -216,7 +220,7 @@ fn aws_set<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Re
     }
 }
 
-/// Where the service leaves them out, `code` is the HTTP status and `message` is `SUCCESS`.
+/// The account of a sign-in. Where the envelope leaves them out, `code` is the HTTP status and `message` is `SUCCESS`.
 fn account(user_info: UserInfo<'_>, legal: Legal, head: &Head<'_>, response: &Response, user_id: &str) -> Account {
     let status = i64::from(response.status().as_u16());
     Account {

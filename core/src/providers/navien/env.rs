@@ -1,14 +1,14 @@
-//! Navien by environment variables.
+//! Navien configured by environment variables.
 
 use super::login::{EMAIL_VARIABLE, PASSWORD_VARIABLE};
 use super::{Login, Navien};
 use crate::exchange::{FromEnv, InvalidEnv};
 
-/// The environment variable with another address than the service's own.
+/// The environment variable that replaces the service's address.
 const BASE_URL_VARIABLE: &str = "NAVIEN_BASE_URL";
 
-/// `NAVIEN_EMAIL` and `NAVIEN_PASSWORD` are the login, both or neither; `NAVIEN_BASE_URL` is another address than
-/// the service's own. An empty variable is absent.
+/// `NAVIEN_EMAIL` and `NAVIEN_PASSWORD` are the login: set both or neither. `NAVIEN_BASE_URL` replaces the service's
+/// address. An empty variable counts as not set.
 impl FromEnv for Navien {
     fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Login>), InvalidEnv> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_absent() {
+    fn an_empty_variable_counts_as_not_set() {
         let (provider, login) =
             read(&[("NAVIEN_EMAIL", " "), ("NAVIEN_PASSWORD", ""), ("NAVIEN_BASE_URL", "")]).unwrap();
         assert!(login.is_none());
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_login_is_taken() {
+    fn a_complete_login_is_read() {
         let variables =
             [("NAVIEN_EMAIL", "a@b"), ("NAVIEN_PASSWORD", " x "), ("NAVIEN_BASE_URL", "http://127.0.0.1:1/api/")];
         let (provider, login) = read(&variables).unwrap();

@@ -1,4 +1,4 @@
-//! One conversation with the service: always one request.
+//! The exchanges with the service. Each is one request.
 
 use crate::credentials::{AccessToken, Now, Secret};
 use crate::error::Error;
@@ -7,24 +7,24 @@ use crate::grant::Grant;
 
 use super::{Login, Navien, parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in};
 
-/// One request to the service, and the reading of its answer.
+/// An exchange with Navien: one request and the parsing of its answer.
 #[derive(Debug)]
 pub struct Exchange {
     navien: Navien,
-    what: What,
-    /// Lifetimes run from here: the answer's arrival would add the network's delay to them.
+    what: Operation,
+    /// When the request was sent. Lifetimes run from here: counted from the answer they would be too long.
     sent: Now,
 }
 
 #[derive(Debug)]
-enum What {
+enum Operation {
     SignIn(Login),
     Refresh(Secret),
     SessionRefresh(Caller),
     SecuredSignIn(Caller),
 }
 
-/// Who shows an access token.
+/// The access token to send, with its user id.
 struct Caller {
     user_id: Box<str>,
     access: AccessToken,
@@ -32,22 +32,22 @@ struct Caller {
 
 impl Exchange {
     pub(super) fn sign_in(navien: Navien, login: Login) -> Self {
-        Self::new(navien, What::SignIn(login))
+        Self::new(navien, Operation::SignIn(login))
     }
 
     pub(super) fn refresh(navien: Navien, refresh_token: Secret) -> Self {
-        Self::new(navien, What::Refresh(refresh_token))
+        Self::new(navien, Operation::Refresh(refresh_token))
     }
 
     pub(super) fn session_refresh(navien: Navien, user_id: &str, access: AccessToken) -> Self {
-        Self::new(navien, What::SessionRefresh(Caller::new(user_id, access)))
+        Self::new(navien, Operation::SessionRefresh(Caller::new(user_id, access)))
     }
 
     pub(super) fn secured_sign_in(navien: Navien, user_id: &str, access: AccessToken) -> Self {
-        Self::new(navien, What::SecuredSignIn(Caller::new(user_id, access)))
+        Self::new(navien, Operation::SecuredSignIn(Caller::new(user_id, access)))
     }
 
-    fn new(navien: Navien, what: What) -> Self {
+    fn new(navien: Navien, what: Operation) -> Self {
         Self { navien, what, sent: Now::default() }
     }
 }
@@ -58,34 +58,34 @@ impl exchange::Exchange for Exchange {
     fn start(&mut self, now: Now) -> Request {
         self.sent = now;
         match &self.what {
-            What::SignIn(login) => self.navien.sign_in_request(login),
-            What::Refresh(token) => self.navien.refresh_request(token),
-            What::SessionRefresh(caller) => self.navien.session_refresh_request(&caller.user_id, &caller.access),
-            What::SecuredSignIn(caller) => self.navien.secured_sign_in_request(&caller.user_id, &caller.access),
+            Operation::SignIn(login) => self.navien.sign_in_request(login),
+            Operation::Refresh(token) => self.navien.refresh_request(token),
+            Operation::SessionRefresh(caller) => self.navien.session_refresh_request(&caller.user_id, &caller.access),
+            Operation::SecuredSignIn(caller) => self.navien.secured_sign_in_request(&caller.user_id, &caller.access),
         }
     }
 
-    /// Always ends the exchange: with a grant, or with what the service said instead.
-    // By value, as the trait has it: the answer's secrets are wiped here.
+    /// Always ends the exchange, with a grant or an error.
+    // The response is taken by value, as in the trait: its secrets are wiped here.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
         let (answer, sent) = (&response, self.sent);
         let granted = match &self.what {
-            What::SignIn(login) => parse_sign_in(answer, login.email(), sent, now),
-            What::Refresh(_) => parse_refresh(answer, sent, now),
-            What::SessionRefresh(_) => parse_session_refresh(answer, sent, now),
-            What::SecuredSignIn(caller) => parse_secured_sign_in(answer, &caller.user_id, sent, now),
+            Operation::SignIn(login) => parse_sign_in(answer, login.email(), sent, now),
+            Operation::Refresh(_) => parse_refresh(answer, sent, now),
+            Operation::SessionRefresh(_) => parse_session_refresh(answer, sent, now),
+            Operation::SecuredSignIn(caller) => parse_secured_sign_in(answer, &caller.user_id, sent, now),
         };
         match granted {
-            Ok(grant) => Ok(Step::Done(self.what.without_shown(grant))),
+            Ok(grant) => Ok(Step::Done(self.what.without_same_token(grant))),
             Err(error) => Err(error.without_echo([self.what.secret()]).into()),
         }
     }
 }
 
-impl What {
-    /// An access token that is the one that was shown is not new: its end stays where it was.
-    fn without_shown(&self, mut grant: Grant) -> Grant {
-        if let What::SessionRefresh(caller) | What::SecuredSignIn(caller) = self {
+impl Operation {
+    /// Removes an access token that is the same as the one that was sent: it is not new, so its deadline does not move.
+    fn without_same_token(&self, mut grant: Grant) -> Grant {
+        if let Operation::SessionRefresh(caller) | Operation::SecuredSignIn(caller) = self {
             grant.access.take_if(|access| access.expose() == caller.access.expose());
         }
         grant
@@ -93,9 +93,9 @@ impl What {
 
     fn secret(&self) -> &str {
         match self {
-            What::SignIn(login) => login.password().expose(),
-            What::Refresh(token) => token.expose(),
-            What::SessionRefresh(caller) | What::SecuredSignIn(caller) => caller.access.expose(),
+            Operation::SignIn(login) => login.password().expose(),
+            Operation::Refresh(token) => token.expose(),
+            Operation::SessionRefresh(caller) | Operation::SecuredSignIn(caller) => caller.access.expose(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The pieces of an answer: strict on what a token is, lenient on how the rest is written.
+//! The fields of an answer: strict about tokens, lenient about how everything else is written.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::wire::Lifetime;
 use super::DEFAULT_LIFETIME;
 use crate::wire::{AnyText, Number, Text};
 
-/// The `token` object, with the service's keys and those of saved files. Where both are there, an empty
-/// camelCase value gives way to the snake_case one.
+/// The `token` object, under the service's camelCase keys and the snake_case ones of saved files. Where both are
+/// present, the camelCase one counts unless it is empty.
 ///
-/// `T` is [`Text`], or [`UnescapedStr`](crate::wire::UnescapedStr) for who wants to try that first.
+/// `T` is how tokens are read: [`Text`], or [`UnescapedStr`](crate::wire::UnescapedStr) for the fast path.
 #[derive(Default, Deserialize)]
 #[serde(default, bound(deserialize = "T: AnyText + Deserialize<'de>"))]
 pub(super) struct Tokens<T> {
@@ -52,13 +52,13 @@ pub(super) struct Tokens<T> {
     authorization_expires_in_: Lifetime,
 }
 
-/// What is there of an AWS set.
+/// How much of an AWS set an answer has.
 pub(super) enum Aws<'a> {
     /// Nothing.
     Absent,
-    /// Some of the three, which are worth nothing without the others.
+    /// One or two of the three parts, which are useless without the others.
     Incomplete,
-    /// All three.
+    /// All three parts.
     Complete(AwsParts<'a>),
 }
 
@@ -76,7 +76,7 @@ impl AwsParts<'_> {
 }
 
 impl<T: AnyText> Tokens<T> {
-    /// `None` where there is none, or an empty one.
+    /// The access token; `None` where it is absent or empty.
     pub(super) fn access_token(&self, validity: Validity) -> Option<Result<AccessToken, InvalidToken>> {
         let token = either(&self.access_token, &self.access_token_)?;
         Some(AccessToken::new("Bearer", token, validity))
@@ -103,13 +103,13 @@ impl<T: AnyText> Tokens<T> {
         }
     }
 
-    /// An hour where the service does not say.
+    /// The access token's lifetime; an hour where the service names none.
     pub(super) fn access_lifetime(&self) -> Duration {
-        let said = self.authentication_expires_in.0.or(self.authentication_expires_in_.0);
-        said.unwrap_or(DEFAULT_LIFETIME)
+        let named = self.authentication_expires_in.0.or(self.authentication_expires_in_.0);
+        named.unwrap_or(DEFAULT_LIFETIME)
     }
 
-    /// Unknown where the service does not say.
+    /// The lifetime of the AWS credentials; `None` where the service names none.
     pub(super) fn aws_lifetime(&self) -> Option<Duration> {
         self.authorization_expires_in.0.or(self.authorization_expires_in_.0)
     }
@@ -156,7 +156,7 @@ impl UserInfo<'_> {
     }
 }
 
-/// The `legal` array, as it is. Null or no array: empty.
+/// The `legal` array as it is; empty where it is null or no array.
 #[derive(Default)]
 pub(super) struct Legal(pub(super) Vec<Value>);
 

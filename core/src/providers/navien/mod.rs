@@ -1,9 +1,9 @@
-//! Navien Smart Control: water heaters.
+//! Navien Smart Control, a service for water heaters: access tokens (JWTs) and temporary AWS credentials.
 //!
-//! Sign-in grants two leases that run out apart: JWTs for the REST API ([`LeaseId::Access`]) and temporary AWS
-//! credentials for MQTT ([`LeaseId::Aws`]). Each has its own ladder:
+//! A sign-in grants two leases that expire separately: JWTs for the REST API ([`LeaseId::Access`]) and temporary AWS
+//! credentials for MQTT ([`LeaseId::Aws`]). Each has its own renewal methods:
 //!
-//! | lease | rungs, cheapest first |
+//! | lease | methods, cheapest first |
 //! | --- | --- |
 //! | access token | [`Method::Refresh`], [`Method::SignIn`] |
 //! | AWS credentials | [`Method::SessionRefresh`], [`Method::SecuredSignIn`], [`Method::SignIn`] |
@@ -61,50 +61,50 @@ use crate::mqtt::ConnectOptions;
 use crate::store::SavedSession;
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
-/// Where the service is.
+/// The address of the service's REST API.
 pub const BASE_URL: &str = "https://nlus.naviensmartcontrol.com/api/v2.1";
 
-/// Where its MQTT broker is, at AWS IoT.
+/// The host of the service's MQTT broker, at AWS IoT.
 pub const MQTT_ENDPOINT: &str = "a1t30mldyslmuq-ats.iot.us-east-1.amazonaws.com";
 
 /// The AWS region of [`MQTT_ENDPOINT`].
 pub const MQTT_REGION: &str = "us-east-1";
 
-/// How long before a deadline both leases are renewed. Clamped to a quarter of the lifetime.
+/// How long before its deadline each lease is renewed: 5 minutes, or a quarter of the lifetime if that is less.
 pub const MARGIN: Duration = Duration::from_secs(300);
 
-/// How long an access token lives where the service does not say, or says nothing that makes sense.
+/// The lifetime of an access token where the service names none, or none that makes sense: one hour.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
 const NAME: &str = "navien";
 
-/// How Navien Smart Control is spoken to.
+/// The provider for Navien Smart Control.
 #[derive(Clone, Debug)]
 pub struct Navien {
     base: BaseUrl,
     authorization: Authorization,
 }
 
-/// How the access token goes into the `authorization` header of an API call.
+/// The form of the `authorization` header in API calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Authorization {
-    /// The token alone: what the service's own programs send.
+    /// The token alone, as the service's own programs send it.
     #[default]
     Raw,
-    /// `Bearer` and the token: what the service's public description says.
+    /// `Bearer` and the token, as the service's public documentation says.
     Bearer,
 }
 
-/// The service's ways to renew.
+/// The service's renewal methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// `/auth/refresh`: a refresh token for new JWTs. Rotates the refresh token.
+    /// `POST /auth/refresh`: new JWTs for a refresh token, which the service rotates.
     Refresh,
-    /// `/auth/session/refresh`: a live access token for new AWS credentials.
+    /// `POST /auth/session/refresh`: new AWS credentials for a valid access token.
     SessionRefresh,
-    /// `/user/secured-sign-in`: the same, older and slower.
+    /// `POST /user/secured-sign-in`: the same by an older and slower endpoint.
     SecuredSignIn,
-    /// `/user/sign-in`: e-mail and password for everything.
+    /// `POST /user/sign-in`: everything for e-mail and password.
     SignIn,
 }
 
@@ -116,19 +116,19 @@ impl Default for Navien {
 }
 
 impl Navien {
-    /// At another address: a proxy, an emulator. With or without a slash at its end; https, or http to this
-    /// machine.
+    /// The provider at another address, such as a proxy or an emulator: https, or http to this machine. A slash at its
+    /// end does not matter.
     pub fn new(base_url: &str) -> Result<Self, InvalidUrl> {
         Self::new_under(base_url, &TransportSecurity::new())
     }
 
-    /// At another address, which may be one of plain http where the rules of sending allow it.
+    /// As [`new`](Self::new), where the address may use plain http as far as `security` allows it.
     pub fn new_under(base_url: &str, security: &TransportSecurity) -> Result<Self, InvalidUrl> {
         Ok(Self { base: BaseUrl::parse_under(base_url, security)?, authorization: Authorization::default() })
     }
 
-    /// With another form of the `authorization` header in API calls. Renewals always send the token alone: that
-    /// is the only form which their endpoints are known to take.
+    /// Sets the form of the `authorization` header in API calls. Renewals always send the token alone, the only form
+    /// that their endpoints are known to accept.
     #[must_use]
     pub fn with_authorization(mut self, authorization: Authorization) -> Self {
         self.authorization = authorization;
@@ -140,30 +140,30 @@ impl Navien {
         self.base.as_str()
     }
 
-    /// The broker that the AWS credentials are for.
+    /// The MQTT broker that the AWS credentials are for.
     #[cfg(feature = "aws")]
     pub fn mqtt() -> crate::aws::Mqtt {
         crate::aws::Mqtt::from_static(MQTT_ENDPOINT, MQTT_REGION)
     }
 
-    /// How to open one MQTT connection now, made of the AWS credentials alone; `None` where there are none. Its
-    /// address opens for 300 s (see [`Mqtt::presign`](crate::aws::Mqtt::presign)); its deadline is the AWS
-    /// credentials', if that is known.
+    /// Connect options for one MQTT connection, made from the AWS credentials; `None` where there are none. The address
+    /// works for 300 s (see [`Mqtt::presign`](crate::aws::Mqtt::presign)). The deadline is that of the AWS credentials,
+    /// if it is known.
     #[cfg(feature = "aws")]
     pub fn connect_options(&self, credentials: &Credentials, now: Timestamp) -> Option<ConnectOptions> {
         let url = Self::mqtt().presign(credentials.aws()?, now);
-        // The address is right by construction: a test makes a ticket of it.
-        let ticket = ConnectOptions::new(url.expose()).ok()?;
-        Some(ticket.with_deadline(credentials.aws_expires_at()))
+        // The address is valid by construction: a test makes connect options from it.
+        let options = ConnectOptions::new(url.expose()).ok()?;
+        Some(options.with_deadline(credentials.aws_expires_at()))
     }
 
-    /// A sign-in on its own, outside any session.
+    /// Signs in with e-mail and password, outside any session.
     pub fn sign_in(&self, login: &Login) -> Exchange {
         Exchange::sign_in(self.clone(), login.clone())
     }
 
-    /// A refresh on its own, outside any session. The service rotates: the token is spent, whatever happens to
-    /// the answer.
+    /// Refreshes with a refresh token, outside any session. The service rotates refresh tokens: this one is spent as
+    /// soon as the request is sent, even if the answer is lost.
     pub fn refresh(&self, refresh_token: &Secret) -> Exchange {
         Exchange::refresh(self.clone(), refresh_token.clone())
     }
@@ -203,7 +203,7 @@ impl Provider for Navien {
         }
     }
 
-    /// Both AWS-only rungs show the access token.
+    /// Both methods for AWS credentials alone send the access token.
     fn requires(&self, method: Method) -> Option<LeaseId> {
         match method {
             Method::SessionRefresh | Method::SecuredSignIn => Some(LeaseId::Access),
@@ -235,7 +235,7 @@ impl Provider for Navien {
         }
     }
 
-    /// The service has no such endpoint: forgetting is local.
+    /// `None`: the service has no endpoint for it.
     fn sign_out(&self, _have: &Credentials) -> Option<Exchange> {
         None
     }
@@ -266,8 +266,8 @@ impl Provider for Navien {
     }
 }
 
-/// Whose access token it is. The account that came with it knows best; a session taken up from a file without
-/// an e-mail address has only the login to tell.
+/// The user id to send with the access token: that of its account, or the login's e-mail address where the session was
+/// imported from a file without one.
 fn user_id<'a>(login: Option<&'a Login>, have: &'a Credentials) -> Option<&'a str> {
     let known = have.account().user_id.as_str();
     if known.is_empty() { login.map(Login::email) } else { Some(known) }

@@ -1,4 +1,4 @@
-//! Whether an answer is a success, and if not, what the service said.
+//! Whether an answer is a success and, if not, which error it is.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -10,23 +10,23 @@ use crate::wire;
 
 use crate::wire::{Number, Object, Text};
 
-/// What an answer was asked with. It decides what a refusal refuses.
+/// Which kind of request an answer belongs to. It decides what an error rejects: the login or the token.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// E-mail and password.
+pub(super) enum RequestKind {
+    /// A request with e-mail and password.
     SignIn,
-    /// A refresh token or an access token.
+    /// A request with a refresh token or an access token.
     Renewal,
 }
 
-/// What every answer begins with, whatever its `data` is.
+/// The head of the envelope: code and message, whatever `data` is.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Head<'a> {
     code: Number,
     #[serde(borrow)]
     msg: Text<'a>,
-    /// Gateways in front of the service call it so.
+    /// The name that gateways in front of the service use.
     #[serde(borrow)]
     message: Text<'a>,
 }
@@ -36,7 +36,7 @@ impl<'a> Head<'a> {
         Self { code, msg, message }
     }
 
-    /// A missing code stands for the HTTP status.
+    /// Whether the code says success. A missing code leaves it to the HTTP status.
     pub(super) fn is_success(&self) -> bool {
         matches!(self.code, Number::Is(200) | Number::Absent)
     }
@@ -50,41 +50,41 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The failure in an answer whose HTTP status is no success, or whose envelope was not understood; `None` where
-/// the envelope says success.
-pub(super) fn failure_in(response: &Response, asked: Asked, now: Now) -> Option<ServiceError> {
+/// The error in an answer whose HTTP status is no success, or whose envelope could not be read. `None` for a 2xx whose
+/// envelope names no error.
+pub(super) fn failure_in(response: &Response, request: RequestKind, now: Now) -> Option<ServiceError> {
     let status = response.status();
     let body = response.body().as_ref();
     let (head, body) = match wire::parse_json::<Object<Head<'_>>>(body) {
-        Ok(Object(head)) => (head.unwrap_or_default(), Seen::Json),
-        Err(_) if wire::looks_like_a_page(body) => (Head::default(), Seen::Page),
-        Err(_) => (Head::default(), Seen::Other),
+        Ok(Object(head)) => (head.unwrap_or_default(), BodyKind::Json),
+        Err(_) if wire::looks_like_a_page(body) => (Head::default(), BodyKind::Page),
+        Err(_) => (Head::default(), BodyKind::Other),
     };
-    if status.is_success() && (body != Seen::Json || head.is_success()) {
+    if status.is_success() && (body != BodyKind::Json || head.is_success()) {
         return None;
     }
-    Some(failure(response, &head, body, asked, now))
+    Some(failure(response, &head, body, request, now))
 }
 
-/// The failure that an envelope tells of.
-pub(super) fn failure_of(response: &Response, head: &Head<'_>, asked: Asked, now: Now) -> ServiceError {
-    failure(response, head, Seen::Json, asked, now)
+/// The error that an envelope names.
+pub(super) fn failure_of(response: &Response, head: &Head<'_>, request: RequestKind, now: Now) -> ServiceError {
+    failure(response, head, BodyKind::Json, request, now)
 }
 
-/// What a body looks like.
+/// What kind of body an answer has.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
+enum BodyKind {
     Json,
-    /// Somebody else's words: a proxy's, a captive portal's.
+    /// A web page: from a proxy or a captive portal, not from the service.
     Page,
     Other,
 }
 
-fn failure(response: &Response, head: &Head<'_>, body: Seen, asked: Asked, now: Now) -> ServiceError {
+fn failure(response: &Response, head: &Head<'_>, body: BodyKind, request: RequestKind, now: Now) -> ServiceError {
     let status = response.status();
-    let error = by_status(status, response, head, asked, now)
-        .or_else(|| by_code(response, head, asked, now))
-        .unwrap_or_else(|| ServiceError::new(by_words(status, head, body, asked)));
+    let error = by_status(status, response, head, request, now)
+        .or_else(|| by_code(response, head, request, now))
+        .unwrap_or_else(|| ServiceError::new(by_words(status, head, body, request)));
     let error = error.with_status(status).with_retry_after(wire::retry_after(response.headers(), now));
     let error = match head.code() {
         Some(code) => error.with_code(&code.to_string()),
@@ -96,49 +96,55 @@ fn failure(response: &Response, head: &Head<'_>, body: Seen, asked: Asked, now: 
     }
 }
 
-/// 5xx, 429 and redirects win over anything that the body says. So does a missing endpoint, unless the service
-/// itself refuses under that status: "no such user" is no missing endpoint.
-fn by_status(status: StatusCode, response: &Response, head: &Head<'_>, asked: Asked, now: Now) -> Option<ServiceError> {
+/// The error that the HTTP status decides. 5xx, 429 and redirects win over anything in the body. So does a missing
+/// endpoint (404), unless the body rejects the login or token under that status, as "no such user" does.
+fn by_status(
+    status: StatusCode,
+    response: &Response,
+    head: &Head<'_>,
+    request: RequestKind,
+    now: Now,
+) -> Option<ServiceError> {
     let failure = wire::failure_under(status, response, now)?;
-    let refuses = matches!(head.code(), Some(401 | 403)) || about_account(head, asked).is_some();
+    let refuses = matches!(head.code(), Some(401 | 403)) || about_account(head, request).is_some();
     if failure.kind() == ServiceErrorKind::Unsupported && status.is_client_error() && refuses {
         return None;
     }
     Some(failure)
 }
 
-/// The same for the code in the envelope, which the service also sends under HTTP 200.
-fn by_code(response: &Response, head: &Head<'_>, asked: Asked, now: Now) -> Option<ServiceError> {
+/// The same for the envelope's code: the service also sends errors under HTTP 200.
+fn by_code(response: &Response, head: &Head<'_>, request: RequestKind, now: Now) -> Option<ServiceError> {
     let code = u16::try_from(head.code()?).ok()?;
     match code {
-        404 | 405 | 429 | 500..600 => by_status(StatusCode::from_u16(code).ok()?, response, head, asked, now),
+        404 | 405 | 429 | 500..600 => by_status(StatusCode::from_u16(code).ok()?, response, head, request, now),
         _ => None,
     }
 }
 
-/// The rest: a 4xx, or a code that is no success.
-fn by_words(status: StatusCode, head: &Head<'_>, body: Seen, asked: Asked) -> ServiceErrorKind {
-    if body == Seen::Page {
+/// The error of any other 4xx, or of another code, by the words of the message.
+fn by_words(status: StatusCode, head: &Head<'_>, body: BodyKind, request: RequestKind) -> ServiceErrorKind {
+    if body == BodyKind::Page {
         return ServiceErrorKind::Malformed { what: "a web page in place of JSON" };
     }
-    if let Some(kind) = about_account(head, asked) {
+    if let Some(kind) = about_account(head, request) {
         return kind;
     }
     let refused = status == StatusCode::UNAUTHORIZED || head.code() == Some(401) || {
         let message = head.message().unwrap_or_default();
         has(message, "invalid") || has(message, "unauthorized")
     };
-    match asked {
-        Asked::SignIn if refused => ServiceErrorKind::InvalidCredentials,
-        // Forbidden, in the service's own envelope: this token will not do, another way may. A gateway's 403
-        // has no code, and a sign-in's does not speak about the password: both are waited out.
-        Asked::Renewal if refused || head.code() == Some(403) => ServiceErrorKind::RefreshRefused,
+    match request {
+        RequestKind::SignIn if refused => ServiceErrorKind::InvalidCredentials,
+        // Code 403 in the service's own envelope: this token is rejected, and another method may work. A 403 from a
+        // gateway has no code, and one for a sign-in does not speak of the password: the session waits and tries again.
+        RequestKind::Renewal if refused || head.code() == Some(403) => ServiceErrorKind::RefreshRefused,
         _ => ServiceErrorKind::Service,
     }
 }
 
-/// What the words say about the account itself.
-fn about_account(head: &Head<'_>, asked: Asked) -> Option<ServiceErrorKind> {
+/// Whether the message says that the account is locked or missing.
+fn about_account(head: &Head<'_>, request: RequestKind) -> Option<ServiceErrorKind> {
     let message = head.message()?;
     let account = || ["user", "account", "member", "email"].iter().any(|word| has(message, word));
     let missing =
@@ -147,15 +153,15 @@ fn about_account(head: &Head<'_>, asked: Asked) -> Option<ServiceErrorKind> {
         return Some(ServiceErrorKind::AccountLocked);
     }
     if account() && missing() {
-        return Some(match asked {
-            Asked::SignIn => ServiceErrorKind::UserNotFound,
-            Asked::Renewal => ServiceErrorKind::RefreshRefused,
+        return Some(match request {
+            RequestKind::SignIn => ServiceErrorKind::UserNotFound,
+            RequestKind::Renewal => ServiceErrorKind::RefreshRefused,
         });
     }
     None
 }
 
-/// Whether `text` has `word`, which is in lower case, in it, in any case.
+/// Whether `text` contains `word`, in upper or lower case. `word` must be in lower case.
 fn has(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }

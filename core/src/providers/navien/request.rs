@@ -1,4 +1,4 @@
-//! The requests: pure functions of what goes into them.
+//! The requests, as pure functions of their parameters.
 
 use http::header;
 use serde::Serialize;
@@ -52,7 +52,7 @@ impl Navien {
 
     fn with_token(&self, path: &'static str, user_id: &str, access: &AccessToken) -> Request {
         let mut request = json_request(self.base.join(path), &User { user_id });
-        // The token alone, no `Bearer`: what the service takes here, whatever its description says.
+        // The token without `Bearer`: what the service accepts here, whatever its documentation says.
         let headers = request.http.headers_mut();
         headers.insert(header::AUTHORIZATION, access.raw_header().clone());
         request

@@ -1,5 +1,5 @@
-//! Saved sessions: Perennial's own, and what the Python client `nwp500-python` leaves on its users' disks (the
-//! `to_dict` of its tokens, with `email` beside them). The latter is written, too, for who asks for it.
+//! Saved sessions: Perennial's own format, and the token file of the Python client `nwp500-python` (its tokens'
+//! `to_dict` and an `email`). Both can be read and written.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ use super::fields::{Aws, Tokens};
 use super::{DEFAULT_LIFETIME, MARGIN, NAME};
 use crate::wire::{BodyBuffer, Object, Text};
 
-/// Reads either form. A file of the Python client says nothing about the address that it is for: it is taken to
-/// be `namespace`.
-/// A day within the years that Python's dates have, 1 to 9999: a local clock may be a day apart.
+/// The moments that Python's dates can express, years 1 to 9999, less a day at each end for local time zones.
 const FIRST_MOMENT: Timestamp = Timestamp::from_unix_seconds(-62_135_596_800 + 86_400);
 const LAST_MOMENT: Timestamp = Timestamp::from_unix_seconds(253_402_300_799 - 86_400);
 
+/// Reads either format. A file of the Python client does not say which address it is for: it is taken to be
+/// `namespace`.
 pub(super) fn read(namespace: &str, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
     match wire::parse_json::<Object<Probe>>(saved) {
         Ok(Object(Some(Probe { perennial: None }))) => Ok(SavedSession::new(NAME, namespace, read_python(saved, now)?)),
-        // It has its own words for what is broken.
+        // Its own error says what is wrong with it.
         _ => SavedSession::parse(saved, now),
     }
 }
@@ -35,13 +35,13 @@ struct Probe {
     perennial: Option<IgnoredAny>,
 }
 
-/// What stands beside the tokens.
+/// The fields beside the tokens in a file of the Python client.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct RecordMeta<'a> {
+struct PythonMeta<'a> {
     #[serde(borrow, alias = "issuedAt")]
     issued_at: Text<'a>,
-    /// Newer versions: the AWS set was renewed alone, at this time. Without it nobody knows.
+    /// When the AWS set was issued. Newer versions alone write it; without it that is unknown.
     #[serde(borrow, alias = "awsCredentialsIssuedAt")]
     aws_credentials_issued_at: Text<'a>,
     #[serde(borrow)]
@@ -52,22 +52,22 @@ fn read_python(saved: &[u8], now: Now) -> Result<Credentials, ImportError> {
     let malformed = |what| ImportError::Malformed { what };
     let shape = |_| malformed("a field is of another type, or there twice");
     let tokens: Tokens<Text<'_>> = wire::parse_json(saved).map_err(shape)?;
-    let beside: RecordMeta<'_> = wire::parse_json(saved).map_err(shape)?;
+    let meta: PythonMeta<'_> = wire::parse_json(saved).map_err(shape)?;
     let odd = |_| malformed("a token that is too long or has odd characters");
-    let issued_at = moment(&beside.issued_at);
+    let issued_at = moment(&meta.issued_at);
 
     let access = tokens
         .access_token(validity(issued_at, Some(tokens.access_lifetime()), now))
         .ok_or(malformed("no access token"))?
         .map_err(odd)?;
-    let aws_term = match moment(&beside.aws_credentials_issued_at) {
+    let aws_validity = match moment(&meta.aws_credentials_issued_at) {
         Some(issued_at) => validity(Some(issued_at), tokens.aws_lifetime(), now),
-        // Each refresh of the JWTs moved `issued_at` and left the AWS set as old as it was: the set is at least
-        // so old, so this deadline is the latest that is possible.
+        // Each refresh of the JWTs moved `issued_at`, while the AWS set stayed as old as it was. So the set is at least
+        // this old, and this deadline is the latest possible one.
         None => validity(issued_at, tokens.aws_lifetime(), now).uncertain(),
     };
     let aws = match tokens.aws() {
-        Aws::Complete(parts) => parts.build(aws_term).ok(),
+        Aws::Complete(parts) => parts.build(aws_validity).ok(),
         Aws::Incomplete | Aws::Absent => None,
     };
     let grant = Grant {
@@ -76,7 +76,7 @@ fn read_python(saved: &[u8], now: Now) -> Result<Credentials, ImportError> {
         id_token: tokens.id_token().map_err(odd)?,
         aws,
         account: Some(Account {
-            user_id: beside.email.get().unwrap_or_default().trim().to_owned(),
+            user_id: meta.email.get().unwrap_or_default().trim().to_owned(),
             ..Account::default()
         }),
         ..Grant::default()
@@ -89,7 +89,8 @@ fn moment(text: &Text<'_>) -> Option<Timestamp> {
     Timestamp::parse_iso8601(text.get()?)
 }
 
-/// An issue that is not told, or lies in the future, proves no age: renewal is due at once.
+/// A moment of issue that is missing or lies in the future proves no age: the validity is uncertain, and renewal is due
+/// at once.
 fn validity(issued_at: Option<Timestamp>, lifetime: Option<Duration>, now: Now) -> Validity {
     let validity = match (issued_at, lifetime) {
         (Some(issued_at), lifetime) => Validity::restored(issued_at, lifetime, now),
@@ -99,18 +100,18 @@ fn validity(issued_at: Option<Timestamp>, lifetime: Option<Duration>, now: Now) 
     validity.with_margin(MARGIN)
 }
 
-/// The credentials as the token file of the Python client `nwp500-python`: JSON, moments in UTC with their zone,
+/// Writes the credentials as the token file of the Python client `nwp500-python`: JSON, times in UTC with a zone,
 /// lifetimes in whole seconds. [`read_saved_session`](crate::Provider::read_saved_session) reads it back.
 ///
-/// It has the secrets in the clear: put it where only its owner reads. Refresh tokens work once: from now on either
-/// the Python client renews or this session does, not both.
+/// The file holds the secrets unencrypted: keep it where only its owner reads. Refresh tokens work once, so from now on
+/// either the Python client renews or this session does, not both.
 ///
-/// Both leases are told from one issue, because most versions of the client know no other; their deadlines are
-/// right to the second. An access token without a known lifetime gets [`DEFAULT_LIFETIME`]. That
-/// [the access token's age is in doubt](Validity::is_uncertain) cannot be told.
+/// The file has one time of issue for both leases, because most versions of the client know no other. Their deadlines
+/// are right to the second. An access token of unknown lifetime gets [`DEFAULT_LIFETIME`]. The format cannot express
+/// that [the access token's age is uncertain](Validity::is_uncertain).
 ///
-/// Versions that compare moments without a zone (6.1.1 and 7.0.0 do, 7.4.10 and later do not) load this and then fail
-/// to compare: they need [`write_python_local`].
+/// Versions that compare times without a zone (6.1.1 and 7.0.0 do, 7.4.10 and later do not) load this file and then
+/// fail to compare: write [`write_python_local`] for them.
 ///
 /// ```
 /// # use perennial_core::providers::navien::{self, BASE_URL, Navien};
@@ -128,11 +129,11 @@ pub fn write_python(credentials: &Credentials) -> Secret {
     python_form(credentials, |moment| moment.to_string())
 }
 
-/// The same for versions that compare moments without a zone, which they take for local time: `seconds_east` is by how
-/// many seconds the client's clock is ahead of UTC, negative in the west.
+/// As [`write_python`], for versions that take times without a zone for local time. `seconds_east` is by how many
+/// seconds the client's local time is ahead of UTC, negative in the west.
 ///
-/// Such a file is good where clocks show that time. [`read_saved_session`](crate::Provider::read_saved_session) takes its moments for
-/// UTC, as newer versions do, and where they are not it renews at once.
+/// The file is right for that time zone alone. [`read_saved_session`](crate::Provider::read_saved_session) takes its
+/// times for UTC, as newer versions do; where they are not, it may renew at once.
 pub fn write_python_local(credentials: &Credentials, seconds_east: i32) -> Secret {
     let ahead = i64::from(seconds_east) * 1000;
     python_form(credentials, |moment| {
@@ -167,8 +168,8 @@ fn python_form(credentials: &Credentials, write: impl Fn(Timestamp) -> String) -
     Secret::from(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default())
 }
 
-/// The moment from which both lifetimes are counted: the access token's issue, unless the AWS set had ended by then.
-/// No lifetime may come out as zero or less: that reads as "unknown".
+/// The moment from which both lifetimes are counted: when the access token was issued, unless the AWS set had expired
+/// by then. A lifetime of zero or less would be read as unknown.
 fn common_issue(credentials: &Credentials) -> Timestamp {
     let issued_at = credentials.issued_at();
     match (credentials.aws(), credentials.aws_expires_at()) {
@@ -181,10 +182,10 @@ fn access_end(credentials: &Credentials) -> Timestamp {
     credentials.expires_at().unwrap_or_else(|| credentials.issued_at().saturating_add(DEFAULT_LIFETIME))
 }
 
-/// What the Python client keeps, in its order.
+/// The Python client's file, with its fields in the client's order.
 #[derive(Serialize)]
 struct PythonForm<'a> {
-    /// The client takes no null for one of the three tokens.
+    /// The client accepts no null for any of the three tokens.
     id_token: &'a str,
     access_token: &'a str,
     refresh_token: &'a str,
@@ -195,7 +196,7 @@ struct PythonForm<'a> {
     authorization_expires_in: Option<i64>,
     issued_at: &'a str,
     email: &'a str,
-    /// Absent where nobody knows: whoever reads it then renews the AWS set soon.
+    /// Absent where that is uncertain: the reader then renews the AWS set soon.
     #[serde(skip_serializing_if = "Option::is_none")]
     aws_credentials_issued_at: Option<&'a str>,
 }
