@@ -1,8 +1,8 @@
-//! The cookies of one walk (RFC 6265, as far as a walk needs it).
+//! The cookies of one sign-in (RFC 6265, as far as a sign-in needs it).
 //!
-//! What is left out, and why it may be: `Path`, since a sign-in has no second application on its hosts; `Secure`,
-//! since every request of a walk goes to https or to this machine; a list of public suffixes, since a cookie is only
-//! ever sent to the site's few allowed hosts, and gone with the walk.
+//! Three parts are left out, and each may be. `Path`: there is no second application on these hosts. `Secure`: every
+//! request of a sign-in goes to https or to this machine. A list of public suffixes: a cookie is only sent to the
+//! site's few allowed hosts, and is dropped with the sign-in.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ use super::location::Origin;
 use crate::credentials::{Secret, Timestamp};
 use crate::wire::Body;
 
-/// More than any sign-in sets: a server that sets cookies for ever fills no memory.
+/// The most cookies that are kept, so that a server cannot fill the memory.
 const MOST: usize = 64;
 
 #[derive(Default)]
@@ -28,7 +28,7 @@ struct Cookie {
 }
 
 impl Jar {
-    /// Takes what a server sets. `now` is the server's time, by which a cookie is over.
+    /// Stores the cookies that a server sets. `now` is the server's time, by which they expire.
     pub(super) fn take(&mut self, from: &Uri, headers: &HeaderMap, now: Timestamp) {
         let Some(host) = host(from) else { return };
         for line in headers.get_all(header::SET_COOKIE) {
@@ -43,14 +43,14 @@ impl Jar {
         }
     }
 
-    /// The `Cookie` header for a request; `None` where there is nothing to say.
+    /// The `Cookie` header for a request; `None` where there are no cookies for it.
     pub(super) fn header(&self, to: &Uri) -> Option<HeaderValue> {
         let host = host(to)?;
         let cookies = self.0.iter().filter(|cookie| cookie.is_for(&host));
         line(cookies.map(|cookie| (&*cookie.name, cookie.value.expose())))
     }
 
-    /// A cookie's value that is not blank. One that the host would be sent comes before those of other hosts.
+    /// A cookie's value; `None` where it is blank. A cookie for this host is preferred to those of other hosts.
     pub(super) fn get(&self, name: &str, host: Option<&Origin>) -> Option<&str> {
         let named = || self.0.iter().filter(|cookie| &*cookie.name == name && !cookie.text().is_empty());
         let own = named().find(|cookie| host.is_some_and(|host| cookie.is_for(host.host())));
@@ -67,7 +67,7 @@ impl Cookie {
         if self.host_only { *self.domain == *host } else { is_within(host, &self.domain) }
     }
 
-    /// Some servers put quotes around it.
+    /// The value without the quotes that some servers put around it.
     fn text(&self) -> &str {
         self.value.expose().trim_matches('"').trim()
     }
@@ -79,7 +79,7 @@ struct SetCookie {
 }
 
 impl SetCookie {
-    /// RFC 6265 §5.2 and §5.3. `None` for what is to be ignored.
+    /// Reads a `Set-Cookie` header (RFC 6265 §5.2 and §5.3). `None` where it is to be ignored.
     fn read(line: &str, host: &str, now: Timestamp) -> Option<Self> {
         let mut parts = line.split(';');
         let (name, value) = parts.next()?.split_once('=')?;
@@ -102,7 +102,7 @@ impl SetCookie {
         }
         let (domain, host_only) = match domain {
             Some(domain) if domain == host => (domain, is_number(host) || !host.contains('.')),
-            // A name without a dot is a whole top level; one that this host is not in is not its to set.
+            // A domain without a dot is a top-level domain; a host may not set cookies for a domain that it is not in.
             Some(domain) if domain.contains('.') && is_within(host, &domain) => (domain, false),
             Some(_) => return None,
             None => (host.to_owned(), true),
@@ -112,13 +112,13 @@ impl SetCookie {
     }
 }
 
-/// The digits of a `Max-Age`, with or without a minus.
+/// Whether it is a valid `Max-Age`: digits, with or without a minus.
 fn is_age(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// RFC 6265 §5.1.3.
+/// Whether a host matches a domain (RFC 6265 §5.1.3).
 fn is_within(host: &str, domain: &str) -> bool {
     host == domain || !is_number(host) && host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
@@ -127,12 +127,12 @@ fn is_number(host: &str) -> bool {
     host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
 }
 
-/// Cookies do not tell ports apart (RFC 6265 §8.5).
+/// The host without its port: cookies do not distinguish ports (RFC 6265 §8.5).
 fn host(uri: &Uri) -> Option<String> {
     Some(uri.host()?.to_ascii_lowercase())
 }
 
-/// Puts one more cookie into the headers of a request; those of other names stay.
+/// Adds a cookie to the headers of a request. Cookies of other names are kept.
 pub(super) fn put(headers: &mut HeaderMap, name: &str, value: &str) {
     let text = |held: &HeaderValue| held.to_str().map(|text| Zeroizing::new(text.to_owned())).ok();
     let held: Vec<_> = headers.get_all(header::COOKIE).iter().filter_map(text).collect();
@@ -145,7 +145,7 @@ pub(super) fn put(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-/// One sensitive value over one wiped buffer.
+/// The cookies as one header value: marked sensitive, in a buffer that is wiped when dropped.
 fn line<'a>(cookies: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Option<HeaderValue> {
     let length: usize = cookies.clone().map(|(name, value)| name.len() + value.len() + 3).sum();
     let mut bytes = Zeroizing::new(Vec::with_capacity(length));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_asking_host_is_served_its_own_cookie_first() {
+    fn a_cookie_of_the_sites_own_host_is_preferred() {
         let mut jar = Jar::default();
         set(&mut jar, AUTH, &["t=auth"]);
         let web = Origin::of(&Uri::from_static(WEB));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_joins_those_that_a_call_has() {
+    fn a_cookie_is_added_to_those_of_the_call() {
         let mut headers = HeaderMap::new();
         put(&mut headers, "t", "1");
         assert_eq!(headers[header::COOKIE], "t=1");
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_that_is_no_number_leaves_the_date_to_decide() {
+    fn an_invalid_max_age_is_ignored_and_expires_counts() {
         for age in ["soon", "", "-", "1s", "0x0"] {
             let mut jar = Jar::default();
             set(&mut jar, AUTH, &["a=1"]);

@@ -1,4 +1,4 @@
-//! Angel Studios by environment variables.
+//! Angel Studios configured by environment variables.
 
 use super::{Auth0, InvalidSettings, Login};
 use crate::exchange::{FromEnv, InvalidEnv};
@@ -8,9 +8,8 @@ const PASSWORD_VARIABLE: &str = "ANGEL_PASSWORD";
 const BASE_URL_VARIABLE: &str = "ANGEL_BASE_URL";
 const AUTH_URL_VARIABLE: &str = "ANGEL_AUTH_URL";
 
-/// `ANGEL_EMAIL` and `ANGEL_PASSWORD` are the login, both or neither; `ANGEL_BASE_URL` is another address than the
-/// site's own, and `ANGEL_AUTH_URL` that of its sign-in pages, where it cannot be derived. An empty variable is
-/// absent.
+/// `ANGEL_EMAIL` and `ANGEL_PASSWORD` are the login: set both or neither. `ANGEL_BASE_URL` replaces the site's address,
+/// and `ANGEL_AUTH_URL` that of its sign-in pages, where it cannot be derived. An empty variable counts as not set.
 impl FromEnv for Auth0 {
     fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Login>), InvalidEnv> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());

@@ -1,12 +1,12 @@
-//! The walk through the sign-in pages.
+//! The sign-in through the pages.
 
 use http::{HeaderMap, StatusCode, Uri, header};
 
 use super::cookies::Jar;
 use super::jwt::Claims;
-use super::location::{self, Origin, Wrong};
+use super::location::{self, Origin, RedirectError};
 use super::page::Page;
-use super::refusal::{formless, obstacle, parse_refusal};
+use super::refusal::{missing_form, page_failure, parse_refusal};
 use super::saved::cookie_extra;
 use super::{Auth0, Login, MAX_REDIRECTS};
 use crate::credentials::{AccessToken, Account, Now, Secret, Timestamp};
@@ -15,13 +15,13 @@ use crate::exchange::{self, Request, Response, Step};
 use crate::grant::Grant;
 use crate::wire::server_time;
 
-/// One sign-in. It keeps its own cookies, and forgets them at its end.
+/// A sign-in through the pages: several requests, with cookies of its own.
 pub struct Exchange {
     auth0: Auth0,
     login: Login,
     stage: Stage,
     jar: Jar,
-    /// Where the last request went.
+    /// The address of the last request.
     at: Uri,
     /// How many redirects were followed since the last step.
     redirects: u32,
@@ -29,14 +29,14 @@ pub struct Exchange {
     sent: Now,
 }
 
-/// What the last request asked for.
+/// What the last request was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     LoginPage,
     PasswordPage,
-    /// The login was shown. Nothing before this can be a refused password.
+    /// The form with the password. Nothing before it can be a rejected password.
     Submit,
-    /// Where the redirects after it lead.
+    /// A page that the redirects after it lead to.
     Landing,
 }
 
@@ -78,23 +78,23 @@ impl Exchange {
         match self.stage {
             Stage::LoginPage => {
                 let page = Page::read(response.body().as_ref());
-                if let Some(error) = obstacle(response, &page, now) {
+                if let Some(error) = page_failure(response, &page, now) {
                     return Err(error);
                 }
                 let kept = || self.jar.get(&self.auth0.settings.state_cookie, None).map(Secret::from);
                 let Some(state) = page.state().cloned().or_else(kept) else {
-                    return Err(formless(&page, "a sign-in page without a state", response, now));
+                    return Err(missing_form(&page, "a sign-in page without a state", response, now));
                 };
                 let request = self.auth0.password_page_request(&self.login, &state);
                 Ok(self.step(Stage::PasswordPage, request, now))
             }
             Stage::PasswordPage => {
                 let page = Page::read(response.body().as_ref());
-                if let Some(error) = obstacle(response, &page, now) {
+                if let Some(error) = page_failure(response, &page, now) {
                     return Err(error);
                 }
                 let (Some(state), Some(csrf_token)) = (page.state(), page.csrf_token()) else {
-                    return Err(formless(&page, "a password page without its form", response, now));
+                    return Err(missing_form(&page, "a password page without its form", response, now));
                 };
                 let request = self.auth0.submit_request(&self.login, state, csrf_token);
                 Ok(self.step(Stage::Submit, request, now))
@@ -103,7 +103,7 @@ impl Exchange {
                 Some(refusal) => Err(refusal),
                 None => self.token(server)?.map_or(incomplete("a page that neither signs in nor refuses"), Ok),
             },
-            // The token is what the walk is for: what the page behind it says does not matter any more.
+            // Once there is a token, what the page says does not matter.
             Stage::Landing => match (self.token(server)?, parse_refusal(response, now)) {
                 (Some(done), _) => Ok(done),
                 (None, Some(refusal)) => Err(refusal),
@@ -120,8 +120,8 @@ impl Exchange {
                 let request = self.auth0.page_request(uri);
                 Ok(Step::Send(self.send(stage, request, now)))
             }
-            Err(wrong) => {
-                let error = ServiceError::malformed(wrong).with_status(status);
+            Err(reason) => {
+                let error = ServiceError::malformed(reason).with_status(status);
                 let signed_in = matches!(self.stage, Stage::Submit | Stage::Landing);
                 let done = if signed_in { self.token(server_time(headers))? } else { None };
                 done.ok_or(error)
@@ -129,8 +129,8 @@ impl Exchange {
         }
     }
 
-    fn next(&self, status: StatusCode, headers: &HeaderMap) -> Result<Uri, Wrong> {
-        // RFC 9110 §15.4.8: the same request again, password and all. No sign-in needs that.
+    fn next(&self, status: StatusCode, headers: &HeaderMap) -> Result<Uri, RedirectError> {
+        // RFC 9110 §15.4.8: these redirects repeat the request, password included. No sign-in needs that.
         if self.stage == Stage::Submit && matches!(status.as_u16(), 307 | 308) {
             return Err("a redirect that asks for the password again");
         }
@@ -140,7 +140,8 @@ impl Exchange {
         location::follow(&self.at, headers.get(header::LOCATION), &self.auth0.settings.allowed)
     }
 
-    /// The token, if there is one: from the best cookie that has one to read.
+    /// The token from the first preferred cookie that holds a JWT. `Ok(None)` where no such cookie was set, an error
+    /// where none of them holds a JWT.
     fn token(&self, server: Option<Timestamp>) -> Result<Option<Step>, ServiceError> {
         let web = Origin::of(&self.auth0.settings.base.join(""));
         let held = || {
@@ -179,19 +180,19 @@ impl exchange::Exchange for Exchange {
 
     // By value, as the trait has it: the answer's secrets are wiped here.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
-        // Pages repeat what was typed.
+        // Pages repeat what was entered.
         let typed = self.login.clone();
         let typed = [typed.password().expose(), typed.email()];
         self.answered(&response, now).map_err(|error| error.without_echo(typed).into())
     }
 
-    /// The pages before the form are the same for everybody.
+    /// The pages before the form do not depend on the login.
     fn has_shown_login(&self) -> bool {
         matches!(self.stage, Stage::Submit | Stage::Landing)
     }
 }
 
-/// How far it is, and no secrets.
+/// The stage alone: no secrets.
 impl std::fmt::Debug for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Exchange").field("stage", &self.stage).field("login", &self.login).finish_non_exhaustive()

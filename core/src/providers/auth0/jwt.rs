@@ -1,4 +1,4 @@
-//! The token looked at: when it ends. Its signature is the service's to check.
+//! The deadline of a JWT (RFC 7519). Signatures are not checked: the service does that.
 
 use std::time::Duration;
 
@@ -10,28 +10,28 @@ use zeroize::Zeroizing;
 use crate::credentials::{Now, Timestamp, Validity, check_token};
 use crate::wire::Object;
 
-/// What a token says about itself.
+/// Whether a JWT is still valid, by its own `exp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JwtStatus {
-    /// It is good until then.
+    /// It is valid until then.
     ValidUntil(Timestamp),
-    /// It has been over since then. Sign in.
+    /// It expired then. Sign in.
     ExpiredAt(Timestamp),
-    /// It is a JWT and does not say when it ends: usable until the service refuses it.
+    /// It has no `exp`: it can be used until the service rejects it.
     Unlimited,
     /// It is no JWT. Sign in.
     Unreadable,
 }
 
 impl JwtStatus {
-    /// Whether it may be used.
+    /// Whether the token can be used.
     pub fn is_usable(self) -> bool {
         matches!(self, JwtStatus::ValidUntil(_) | JwtStatus::Unlimited)
     }
 }
 
-/// Whether a token is still good, by this machine's wall clock: no request is made, no signature checked. Takes the
-/// token or the value of its cookie.
+/// Whether a JWT is still valid, by this machine's wall clock. No request is made and no signature checked. `token` may
+/// also be the value of its cookie, with quotes.
 pub fn validate(token: &str, now: Now) -> JwtStatus {
     match Claims::of(token.trim().trim_matches('"')) {
         None => JwtStatus::Unreadable,
@@ -41,7 +41,7 @@ pub fn validate(token: &str, now: Now) -> JwtStatus {
     }
 }
 
-/// The claims that count (RFC 7519 §4.1).
+/// The claims that are read: `exp` and `iat` (RFC 7519 §4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claims {
     pub(super) expires_at: Option<Timestamp>,
@@ -57,7 +57,7 @@ struct Payload {
 }
 
 impl Claims {
-    /// `None` where it is no JWT. A claim of an odd type counts as absent.
+    /// The claims of a token; `None` where it is no JWT. A claim of another type counts as absent.
     pub(super) fn of(token: &str) -> Option<Self> {
         check_token(token).ok()?;
         let mut parts = token.split('.');
@@ -71,7 +71,7 @@ impl Claims {
         Some(Self { expires_at: moment(&exp), issued_at: moment(&iat) })
     }
 
-    /// Its end as a lifetime, by the clock of the server that sent it just now.
+    /// The validity of a token that the server just sent, with its `exp` counted by the server's clock.
     pub(super) fn validity(&self, sent: Now, server: Option<Timestamp>) -> Validity {
         match self.expires_at {
             None => Validity::unknown(sent),
@@ -83,7 +83,7 @@ impl Claims {
     }
 }
 
-/// A `NumericDate`: seconds, with or without a fraction; some servers write them as a text.
+/// A `NumericDate` (RFC 7519 §2): seconds, with or without a fraction. Some servers send it as a text.
 fn moment(value: &Value) -> Option<Timestamp> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_judged_without_any_request() {
+    fn a_tokens_status_follows_its_exp() {
         let end = Timestamp::from_unix_seconds;
         for (payload, validity) in [
             (r#"{"exp":1700000001}"#, JwtStatus::ValidUntil(end(1_700_000_001))),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_jwt_is_unreadable() {
+    fn a_text_that_is_no_jwt_is_unreadable() {
         let good = token(r#"{"exp":1700000001}"#);
         for bad in [
             String::new(),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_counted_by_the_servers_clock() {
+    fn an_exp_is_counted_by_the_servers_clock() {
         let claims = Claims::of(&token(r#"{"exp":1700003600}"#)).unwrap();
         let left = |server: Option<i64>| claims.validity(now(), server.map(Timestamp::from_unix_seconds)).lifetime();
         assert_eq!(left(None), Some(Duration::from_secs(3600)));

@@ -1,4 +1,4 @@
-//! Where a redirect leads (RFC 3986 §5.2), and whether anybody goes there.
+//! Where a redirect leads (RFC 3986 §5.2), and whether it is followed.
 
 use http::{HeaderValue, Uri};
 
@@ -13,8 +13,8 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// `None` for what no request may go to: other schemes, a port that is none, a user name in the address. Whether
-    /// http is allowed there was asked of those addresses that others are compared with.
+    /// The origin of an address; `None` where no request may be sent to it: another scheme, an invalid port, a user
+    /// name. Whether http is allowed was checked for the allowed origins that it is compared with.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
         let https = match uri.scheme_str()? {
@@ -26,7 +26,7 @@ impl Origin {
         Some(Self { https, host: authority.host().to_ascii_lowercase().into(), port })
     }
 
-    /// The same site under its shorter name.
+    /// The same origin without `www.`.
     pub(super) fn without_www(&self) -> Option<Self> {
         let host = self.host.strip_prefix("www.").filter(|host| host.contains('.'))?;
         Some(Self { host: host.into(), ..self.clone() })
@@ -37,18 +37,18 @@ impl Origin {
     }
 }
 
-/// What is wrong with a redirect.
-pub(super) type Wrong = &'static str;
+/// Why a redirect is not followed.
+pub(super) type RedirectError = &'static str;
 
-/// Where `location` leads from `from`, if that is an allowed place.
-pub(super) fn follow(from: &Uri, location: Option<&HeaderValue>, allowed: &[Origin]) -> Result<Uri, Wrong> {
+/// The address that `location` leads to from `from`, if its origin is allowed.
+pub(super) fn follow(from: &Uri, location: Option<&HeaderValue>, allowed: &[Origin]) -> Result<Uri, RedirectError> {
     let location = location.ok_or("a redirect to nowhere")?;
     let target = resolved(from, &escaped(location.as_bytes())).ok_or("a redirect to no address")?;
     let origin = Origin::of(&target).filter(|origin| allowed.contains(origin));
     origin.map(|_| target).ok_or("a redirect to a host that is not allowed")
 }
 
-/// Servers write addresses as they like: what may not stand in one is percent-encoded. The fragment is the browser's.
+/// Percent-encodes what may not stand in an address, since servers send such, and drops the fragment.
 fn escaped(location: &[u8]) -> String {
     let location = location.trim_ascii().split(|byte| *byte == b'#').next().unwrap_or_default();
     let mut text = String::with_capacity(location.len());
@@ -87,7 +87,7 @@ fn resolved(from: &Uri, reference: &str) -> Option<Uri> {
     normal(text.parse().ok()?)
 }
 
-/// Without dots in its path, whichever kind of reference it came from.
+/// The address without dot segments in its path.
 fn normal(uri: Uri) -> Option<Uri> {
     let path = without_dots(uri.path());
     if path == uri.path() {
@@ -97,13 +97,13 @@ fn normal(uri: Uri) -> Option<Uri> {
     format!("{}://{}{path}{query}", uri.scheme_str()?, uri.authority()?).parse().ok()
 }
 
-/// RFC 3986 §3.1.
+/// Whether a reference begins with a scheme (RFC 3986 §3.1).
 fn has_scheme(reference: &str) -> bool {
     let end = reference.find([':', '/', '?']).filter(|end| reference[*end..].starts_with(':'));
     end.is_some() && reference.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// RFC 3986 §5.2.4.
+/// Removes dot segments (RFC 3986 §5.2.4).
 fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
@@ -135,7 +135,7 @@ mod tests {
         vec![origin("https://www.a.example"), origin("https://auth.a.example"), origin("http://127.0.0.1:81")]
     }
 
-    fn led(location: &str) -> Result<String, Wrong> {
+    fn led(location: &str) -> Result<String, RedirectError> {
         let value = HeaderValue::from_bytes(location.as_bytes()).unwrap();
         follow(&Uri::from_static(FROM), Some(&value), &allowed()).map(|uri| uri.to_string())
     }

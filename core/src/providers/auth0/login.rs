@@ -1,4 +1,4 @@
-//! What signs in.
+//! The login: e-mail address and password.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::{Secret, masked};
 use crate::wire::{LoginText, read_login, write_login};
 
-/// What a kept login calls itself.
+/// The kind of a login that is kept in a store.
 const KIND: &str = "auth0-password";
 
-/// An e-mail address and its password. Can be used again and again.
+/// A login at the site: e-mail address and password.
 #[derive(Clone)]
 pub struct Login {
     email: Box<str>,
     password: Secret,
 }
 
-/// What a login lacks.
+/// Why a login is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLogin {
     /// The e-mail address is empty. Ask for it.
@@ -29,7 +29,8 @@ pub enum InvalidLogin {
 }
 
 impl Login {
-    /// The e-mail address loses blanks at its ends, which get there by copying; the password is taken as it is.
+    /// A login with this e-mail address and password. Blanks at the ends of the e-mail address are removed, which get
+    /// there by copying; the password is taken as it is.
     pub fn new(email: &str, password: impl Into<Secret>) -> Result<Self, InvalidLogin> {
         let (email, password) = (email.trim(), password.into());
         if email.is_empty() {
@@ -70,7 +71,7 @@ struct Form<S> {
     password: S,
 }
 
-/// The e-mail address, masked, and nothing else.
+/// The masked e-mail address alone.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login").field("email", &masked(&self.email)).finish_non_exhaustive()
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_quite_a_kept_login_is_none() {
+    fn a_damaged_kept_login_is_none() {
         let text = Login::new("grower@example.com", "hunter2").unwrap().write().unwrap();
         let text = text.expose();
         assert!(Login::read(text).is_some());

@@ -1,21 +1,21 @@
-//! Auth0 CIAM behind a web site's own sign-in pages, with a preset for Angel Studios.
+//! Access tokens of web sites that sign in through Auth0's pages (CIAM), with a preset for Angel Studios.
 //!
-//! There is no token endpoint: a sign-in walks the pages that a browser would see, and the token, a JWT, comes as a
-//! cookie. There is no refresh token either: renewal is a whole sign-in ([`Method::SignIn`]), and so the refresh
-//! buffer is long, an hour by default.
+//! There is no token endpoint: a sign-in requests the pages that a browser would see, and the token, a JWT, comes as a
+//! cookie. There is no refresh token either: each renewal is a whole sign-in ([`Method::SignIn`]). So the token is
+//! renewed early, an hour before its end by default.
 //!
-//! | step | request | what is taken from the answer |
+//! | step | request | read from the answer |
 //! | --- | --- | --- |
 //! | 1 | `GET {web}/auth/login` | `state`, from the page or else from a cookie |
 //! | 2 | `GET {auth}/u/login/password?email&state` | a new `state`, and `_csrf_token` |
 //! | 3 | `POST {auth}/u/login?state`, the login as a form | a redirect, or a page that says what is wrong |
 //! | 4 | `GET` wherever the redirects lead, 10 times at most | cookies, the token among them |
 //!
-//! Redirects are followed to the site's own hosts only; cookies are kept for one walk, each for the hosts that its
-//! server meant. The wire puts the e-mail address and the pages' `state` into addresses; the password and the token
-//! never are.
+//! Redirects are followed to the site's own hosts only. Cookies are kept for one sign-in, each for the hosts that its
+//! server named. The site wants the e-mail address and `state` in addresses; the password and the token never are in
+//! one.
 //!
-//! [`Auth0`] is what a session takes. Without one, the walk is a loop around a transport:
+//! [`Auth0`] is what a session takes. Without a session, a sign-in is a loop around a transport:
 //!
 //! ```
 //! # use perennial_core::providers::auth0::{Auth0, Login};
@@ -34,7 +34,7 @@
 //! # }
 //! ```
 //!
-//! Any other site by its settings:
+//! Another site, by its settings:
 //!
 //! ```
 //! # use perennial_core::providers::auth0::Auth0;
@@ -45,8 +45,8 @@
 //! # }
 //! ```
 //!
-//! Whether a token is still good is a pure question: [`validate`]. A token that was kept elsewhere becomes a grant
-//! by [`Auth0::from_token`].
+//! [`validate`] tells whether a token is still valid, without a request. [`Auth0::from_token`] makes a grant from a
+//! token that was kept elsewhere.
 
 mod cookies;
 mod env;
@@ -78,19 +78,19 @@ use crate::exchange::{Consumes, Provider};
 use crate::grant::Grant;
 use crate::store::SavedSession;
 
-/// The web site of Angel Studios.
+/// The address of Angel Studios' web site.
 pub const ANGEL_BASE_URL: &str = "https://www.angel.com";
 
-/// The cookies that hold the token at Angel Studios, the better one first.
+/// The cookies that may hold the token at Angel Studios, the preferred one first.
 pub const ANGEL_COOKIE_NAMES: [&str; 2] = ["angel_jwt_v2", "angel_jwt"];
 
-/// The cookie that holds `state` at Angel Studios where the page does not.
+/// The cookie that holds `state` at Angel Studios where the page has none.
 pub const ANGEL_STATE_COOKIE: &str = "angelSession";
 
-/// How long before the token's end it is renewed. Clamped to a quarter of the lifetime.
+/// How long before its deadline the token is renewed: one hour, or a quarter of the lifetime if that is less.
 pub const REFRESH_BUFFER: Duration = Duration::from_secs(3600);
 
-/// What the requests call themselves.
+/// The `User-Agent` of the requests.
 pub const USER_AGENT: &str = concat!("Mozilla/5.0 (compatible; perennial/", env!("CARGO_PKG_VERSION"), ")");
 
 /// The most redirects that are followed from one step to the next.
@@ -98,16 +98,16 @@ pub const MAX_REDIRECTS: u32 = 10;
 
 const NAME: &str = "auth0";
 
-/// How a site with sign-in pages of Auth0 is spoken to.
+/// The provider for a site with Auth0's sign-in pages.
 #[derive(Clone, Debug)]
 pub struct Auth0 {
     settings: Settings,
 }
 
-/// The service's ways to renew: one.
+/// The service's only renewal method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// The walk through the sign-in pages.
+    /// A sign-in through the pages.
     SignIn,
 }
 
@@ -117,8 +117,8 @@ impl Auth0 {
         Self { settings: Settings::angel_studios() }
     }
 
-    /// Another site, or another address of one. Cookie names, user agent, timeout and buffer are those of the
-    /// preset until they are set. https, or http to this machine.
+    /// A builder for another site, or for Angel Studios at another address: https, or http to this machine. Cookie
+    /// names, user agent, timeout and refresh buffer are those of the preset unless they are set.
     pub fn builder(base_url: &str) -> Builder {
         Builder::new(base_url)
     }
@@ -133,18 +133,19 @@ impl Auth0 {
         self.settings.auth.as_str()
     }
 
-    /// The cookies that may hold the token, the best one first.
+    /// The cookies that may hold the token, the preferred one first.
     pub fn cookie_names(&self) -> impl Iterator<Item = &str> {
         self.settings.cookie_names.iter().map(AsRef::as_ref)
     }
 
-    /// A sign-in on its own, outside any session.
+    /// Signs in with e-mail and password, outside any session.
     pub fn sign_in(&self, login: &Login) -> Exchange {
         Exchange::new(self.clone(), login.clone())
     }
 
-    /// A grant from a token that was kept elsewhere: a session takes it by `install_grant`. No request is made; whose
-    /// token it is stays unknown. One that has ended is a grant too, and is renewed as soon as it is asked for.
+    /// A grant from a token that was kept elsewhere, for [`install_grant`](crate::Session::install_grant). No request
+    /// is made, and the account stays unknown. An expired token makes a grant too, which is renewed when it is first
+    /// needed.
     pub fn from_token(&self, token: &str, now: Now) -> Result<Grant, InvalidJwt> {
         saved::grant(token, now)
     }
@@ -194,7 +195,7 @@ impl Provider for Auth0 {
         }
     }
 
-    /// A JWT cannot be taken back: forgetting is local. The login is kept.
+    /// `None`: the service cannot revoke a JWT.
     fn sign_out(&self, _have: &Credentials) -> Option<Exchange> {
         None
     }
@@ -224,8 +225,8 @@ impl Provider for Auth0 {
         Login::read(text)
     }
 
-    /// Also reads a bare JWT. A token that cannot be read as one is an error here, and never taken up: build the
-    /// session without it, and it signs in.
+    /// Also reads a bare JWT. A token that is no JWT is an error and is not imported: build the session without it, and
+    /// it signs in.
     fn read_saved_session(&self, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
         saved::read(self.base_url(), saved, now)
     }

@@ -1,4 +1,4 @@
-//! What a sign-in page holds, read by a tokenizer that follows the HTML standard.
+//! Reads sign-in pages, with a tokenizer that follows the HTML standard.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,20 +9,21 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::credentials::Secret;
 
-/// The longest error text that is read, in characters.
+/// The longest error message that is kept, in characters.
 const MOST: usize = 500;
 
-/// The parts of a sign-in page that count. What is not there is `None`.
+/// The parts of a sign-in page that the sign-in needs: `state`, `_csrf_token` and the error message. Each may be
+/// absent.
 #[derive(Default)]
 pub struct Page {
     state: Option<Secret>,
     csrf_token: Option<Secret>,
-    /// Wiped: pages repeat what was typed.
+    /// Wiped when dropped: pages repeat what was entered.
     error: Option<Zeroizing<Box<str>>>,
 }
 
 impl Page {
-    /// Reads a page: any bytes are one. Inputs in comments and scripts are none.
+    /// Reads a page. It never fails: any bytes are HTML. Inputs in comments, scripts and templates do not count.
     pub fn read(html: &[u8]) -> Self {
         let mut emitter = DefaultEmitter::default();
         emitter.naively_switch_states(true);
@@ -34,23 +35,23 @@ impl Page {
         reader.finish()
     }
 
-    /// The input `state`.
+    /// The value of the input `state`.
     pub fn state(&self) -> Option<&Secret> {
         self.state.as_ref()
     }
 
-    /// The input `_csrf_token`.
+    /// The value of the input `_csrf_token`.
     pub fn csrf_token(&self) -> Option<&Secret> {
         self.csrf_token.as_ref()
     }
 
-    /// The text of the first `div.error-message` that says something.
+    /// The text of the first `div.error-message` that has one, cut to 500 characters. It is untrusted text.
     pub fn error(&self) -> Option<&str> {
         self.error.as_ref().map(|words| &***words)
     }
 }
 
-/// What is there, and nothing of it.
+/// Which parts are there, without their values.
 impl fmt::Debug for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_error = self.error.is_some();
@@ -63,10 +64,10 @@ impl fmt::Debug for Page {
 #[derive(Default)]
 struct Reader {
     page: Page,
-    /// How many `div` deep in an error message.
+    /// How many `div`s are open within the error message.
     depth: usize,
     words: Zeroizing<String>,
-    /// How many `template` deep: nothing in one is shown or sent.
+    /// How many `template`s are open: browsers neither show nor send what is in one.
     templates: usize,
 }
 
@@ -84,7 +85,7 @@ impl Reader {
                     b"br" | b"p" | b"li" if self.depth > 0 => self.say(" "),
                     _ => {}
                 }
-                // Inputs have what was typed as their values.
+                // Inputs hold what was entered.
                 tag.attributes.into_values().for_each(|value| Vec::from(value.value).zeroize());
             }
             Token::EndTag(tag) if *tag.name == b"div"[..] && self.depth > 0 => {
@@ -106,7 +107,7 @@ impl Reader {
         }
     }
 
-    /// More of the error, as far as there is room: growing would leave copies behind.
+    /// Appends to the error message while there is room in the buffer: growing would leave copies behind.
     fn say(&mut self, text: &str) {
         const ROOM: usize = 8 * MOST;
         if self.words.capacity() == 0 {
@@ -120,13 +121,13 @@ impl Reader {
         }
     }
 
-    /// A `div` within the error begins or ends: a line of its own.
+    /// Begins or ends a `div` within the error message, which separates words.
     fn divide(&mut self, depth: usize) {
         self.depth = depth;
         self.say(" ");
     }
 
-    /// The first of a name that has a value.
+    /// Keeps the first input of each name that has a value.
     fn input(&mut self, tag: &StartTag<()>) {
         let place = match attribute(tag, b"name") {
             Some(b"state") => &mut self.page.state,
@@ -162,7 +163,7 @@ impl Reader {
     }
 }
 
-/// A hidden one is a form's empty place for it, or waits for a script.
+/// Whether a `div` holds the error message. A hidden one is a placeholder, which a script may fill.
 fn is_error(tag: &StartTag<()>) -> bool {
     let mut classes = attribute(tag, b"class").unwrap_or_default().split(u8::is_ascii_whitespace);
     classes.any(|class| class == b"error-message") && attribute(tag, b"hidden").is_none()
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_an_input_is_none() {
+    fn inputs_in_comments_scripts_and_templates_do_not_count() {
         for html in [
             r#"<!-- <input name="state" value="no"> -->"#,
             r#"<!-- > <input name="state" value="no">"#,
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_no_state() {
+    fn bytes_that_are_not_utf8_do_no_harm() {
         assert!(
             Page::read(b"<input name=state value='\xff\xfe'>").state().is_none_or(|state| !state.expose().is_empty())
         );
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_a_div_that_says_something() {
+    fn the_error_is_the_first_error_div_with_text() {
         for (html, words) in [
             ("<div class=\"error-message\">Wrong  email\n or\tpassword</div>", Some("Wrong email or password")),
             (
@@ -280,21 +281,21 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_what_stands_in_it() {
-        let told = r#"<div class="error-message">Wrong.</div>"#;
+    fn text_around_the_error_div_is_not_part_of_it() {
+        let div = r#"<div class="error-message">Wrong.</div>"#;
         for html in [
-            format!("Hello.{told}"),
-            format!("</div></div>Hello.{told}bye"),
-            format!(r#"<template><div class="error-message">No.</div></template>{told}"#),
-            format!(r#"<div class="other">Hello.</div>{told}"#),
-            format!("{}{told}", "<br>".repeat(9 * MOST)),
+            format!("Hello.{div}"),
+            format!("</div></div>Hello.{div}bye"),
+            format!(r#"<template><div class="error-message">No.</div></template>{div}"#),
+            format!(r#"<div class="other">Hello.</div>{div}"#),
+            format!("{}{div}", "<br>".repeat(9 * MOST)),
         ] {
             assert_eq!(error(&html).as_deref(), Some("Wrong."), "{html}");
         }
     }
 
     #[test]
-    fn a_page_shows_that_there_is_an_error_and_not_which() {
+    fn debug_shows_that_there_is_an_error_and_not_its_text() {
         let page = Page::read(br#"<input name="state" value="s-1"><div class="error-message">Wrong.</div>"#);
         let shown = format!("{page:?}");
         assert!(shown.starts_with("Page {") && shown.contains("has_error: true"), "{shown}");
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_read_as_far_as_there_is_room() {
+    fn an_error_is_read_up_to_its_cap() {
         let after = |spaces: usize| error(&format!(r#"<div class="error-message">{}x</div>"#, " ".repeat(spaces)));
         assert_eq!(after(8 * MOST - 1).as_deref(), Some("x"));
         assert_eq!(after(8 * MOST), None);

@@ -1,4 +1,4 @@
-//! The requests: pure functions of what goes into them. A walk adds its cookies.
+//! The requests, as pure functions of their parameters. The exchange adds cookies.
 
 use http::header::{self, HeaderValue};
 use http::{Method, Uri};
@@ -8,8 +8,7 @@ use crate::credentials::Secret;
 use crate::exchange::Request;
 use crate::wire::{BaseUrl, Body, form_encode, form_request};
 
-/// The largest page that is read. Pages carry scripts and pictures inside themselves, and nothing of them is kept but a
-/// few short fields.
+/// The largest page that is read, in bytes. Pages embed scripts and images; a few short fields are all that is kept.
 const PAGE_CAP: usize = 1024 * 1024;
 
 impl Auth0 {
@@ -26,8 +25,8 @@ impl Auth0 {
         request
     }
 
-    /// Step 3, `POST {auth}/u/login`: the login. What stands against it in the answer tells
-    /// [`parse_refusal`](super::parse_refusal).
+    /// Step 3, `POST {auth}/u/login`: the login as a form. [`parse_refusal`](super::parse_refusal) reads the error in
+    /// its answer, if there is one.
     pub fn submit_request(&self, login: &Login, state: &Secret, csrf_token: &Secret) -> Request {
         let uri = with_query(&self.settings.auth, "/u/login", &form_encode([("state", state.expose())]));
         let fields = [
@@ -57,7 +56,7 @@ impl Auth0 {
     }
 }
 
-/// What goes in is encoded, so that this is an address; one that is too long for one is the root, which refuses.
+/// The address with this query. One that is too long to be an address becomes that of the root, which answers an error.
 fn with_query(base: &BaseUrl, path: &'static str, query: &Secret) -> Uri {
     Uri::try_from(format!("{}{path}?{}", base.as_str(), query.expose())).unwrap_or_else(|_| base.join("/"))
 }

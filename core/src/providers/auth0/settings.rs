@@ -1,4 +1,4 @@
-//! What a site is described by.
+//! The settings of a site.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::{ANGEL_BASE_URL, ANGEL_COOKIE_NAMES, ANGEL_STATE_COOKIE, Auth0, REFRE
 use crate::exchange::REQUEST_TIMEOUT;
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
-/// The address of [`ANGEL_BASE_URL`]'s sign-in pages: what is derived from it.
+/// The address of Angel Studios' sign-in pages, which is also what is derived from [`ANGEL_BASE_URL`].
 const ANGEL_AUTH_URL: &str = "https://auth.angel.com";
 
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) base: BaseUrl,
     pub(super) auth: BaseUrl,
-    /// Where redirects may lead, and whose cookies count.
+    /// Where redirects may lead.
     pub(super) allowed: Vec<Origin>,
     pub(super) cookie_names: Vec<Box<str>>,
     pub(super) state_cookie: Box<str>,
@@ -26,13 +26,13 @@ pub(super) struct Settings {
     pub(super) authorization: Authorization,
 }
 
-/// How the token goes into an API call.
+/// How the token is sent in API calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Authorization {
     /// `Authorization: Bearer` and the token.
     #[default]
     Bearer,
-    /// The cookie that the token came in, as a browser sends it. Cookies that the call has already stay.
+    /// In the cookie that it came in, as a browser sends it. Other cookies of the call are kept.
     Cookie,
 }
 
@@ -53,7 +53,7 @@ impl Settings {
     }
 }
 
-/// Describes a site, step by step. From [`Auth0::builder`].
+/// Builds an [`Auth0`] from a site's settings. Made by [`Auth0::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
@@ -69,7 +69,7 @@ pub struct Builder {
     security: TransportSecurity,
 }
 
-/// What makes no sense about a site's settings. Nothing of them is repeated.
+/// Why the settings of a site cannot be used. The error does not repeat them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSettings {
@@ -79,20 +79,19 @@ pub enum InvalidSettings {
     /// The address of the sign-in pages cannot be used.
     #[error("the address of the sign-in pages cannot be used")]
     AuthUrl(#[source] InvalidUrl),
-    /// From a number, or a name without a dot, no `auth.` host can be derived. Name it with
-    /// [`Builder::auth_url`].
+    /// No `auth.` host can be derived from an IP address or a name without a dot. Name it with [`Builder::auth_url`].
     #[error("no host for the sign-in pages can be derived from the web site's address")]
     NoAuthUrl,
-    /// An address to which redirects may lead cannot be used.
+    /// An address of [`Builder::redirects_to`] cannot be used.
     #[error("an address to which redirects may lead cannot be used")]
     RedirectHost(#[source] InvalidUrl),
-    /// No cookie is named, or a name is empty or could not stand in a header.
+    /// No cookie is named, or a name is empty or invalid.
     #[error("a cookie's name is missing, or no such name")]
     CookieName,
-    /// No request can be made in no time.
+    /// The timeout is zero.
     #[error("the timeout is zero")]
     Timeout,
-    /// The user agent is empty or could not stand in a header.
+    /// The user agent is empty, or no valid header value.
     #[error("the user agent is no header value")]
     UserAgent,
 }
@@ -113,61 +112,62 @@ impl Builder {
         }
     }
 
-    /// The address of the sign-in pages, where it is not `auth.` and the site's host (without `www.`).
+    /// Sets the address of the sign-in pages. The default is `auth.` and the site's host without `www.`.
     pub fn auth_url(mut self, auth_url: &str) -> Self {
         self.auth_url = Some(auth_url.to_owned());
         self
     }
 
-    /// One more address to which redirects may lead, beside those of the site and of its sign-in pages.
+    /// Adds an address that redirects may lead to, beside the site and its sign-in pages.
     pub fn redirects_to(mut self, url: &str) -> Self {
         self.more_hosts.push(url.to_owned());
         self
     }
 
-    /// The cookies that may hold the token, the best one first.
+    /// Sets the cookies that may hold the token, the preferred one first.
     pub fn cookie_names<N: Into<Box<str>>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.cookie_names = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The cookie that holds `state` where the first page does not.
+    /// Sets the cookie that holds `state` where the first page has none.
     pub fn state_cookie(mut self, name: &str) -> Self {
         self.state_cookie = name.into();
         self
     }
 
-    /// How long each request may take in all. 30 s by default.
+    /// Sets how long each request may take in all. The default is 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long before the token's end it is renewed. An hour by default; clamped to a quarter of the lifetime.
+    /// Sets how long before its deadline the token is renewed. The default is one hour; at most a quarter of the
+    /// lifetime is used.
     pub fn refresh_buffer(mut self, buffer: Duration) -> Self {
         self.refresh_buffer = buffer;
         self
     }
 
-    /// What the requests call themselves.
+    /// Sets the `User-Agent` of the requests.
     pub fn user_agent(mut self, user_agent: &str) -> Self {
         user_agent.clone_into(&mut self.user_agent);
         self
     }
 
-    /// How the token goes into API calls.
+    /// Sets how the token is sent in API calls. The default is `Authorization: Bearer`.
     pub fn authorization(mut self, authorization: Authorization) -> Self {
         self.authorization = authorization;
         self
     }
 
-    /// The rules of sending: they say to which hosts plain http is allowed.
+    /// Sets to which hosts plain http is allowed.
     pub fn security(mut self, security: &TransportSecurity) -> Self {
         security.clone_into(&mut self.security);
         self
     }
 
-    /// Checks it all.
+    /// Checks the settings and makes the provider.
     pub fn build(self) -> Result<Auth0, InvalidSettings> {
         let parse = |url: &str| BaseUrl::parse_under(url, &self.security);
         let base = parse(&self.base_url).map_err(InvalidSettings::BaseUrl)?;
@@ -203,13 +203,13 @@ impl Builder {
     }
 }
 
-/// A token of RFC 9110 §5.6.2, as RFC 6265 §4.1.1 has it.
+/// Whether it is a valid cookie name (RFC 6265 §4.1.1): a token of RFC 9110 §5.6.2.
 fn is_cookie_name(name: &str) -> bool {
     let odd = b"\"(),/:;<=>?@[\\]{}";
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !odd.contains(&byte))
 }
 
-/// `auth.` before the site's host, without its `www.`; once, not twice. The port stays.
+/// The address of the sign-in pages: `auth.` in place of the site's `www.` or `auth.`, or in front. The port is kept.
 fn derived(base: &BaseUrl) -> Result<String, InvalidSettings> {
     let uri: Uri = base.join("");
     let host = uri.host().unwrap_or_default().to_ascii_lowercase();
@@ -221,8 +221,8 @@ fn derived(base: &BaseUrl) -> Result<String, InvalidSettings> {
     Ok(format!("{}://auth.{rest}{port}", uri.scheme_str().unwrap_or("https")))
 }
 
-/// The site, its sign-in pages, and the site without its `www.`: it is the same one, and sites redirect between the
-/// two.
+/// Where redirects may lead: the site, its sign-in pages, and the site without `www.`, since sites redirect between
+/// their two names.
 fn allowed(base: &BaseUrl, auth: &BaseUrl) -> Vec<Origin> {
     let base = Origin::of(&base.join(""));
     let bare = base.as_ref().and_then(Origin::without_www);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_tells_no_auth_host_needs_one_to_be_named() {
+    fn an_ip_address_or_name_without_a_dot_needs_an_auth_url() {
         for base in ["http://127.0.0.1:80", "http://localhost:1", "http://[::1]:1"] {
             assert_eq!(auth_url(base).unwrap_err(), InvalidSettings::NoAuthUrl, "{base}");
             let named = Auth0::builder(base).auth_url("http://localhost:2").build().unwrap();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_make_no_sense_are_refused() {
+    fn invalid_settings_are_refused() {
         let site = || Auth0::builder("https://a.example");
         let refusal = |builder: Builder| builder.build().unwrap_err();
         assert_eq!(refusal(Auth0::builder("http://a.example")), InvalidSettings::BaseUrl(InvalidUrl::NotHttps));
