@@ -1,4 +1,4 @@
-//! The walk, answer by answer.
+//! The sign-in through the pages, answer by answer.
 
 mod provider;
 
@@ -58,7 +58,7 @@ fn token_cookie(name: &str) -> String {
     format!("{name}={}; Domain=.angel.com; Path=/; Secure", jwt(name, START + 86_400))
 }
 
-/// A walk up to now: what it sent, and what came of the last answer.
+/// A sign-in so far: the requests that it sent, and the result of the last answer.
 struct Walk {
     exchange: Exchange,
     requests: Vec<Request>,
@@ -75,7 +75,7 @@ impl Walk {
         Self { exchange, requests }
     }
 
-    /// At the point where the login was shown.
+    /// A sign-in that has just sent the login.
     fn submitted() -> Self {
         let mut walk = Self::start();
         walk.goes_on(login_page());
@@ -122,7 +122,7 @@ fn token(grant: &Grant) -> &str {
     grant.access.as_ref().unwrap().expose()
 }
 
-// -- The walk that goes well.
+// -- A sign-in that succeeds.
 
 #[test]
 fn a_sign_in_walks_the_pages_with_each_hosts_cookies() {
@@ -232,25 +232,25 @@ fn a_token_that_is_no_jwt_is_malformed() {
 }
 
 #[test]
-fn a_token_that_does_not_say_when_it_ends_is_of_unknown_length() {
+fn a_token_without_exp_has_an_unknown_lifetime() {
     let grant = Walk::submitted().ends(with(page(200, ""), &[("set-cookie", "angel_jwt=e30.e30.x")]));
     assert_eq!(grant.access.unwrap().validity().deadline(), None);
 }
 
 #[test]
 fn a_wrong_clock_moves_no_deadline() {
-    // The server believes that it is a day later than it is.
+    // The server's clock is a day ahead.
     let cookie = format!("angel_jwt={}", jwt("x", START + 86_400 + 3600));
     let headers = [("set-cookie", cookie.as_str()), ("date", "Wed, 15 Nov 2023 22:13:20 GMT")];
     let grant = Walk::submitted().ends(with(page(200, ""), &headers));
     let validity = *grant.access.unwrap().validity();
     assert_eq!(validity.lifetime(), Some(Duration::from_secs(3600)));
-    // Lifetimes run from the moment of sending, which was a second before the last answer.
+    // Lifetimes run from when the request was sent, a second before the last answer.
     assert_eq!(validity.issued_at(), now(1).wall);
 }
 
 #[test]
-fn a_token_once_had_is_not_lost_to_what_comes_after_it() {
+fn a_token_is_not_lost_to_a_failure_after_it() {
     let signed_in = || {
         let mut walk = Walk::submitted();
         walk.goes_on(with(to("/done"), &[("set-cookie", &token_cookie("angel_jwt"))]));
@@ -265,7 +265,7 @@ fn a_token_once_had_is_not_lost_to_what_comes_after_it() {
     ] {
         assert_eq!(token(&signed_in().ends(ending)), jwt("angel_jwt", START + 86_400));
     }
-    // A better one may come yet.
+    // A preferred cookie may follow.
     let mut walk = signed_in();
     walk.goes_on(with(to("/more"), &[("set-cookie", &token_cookie("angel_jwt_v2"))]));
     assert_eq!(token(&walk.ends(page(200, ""))), jwt("angel_jwt_v2", START + 86_400));
@@ -314,7 +314,7 @@ fn ten_redirects_are_followed_and_no_more() {
         }
         assert!(is_malformed(&walk.fails(to("/auth/again"))));
     }
-    // Each step has its own ten.
+    // Each step may be redirected ten times.
     let mut walk = Walk::start();
     for _ in 0..MAX_REDIRECTS {
         walk.goes_on(to("/auth/again"));
@@ -401,7 +401,7 @@ fn an_unknown_page_is_neither_a_success_nor_a_refusal() {
 }
 
 #[test]
-fn nothing_is_refused_before_the_password_was_shown() {
+fn no_login_is_rejected_before_the_password_was_sent() {
     for words in [
         "Page not found",
         "JavaScript is disabled in your browser",
@@ -426,7 +426,7 @@ fn nothing_is_refused_before_the_password_was_shown() {
 }
 
 #[test]
-fn a_page_that_has_its_form_goes_on_whatever_else_it_says() {
+fn a_page_with_its_form_is_used_whatever_else_it_says() {
     let words = "<div class=error-message>Your session has expired</div>";
     let mut walk = Walk::start();
     walk.goes_on(page(200, &format!("{words}<input name=state value=s-1>")));
@@ -435,7 +435,7 @@ fn a_page_that_has_its_form_goes_on_whatever_else_it_says() {
 }
 
 #[test]
-fn a_page_about_the_browser_or_the_network_refuses_nobody() {
+fn a_page_about_the_browser_or_the_network_rejects_no_login() {
     for words in [
         "Page not found",
         "JavaScript is disabled in your browser",
@@ -448,7 +448,7 @@ fn a_page_about_the_browser_or_the_network_refuses_nobody() {
 }
 
 #[test]
-fn the_login_is_shown_by_the_form_and_by_no_page_before_it() {
+fn the_login_counts_as_sent_from_the_form_on() {
     let mut walk = Walk::start();
     walk.goes_on(to("/auth/login?again"));
     walk.goes_on(login_page());
@@ -463,7 +463,7 @@ fn the_login_is_shown_by_the_form_and_by_no_page_before_it() {
     assert!(!walk.exchange.has_shown_login(), "another walk");
 }
 
-// -- What nobody may see.
+// -- Secrets.
 
 #[test]
 fn nothing_secret_shows() {

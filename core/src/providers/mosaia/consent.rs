@@ -243,13 +243,13 @@ mod tests {
 
     #[test]
     fn the_endpoint_of_the_last_refresh_is_kept_beside_the_services_extra_fields() {
-        for told in [None, Some("{}"), Some("{ }"), Some(r#"{"sub":"s"}"#), Some(r#"{"sub":"s","token_path":1}"#)] {
+        for extra in [None, Some("{}"), Some("{ }"), Some(r#"{"sub":"s"}"#), Some(r#"{"sub":"s","token_path":1}"#)] {
             for path in [TokenPath::Versioned, TokenPath::Unversioned] {
-                let grant = path.remember(Grant { extra: told.map(Secret::from), ..Grant::default() });
+                let grant = path.remember(Grant { extra: extra.map(Secret::from), ..Grant::default() });
                 let have = credentials(grant.extra.as_ref().map(Secret::expose));
-                assert_eq!(TokenPath::remembered(&have), path, "{told:?}");
-                let sub = told.filter(|told| told.contains("sub")).map(|_| "s".into());
-                assert_eq!(have.extra("sub"), sub, "{told:?}");
+                assert_eq!(TokenPath::remembered(&have), path, "{extra:?}");
+                let sub = extra.filter(|extra| extra.contains("sub")).map(|_| "s".into());
+                assert_eq!(have.extra("sub"), sub, "{extra:?}");
             }
         }
         assert_eq!(TokenPath::remembered(&credentials(None)), TokenPath::Versioned);

@@ -39,7 +39,7 @@ fn session_refresh(response: &Response) -> Result<Grant, ServiceError> {
     parse_session_refresh(response, now(0), now(1))
 }
 
-/// What both parsers make of a failure: on a sign-in, on a renewal.
+/// The error of both parsers for an answer: after a sign-in and after a renewal.
 fn kinds(status: u16, body: &str) -> [ServiceErrorKind; 2] {
     let response = answer(status, body);
     [sign_in(&response).unwrap_err().kind(), refresh(&response).unwrap_err().kind()]
@@ -62,7 +62,7 @@ fn body(request: &Request) -> Value {
 const REFUSED: [ServiceErrorKind; 2] = [ServiceErrorKind::InvalidCredentials, ServiceErrorKind::RefreshRefused];
 const FAILED: [ServiceErrorKind; 2] = [ServiceErrorKind::Service; 2];
 
-// -- Addresses, ladders, requests.
+// -- Addresses, methods, requests.
 
 #[test]
 fn the_addresses_of_this_crate_pass_their_own_checks() {
@@ -105,7 +105,7 @@ fn requests_carry_the_secret_in_the_body_or_a_sensitive_header() {
 }
 
 #[test]
-fn api_calls_carry_the_token_raw_unless_bearer_is_asked_for() {
+fn api_calls_carry_the_token_raw_unless_bearer_is_set() {
     let have = credentials(EMAIL, None);
     let header = |navien: &Navien| -> HeaderValue {
         let mut headers = HeaderMap::new();
@@ -118,13 +118,13 @@ fn api_calls_carry_the_token_raw_unless_bearer_is_asked_for() {
     let bearer = Navien::default().with_authorization(Authorization::Bearer);
     assert_eq!(header(&bearer), "Bearer ey.access");
 
-    // Renewals stay raw.
+    // Renewals send the token raw in any case.
     let mut exchange = bearer.begin(Method::SessionRefresh, None, Some(&have)).unwrap();
     assert_eq!(exchange.start(now(0)).http.headers()["authorization"], "ey.access");
 }
 
 #[test]
-fn a_rung_needs_what_it_takes() {
+fn a_method_without_its_token_or_login_makes_no_exchange() {
     let navien = Navien::default();
     let login = Login::new("other@example.com", "x").unwrap();
     let begins = |method, login, have: Option<&Credentials>| navien.begin(method, login, have).is_some();
@@ -139,7 +139,7 @@ fn a_rung_needs_what_it_takes() {
         assert!(begins(method, None, Some(&credentials(EMAIL, None))));
         assert!(begins(method, Some(&login), Some(&credentials("", None))));
     }
-    // The one that the access token is of, where both are known.
+    // Where both are known, the account of the access token counts.
     let mut exchange = navien.begin(Method::SessionRefresh, Some(&login), Some(&credentials(EMAIL, None))).unwrap();
     assert_eq!(body(&exchange.start(now(0))), json!({"userId": EMAIL}));
     assert!(navien.sign_out(&credentials(EMAIL, Some("r"))).is_none());
@@ -174,8 +174,8 @@ fn an_exchange_hides_what_it_sends() {
 fn an_error_repeats_no_secret_that_the_service_echoes() {
     let mut exchange = Navien::default().sign_in(&Login::new(EMAIL, "hunter2").unwrap());
     exchange.start(now(0));
-    let told = envelope(401, "grower@example.com: password hunter2 is wrong", Value::Null);
-    let error = exchange.receive(answer(200, told), now(1)).unwrap_err();
+    let body = envelope(401, "grower@example.com: password hunter2 is wrong", Value::Null);
+    let error = exchange.receive(answer(200, body), now(1)).unwrap_err();
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains("hunter2") && !shown.contains(EMAIL), "{shown}");
     let Error::Service(error) = error else { panic!("{error}") };
@@ -185,7 +185,7 @@ fn an_error_repeats_no_secret_that_the_service_echoes() {
 // -- Refusals.
 
 #[test]
-fn a_refused_login_is_a_401_or_says_so() {
+fn a_rejected_login_is_a_401_or_a_message_that_says_so() {
     for (status, body) in [
         (401, envelope(401, "INVALID_CREDENTIALS", Value::Null)),
         (200, envelope(401, "no", Value::Null)),
@@ -203,7 +203,7 @@ fn a_refused_login_is_a_401_or_says_so() {
 }
 
 #[test]
-fn what_is_said_about_the_account_is_told_apart() {
+fn a_locked_and_a_missing_account_are_different_errors() {
     for (status, code, msg) in [
         (403, 403, "ACCOUNT_LOCKED"),
         (401, 401, "Account locked after too many invalid attempts"),
@@ -223,7 +223,7 @@ fn what_is_said_about_the_account_is_told_apart() {
 }
 
 #[test]
-fn a_failing_service_refuses_nobody_whatever_it_says() {
+fn a_failing_service_rejects_no_login_whatever_it_says() {
     let invalid = |code| envelope(code, "INVALID_CREDENTIALS: account locked, user not found", Value::Null);
     for (status, body) in [
         (500, invalid(401)),
@@ -262,7 +262,7 @@ fn retry_after_is_obeyed_under_http_200_too() {
 }
 
 #[test]
-fn a_missing_endpoint_is_left_out_for_good() {
+fn a_missing_endpoint_is_unsupported() {
     for (status, body) in [
         (404, String::new()),
         (404, envelope(404, "NOT_FOUND", Value::Null)),
@@ -276,7 +276,7 @@ fn a_missing_endpoint_is_left_out_for_good() {
 }
 
 #[test]
-fn a_gateways_page_says_nothing_of_the_endpoint() {
+fn a_web_page_under_404_is_no_missing_endpoint() {
     for status in [404, 405, 501] {
         for error in [sign_in(&answer(status, "<html>Not Found</html>")), refresh(&answer(status, "<html>"))] {
             assert!(matches!(error.unwrap_err().kind(), ServiceErrorKind::Malformed { .. }), "{status}");
@@ -285,7 +285,7 @@ fn a_gateways_page_says_nothing_of_the_endpoint() {
 }
 
 #[test]
-fn a_403_without_a_reason_refuses_no_login() {
+fn a_403_without_a_reason_rejects_no_login() {
     let body = envelope(403, "FORBIDDEN", Value::Null);
     assert_eq!(kinds(403, &body), [ServiceErrorKind::Service, ServiceErrorKind::RefreshRefused]);
     let gateway = json!({"message": "Forbidden"}).to_string();
@@ -307,7 +307,7 @@ fn other_codes_are_failures_of_the_service() {
 }
 
 #[test]
-fn pages_and_torn_bodies_are_never_refusals() {
+fn pages_and_truncated_bodies_reject_nothing() {
     for (status, body) in [
         (200, "<html>invalid</html>"),
         (401, "<html>unauthorized</html>"),
@@ -333,7 +333,7 @@ fn an_error_wins_over_tokens_in_the_same_body() {
 }
 
 #[test]
-fn a_refusal_counts_even_where_the_rest_is_broken() {
+fn a_rejection_counts_even_where_the_data_is_broken() {
     let twice =
         r#"{"code":401,"data":{"accessToken":"a","accessToken":"b","token":{"accessToken":"a","accessToken":"b"}}}"#;
     assert_eq!(kinds(200, twice), REFUSED);
@@ -342,7 +342,7 @@ fn a_refusal_counts_even_where_the_rest_is_broken() {
 // -- Grants.
 
 #[test]
-fn success_has_many_writings() {
+fn a_success_is_read_in_every_form() {
     for body in [
         r#"{"code":200,"msg":"SUCCESS","data":{"token":{"accessToken":"ey.1"}}}"#,
         r#"{"code":"200","data":{"token":{"accessToken":"ey.1"}}}"#,
@@ -396,7 +396,7 @@ fn duplicate_keys_are_refused() {
 }
 
 #[test]
-fn lifetimes_that_make_no_sense_are_defaults() {
+fn lifetimes_that_make_no_sense_get_the_default() {
     for odd in [json!(null), json!(0), json!(-5), json!("soon"), json!("NaN"), json!("")] {
         let data = json!({
             "accessToken": "ey.1", "authenticationExpiresIn": odd,
@@ -410,7 +410,7 @@ fn lifetimes_that_make_no_sense_are_defaults() {
 }
 
 #[test]
-fn half_an_aws_set_is_none() {
+fn an_incomplete_aws_set_is_left_out() {
     let half = json!({"accessToken": "ey.1", "accessKeyId": "k", "secretKey": "s", "sessionToken": ""});
     let response = answer(200, envelope(200, "", half));
     let grant = refresh(&response).unwrap();

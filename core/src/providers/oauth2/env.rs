@@ -1,4 +1,4 @@
-//! An OAuth 2 server by environment variables.
+//! An OAuth 2 server configured by environment variables.
 
 use super::{Login, OAuth2};
 use crate::credentials::Secret;
@@ -19,21 +19,24 @@ const PASSWORD: &str = "OAUTH_PASSWORD";
 const SCOPE: &str = "OAUTH_SCOPE";
 const PLAIN_HTTP_TO: &str = "OAUTH_PLAIN_HTTP_TO";
 
-/// `OAUTH_TOKEN_URL` and `OAUTH_CLIENT_ID` are needed. The rest may be set, an empty variable is absent:
+/// `OAUTH_TOKEN_URL` and `OAUTH_CLIENT_ID` are required, the others optional. An empty variable counts as not set.
 ///
-/// | variable | |
+/// | variable | meaning |
 /// | --- | --- |
 /// | `OAUTH_AUTHORIZATION_URL`, `OAUTH_DEVICE_URL`, `OAUTH_REVOCATION_URL` | the other endpoints |
-/// | `OAUTH_ISSUER` | the server's name for itself, letter by letter |
-/// | `OAUTH_CLIENT_SECRET` | the client's secret |
-/// | `OAUTH_CLIENT_AUTH` | how it is shown: `basic` (the default), `post` |
-/// | `OAUTH_USERNAME`, `OAUTH_PASSWORD` | a login by password, both or neither |
-/// | `OAUTH_SCOPE` | the login's scopes, a blank between two |
-/// | `OAUTH_PLAIN_HTTP_TO` | hosts whose endpoints may be of plain http, a blank between two: see [`TransportSecurity::plain_http_to`]. The client that sends there is told in code |
+/// | `OAUTH_ISSUER` | the issuer identifier, exactly as the server writes it |
+/// | `OAUTH_CLIENT_SECRET` | the client secret |
+/// | `OAUTH_CLIENT_AUTH` | how the secret is sent: `basic` (the default) or `post` |
+/// | `OAUTH_USERNAME`, `OAUTH_PASSWORD` | a login by password: set both or neither |
+/// | `OAUTH_SCOPE` | the login's scopes, separated by blanks |
+/// | `OAUTH_PLAIN_HTTP_TO` | hosts that plain http is allowed to, separated by blanks |
 ///
-/// The login is the password; else, where there is a secret and no endpoint for a person, the client's own
-/// credentials. Discovery is a request, which an environment cannot make: see
-/// [`Discovery`](crate::oauth2::Discovery).
+/// The login is the password if there is one. Otherwise it is client credentials, if there is a secret and neither an
+/// authorization nor a device endpoint.
+///
+/// `OAUTH_PLAIN_HTTP_TO` is for the endpoints alone ([`TransportSecurity::plain_http_to`]): the transport that sends to
+/// them needs the same rules, set in code. [`Discovery`](crate::oauth2::Discovery) needs a request, so no variable asks
+/// for it.
 impl FromEnv for OAuth2 {
     fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Login>), InvalidEnv> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_alone_signs_in_where_no_person_can() {
+    fn a_secret_alone_is_client_credentials_unless_there_is_an_endpoint_for_a_person() {
         let (provider, login) = read(&[(CLIENT_SECRET, "s"), (SCOPE, "a  b")]).unwrap();
         assert!(matches!(provider.profile().client_auth(), ClientAuth::SecretBasic(_)));
         assert_eq!(format!("{:?}", login.unwrap()), "ClientCredentials");
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_plain_http_is_named_first() {
+    fn plain_http_needs_the_host_to_be_named() {
         let here = (TOKEN_URL, "http://keycloak:8080/token");
         let error = read(&[here]).unwrap_err();
         assert_eq!(error.name, TOKEN_URL);
@@ -134,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_and_not_repeated() {
+    fn a_bad_variable_is_named_and_its_value_not_repeated() {
         for (name, value) in [
             (TOKEN_URL, "http://hunter2@a.example"),
             (TOKEN_URL, " "),

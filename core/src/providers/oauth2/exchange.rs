@@ -1,4 +1,4 @@
-//! What a session runs: a request for tokens, or a revocation.
+//! The exchanges that a session runs: a token request or a revocation.
 
 use crate::credentials::Now;
 use crate::error::Error;
@@ -6,7 +6,7 @@ use crate::exchange::{self, Request, Response, Step};
 use crate::grant::Grant;
 use crate::oauth2::{Revocation, TokenRequest};
 
-/// One conversation with the server.
+/// An exchange with an OAuth 2 server: a token request or a revocation.
 #[derive(Debug)]
 pub struct Exchange(Kind);
 
@@ -37,7 +37,7 @@ impl exchange::Exchange for Exchange {
         }
     }
 
-    /// A revocation grants nothing.
+    /// A revocation ends in an empty grant.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
         match &mut self.0 {
             Kind::Token(exchange) => exchange.receive(response, now),

@@ -1,4 +1,4 @@
-//! What signs in.
+//! The login: client credentials, or a user's password.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use crate::exchange::LoginOwner;
 use crate::oauth2::{Profile, TokenRequest};
 use crate::wire::{LoginText, read_login, write_login};
 
-/// What kept logins call themselves.
+/// The kinds of logins that are kept in a store.
 const CLIENT_CREDENTIALS: &str = "oauth2-client-credentials";
 const LEGACY_PASSWORD: &str = "oauth2-legacy-password";
 
-/// What signs in by itself. Can be used again and again.
+/// A login at an OAuth 2 server, which signs in without a person present: client credentials, or a user's password.
 #[derive(Clone)]
 pub struct Login {
     kind: Kind,
@@ -26,7 +26,7 @@ enum Kind {
     LegacyPassword { username: Box<str>, password: Secret },
 }
 
-/// What a login lacks.
+/// Why a login is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLogin {
     /// The user name is empty. Ask for it.
@@ -38,13 +38,14 @@ pub enum InvalidLogin {
 }
 
 impl Login {
-    /// The client itself, by what its profile says ([`ClientAuth`](crate::oauth2::ClientAuth)).
+    /// A login by client credentials: the client authenticates as its profile says
+    /// ([`ClientAuth`](crate::oauth2::ClientAuth)).
     pub fn client_credentials() -> Self {
         Self { kind: Kind::ClientCredentials, scopes: Vec::new() }
     }
 
-    /// A user's password. Legacy: RFC 9700 §2.4 says not to use it, and some servers have nothing else. The user
-    /// name loses blanks at its ends, the password is taken as it is.
+    /// A login by a user's name and password. Legacy: RFC 9700 §2.4 forbids it, but some servers offer nothing else.
+    /// Blanks at the ends of the user name are removed; the password is taken as it is.
     pub fn legacy_password(username: &str, password: impl Into<Secret>) -> Result<Self, InvalidLogin> {
         let (username, password) = (username.trim(), password.into());
         if username.is_empty() {
@@ -56,14 +57,14 @@ impl Login {
         Ok(Self { kind: Kind::LegacyPassword { username: username.into(), password }, scopes: Vec::new() })
     }
 
-    /// With these scopes.
+    /// Adds scopes to request.
     #[must_use]
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes.extend(scopes.into_iter().map(Into::into));
         self
     }
 
-    /// The user name, where there is one.
+    /// The user name; `None` for client credentials.
     pub fn username(&self) -> Option<&str> {
         match &self.kind {
             Kind::ClientCredentials => None,
@@ -85,7 +86,7 @@ impl Login {
         }
     }
 
-    /// The client's own proof is not in it: that stands in the profile, which is never kept.
+    /// The login as text. The client's secret is not in it: that is part of the profile, which is never kept.
     pub(super) fn write(&self) -> Option<Secret> {
         let scopes = self.scopes.iter().map(|scope| scope.as_str().into()).collect();
         match &self.kind {
@@ -125,7 +126,7 @@ struct PasswordForm<S> {
     scopes: Vec<S>,
 }
 
-/// The user name, masked, and nothing else.
+/// The kind, and the masked user name.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_quite_a_kept_login_is_none() {
+    fn a_damaged_kept_login_is_none() {
         for login in logins() {
             let text = login.write().unwrap();
             let text = text.expose();

@@ -1,11 +1,12 @@
-//! Any OAuth 2 server, by a [`Profile`] of explicit settings.
+//! Any OAuth 2 server, described by a [`Profile`]: client credentials, password, browser and device sign-ins, and
+//! refresh tokens.
 //!
-//! | lease | rungs, cheapest first |
+//! | lease | methods, cheapest first |
 //! | --- | --- |
 //! | access token | [`Method::Refresh`], [`Method::SignIn`] |
 //!
-//! A [`Login`] signs in by itself: the client's own credentials, or a password where a server has nothing else.
-//! Sign-ins with a person in them (a browser, a device) stand beside the session; it takes what they bring:
+//! A [`Login`] signs in by itself: client credentials, or a user's password where a server offers nothing else. A
+//! sign-in that needs a person, in a browser or by the device flow, runs beside the session, which is given its grant:
 //!
 //! ```
 //! use perennial_core::oauth2::{Profile, AuthorizationRequest};
@@ -23,7 +24,7 @@
 //! # let state = authorization.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
 //! # let redirect = format!("/done?code=4711&state={state}");
 //! let mut exchange = authorization.into_pending().exchange_code(&redirect, now)?;
-//! let request = exchange.start(now); // or the `run` of an adapter's client
+//! let request = exchange.start(now); // or an adapter's `run`
 //! # drop(request);
 //! # let response = http::Response::new(br#"{"access_token":"at-1","expires_in":60}"#.to_vec().into());
 //! # let Step::Done(grant) = exchange.receive(response, now)? else { unreachable!() };
@@ -47,28 +48,28 @@ use crate::oauth2::{Profile, Rotation};
 
 const NAME: &str = "oauth2";
 
-/// How an OAuth 2 server is spoken to.
+/// The provider for an OAuth 2 server.
 #[derive(Clone, Debug)]
 pub struct OAuth2 {
     profile: Profile,
 }
 
-/// A server's ways to renew.
+/// The renewal methods at an OAuth 2 server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// The refresh token for a new access token. Uses it up where the server rotates.
+    /// A new access token for the refresh token, which is used up where the server rotates.
     Refresh,
-    /// The login for everything.
+    /// New tokens for the login.
     SignIn,
 }
 
 impl OAuth2 {
-    /// By what was agreed on.
+    /// The provider for the server and client of this profile.
     pub fn new(profile: Profile) -> Self {
         Self { profile }
     }
 
-    /// What was agreed on.
+    /// The profile of server and client.
     pub fn profile(&self) -> &Profile {
         &self.profile
     }
@@ -83,13 +84,13 @@ impl Provider for OAuth2 {
         NAME
     }
 
-    /// The issuer, or the token endpoint where none is known, and the client: a refresh token is bound to both.
+    /// The issuer, or the token endpoint where none is known, and the client id: a refresh token is bound to both.
     fn namespace(&self) -> String {
         let server = self.profile.issuer().map_or_else(|| self.profile.token_endpoint().to_string(), str::to_owned);
         format!("{server} {}", self.profile.client_id())
     }
 
-    /// The user name of a password; a client's own credentials are for no account.
+    /// The user name of a password login. Client credentials have no account.
     fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         login.username()
     }
@@ -127,12 +128,12 @@ impl Provider for OAuth2 {
         }))
     }
 
-    /// Revokes the refresh token, then the access token, where the server has an endpoint for it.
+    /// Revokes the refresh token, then the access token (RFC 7009). `None` without a revocation endpoint.
     fn sign_out(&self, have: &Credentials) -> Option<Exchange> {
         self.profile.revoke(have).map(Exchange::revocation)
     }
 
-    /// In a header, never in a query (RFC 6750 §2.3).
+    /// As `Authorization` header, never in a query (RFC 6750 §2.3).
     fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
         headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
     }

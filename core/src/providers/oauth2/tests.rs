@@ -18,7 +18,7 @@ fn held(refresh_token: Option<&str>) -> Credentials {
 }
 
 #[test]
-fn a_rung_needs_what_it_takes() {
+fn a_method_without_its_token_or_login_makes_no_exchange() {
     let (provider, login) = (OAuth2::new(profile()), Login::client_credentials());
     let begins = |method, login, have: &Credentials| provider.begin(method, login, Some(have)).is_some();
     assert!(begins(Method::Refresh, None, &held(Some("rt"))));

@@ -1,9 +1,9 @@
-//! The answers: pure functions of a response.
+//! Parsers of the service's answers, as pure functions of a response.
 
 use http::header;
 use serde::Deserialize;
 
-use super::refusal::{Asked, Code, failure_in};
+use super::refusal::{Code, RequestKind, failure_in};
 use super::{DEFAULT_LIFETIME, MARGIN, Settrade};
 use crate::credentials::{AccessToken, Account, Now, Secret, Validity, check_token};
 use crate::error::ServiceError;
@@ -12,45 +12,46 @@ use crate::grant::Grant;
 use crate::mqtt::ConnectOptions;
 use crate::wire::{self, Lifetime, Object, Text};
 
-/// What the service calls its tokens where it does not say.
+/// The token type where a sign-in answer names none.
 const TOKEN_TYPE: &str = "Bearer";
 
-/// The types of tokens that the service is known to have.
+/// The token types that the service is known to use.
 const TOKEN_TYPES: [&str; 2] = ["Bearer", "Basic"];
 
 /// The port of the MQTT brokers.
 const MQTT_PORT: u16 = 443;
 
-/// Reads the answer to [`Settrade::sign_in_request`]: tokens. `app_id` is the one that signed in.
+/// Reads the answer to [`Settrade::sign_in_request`]: access token and refresh token. `app_id` is the one that signed
+/// in.
 ///
-/// A success is an HTTP 2xx with an access token; where one that cannot be used stands beside a refresh token, there is
-/// a grant without an access token, which says why ([`Grant::flaw`]). Lifetimes run from `sent`, the moment at which the request was
-/// sent, by this machine's own clock; `now` is when the answer came: a dated `Retry-After` counts from it.
+/// A success is an HTTP 2xx with an access token. One that cannot be used, beside a refresh token, gives a grant
+/// without an access token whose [`flaw`](Grant::flaw) says why. Lifetimes run from `sent`, when the request was sent,
+/// by this machine's own clock; `now` is when the answer came.
 ///
-/// A refused login is [`InvalidCredentials`](crate::ServiceErrorKind::InvalidCredentials) or, where the service
+/// A rejected login is [`InvalidCredentials`](crate::ServiceErrorKind::InvalidCredentials) or, where the service
 /// says so, [`AccountLocked`](crate::ServiceErrorKind::AccountLocked) or
-/// [`UserNotFound`](crate::ServiceErrorKind::UserNotFound). A refused clock is none of these, but
+/// [`UserNotFound`](crate::ServiceErrorKind::UserNotFound). A rejection because of the clock is
 /// [`Service`](crate::ServiceErrorKind::Service): see [`server_clock`](super::server_clock).
 pub fn parse_sign_in(response: &Response, app_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    let grant = open::<Tokens<'_>>(response, Asked::SignIn, now)?.grant(response, TOKEN_TYPE, sent)?;
+    let grant = open::<Tokens<'_>>(response, RequestKind::SignIn, now)?.grant(response, TOKEN_TYPE, sent)?;
     Ok(Grant { account: Some(Account { user_id: app_id.to_owned(), ..Account::default() }), ..grant })
 }
 
-/// Reads the answer to [`Settrade::refresh_request`]: tokens. The service may leave out their type: it is
-/// `token_type` then, the one so far.
+/// Reads the answer to [`Settrade::refresh_request`]: new tokens. `token_type` is that of the old access token, for
+/// answers that leave it out.
 ///
-/// Times, and an access token that cannot be used, as in [`parse_sign_in`]. A refusal is
+/// Times, and an access token that cannot be used, are handled as in [`parse_sign_in`]. A rejected token is
 /// [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused).
 pub fn parse_refresh(response: &Response, token_type: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
-    open::<Tokens<'_>>(response, Asked::Renewal, now)?.grant(response, token_type, sent)
+    open::<Tokens<'_>>(response, RequestKind::Renewal, now)?.grant(response, token_type, sent)
 }
 
 impl Settrade {
-    /// Reads the answer to [`Settrade::ticket_request`]: where the broker is, and a dispatcher token. `access` is
-    /// the access token that was shown: the ticket has its type and its deadline.
+    /// Reads the answer to [`Settrade::ticket_request`]: the broker's address and a dispatcher token. `access` is the
+    /// access token that was sent, whose type and deadline the connect options get.
     ///
-    /// No host is an error, and so is one that is not the name of a host, with or without a port. A refused access
-    /// token is [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused).
+    /// An answer without a host name is an error, with or without a port. A rejected access token is
+    /// [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused).
     pub fn parse_ticket(
         &self,
         response: &Response,
@@ -58,23 +59,23 @@ impl Settrade {
         now: Now,
     ) -> Result<ConnectOptions, ServiceError> {
         let malformed = |what| ServiceError::malformed(what).with_status(response.status());
-        let dispatcher = open::<Dispatcher<'_>>(response, Asked::Renewal, now)?;
+        let dispatcher = open::<Dispatcher<'_>>(response, RequestKind::Renewal, now)?;
         let hosts = dispatcher.hosts.0;
         let host = hosts.first().and_then(Text::get).ok_or_else(|| malformed("no hosts"))?;
         let token = dispatcher.token.get().ok_or_else(|| malformed("no dispatcher token"))?;
         // Builds and checks the header.
         let token = AccessToken::new(access.token_type(), token, *access.validity())
             .map_err(|_| malformed("a dispatcher token that is too long or has odd characters"))?;
-        let ticket = self.address(host.trim()).and_then(|url| ConnectOptions::new(url).ok());
-        let ticket = ticket.ok_or_else(|| malformed("a host that is not the name of one"))?;
-        Ok(ticket
+        let options = self.address(host.trim()).and_then(|url| ConnectOptions::new(url).ok());
+        let options = options.ok_or_else(|| malformed("a host that is not the name of one"))?;
+        Ok(options
             .with_header(header::AUTHORIZATION, token.typed_header().clone())
-            // Newer brokers look at the header, older ones at these.
+            // Newer brokers read the header, older ones user name and password.
             .with_login(&self.app_code, Secret::from(token.expose()))
             .with_deadline(access.validity().deadline().map(|deadline| deadline.wall)))
     }
 
-    /// The broker's address. `ws` only where everything is on this machine.
+    /// The broker's address. `ws` only where both the service and the broker are on this machine.
     fn address(&self, host: &str) -> Option<String> {
         let (name, port) = match host.split_once(':') {
             Some((name, port)) => (name, port.parse().ok()?),
@@ -86,7 +87,7 @@ impl Settrade {
     }
 }
 
-/// What both grants have.
+/// The fields of a grant.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Tokens<'a> {
@@ -112,7 +113,7 @@ impl Tokens<'_> {
         let malformed = |what| ServiceError::malformed(what).with_status(response.status());
         let token_type = match self.token_type.get().map(str::trim) {
             None => usual_type,
-            Some(said) if TOKEN_TYPES.iter().any(|known| known.eq_ignore_ascii_case(said)) => said,
+            Some(named) if TOKEN_TYPES.iter().any(|known| known.eq_ignore_ascii_case(named)) => named,
             Some(_) => return Err(malformed("an unknown type of token")),
         };
         let token = self.access_token.get().ok_or_else(|| malformed("no access token"))?;
@@ -136,7 +137,7 @@ struct Dispatcher<'a> {
     code: Code,
 }
 
-/// A list; null counts as an empty one.
+/// A list of hosts. Null counts as an empty one.
 #[derive(Default)]
 struct Hosts<'a>(Vec<Text<'a>>);
 
@@ -146,8 +147,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Hosts<'a> {
     }
 }
 
-/// What a success is read as. Its code is read with it: an answer that cannot be read for what the service said may
-/// still be one that it refused with.
+/// What a success is parsed as. It has the answer's error code too, because an error whose message cannot be read must
+/// not count as a success.
 trait Coded {
     fn code(&self) -> &Code;
 }
@@ -164,9 +165,13 @@ impl Coded for Dispatcher<'_> {
     }
 }
 
-/// An error wins over any token in the same body.
-fn open<'a, T: Coded + Deserialize<'a>>(response: &'a Response, asked: Asked, now: Now) -> Result<T, ServiceError> {
-    if let Some(error) = failure_in(response, asked, now) {
+/// The data of a success. An error wins over any token in the same body.
+fn open<'a, T: Coded + Deserialize<'a>>(
+    response: &'a Response,
+    request: RequestKind,
+    now: Now,
+) -> Result<T, ServiceError> {
+    if let Some(error) = failure_in(response, request, now) {
         return Err(error);
     }
     let error = match wire::parse_json::<Object<T>>(response.body().as_ref()) {
@@ -178,7 +183,7 @@ fn open<'a, T: Coded + Deserialize<'a>>(response: &'a Response, asked: Asked, no
     Err(error.with_status(response.status()))
 }
 
-/// RFC 1123 §2.1: labels of letters, digits and inner hyphens.
+/// Whether it is a host name (RFC 1123 §2.1): labels of letters, digits and inner hyphens.
 fn is_host(name: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())

@@ -1,4 +1,4 @@
-//! Settrade by environment variables.
+//! Settrade configured by environment variables.
 
 use super::{InvalidAppCode, InvalidLogin, Login, Settrade};
 use crate::exchange::{FromEnv, InvalidEnv};
@@ -10,9 +10,9 @@ const BROKER_ID: &str = "SETTRADE_BROKER_ID";
 const APP_CODE: &str = "SETTRADE_APP_CODE";
 const BASE_URL: &str = "SETTRADE_BASE_URL";
 
-/// `SETTRADE_BROKER_ID` (`SANDBOX` is one) and `SETTRADE_APP_CODE` are needed. `SETTRADE_APP_ID` and
-/// `SETTRADE_APP_SECRET` are the login, both or neither; `SETTRADE_BASE_URL` is another address than the broker's
-/// usual one. An empty variable is absent.
+/// `SETTRADE_BROKER_ID` (it may be `SANDBOX`) and `SETTRADE_APP_CODE` are required. `SETTRADE_APP_ID` and
+/// `SETTRADE_APP_SECRET` are the login: set both or neither. `SETTRADE_BASE_URL` replaces the service's address. An
+/// empty variable counts as not set.
 impl FromEnv for Settrade {
     fn from_env(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Option<Login>), InvalidEnv> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());

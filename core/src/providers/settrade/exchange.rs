@@ -1,4 +1,4 @@
-//! The conversations with the service.
+//! The exchanges with the service.
 
 use std::fmt;
 
@@ -9,33 +9,33 @@ use crate::exchange::{self, Request, Response, Step};
 use crate::grant::Grant;
 use crate::mqtt::ConnectOptions;
 
-/// A sign-in or a refresh: one request, and the reading of its answer. A sign-in with a clock that the service
-/// refuses is corrected by the service's, once.
+/// A sign-in or a refresh: one request, and a second one for a sign-in that the service rejects because of this
+/// machine's clock.
 #[derive(Debug)]
 pub struct Exchange {
     settrade: Settrade,
-    what: What,
-    /// Lifetimes run from here: the answer's arrival would add the network's delay to them. By this machine's clock:
-    /// the service's is good for its signature only.
+    what: Operation,
+    /// When the request was sent, by this machine's clock. Lifetimes run from here: counted from the answer they would
+    /// be too long. The service's clock is used for the signature alone.
     sent: Now,
     corrected: bool,
 }
 
-enum What {
+enum Operation {
     SignIn(Login),
     Refresh { app_id: Box<str>, token: Secret, token_type: Box<str> },
 }
 
 impl Exchange {
     pub(super) fn sign_in(settrade: Settrade, login: Login) -> Self {
-        Self::new(settrade, What::SignIn(login))
+        Self::new(settrade, Operation::SignIn(login))
     }
 
     pub(super) fn refresh(settrade: Settrade, app_id: &str, token: Secret, token_type: &str) -> Self {
-        Self::new(settrade, What::Refresh { app_id: app_id.into(), token, token_type: token_type.into() })
+        Self::new(settrade, Operation::Refresh { app_id: app_id.into(), token, token_type: token_type.into() })
     }
 
-    fn new(settrade: Settrade, what: What) -> Self {
+    fn new(settrade: Settrade, what: Operation) -> Self {
         Self { settrade, what, sent: Now::default(), corrected: false }
     }
 }
@@ -46,44 +46,46 @@ impl exchange::Exchange for Exchange {
     fn start(&mut self, now: Now) -> Request {
         (self.sent, self.corrected) = (now, false);
         match &self.what {
-            What::SignIn(login) => self.settrade.sign_in_request(login, now.wall),
-            What::Refresh { app_id, token, .. } => self.settrade.refresh_request(app_id, token),
+            Operation::SignIn(login) => self.settrade.sign_in_request(login, now.wall),
+            Operation::Refresh { app_id, token, .. } => self.settrade.refresh_request(app_id, token),
         }
     }
 
-    // By value, as the trait has it: the answer's secrets are wiped here.
+    // The response is taken by value, as in the trait: its secrets are wiped here.
     fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
         let granted = match &self.what {
-            What::SignIn(login) => parse_sign_in(&response, login.app_id(), self.sent, now),
-            What::Refresh { token_type, .. } => parse_refresh(&response, token_type, self.sent, now),
+            Operation::SignIn(login) => parse_sign_in(&response, login.app_id(), self.sent, now),
+            Operation::Refresh { token_type, .. } => parse_refresh(&response, token_type, self.sent, now),
         };
         let error = match granted {
             Ok(grant) => return Ok(Step::Done(grant)),
             Err(error) => error,
         };
-        if let (What::SignIn(login), false, Some(server)) = (&self.what, self.corrected, server_clock(&response, now)) {
+        if let (Operation::SignIn(login), false, Some(server)) =
+            (&self.what, self.corrected, server_clock(&response, now))
+        {
             (self.sent, self.corrected) = (now, true);
             return Ok(Step::Send(self.settrade.sign_in_request(login, server)));
         }
-        // What a sign-in sends is no secret: a signature of the moment.
+        // A sign-in sends no secret: its signature is for one moment.
         let sent = match &self.what {
-            What::SignIn(_) => None,
-            What::Refresh { token, .. } => Some(token.expose()),
+            Operation::SignIn(_) => None,
+            Operation::Refresh { token, .. } => Some(token.expose()),
         };
         Err(error.without_echo(sent).into())
     }
 }
 
-impl fmt::Debug for What {
+impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            What::SignIn(_) => "SignIn(***)",
-            What::Refresh { .. } => "Refresh(***)",
+            Operation::SignIn(_) => "SignIn(***)",
+            Operation::Refresh { .. } => "Refresh(***)",
         })
     }
 }
 
-/// The fetching of a [`ConnectOptions`]: one request.
+/// Fetches MQTT [`ConnectOptions`], with one request.
 #[derive(Debug)]
 pub struct MqttExchange {
     settrade: Settrade,
@@ -104,7 +106,7 @@ impl exchange::Exchange for MqttExchange {
     }
 
     fn receive(&mut self, response: Response, now: Now) -> Result<Step<ConnectOptions>, Error> {
-        let ticket = self.settrade.parse_ticket(&response, &self.access, now);
-        Ok(Step::Done(ticket.map_err(|error| error.without_echo([self.access.expose()]))?))
+        let options = self.settrade.parse_ticket(&response, &self.access, now);
+        Ok(Step::Done(options.map_err(|error| error.without_echo([self.access.expose()]))?))
     }
 }

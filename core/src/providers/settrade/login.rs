@@ -1,4 +1,4 @@
-//! What signs in.
+//! The login: an app's id and its signing key.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use zeroize::Zeroizing;
 use crate::credentials::{Secret, Timestamp, masked};
 use crate::wire::{LoginText, read_login, write_login};
 
-/// The size of a scalar of P-256.
+/// The size of a private key of P-256, in bytes.
 const SCALAR: usize = 32;
 
-/// What a kept login calls itself.
+/// The kind of a login that is kept in a store.
 const KIND: &str = "settrade-app";
 
-/// The moments that thirteen digits of milliseconds can tell: 2001 to 2286.
+/// The times that have thirteen digits in milliseconds: 2001 to 2286.
 const FIRST: Timestamp = Timestamp::from_unix_millis(1_000_000_000_000);
 const LAST: Timestamp = Timestamp::from_unix_millis(9_999_999_999_999);
 
-/// An app's id and its secret, a key to sign with. Can be used again and again.
+/// A login at Settrade: an app's id and its secret, an ECDSA key that signs.
 #[derive(Clone)]
 pub struct Login {
     app_id: Box<str>,
@@ -29,7 +29,7 @@ pub struct Login {
     key: SigningKey,
 }
 
-/// What is wrong with a login. The service shows id and secret when an app is made: copy them again.
+/// Why a login is invalid. The service shows id and secret when an app is made: copy them again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLogin {
     /// The app's id is empty.
@@ -38,22 +38,22 @@ pub enum InvalidLogin {
     /// The app's secret is empty.
     #[error("the login has no app secret")]
     NoAppSecret,
-    /// The app's secret is not base64: a character is missing or does not belong there.
+    /// The app's secret is not base64: a character is missing or wrong.
     #[error("the app secret is not base64")]
     NotBase64,
-    /// The app's secret is shorter or longer than a key: part of it is missing, or it is something else.
+    /// The app's secret does not have the length of a key: part of it is missing, or it is something else.
     #[error("the app secret has not the length of a key")]
     Length,
-    /// The app's secret has the right length and is no key of P-256.
+    /// The app's secret has the right length, but is no private key of P-256.
     #[error("the app secret is not a key")]
     NotAKey,
 }
 
 impl Login {
-    /// Checks both and loses blanks at their ends, which get there by copying.
+    /// A login with this app id and secret. Blanks at their ends are removed, which get there by copying.
     ///
-    /// The secret is base64, padded or not, of a whole number: 32 bytes, 31 where the first was zero and left out,
-    /// 33 where a zero stands in front, as some languages write numbers. Both alphabets of base64 are read.
+    /// The secret is the key as base64, with or without padding, in either alphabet. It has 32 bytes, 31 where a zero
+    /// in front was left out, or 33 where one was added, as some languages write numbers.
     pub fn new(app_id: &str, app_secret: impl Into<Secret>) -> Result<Self, InvalidLogin> {
         let (app_id, app_secret) = (app_id.trim(), app_secret.into());
         if app_id.is_empty() {
@@ -62,19 +62,18 @@ impl Login {
         Ok(Self { app_id: app_id.into(), key: key(app_secret.expose())? })
     }
 
-    /// The app's id, which the service also calls its API key. Public: every request names it.
+    /// The app's id, which the service also calls its API key. It is no secret.
     pub fn app_id(&self) -> &str {
         &self.app_id
     }
 
-    /// The signature of a sign-in at this moment, as the service wants it: ECDSA with P-256 and SHA-256, in DER, in
-    /// lower-case hexadecimal digits, over `"{app_id}.{params}.{timestamp}"`. Deterministic (RFC 6979): the same at
-    /// the same moment.
+    /// The signature of a sign-in at this time: ECDSA with P-256 and SHA-256 over `"{app_id}.{params}.{timestamp}"`, as
+    /// DER in lower-case hexadecimal digits. It is deterministic (RFC 6979).
     pub fn sign(&self, params: &str, at: Timestamp) -> String {
         self.sign_text(&format!("{}.{params}.{}", self.app_id, timestamp(at)))
     }
 
-    /// The secret as the service shows it, whichever way it was given.
+    /// The login as text, with the secret as the service shows it, in whatever form it was given.
     pub(super) fn write(&self) -> Option<Secret> {
         let scalar = Zeroizing::new(self.key.to_bytes());
         let mut buffer = Zeroizing::new([0; 2 * SCALAR]);
@@ -101,8 +100,8 @@ struct Form<S> {
     app_secret: S,
 }
 
-/// A moment as the service wants it: milliseconds, in thirteen digits. One that they cannot tell, which only a
-/// wrong clock shows, is moved to the nearest that they can: the service then refuses it and says what time it is.
+/// A time as the service wants it: milliseconds in thirteen digits. One outside their range, which only a wrong clock
+/// shows, is clamped: the service then rejects it, and its answer has the right time.
 pub(super) fn timestamp(at: Timestamp) -> String {
     at.clamp(FIRST, LAST).unix_millis().to_string()
 }
@@ -112,7 +111,7 @@ fn key(app_secret: &str) -> Result<SigningKey, InvalidLogin> {
     if text.is_empty() {
         return Err(InvalidLogin::NoAppSecret);
     }
-    // Bounded before it is decoded: what is this long is no key, whatever it is.
+    // Check the length before decoding: a text of this length is no key.
     let mut buffer = Zeroizing::new([0; 2 * SCALAR]);
     if Base64Unpadded::encoded_len(&buffer[..]) < text.len() {
         return Err(InvalidLogin::Length);
@@ -129,7 +128,7 @@ fn key(app_secret: &str) -> Result<SigningKey, InvalidLogin> {
     SigningKey::from_slice(&scalar[..]).map_err(|_| InvalidLogin::NotAKey)
 }
 
-/// Base64 without its padding, in the standard alphabet.
+/// Base64 in the standard alphabet, without padding.
 fn standard(text: &str) -> Vec<u8> {
     let standard = |byte| match byte {
         b'-' => b'+',
@@ -141,7 +140,7 @@ fn standard(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The app's id, masked, and nothing else.
+/// The masked app id alone.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login").field("app_id", &masked(&self.app_id)).finish_non_exhaustive()
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_refused_when_the_login_is_made() {
+    fn an_invalid_secret_is_refused_when_the_login_is_made() {
         assert_eq!(Login::new(" ", "x").unwrap_err(), InvalidLogin::NoAppId);
         for empty in ["", " \n", "=="] {
             assert_eq!(refused(empty), InvalidLogin::NoAppSecret, "{empty:?}");
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_quite_a_kept_login_is_none() {
+    fn a_damaged_kept_login_is_none() {
         let text = read(&RFC_KEY).unwrap().write().unwrap();
         let text = text.expose();
         assert!(Login::read(text).is_some());
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_as_long_as_there_is_room_is_read_and_a_longer_one_is_not() {
+    fn a_secret_of_up_to_86_characters_is_decoded_and_a_longer_one_is_not() {
         assert!(matches!(refused(&"!".repeat(86)), InvalidLogin::NotBase64));
         assert!(matches!(refused(&"!".repeat(87)), InvalidLogin::Length));
     }

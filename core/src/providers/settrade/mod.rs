@@ -1,8 +1,8 @@
-//! Settrade Open API: trading in Thailand, through a broker.
+//! Settrade Open API, for trading in Thailand through a broker: access tokens and MQTT connect options.
 //!
-//! Sign-in is signed with the app's secret, an ECDSA key, and grants an access token and a refresh token that works
-//! once. There is one lease, [`LeaseId::Access`], with the rungs [`Method::Refresh`] and [`Method::SignIn`]. Market data
-//! comes over MQTT: [`Settrade::mqtt`] fetches a [`ConnectOptions`] for one connection.
+//! A sign-in is signed with the app's secret, an ECDSA key, and grants an access token and a refresh token that works
+//! once. There is one lease, [`LeaseId::Access`], with the methods [`Method::Refresh`] and [`Method::SignIn`]. Market
+//! data comes over MQTT: [`Settrade::mqtt`] fetches [`ConnectOptions`] for one connection.
 //!
 //! [`Settrade`] is what a session takes. Without a session, an exchange is one or two calls around a transport:
 //!
@@ -22,7 +22,7 @@
 //! let grant = loop {
 //!     match exchange.receive(transport(request), now)? {
 //!         Step::Done(grant) => break grant,
-//!         Step::Send(corrected) => request = corrected, // this machine's clock was refused
+//!         Step::Send(corrected) => request = corrected, // signed again for the service's time
 //!         Step::Again(_) => unreachable!("nobody is waited for"),
 //!     }
 //! };
@@ -56,27 +56,27 @@ use crate::exchange::{Consumes, LoginOwner, Provider};
 use crate::mqtt::ConnectOptions;
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
-/// Where the service is.
+/// The address of the service.
 pub const BASE_URL: &str = "https://open-api.settrade.com";
 
-/// Where it can be tried without money.
+/// The address of the test environment (UAT), without real money.
 pub const UAT_URL: &str = "https://open-api-test.settrade.com";
 
-/// The broker that means [`SANDBOX_BROKER`] at [`UAT_URL`], in any case.
+/// The broker id that stands for [`SANDBOX_BROKER`] at [`UAT_URL`], in upper or lower case.
 pub const SANDBOX: &str = "SANDBOX";
 
-/// The broker behind [`SANDBOX`].
+/// The id of the broker behind [`SANDBOX`].
 pub const SANDBOX_BROKER: &str = "098";
 
-/// How long before a deadline the access token is renewed. Clamped to a quarter of the lifetime.
+/// How long before its deadline the access token is renewed: 5 minutes, or a quarter of the lifetime if that is less.
 pub const MARGIN: Duration = Duration::from_secs(300);
 
-/// How long an access token lives where the service does not say, or says nothing that makes sense.
+/// The lifetime of an access token where the service names none, or none that makes sense: one hour.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
 const NAME: &str = "settrade";
 
-/// How the Settrade Open API is spoken to, for one app at one broker.
+/// The provider for the Settrade Open API, for one app at one broker.
 #[derive(Clone, Debug)]
 pub struct Settrade {
     base: BaseUrl,
@@ -84,7 +84,7 @@ pub struct Settrade {
     app_code: Box<str>,
 }
 
-/// Why a broker or an app is refused. Both stand in addresses.
+/// Why a broker id or an app code is refused. Both become part of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAppCode {
     /// A broker's id has letters, digits, `-`, `_` and `.`: `098`. It is the broker's number at the exchange.
@@ -95,18 +95,18 @@ pub enum InvalidAppCode {
     AppCode,
 }
 
-/// The service's ways to renew.
+/// The service's renewal methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// `/refresh-token`: a refresh token, which works once, for new tokens.
+    /// `POST …/refresh-token`: new tokens for a refresh token, which works once.
     Refresh,
-    /// `/login`: a signature with the app's secret for new tokens.
+    /// `POST …/login`: new tokens for a signature with the app's secret.
     SignIn,
 }
 
 impl Settrade {
-    /// An app at a broker, in production; the broker [`SANDBOX`], in any case, is [`SANDBOX_BROKER`] at
-    /// [`UAT_URL`]. Blanks at the ends, which get there by copying, do not matter.
+    /// The provider for an app at a broker, in production. The broker [`SANDBOX`], in upper or lower case, is
+    /// [`SANDBOX_BROKER`] at [`UAT_URL`]. Blanks at the ends, which get there by copying, are removed.
     pub fn new(broker_id: &str, app_code: &str) -> Result<Self, InvalidAppCode> {
         let (broker_id, app_code) = (broker_id.trim(), app_code.trim());
         if !is_segment(broker_id) {
@@ -120,20 +120,20 @@ impl Settrade {
         Ok(Self { base: BaseUrl::from_static(base), broker_id: broker_id.into(), app_code: app_code.into() })
     }
 
-    /// In the service's test environment.
+    /// Uses the service's test environment, [`UAT_URL`].
     #[must_use]
     pub fn uat(mut self) -> Self {
         self.base = BaseUrl::from_static(UAT_URL);
         self
     }
 
-    /// At another address: a proxy, an emulator. With or without a slash at its end; https, or http to this
-    /// machine.
+    /// Sets another address, such as a proxy or an emulator: https, or http to this machine. A slash at its end does
+    /// not matter.
     pub fn with_base_url(self, base_url: &str) -> Result<Self, InvalidUrl> {
         self.with_base_url_under(base_url, &TransportSecurity::new())
     }
 
-    /// At another address, which may be one of plain http where the rules of sending allow it.
+    /// As [`with_base_url`](Self::with_base_url), where the address may use plain http as far as `security` allows it.
     pub fn with_base_url_under(mut self, base_url: &str, security: &TransportSecurity) -> Result<Self, InvalidUrl> {
         self.base = BaseUrl::parse_under(base_url, security)?;
         Ok(self)
@@ -144,7 +144,7 @@ impl Settrade {
         self.base.as_str()
     }
 
-    /// The broker.
+    /// The broker's id.
     pub fn broker_id(&self) -> &str {
         &self.broker_id
     }
@@ -154,24 +154,25 @@ impl Settrade {
         &self.app_code
     }
 
-    /// A sign-in on its own, outside any session. Where the service refuses this machine's clock, it is corrected
-    /// by the answer's `Date` and tried once more: see [`server_clock`].
+    /// Signs in with the app's key, outside any session. If the service rejects the signature because of this machine's
+    /// clock, the exchange signs once more for the time of the answer's `Date`: see [`server_clock`].
     pub fn sign_in(&self, login: &Login) -> Exchange {
         Exchange::sign_in(self.clone(), login.clone())
     }
 
-    /// A refresh on its own, outside any session. The service rotates: the token is spent, whatever happens to the
-    /// answer. `token_type` is that of the access token held so far: the answer may leave it out.
+    /// Refreshes with a refresh token, outside any session. The service rotates refresh tokens: this one is spent as
+    /// soon as the request is sent, even if the answer is lost. `token_type` is that of the present access token, for
+    /// answers that leave it out.
     pub fn refresh(&self, app_id: &str, refresh_token: &Secret, token_type: &str) -> Exchange {
         Exchange::refresh(self.clone(), app_id, refresh_token.clone(), token_type)
     }
 
-    /// Fetches a [`ConnectOptions`] for one MQTT connection: a dispatcher token and the broker's address. Run it before
-    /// each connection, with the session's credentials of that moment.
+    /// An exchange that fetches [`ConnectOptions`] for one MQTT connection: a dispatcher token and the broker's
+    /// address. Run it before each connection, with the session's current credentials.
     ///
-    /// It is no part of the sign-in: a dispatcher that is down must not keep anybody from trading. A 401 (the kind
-    /// is [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused)) means the access token: tell the session
-    /// (`rejected`), and ask again with what it then has.
+    /// It is no part of the sign-in, so that a dispatcher that is down stops no trading. A 401, whose kind is
+    /// [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused), rejects the access token: report it to the session
+    /// (`rejected`), then run the exchange again with the new credentials.
     pub fn mqtt(&self, credentials: &Credentials) -> MqttExchange {
         MqttExchange::new(self.clone(), credentials.access().clone())
     }
@@ -196,7 +197,7 @@ impl Provider for Settrade {
         Some(login.app_id())
     }
 
-    /// The app's: a signature that is refused locks nobody out.
+    /// The program: a rejected signature locks nobody out.
     fn login_owner(&self, _login: &Login) -> LoginOwner {
         LoginOwner::Program
     }
@@ -232,7 +233,7 @@ impl Provider for Settrade {
         }
     }
 
-    /// The service has no such endpoint: forgetting is local.
+    /// `None`: the service has no endpoint for it.
     fn sign_out(&self, _have: &Credentials) -> Option<Exchange> {
         None
     }
@@ -255,13 +256,13 @@ impl Provider for Settrade {
     }
 }
 
-/// Whose tokens they are: a refresh names the app. What came with them knows best.
+/// The app id to send with a refresh token: that of its account or, where it is unknown, the login's.
 fn app_id<'a>(login: Option<&'a Login>, have: &'a Credentials) -> Option<&'a str> {
     let known = have.account().user_id.as_str();
     if known.is_empty() { login.map(Login::app_id) } else { Some(known) }
 }
 
-/// Whether a text is one segment of a path as it stands (RFC 3986 §2.3), and no way out of its folder.
+/// Whether a text is one path segment as it stands (RFC 3986 §2.3), and not `.` or `..`.
 fn is_segment(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (1..=64).contains(&text.len()) && text.bytes().all(plain) && !text.bytes().all(|byte| byte == b'.')

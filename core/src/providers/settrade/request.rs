@@ -1,4 +1,4 @@
-//! The requests: pure functions of what goes into them.
+//! The requests, as pure functions of their parameters.
 
 use http::{HeaderValue, Method, Uri, header};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::credentials::{AccessToken, Secret, Timestamp};
 use crate::exchange::Request;
 use crate::wire::{Body, json_request};
 
-/// What else a sign-in may say: nothing that this service knows of.
+/// The `params` of a sign-in, which the service does not use.
 const PARAMS: &str = "";
 
 #[derive(Serialize)]
@@ -30,7 +30,7 @@ struct Refresh<'a> {
 }
 
 impl Settrade {
-    /// `POST …/login`, signed for this moment: now, or what the service's clock says. Read the answer with
+    /// `POST …/login`, signed for `at`: now, or the time of the service's clock. Read the answer with
     /// [`parse_sign_in`](super::parse_sign_in).
     pub fn sign_in_request(&self, login: &Login, at: Timestamp) -> Request {
         let body = SignIn {
@@ -48,7 +48,7 @@ impl Settrade {
         json_request(self.app_uri("refresh-token"), &body)
     }
 
-    /// `GET …/token` of the dispatcher. Read the answer with [`Settrade::parse_ticket`].
+    /// `GET …/token` of the dispatcher, for MQTT connect options. Read the answer with [`Settrade::parse_ticket`].
     pub fn ticket_request(&self, access: &AccessToken) -> Request {
         let mut http = http::Request::new(Body::empty());
         *http.method_mut() = Method::GET;
@@ -59,7 +59,7 @@ impl Settrade {
         Request::new(http)
     }
 
-    /// Where the dispatcher is, and under it the MQTT broker.
+    /// The path of the dispatcher and, below it, of the MQTT broker.
     pub(super) fn dispatcher_path(&self) -> String {
         format!("/api/dispatcher/v3/{}", self.broker_id)
     }
@@ -69,7 +69,7 @@ impl Settrade {
     }
 
     fn uri(&self, path: &str) -> Uri {
-        // Every part was checked when it was given.
+        // Every part was checked when the provider was made.
         Uri::try_from(format!("{}{path}", self.base.as_str())).unwrap_or_default()
     }
 }

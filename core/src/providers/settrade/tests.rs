@@ -57,7 +57,7 @@ fn refresh(response: &Response) -> Result<Grant, ServiceError> {
     parse_refresh(response, "Bearer", now(0), now(1))
 }
 
-/// What both parsers make of a failure: on a sign-in, on a renewal.
+/// The error of both parsers for an answer: after a sign-in and after a renewal.
 fn kinds(status: u16, body: &str) -> [ServiceErrorKind; 2] {
     let response = text_answer(status, body);
     [sign_in(&response).unwrap_err().kind(), refresh(&response).unwrap_err().kind()]
@@ -85,7 +85,7 @@ const REFUSED: [ServiceErrorKind; 2] = [ServiceErrorKind::InvalidCredentials, Se
 const FAILED: [ServiceErrorKind; 2] = [ServiceErrorKind::Service; 2];
 const MISSING: [ServiceErrorKind; 2] = [ServiceErrorKind::Unsupported; 2];
 
-// -- Addresses, ladders, requests.
+// -- Addresses, methods, requests.
 
 #[test]
 fn the_addresses_of_this_crate_pass_their_own_checks() {
@@ -181,7 +181,7 @@ fn a_refresh_needs_a_refresh_token_and_an_app() {
 }
 
 #[test]
-fn there_is_one_lease_and_no_way_to_sign_out_there() {
+fn there_is_one_lease_and_no_revocation() {
     assert_eq!(settrade().methods(LeaseId::Access), [Method::Refresh, Method::SignIn]);
     assert!(settrade().methods(LeaseId::Aws).is_empty());
     assert_eq!(settrade().consumes(Method::Refresh), Consumes::RefreshToken);
@@ -239,8 +239,8 @@ fn a_lifetime_is_read_in_every_form_and_has_a_default() {
 }
 
 #[test]
-fn what_is_no_grant_is_none() {
-    // A refresh token beside it would be kept.
+fn an_answer_without_usable_tokens_is_an_error() {
+    // With a refresh token, it would be a grant with a flaw.
     let malformed = |mut body: Value| {
         body.as_object_mut().map(|body| body.remove("refresh_token"));
         sign_in(&answer(200, body)).unwrap_err().kind()
@@ -278,7 +278,7 @@ fn an_error_wins_over_a_token_in_the_same_body() {
 }
 
 #[test]
-fn an_error_code_that_is_there_twice_grants_nothing() {
+fn a_duplicate_error_code_grants_nothing() {
     for code in [r#""E-401""#, r#""0""#, "null"] {
         let body = format!(r#"{{"code":{code},"code":{code},"access_token":"ey.access"}}"#);
         let error = sign_in(&text_answer(200, &body)).unwrap_err();
@@ -295,7 +295,7 @@ fn a_refusal_whose_message_is_no_text_grants_nothing() {
     assert_eq!((refused.kind(), refused.code()), (ServiceErrorKind::Service, Some("E-401")));
     let refused = sign_in(&text_answer(200, &body(r#""code":"\udc00","#))).unwrap_err();
     assert!(matches!(refused.kind(), ServiceErrorKind::Malformed { .. }), "{refused:?}");
-    // Nothing says no here: the token that the service rotated is not lost for a message.
+    // No error code here: an unreadable message must not cost the token that the service rotated.
     for code in ["", r#""code":0,"#] {
         assert_eq!(refresh(&text_answer(200, &body(code))).unwrap().refresh_token.unwrap().expose(), "refresh");
     }
@@ -305,7 +305,7 @@ fn a_refusal_whose_message_is_no_text_grants_nothing() {
 
 #[test]
 fn a_failed_refresh_is_an_error() {
-    // The service's own client returns from it as if nothing were, and goes on with the dead token.
+    // The service's own client ignores it and goes on with the dead token.
     let refused = json!({"code": "OAM-401", "message": "Invalid refresh token"});
     let error = refresh(&answer(401, refused)).unwrap_err();
     assert_eq!(error.kind(), ServiceErrorKind::RefreshRefused);
@@ -314,7 +314,7 @@ fn a_failed_refresh_is_an_error() {
 }
 
 #[test]
-fn refusals_are_told_apart() {
+fn a_wrong_login_a_locked_account_and_a_missing_app_are_different_errors() {
     assert_eq!(kinds(401, ""), REFUSED);
     assert_eq!(kinds(401, r#"{"code":"API-401","message":"Unauthorized"}"#), REFUSED);
     assert_eq!(kinds(400, r#"{"code":"E1","message":"Invalid signature"}"#), REFUSED);
@@ -336,7 +336,7 @@ fn refusals_are_told_apart() {
 }
 
 #[test]
-fn what_is_transient_refuses_nothing() {
+fn transient_failures_reject_no_login_and_no_token() {
     for status in [500, 502, 503, 504] {
         assert_eq!(kinds(status, r#"{"code":"401","message":"invalid, unauthorized"}"#), FAILED, "{status}");
     }
@@ -368,13 +368,13 @@ fn a_refused_clock_is_no_refused_login() {
         let body = json!({"code": "E", "message": message}).to_string();
         assert_eq!(kinds(401, &body)[0], ServiceErrorKind::Service, "{message}");
     }
-    // The words leave it open. A clock that was wrong has been corrected before this counts.
+    // These words may mean either. A wrong clock was corrected before this error counts.
     let open = r#"{"code":"E","message":"Invalid signature or timestamp"}"#;
     assert_eq!(kinds(401, open)[0], ServiceErrorKind::InvalidCredentials);
 }
 
 #[test]
-fn the_services_words_lose_what_may_be_secret() {
+fn a_services_message_is_masked_where_it_may_be_secret() {
     let token = "eyJhbGciOiJFUzI1NiJ9.e30.c2ln";
     let body = json!({"code": token, "message": format!("token {token} is\u{1b}[2J invalid")});
     let error = refresh(&answer(401, body)).unwrap_err();
@@ -392,7 +392,7 @@ fn clock(status: u16, body: &str, ahead: i64) -> bool {
 }
 
 #[test]
-fn a_refusal_is_put_down_to_the_clock_where_the_clock_is_wrong() {
+fn a_rejection_is_blamed_on_the_clock_where_the_clock_is_wrong() {
     for ahead in [-1000, -31, 31, 1_000_000_000] {
         assert!(clock(401, SILENT, ahead) && clock(403, SILENT, ahead) && clock(400, TELLING, ahead), "{ahead}");
     }
@@ -419,10 +419,10 @@ fn a_wrong_clock_is_corrected_by_the_date_once() {
     let Step::Send(request) = step else { panic!("{step:?}") };
     assert_eq!(body(&request)["timestamp"], "1700000000000");
     assert_eq!(body(&request)["signature"], login().sign("", now(0).wall));
-    // Refused again: it was not the clock.
+    // Rejected again: it was not the clock.
     let error = exchange.receive(dated(text_answer(401, SILENT), DATE), now(5002)).unwrap_err();
     assert_eq!(error.outcome(), Outcome::Rejected);
-    // Begun anew, it may be corrected anew.
+    // A new start may correct the clock again.
     exchange.start(now(6000));
     assert!(matches!(exchange.receive(dated(text_answer(401, SILENT), DATE), now(6001)), Ok(Step::Send(_))));
 }

@@ -1,4 +1,4 @@
-//! What the provider says, and tokens that were kept.
+//! The provider's answers to a session, and tokens that were kept elsewhere.
 
 use http::HeaderValue;
 
@@ -9,7 +9,7 @@ fn credentials(grant: Grant) -> Credentials {
 }
 
 #[test]
-fn an_api_call_carries_the_token_as_asked_for() {
+fn an_api_call_carries_the_token_as_header_or_cookie() {
     let grant = Walk::submitted().ends(with(page(200, ""), &[("set-cookie", &token_cookie("angel_jwt"))]));
     let (have, expected) = (credentials(grant), jwt("angel_jwt", START + 86_400));
     let mut headers = HeaderMap::new();
@@ -20,7 +20,7 @@ fn an_api_call_carries_the_token_as_asked_for() {
     let by_cookie = Auth0::builder(ANGEL_BASE_URL).authorization(Authorization::Cookie).build().unwrap();
     let mut headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static("theme=dark"))]);
     by_cookie.authorize(&have, &mut headers);
-    // Under the name that it came by, not the best one; after a restore, too.
+    // In the cookie that it came in, not the preferred one; also after an import.
     assert_eq!(headers["cookie"], format!("theme=dark; angel_jwt={expected}"));
     let saved = SavedSession::new(NAME, ANGEL_BASE_URL, have).to_json();
     let restored = by_cookie.read_saved_session(saved.expose().as_bytes(), now(5)).unwrap().into_credentials();
@@ -44,7 +44,7 @@ fn bug_the_refresh_buffer_had_no_effect() {
 }
 
 #[test]
-fn there_is_one_way_to_renew_and_none_to_revoke() {
+fn there_is_one_renewal_method_and_no_revocation() {
     let auth0 = Auth0::angel_studios();
     assert_eq!(auth0.methods(LeaseId::Access), [Method::SignIn]);
     assert!(auth0.methods(LeaseId::Aws).is_empty());
@@ -56,7 +56,7 @@ fn there_is_one_way_to_renew_and_none_to_revoke() {
 }
 
 #[test]
-fn the_timeout_and_the_user_agent_are_the_sites() {
+fn requests_have_the_timeout_and_user_agent_of_the_settings() {
     let site = Auth0::builder(ANGEL_BASE_URL).timeout(Duration::from_secs(7)).user_agent("mine/1").build().unwrap();
     let mut walk = Walk::at(&site);
     walk.goes_on(login_page());
@@ -66,10 +66,10 @@ fn the_timeout_and_the_user_agent_are_the_sites() {
     }
 }
 
-// -- Tokens that were kept.
+// -- Tokens that were kept elsewhere.
 
 #[test]
-fn a_kept_token_is_taken_up_bare_or_in_the_saved_form() {
+fn a_kept_token_is_imported_bare_or_in_the_saved_form() {
     let auth0 = Auth0::angel_studios();
     let kept = jwt("x", START + 7200);
     for text in [kept.clone(), format!("  \"{kept}\"\n")] {
@@ -95,12 +95,12 @@ fn bug_a_broken_stored_token_failed_for_ever() {
         assert_eq!(auth0.from_token(bad, now(0)).unwrap_err(), InvalidJwt);
     }
     assert!(auth0.read_saved_session(b"\xff", now(0)).is_err());
-    // Nothing of it stays: the login signs in as ever.
+    // It is not imported: the session signs in.
     Walk::at(&auth0).goes_on(login_page());
 }
 
 #[test]
-fn the_halves_work_without_a_walk() {
+fn requests_and_parsers_work_without_an_exchange() {
     let auth0 = Auth0::angel_studios();
     let form = Page::read(password_page().body().as_ref());
     let (state, csrf_token) = (form.state().unwrap(), form.csrf_token().unwrap());

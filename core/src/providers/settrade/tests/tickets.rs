@@ -1,4 +1,4 @@
-//! One MQTT connection each.
+//! Connect options for MQTT, from a ticket of Settrade's dispatcher. Each is for one connection.
 
 use http::Method;
 
@@ -14,7 +14,7 @@ fn ticket_at(settrade: &Settrade, body: Value) -> Result<Parts, ServiceError> {
 }
 
 #[test]
-fn a_ticket_is_asked_for_with_the_access_token() {
+fn a_ticket_is_requested_with_the_access_token() {
     let mut exchange = settrade().mqtt(&credentials("Bearer", APP_ID));
     let request = exchange.start(now(0));
     assert_eq!(request.http.method(), Method::GET);
@@ -28,7 +28,7 @@ fn a_ticket_is_asked_for_with_the_access_token() {
 }
 
 #[test]
-fn an_error_code_that_is_there_twice_brings_no_ticket() {
+fn a_duplicate_error_code_brings_no_ticket() {
     let body = r#"{"code":"E-1","code":"E-1","hosts":["mqtt.example"],"token":"ey.dispatch"}"#;
     let response = text_answer(200, body);
     let error = settrade().parse_ticket(&response, &access("Bearer"), now(1)).unwrap_err();
@@ -65,14 +65,14 @@ fn a_dispatcher_without_hosts_is_an_error() {
 }
 
 #[test]
-fn a_host_is_the_name_of_one_and_nothing_more() {
+fn a_host_is_a_name_with_or_without_a_port() {
     let url = |host: &str| ticket(json!({"hosts": [host], "token": "t"})).map(|parts| parts.url.expose().to_owned());
     for (good, wanted) in [
         ("a.example", "wss://a.example:443/"),
         (" a.example ", "wss://a.example:443/"),
         ("a.example:8443", "wss://a.example:8443/"),
         ("192.0.2.7", "wss://192.0.2.7:443/"),
-        // Not a service on this machine: no reason to speak in the clear.
+        // The service is not on this machine: no plain connection.
         ("127.0.0.1", "wss://127.0.0.1:443/"),
     ] {
         assert!(url(good).unwrap().starts_with(wanted), "{good}");
@@ -101,7 +101,7 @@ fn a_host_is_the_name_of_one_and_nothing_more() {
 }
 
 #[test]
-fn a_broker_on_this_machine_is_spoken_to_in_the_clear() {
+fn a_broker_on_this_machine_needs_no_tls() {
     let here = settrade().with_base_url("http://127.0.0.1:9").unwrap();
     let url = |host: &str| ticket_at(&here, json!({"hosts": [host], "token": "t"})).unwrap().url.expose().to_owned();
     assert!(url("127.0.0.1:1883").starts_with("ws://127.0.0.1:1883/api/"));
@@ -109,7 +109,7 @@ fn a_broker_on_this_machine_is_spoken_to_in_the_clear() {
 }
 
 #[test]
-fn a_refused_access_token_is_told_when_a_ticket_is_asked_for() {
+fn a_rejected_access_token_is_refresh_refused() {
     let response = answer(401, json!({"code": "API-401", "message": "Unauthorized"}));
     let error = settrade().parse_ticket(&response, &access("Bearer"), now(1)).unwrap_err();
     assert_eq!(error.kind(), ServiceErrorKind::RefreshRefused);
