@@ -6,18 +6,18 @@ use std::time::Duration;
 use perennial_core::store::{ChangeCallback, LockGuard, Store, StoreError, StoreErrorKind, WatchGuard};
 use perennial_core::wire::Body;
 
-/// A store in memory: for several sessions of one process, and for tests. Clones share one cell.
+/// A store in memory, for several sessions of one process and for tests. Clones share one record.
 #[derive(Clone, Default)]
 pub struct MemoryStore(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    cell: Mutex<Cell>,
+    state: Mutex<Stored>,
     freed: Condvar,
 }
 
 #[derive(Default)]
-struct Cell {
+struct Stored {
     locked: bool,
     record: Option<Body>,
     aside: Vec<Body>,
@@ -32,56 +32,57 @@ struct Watcher {
 }
 
 impl Shared {
-    /// Whoever panicked before: each change here is one assignment.
-    fn cell(&self) -> MutexGuard<'_, Cell> {
-        self.cell.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ignores poisoning: each change here is one assignment, so a panic leaves nothing half done.
+    fn state(&self) -> MutexGuard<'_, Stored> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         let watchers: Vec<ChangeCallback> =
-            self.cell().watchers.iter().map(|watcher| Arc::clone(&watcher.changed)).collect();
+            self.state().watchers.iter().map(|watcher| Arc::clone(&watcher.changed)).collect();
         watchers.iter().for_each(|changed| changed());
     }
 }
 
 impl MemoryStore {
-    /// An empty one.
+    /// An empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What was set aside, oldest first.
+    /// The records that were quarantined, oldest first.
     pub fn aside(&self) -> Vec<Body> {
-        self.0.cell().aside.clone()
+        self.0.state().aside.clone()
     }
 
-    /// What other programs had left, was taken up, and is kept until somebody signs out, oldest first.
+    /// The records of other programs that were imported and retired, oldest first. They are kept until somebody signs
+    /// out.
     pub fn retired(&self) -> Vec<Body> {
-        self.0.cell().retired.clone()
+        self.0.state().retired.clone()
     }
 }
 
 impl Store for MemoryStore {
     fn read(&self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
-        Ok(self.0.cell().record.clone())
+        Ok(self.0.state().record.clone())
     }
 
     fn lock(&self, timeout: Duration, _ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
-        let cell = self.0.cell();
-        let waited = self.0.freed.wait_timeout_while(cell, timeout, |cell| cell.locked);
-        let (mut cell, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if cell.locked {
+        let state = self.0.state();
+        let waited = self.0.freed.wait_timeout_while(state, timeout, |state| state.locked);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.locked {
             return Err(StoreErrorKind::Busy.into());
         }
-        cell.locked = true;
+        state.locked = true;
         Ok(Box::new(Lock(Arc::clone(&self.0))))
     }
 
     fn watch(&self, changed: ChangeCallback) -> Option<WatchGuard> {
-        let mut cell = self.0.cell();
-        cell.last_watcher += 1;
-        let number = cell.last_watcher;
-        cell.watchers.push(Watcher { number, changed });
+        let mut state = self.0.state();
+        state.last_watcher += 1;
+        let number = state.last_watcher;
+        state.watchers.push(Watcher { number, changed });
         Some(Box::new(Watching { shared: Arc::clone(&self.0), number }))
     }
 }
@@ -90,38 +91,38 @@ struct Lock(Arc<Shared>);
 
 impl LockGuard for Lock {
     fn read(&mut self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
-        Ok(self.0.cell().record.clone())
+        Ok(self.0.state().record.clone())
     }
 
     fn write(&mut self, record: &Body, _timeout: Duration) -> Result<(), StoreError> {
-        self.0.cell().record = Some(record.clone());
-        self.0.tell();
+        self.0.state().record = Some(record.clone());
+        self.0.notify();
         Ok(())
     }
 
     fn quarantine(&mut self, _timeout: Duration) -> Result<(), StoreError> {
-        let mut cell = self.0.cell();
-        let record = cell.record.take();
-        cell.aside.extend(record);
+        let mut state = self.0.state();
+        let record = state.record.take();
+        state.aside.extend(record);
         Ok(())
     }
 
     fn retire(&mut self, _timeout: Duration) -> Result<(), StoreError> {
-        let mut cell = self.0.cell();
-        let record = cell.record.take();
-        cell.retired.extend(record);
+        let mut state = self.0.state();
+        let record = state.record.take();
+        state.retired.extend(record);
         Ok(())
     }
 
     fn clear(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError> {
-        self.0.cell().retired.clear();
+        self.0.state().retired.clear();
         self.write(record, timeout)
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        self.0.cell().locked = false;
+        self.0.state().locked = false;
         self.0.freed.notify_one();
     }
 }
@@ -133,7 +134,7 @@ struct Watching {
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        self.shared.cell().watchers.retain(|watcher| watcher.number != self.number);
+        self.shared.state().watchers.retain(|watcher| watcher.number != self.number);
     }
 }
 

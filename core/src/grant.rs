@@ -1,4 +1,4 @@
-//! What a provider answered.
+//! The result of an exchange.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,33 +6,35 @@ use std::sync::Arc;
 use crate::credentials::{AccessToken, Account, AwsCredentials, Credentials, LeaseId, MAX_EXTRA, Secret};
 use crate::error::ServiceError;
 
-/// What one exchange brought, parsed. What the service left out is `None`, and stays as it was.
+/// The credentials that one exchange brought: access token, refresh token, ID token, AWS credentials. What the service
+/// left out is `None`, and what is held already is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Grant {
     /// A new access token.
     pub access: Option<AccessToken>,
-    /// A new refresh token; `None` means that the old one stays. [Checked](crate::credentials::check_token) by whoever makes a grant, as
-    /// every other token is.
+    /// A new refresh token; `None` means that the old one is kept. Whoever makes the grant must have
+    /// [checked](super::check_token) it, like every other token.
     pub refresh_token: Option<Secret>,
     /// A new ID token.
     pub id_token: Option<Secret>,
-    /// A new AWS set, complete.
+    /// New AWS credentials, as a complete set.
     pub aws: Option<AwsCredentials>,
-    /// Whose credentials they are.
+    /// The account that the credentials belong to.
     pub account: Option<Account>,
-    /// How the session was begun, where that decides how it goes on. A renewal leaves it out.
+    /// How the session was begun, for providers whose renewal depends on it. A renewal leaves it `None`.
     pub grant_type: Option<&'static str>,
-    /// What else the service answered: a JSON object of [`MAX_EXTRA`](crate::credentials::MAX_EXTRA) bytes at most. A larger one is
-    /// left out by [`Credentials::from_grant`](crate::Credentials::from_grant).
+    /// Further fields of the service's answer, as a JSON object of at most [`MAX_EXTRA`](super::MAX_EXTRA) bytes.
+    /// [`Credentials::from_grant`](super::Credentials::from_grant) drops a larger one.
     pub extra: Option<Secret>,
-    /// Why what was asked for is not among it, where something else is: an access token that cannot be used, beside a
-    /// new refresh token. That one has replaced the token before it, which works no more: keep it, and refresh with it.
-    /// A session does so by itself, and tells the attempt as failed with this.
+    /// Why the requested credentials are missing although others came: for instance an access token that cannot be
+    /// used, beside a new refresh token. The new refresh token must be kept, because the old one is spent. A session
+    /// does that by itself, and reports the attempt as failed with this error.
     pub flaw: Option<ServiceError>,
 }
 
 impl Grant {
-    /// With this access token. Where it cannot be used, only if something else came that must not be lost.
+    /// Adds the access token. If it cannot be used, the error becomes the flaw of a grant that has something else to
+    /// keep, or else the result.
     #[allow(dead_code, reason = "used by some of the services")]
     pub(crate) fn with_access(mut self, access: Result<AccessToken, ServiceError>) -> Result<Self, ServiceError> {
         match access {
@@ -43,7 +45,8 @@ impl Grant {
         Ok(self)
     }
 
-    /// With this AWS set. Where it cannot be used, only if something else came that must not be lost.
+    /// Adds the AWS set. If it cannot be used, the error becomes the flaw of a grant that has something else to keep,
+    /// or else the result.
     #[cfg(feature = "navien")]
     pub(crate) fn with_aws(mut self, aws: Result<AwsCredentials, ServiceError>) -> Result<Self, ServiceError> {
         match aws {
@@ -54,7 +57,7 @@ impl Grant {
         Ok(self)
     }
 
-    /// Whether it renews this lease.
+    /// Whether it has new credentials for this lease.
     pub fn covers(&self, lease_id: LeaseId) -> bool {
         match lease_id {
             LeaseId::Access => self.access.is_some(),

@@ -1,6 +1,6 @@
-//! Percent-encoding by AWS's rules: everything but RFC 3986's unreserved characters, in upper-case hex.
+//! Percent-encoding by AWS's rules: all characters but the unreserved ones of RFC 3986 §2.3, in upper-case hex.
 
-/// Appends `text`, encoded.
+/// Appends `text`, percent-encoded.
 pub(super) fn push_encoded(to: &mut String, text: &str) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {

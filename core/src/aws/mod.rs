@@ -1,4 +1,5 @@
-//! AWS: pre-signed addresses for MQTT over WebSocket. Pure functions, checked against botocore.
+//! AWS signature version 4: pre-signed addresses for MQTT over WebSocket at AWS IoT Core. Pure functions, tested
+//! against botocore.
 
 mod encode;
 mod mqtt;

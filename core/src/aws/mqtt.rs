@@ -10,22 +10,22 @@ use super::encode::push_encoded;
 use super::sigv4::{Signer, push_hex};
 use crate::credentials::{AwsCredentials, Timestamp};
 
-/// The name under which AWS IoT checks signatures.
+/// The service name that AWS IoT expects in signatures.
 const SERVICE: &str = "iotdevicegateway";
 
-/// Where AWS IoT takes WebSockets.
+/// The path at which AWS IoT accepts WebSockets.
 const PATH: &str = "/mqtt";
 
-/// How long a pre-signed address opens connections, unless something else is asked for.
+/// How long a pre-signed address opens connections by default: 5 minutes.
 const VALIDITY: Duration = Duration::from_secs(300);
 
-/// The longest that signature version 4 has: a week.
+/// The longest validity that signature version 4 allows: a week.
 const MAX_VALIDITY: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The last moment that `X-Amz-Date`, with its four digits for the year, can tell.
+/// The last time that `X-Amz-Date` can express, with its four digits for the year.
 const LAST_MOMENT: Timestamp = Timestamp::from_unix_millis(253_402_300_799_999);
 
-/// An MQTT broker of AWS IoT.
+/// An MQTT broker of AWS IoT Core, for which it makes pre-signed WebSocket addresses.
 ///
 /// ```
 /// # use perennial_core::aws::{InvalidEndpoint, Mqtt};
@@ -45,20 +45,20 @@ pub struct Mqtt {
     validity: Duration,
 }
 
-/// Why a broker is refused.
+/// Why a broker's host or region is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEndpoint {
-    /// The endpoint must be the name of a host and nothing more: no scheme, port or path.
+    /// The endpoint must be a host name alone, without scheme, port or path.
     #[error("the endpoint is not the name of a host")]
     Endpoint,
-    /// A region has lower-case letters, digits and hyphens: `us-east-1`.
+    /// A region has lower-case letters, digits and hyphens alone: `us-east-1`.
     #[error("the region is not the name of an AWS region")]
     Region,
 }
 
 impl Mqtt {
-    /// A broker by the name of its host (the account's data endpoint, without scheme, port or path; its case
-    /// does not matter) and its AWS region.
+    /// A broker by its host name and AWS region. The host is the account's data endpoint without scheme, port or path,
+    /// in upper or lower case.
     pub fn new(endpoint: &str, region: &str) -> Result<Self, InvalidEndpoint> {
         if !is_host(endpoint) {
             return Err(InvalidEndpoint::Endpoint);
@@ -74,22 +74,22 @@ impl Mqtt {
         })
     }
 
-    /// A broker that this crate knows. A test passes it through [`Mqtt::new`].
+    /// A broker of this crate's own, unchecked. A test passes it through [`Mqtt::new`].
     #[allow(dead_code, reason = "used by providers, each of which is a feature")]
     pub(crate) const fn from_static(endpoint: &'static str, region: &'static str) -> Self {
         Self { endpoint: Cow::Borrowed(endpoint), region: Cow::Borrowed(region), validity: VALIDITY }
     }
 
-    /// With another time during which an address opens connections: whole seconds, at least one, at most a week.
-    /// The default is 300 s: enough for a clock that is a little wrong, too little for an address that leaks into
-    /// a log to be of use. An open connection does not end with it.
+    /// Sets how long an address opens connections: whole seconds, at least one and at most a week. The default is 300
+    /// s, enough for a clock that is a little wrong, and too short for an address that leaks into a log to be useful. A
+    /// connection that is open does not end with it.
     #[must_use]
     pub fn with_validity(mut self, validity: Duration) -> Self {
         self.validity = validity.clamp(Duration::from_secs(1), MAX_VALIDITY);
         self
     }
 
-    /// The name of the broker's host.
+    /// The broker's host name.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -99,14 +99,14 @@ impl Mqtt {
         &self.region
     }
 
-    /// The address to open a WebSocket at: `wss://<endpoint>/mqtt?…`. It works for 300 s from `now` (see
-    /// [`Mqtt::with_validity`]), and not beyond the credentials' own end: make a new one for each connection.
+    /// Makes a pre-signed address to open a WebSocket at: `wss://<endpoint>/mqtt?…`. It works for 300 s from `now` (see
+    /// [`Mqtt::with_validity`]), but not after the credentials have expired. Make a new one for each connection.
     ///
-    /// Signature version 4 in the query, as AWS prescribes, with the one deviation that AWS IoT prescribes: the
-    /// session token is not signed but appended (AWS IoT developer guide, "IAM users, groups, and roles").
+    /// The query is signed by AWS signature version 4, with the one difference that AWS IoT requires: the session token
+    /// is appended and not signed (AWS IoT developer guide, "IAM users, groups, and roles").
     ///
-    /// The service checks `now` against its own clock. A moment outside the years 1970 to 9999, which it could
-    /// not be told, is moved to the nearest inside.
+    /// The service compares `now` with its own clock. A time outside the years 1970 to 9999 cannot be expressed and is
+    /// clamped.
     pub fn presign(&self, credentials: &AwsCredentials, now: Timestamp) -> PresignedUrl {
         let now = now.clamp(Timestamp::default(), LAST_MOMENT);
         let signer = Signer::new(now, &self.region, SERVICE);
@@ -115,7 +115,7 @@ impl Mqtt {
         let query = self.query(&signer, credentials.access_key_id().expose());
         let signature = signer.sign_get(credentials.secret_access_key().expose(), &self.endpoint, PATH, &query);
 
-        // Large enough for every byte encoded: growing would leave a copy behind.
+        // Large enough even if every byte is encoded: growing would leave a copy behind.
         let room = query.len() + self.endpoint.len() + 3 * session_token.len() + 256;
         let mut url = Zeroizing::new(String::with_capacity(room));
         for part in ["wss://", &self.endpoint, PATH, "?", &query, "&X-Amz-Signature="] {
@@ -127,7 +127,7 @@ impl Mqtt {
         PresignedUrl(url)
     }
 
-    /// What is signed of the query: sorted by name, as the canonical form wants it.
+    /// The signed part of the query, sorted by name for the canonical request.
     fn query(&self, signer: &Signer<'_>, access_key_id: &str) -> Zeroizing<String> {
         let mut query = Zeroizing::new(String::with_capacity(3 * access_key_id.len() + 256));
         query.push_str("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=");
@@ -143,12 +143,13 @@ impl Mqtt {
     }
 }
 
-/// An address that opens a connection by itself: a secret. Wiped when dropped, hidden in `Debug`.
+/// A pre-signed address. It is a secret, because it is enough to open a connection: wiped when dropped, hidden in
+/// `Debug`.
 #[derive(Clone)]
 pub struct PresignedUrl(Zeroizing<String>);
 
 impl PresignedUrl {
-    /// The address itself. It does not belong into a log.
+    /// The address itself. Keep it out of logs.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -160,7 +161,7 @@ impl fmt::Debug for PresignedUrl {
     }
 }
 
-/// RFC 1123 §2.1: labels of letters, digits and inner hyphens.
+/// Whether it is a host name (RFC 1123 §2.1): labels of letters, digits and inner hyphens.
 fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn validity_is_kept_within_what_the_service_takes() {
+    fn the_validity_is_clamped_to_what_aws_allows() {
         let expires = |validity| {
             let broker = Mqtt::new(HOST, "eu-west-1").unwrap().with_validity(validity);
             let url = broker.presign(&credentials("x"), Timestamp::default());
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_that_cannot_be_told_are_moved() {
+    fn a_time_that_cannot_be_expressed_is_clamped() {
         let broker = Mqtt::new(HOST, "eu-west-1").unwrap();
         let date = |millis| {
             let url = broker.presign(&credentials("x"), Timestamp::from_unix_millis(millis));

@@ -1,4 +1,4 @@
-//! AWS signature version 4: how a request is brought into its canonical form and signed.
+//! AWS signature version 4: the canonical form of a request, and its signature.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -6,13 +6,13 @@ use zeroize::Zeroizing;
 
 use crate::credentials::Timestamp;
 
-/// SHA-256 of nothing: the hash of an empty body.
+/// The SHA-256 of an empty body.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// The last part of every scope.
+/// The last part of every credential scope.
 const TERMINATOR: &str = "aws4_request";
 
-/// Signs requests to one service in one region at one moment.
+/// Signs requests to one service in one region at one time.
 pub(super) struct Signer<'a> {
     /// `20150830T123600Z`
     timestamp: String,
@@ -21,12 +21,12 @@ pub(super) struct Signer<'a> {
 }
 
 impl<'a> Signer<'a> {
-    /// `now` must lie in the years 0 to 9999: the form has four digits for them.
+    /// `now` must lie in the years 0 to 9999: the format has four digits for the year.
     pub(super) fn new(now: Timestamp, region: &'a str, service: &'a str) -> Self {
         Self { timestamp: timestamp(now), region, service }
     }
 
-    /// The moment as AWS writes it.
+    /// The time in AWS's format.
     pub(super) fn timestamp(&self) -> &str {
         &self.timestamp
     }
@@ -35,13 +35,13 @@ impl<'a> Signer<'a> {
         &self.timestamp[..8]
     }
 
-    /// What a signature is good for.
+    /// The credential scope: date, region and service.
     pub(super) fn scope(&self) -> String {
         [self.date(), self.region, self.service, TERMINATOR].join("/")
     }
 
-    /// Signs a `GET` without a body, whose only signed header is `host`. `query` must be in canonical form:
-    /// encoded, sorted by name.
+    /// Signs a `GET` without a body, whose only signed header is `host`. `query` must be in canonical form: encoded and
+    /// sorted by name.
     pub(super) fn sign_get(&self, secret: &str, host: &str, path: &str, query: &str) -> [u8; 32] {
         let canonical = Sha256::new()
             .chain_update("GET\n")
@@ -59,7 +59,7 @@ impl<'a> Signer<'a> {
         *hmac(&key[..], &text)
     }
 
-    /// The signing key: the secret, narrowed down to date, region and service.
+    /// The signing key, derived from the secret for date, region and service.
     fn key(&self, secret: &str) -> Zeroizing<[u8; 32]> {
         let mut seed = Zeroizing::new(Vec::with_capacity(4 + secret.len()));
         seed.extend_from_slice(b"AWS4");

@@ -1,37 +1,37 @@
-//! Whose credentials they are.
+//! The account that credentials belong to.
 
 use std::fmt;
 
 use super::secret::masked;
 
-/// What a service tells about the account. Services tell different things, and a restored session may know
-/// less than a fresh one: an empty text or `None` means unknown.
+/// What a service says about the account. Services say different things, and an imported session may know less than a
+/// new one: an empty text or `None` means unknown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Account {
-    /// What the service knows the account by: an e-mail address, a user id.
+    /// The service's id for the account: an e-mail address, a user id, a client id.
     pub user_id: String,
     /// First name.
     pub first_name: String,
     /// Last name.
     pub last_name: String,
-    /// What kind of account: Navien's `userType`.
+    /// The kind of account: Navien's `userType`.
     pub user_type: String,
-    /// Its standing: Navien's `userStatus`.
+    /// The account's status: Navien's `userStatus`.
     pub status: String,
-    /// Its number: Navien's `userSeq`.
+    /// The account's number: Navien's `userSeq`.
     pub sequence: Option<i64>,
-    /// What the account agreed to, as the service tells it: Navien's `legal`.
+    /// The terms that the account agreed to, as the service sends them: Navien's `legal`.
     pub legal: Vec<serde_json::Value>,
-    /// The code in the envelope of the sign-in answer.
+    /// The code in the envelope of Navien's sign-in answer.
     pub code: Option<i64>,
-    /// The message in the envelope of the sign-in answer.
+    /// The message in the envelope of Navien's sign-in answer.
     pub message: String,
 }
 
 impl Account {
-    /// Without what is longer than anybody needs: texts that are no name and no word, and the legal texts where they have
-    /// more than `most` bytes. The user id stays.
-    pub(crate) fn within(mut self, most: usize) -> Self {
+    /// Drops what is too long to keep: texts of more than 1024 bytes, and `legal` where it has more than `most` bytes.
+    /// The user id is kept at any length.
+    pub(super) fn within(mut self, most: usize) -> Self {
         const LONGEST_TEXT: usize = 1024;
         let texts =
             [&mut self.first_name, &mut self.last_name, &mut self.user_type, &mut self.status, &mut self.message];
@@ -44,13 +44,13 @@ impl Account {
         self
     }
 
-    /// First and last name with one space between them; as much of it as is known.
+    /// First and last name with a space between them, as far as they are known.
     pub fn full_name(&self) -> String {
         format!("{} {}", self.first_name.trim(), self.last_name.trim()).trim().to_owned()
     }
 }
 
-/// The user id masked, names and legal texts left out: this goes into logs.
+/// For logs: the masked user id and the number, no names.
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Account")

@@ -3,8 +3,8 @@
 use super::secret::{InvalidToken, Secret, check_token};
 use super::time::Validity;
 
-/// Temporary AWS credentials, under AWS's own names. The three are one set: they are replaced together or not
-/// at all.
+/// Temporary AWS credentials: access key id, secret access key and session token. The three are one set, which is
+/// replaced as a whole.
 #[derive(Clone, Debug)]
 pub struct AwsCredentials {
     access_key_id: Secret,
@@ -14,7 +14,8 @@ pub struct AwsCredentials {
 }
 
 impl AwsCredentials {
-    /// Checks the three parts: each must be a token that a header could carry.
+    /// Credentials of these three parts. An error where one of them is empty, too long, or has characters that a header
+    /// cannot carry ([`check_token`](super::check_token)).
     pub fn new(
         access_key_id: &str,
         secret_access_key: &str,
@@ -32,27 +33,27 @@ impl AwsCredentials {
         })
     }
 
-    /// `AWS_ACCESS_KEY_ID`.
+    /// The access key id: `AWS_ACCESS_KEY_ID`.
     pub fn access_key_id(&self) -> &Secret {
         &self.access_key_id
     }
 
-    /// `AWS_SECRET_ACCESS_KEY`.
+    /// The secret access key: `AWS_SECRET_ACCESS_KEY`.
     pub fn secret_access_key(&self) -> &Secret {
         &self.secret_access_key
     }
 
-    /// `AWS_SESSION_TOKEN`.
+    /// The session token: `AWS_SESSION_TOKEN`.
     pub fn session_token(&self) -> &Secret {
         &self.session_token
     }
 
-    /// From when to when they run.
+    /// When they were issued and when they expire.
     pub fn validity(&self) -> &Validity {
         &self.validity
     }
 
-    pub(crate) fn set_term(&mut self, validity: Validity) {
+    pub(super) fn set_validity(&mut self, validity: Validity) {
         self.validity = validity;
     }
 }

@@ -1,4 +1,4 @@
-//! The nouns: what a service grants, what callers use, and the saved form of both.
+//! Credentials: access tokens, refresh tokens and AWS credentials, their validity, and their saved form.
 
 mod account;
 mod aws;
@@ -26,15 +26,65 @@ pub(crate) use self::time::CLOCK_TOLERANCE;
 pub use self::time::{Deadline, MAX_LIFETIME, Now, Timestamp, Validity};
 pub use self::token::AccessToken;
 
-/// How much is kept of what a service says beside its tokens, in bytes: of its extra fields as JSON, and of what it tells
-/// of the account.
+/// The most bytes that are kept of a service's extra fields as JSON, and of its account's `legal`: 16 KiB.
 pub const MAX_EXTRA: usize = 16 * 1024;
 
-/// See [`Credentials::fingerprint`]. It is compared in this process, and goes nowhere else.
+/// Names one kind of credentials, a lease, which is renewed separately: it has its own deadline and generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeaseId {
+    /// The access token, for calls to the service's API.
+    Access,
+    /// The AWS credentials, for MQTT on AWS IoT.
+    Aws,
+}
+
+/// A hash that identifies tokens, see [`Credentials::fingerprint`]. It is compared in this process alone and never
+/// saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint(u64);
 
-/// What callers use: immutable, with absolute deadlines. A renewal makes new ones.
+impl LeaseId {
+    /// All leases, in the order of their declaration.
+    pub const ALL: [LeaseId; 2] = [LeaseId::Access, LeaseId::Aws];
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LeaseId::Access => "access token",
+            LeaseId::Aws => "AWS credentials",
+        })
+    }
+}
+
+/// The number of a lease's renewal, which goes up by one with each. A caller whose credentials were rejected names it,
+/// so that one renewal serves all. It means nothing in another process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(u64);
+
+impl Generation {
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+
+    /// The number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// The credentials of a session: access token, refresh token, ID token, AWS credentials, account. They are immutable
+/// and have absolute deadlines; a renewal makes new ones.
 #[derive(Clone)]
 pub struct Credentials {
     pub(crate) access: AccessToken,
@@ -48,12 +98,39 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// Credentials from a grant, with what the grant leaves out taken from `old`: a refresh token that was not rotated,
+    /// AWS credentials that were not renewed (with their old deadline), the account. `None` where neither has an access
+    /// token.
+    ///
+    /// Extra fields of more than [`MAX_EXTRA`] bytes are dropped, so that a store has room for the tokens.
+    pub fn from_grant(grant: Grant, old: Option<&Credentials>) -> Option<Self> {
+        let account = match (grant.account, old) {
+            (Some(account), _) => Arc::new(account.within(MAX_EXTRA)),
+            (None, Some(old)) => Arc::clone(&old.account),
+            (None, None) => Arc::default(),
+        };
+        Some(Self {
+            access: grant.access.or_else(|| old.map(|old| old.access.clone()))?,
+            refresh_token: grant.refresh_token.or_else(|| old.and_then(|old| old.refresh_token.clone())),
+            id_token: grant.id_token.or_else(|| old.and_then(|old| old.id_token.clone())),
+            aws: grant.aws.or_else(|| old.and_then(|old| old.aws.clone())),
+            account,
+            grant_type: grant.grant_type.map(Cow::Borrowed).or_else(|| old.and_then(|old| old.grant_type.clone())),
+            extra: match grant.extra {
+                Some(extra) => Some(extra).filter(|extra| extra.expose().len() <= MAX_EXTRA),
+                None => old.and_then(|old| old.extra.clone()),
+            },
+            generations: old.map_or_else(Default::default, |old| old.generations),
+        })
+    }
+
     /// The access token.
     pub fn access(&self) -> &AccessToken {
         &self.access
     }
 
-    /// The value of an `Authorization` header with the token's type: `Bearer …`. Built once, marked sensitive.
+    /// The value of an `Authorization` header, `Bearer …` or with another token type. It is built once and marked
+    /// sensitive.
     pub fn bearer(&self) -> &HeaderValue {
         self.access.typed_header()
     }
@@ -73,23 +150,24 @@ impl Credentials {
         self.aws.as_ref()
     }
 
-    /// Whose credentials these are. After a restore it may be partly unknown.
+    /// The account that the credentials belong to. After an import it may be partly unknown.
     pub fn account(&self) -> &Account {
         &self.account
     }
 
-    /// How the session was begun, where the provider tells ways apart: `password`, say.
+    /// How the session was begun, if the provider says so: `password`, for instance.
     pub fn grant_type(&self) -> Option<&str> {
         self.grant_type.as_deref()
     }
 
-    /// What else the service answered, by its name there: `scope`, say.
+    /// A further field of the service's answer, by its name there: `scope`, for instance. `None` where it is absent or
+    /// was too large to keep.
     pub fn extra(&self, name: &str) -> Option<serde_json::Value> {
         let mut json = serde_json::Deserializer::from_str(self.extra.as_ref()?.expose());
-        One(name).deserialize(&mut json).ok()?
+        FieldSeed(name).deserialize(&mut json).ok()?
     }
 
-    /// The term of one lease; `None` for AWS where there is no AWS set.
+    /// When a lease was issued and when it expires. `None` for AWS credentials where there are none.
     pub fn validity(&self, lease_id: LeaseId) -> Option<&Validity> {
         match lease_id {
             LeaseId::Access => Some(self.access.validity()),
@@ -97,58 +175,57 @@ impl Credentials {
         }
     }
 
-    /// Which issue of a lease this is: name it when the service's API refuses the credentials.
+    /// The generation of a lease: name it to the session when the service's API rejects the credentials.
     pub fn generation(&self, lease_id: LeaseId) -> Generation {
         self.generations[lease_id.index()]
     }
 
-    /// When the access token was issued.
+    /// When the access token was issued, by the wall clock of whoever requested it.
     pub fn issued_at(&self) -> Timestamp {
         self.access.validity().issued_at()
     }
 
-    /// The hard deadline of the access token; `None` where the service did not say.
+    /// When the access token expires, by the wall clock. `None` where the service did not say.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.access.validity().deadline().map(|deadline| deadline.wall)
     }
 
-    /// How long the access token has left: negative once it is past, `None` where unknown.
+    /// How long the access token is still valid: negative once it has expired, `None` where its deadline is unknown.
     pub fn time_until_expiry(&self, now: Now) -> Option<SignedDuration> {
         self.access.validity().deadline().map(|deadline| deadline.until(now))
     }
 
-    /// Whether the access token's hard deadline has passed.
+    /// Whether the access token has expired. FieldSeed with an unknown deadline never has.
     pub fn is_expired(&self, now: Now) -> bool {
         self.access.validity().is_expired(now)
     }
 
-    /// Whether the access token is so near its deadline that it should be renewed.
+    /// Whether the access token is within the renewal margin of its deadline.
     pub fn renewal_due(&self, now: Now) -> bool {
         self.access.validity().renewal_due(now)
     }
 
-    /// The hard deadline of the AWS credentials; `None` where there are none, or nobody said.
+    /// When the AWS credentials expire, by the wall clock. `None` where there are none, or the service did not say.
     pub fn aws_expires_at(&self) -> Option<Timestamp> {
         self.validity(LeaseId::Aws)?.deadline().map(|deadline| deadline.wall)
     }
 
-    /// How long the AWS credentials have left, as [`Credentials::time_until_expiry`].
+    /// How long the AWS credentials are still valid, as [`time_until_expiry`](Self::time_until_expiry).
     pub fn aws_time_until_expiry(&self, now: Now) -> Option<SignedDuration> {
         self.validity(LeaseId::Aws)?.deadline().map(|deadline| deadline.until(now))
     }
 
-    /// Whether the hard deadline of the AWS credentials has passed. No AWS set: nothing that could expire.
+    /// Whether the AWS credentials have expired. `false` where there are none.
     pub fn aws_is_expired(&self, now: Now) -> bool {
         self.validity(LeaseId::Aws).is_some_and(|validity| validity.is_expired(now))
     }
 
-    /// Whether the AWS credentials are so near their deadline that they should be renewed.
+    /// Whether the AWS credentials are within the renewal margin of their deadline. `false` where there are none.
     pub fn aws_renewal_due(&self, now: Now) -> bool {
         self.validity(LeaseId::Aws).is_some_and(|validity| validity.renewal_due(now))
     }
 
-    /// Whether everything that these credentials hold is before its hard deadline. An unknown deadline counts
-    /// as usable.
+    /// Whether nothing in these credentials has expired. An unknown deadline counts as valid.
     pub fn are_valid(&self, now: Now) -> bool {
         !self.is_expired(now) && !self.aws_is_expired(now)
     }
@@ -159,16 +236,16 @@ impl Credentials {
         self.with_validities(|_, validity| validity.with_margin(margin))
     }
 
-    pub(crate) fn with_validities(mut self, change: impl Fn(LeaseId, Validity) -> Validity) -> Self {
-        self.access.set_term(change(LeaseId::Access, *self.access.validity()));
+    fn with_validities(mut self, change: impl Fn(LeaseId, Validity) -> Validity) -> Self {
+        self.access.set_validity(change(LeaseId::Access, *self.access.validity()));
         if let Some(aws) = &mut self.aws {
-            aws.set_term(change(LeaseId::Aws, *aws.validity()));
+            aws.set_validity(change(LeaseId::Aws, *aws.validity()));
         }
         self
     }
 
-    /// These credentials, with the leases of `old` where they are the same: a copy read back from a store moves no
-    /// deadline of ours.
+    /// These credentials, with the access token and AWS set of `old` where they are the same. A copy that was read back
+    /// from a store then keeps the deadlines that this process measured itself.
     pub(crate) fn reuse_unchanged(mut self, old: Option<&Credentials>) -> Self {
         let Some(old) = old else { return self };
         if self.same_token(LeaseId::Access, old) {
@@ -180,7 +257,7 @@ impl Credentials {
         self
     }
 
-    /// Whether this lease is of the same issue as that of `other`.
+    /// Whether both have the same token for this lease.
     pub(crate) fn same_token(&self, lease_id: LeaseId, other: &Credentials) -> bool {
         match lease_id {
             LeaseId::Access => self.access.expose() == other.access.expose(),
@@ -192,14 +269,14 @@ impl Credentials {
         }
     }
 
-    /// What tells this issue of the access token from every other one.
+    /// A hash of the access token.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut hasher = DefaultHasher::new();
         self.access.expose().hash(&mut hasher);
         Fingerprint(hasher.finish())
     }
 
-    /// What tells these tokens from every other ones, a new refresh token beside the same access token too.
+    /// A hash of access token and refresh token.
     pub(crate) fn fingerprint_of_tokens(&self) -> Fingerprint {
         let mut hasher = DefaultHasher::new();
         self.access.expose().hash(&mut hasher);
@@ -207,12 +284,13 @@ impl Credentials {
         Fingerprint(hasher.finish())
     }
 
-    /// Which of two branches of one history goes on: the one that was issued later, and the same one for whoever asks.
+    /// Whether these were issued later than `other`. Where both were issued at the same time the tokens decide, so that
+    /// every process chooses the same ones.
     pub(crate) fn is_newer_than(&self, other: &Credentials) -> bool {
         (self.issued_at(), self.access.expose()) > (other.issued_at(), other.access.expose())
     }
 
-    /// Whether both would refresh with the same token.
+    /// Whether both have the same refresh token, or none.
     pub(crate) fn has_same_refresh_token(&self, other: &Credentials) -> bool {
         self.refresh_token().map(Secret::expose) == other.refresh_token().map(Secret::expose)
     }
@@ -230,10 +308,10 @@ impl Credentials {
     }
 }
 
-/// Reads one field of an object. Nothing is made of the others, which may be secret.
-struct One<'a>(&'a str);
+/// Reads one field of an object. No copies are made of the others, which may be secret.
+struct FieldSeed<'a>(&'a str);
 
-impl<'de> DeserializeSeed<'de> for One<'_> {
+impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
     type Value = Option<serde_json::Value>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -241,7 +319,7 @@ impl<'de> DeserializeSeed<'de> for One<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for One<'_> {
+impl<'de> Visitor<'de> for FieldSeed<'_> {
     type Value = Option<serde_json::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -261,7 +339,7 @@ impl<'de> Visitor<'de> for One<'_> {
     }
 }
 
-/// No secrets: deadlines and what is there.
+/// Deadlines, and which parts are there. No secrets.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
@@ -286,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_beside_the_tokens_is_kept_up_to_its_cap_and_the_tokens_whatever_comes_with_them() {
+    fn extra_fields_are_dropped_above_their_cap_and_tokens_are_kept() {
         let granted = |extra: usize, legal: usize| {
             let access = AccessToken::new("Bearer", "at", Validity::unknown(Now::default())).unwrap();
             let account = Account {
@@ -312,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn two_refresh_alike_with_the_same_token_or_with_none() {
+    fn has_same_refresh_token_is_true_for_equal_tokens_or_none() {
         let all = [None, Some("rt-1"), Some("rt-2")];
         for one in all {
             for other in all {

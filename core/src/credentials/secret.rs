@@ -1,4 +1,4 @@
-//! Text that nobody may see by accident.
+//! Secrets: texts that are wiped and never shown by accident.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::{Zeroize, Zeroizing};
 
-/// A secret text: wiped when dropped, hidden in `Debug`, never serialised by accident.
+/// A secret text, such as a password or token: wiped when dropped, hidden in `Debug`, not serialisable.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Box<str>>);
 
 impl Secret {
-    /// The text itself. Named so that every place which looks at it can be found.
+    /// The text itself. The name makes every place that reads it easy to find.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -24,7 +24,7 @@ impl From<&str> for Secret {
 }
 
 impl From<String> for Secret {
-    /// Copies once and wipes the original: turning it into a box could leave it behind in freed memory.
+    /// Copies the text and wipes the original. Turning it into a box could leave a copy in freed memory.
     fn from(mut text: String) -> Self {
         let secret = Self::from(text.as_str());
         text.zeroize();
@@ -38,8 +38,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Bytes that are wiped when dropped, with what stands behind them. A `Zeroizing<Vec<u8>>` wipes one byte after another,
-/// because its elements could be anything; bytes can be wiped in one go.
+/// Bytes that are wiped when dropped, with their spare capacity. Faster than `Zeroizing<Vec<u8>>`, which wipes one
+/// element after another: bytes can be wiped in one go.
 #[derive(Default)]
 pub(crate) struct ZeroizingBytes(pub(crate) Vec<u8>);
 
@@ -56,31 +56,33 @@ impl AsRef<[u8]> for ZeroizingBytes {
     }
 }
 
-/// The longest token that is taken, in bytes: a hundred times what services give. Whatever is granted has room in a store.
+/// The longest token that is accepted, in bytes: 64 KiB, many times what services send. So every grant fits into a
+/// store.
 pub const MAX_TOKEN: usize = 64 * 1024;
 
-/// A token that is no token: empty, blank, longer than [`MAX_TOKEN`], or with characters that have no place in a header.
+/// The token is empty, begins or ends with a blank, is longer than [`MAX_TOKEN`], or has characters that a header
+/// cannot carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token is empty, too long, or has characters that a header must not carry")]
 pub struct InvalidToken;
 
-/// Whether `token` may go into a header: printable ASCII (RFC 6749 appendix A, `VSCHAR`), not empty, not blank
-/// at its ends, not longer than [`MAX_TOKEN`].
+/// Checks that a token can be part of a header: printable ASCII (`VSCHAR`, RFC 6749 appendix A), not empty, without
+/// blanks at its ends, not longer than [`MAX_TOKEN`].
 pub fn check_token(token: &str) -> Result<(), InvalidToken> {
     if token.len() > MAX_TOKEN { Err(InvalidToken) } else { check_visible(token) }
 }
 
-/// The same at any length.
+/// As [`check_token`], at any length.
 pub(crate) fn check_visible(token: &str) -> Result<(), InvalidToken> {
     let bytes = token.as_bytes();
-    // No early end, and nothing but a maximum: the compiler then looks at many bytes at a time, and tokens are long.
+    // A maximum without an early exit, which the compiler vectorises: tokens are long.
     let visible = bytes.iter().fold(0, |odd: u8, byte| odd.max(byte.wrapping_sub(b' '))) <= b'~' - b' ';
-    // All of them visible, a blank is the only one that has no place at an end.
+    // All are visible or blank here, so only a blank must be excluded at the ends.
     let trimmed = |end: Option<&u8>| end.is_some_and(|byte| *byte != b' ');
     if visible && trimmed(bytes.first()) && trimmed(bytes.last()) { Ok(()) } else { Err(InvalidToken) }
 }
 
-/// The two ways in which a token goes into an `Authorization` header, built once, in one wiped buffer.
+/// The values of an `Authorization` header with and without the token type, in one buffer that is wiped when dropped.
 #[derive(Clone)]
 pub(crate) struct HeaderPair {
     pub(crate) typed: HeaderValue,
@@ -88,7 +90,7 @@ pub(crate) struct HeaderPair {
 }
 
 impl HeaderPair {
-    /// `Bearer x` and its slice `x`.
+    /// `Bearer x`, and its slice `x`.
     pub(crate) fn new(token_type: &str, token: &str) -> Result<Self, InvalidToken> {
         check_token(token)?;
         check_token(token_type)?;
@@ -106,12 +108,12 @@ impl HeaderPair {
     }
 }
 
-/// An e-mail address or user name as it may stand in a log: `g***@example.com`.
+/// Masks an e-mail address or user name for logs: `g***@example.com`.
 pub fn masked(name: &str) -> Masked<'_> {
     Masked(name)
 }
 
-/// See [`masked`].
+/// An e-mail address or user name that is displayed masked, from [`masked`].
 #[derive(Clone, Copy)]
 pub struct Masked<'a>(&'a str);
 

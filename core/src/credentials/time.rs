@@ -1,4 +1,4 @@
-//! Time as a value: nothing in this crate looks at a clock.
+//! Time as a value: callers pass it in, and nothing in this crate reads a clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,37 +6,36 @@ use std::time::Duration;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 use time::{Date, Month, OffsetDateTime, Time, UtcDateTime};
 
-/// The longest lifetime that is believed: one year. Whatever a server promises beyond it is cut, so that
-/// nothing lives for ever by mistake.
+/// The longest lifetime that is believed: 366 days. A longer one is cut, so that nothing is valid for ever by mistake.
 pub const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// The share of a lifetime that a renewal margin may take: a quarter, so that short-lived credentials are
-/// used and not renewed over and over.
+/// The largest share of a lifetime that a renewal margin may take: a quarter. Otherwise short-lived credentials would
+/// be renewed all the time.
 const MARGIN_SHARE: u32 = 4;
 
-/// Clocks of two machines differ. An issue so little ahead of ours is no sign of trouble.
+/// By how much the clocks of two machines may differ without being taken for wrong.
 pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
-/// What both clocks of a machine say at one moment. Every call that depends on time takes it.
+/// The time by both clocks of a machine. Every call that depends on time takes it.
 ///
-/// Two clocks, because each fails alone: the monotonic clock stops while a machine is suspended, and the
-/// wall clock can be set back.
+/// There are two clocks because each one fails: the monotonic clock stops while a machine is suspended, and the wall
+/// clock can be set back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
     /// The wall clock.
     pub wall: Timestamp,
-    /// The monotonic clock, since any fixed moment: the start of the process, say. Never saved.
+    /// The monotonic clock, counted from any fixed moment such as the start of the process. It is never saved.
     pub monotonic: Duration,
 }
 
 impl Now {
-    /// Both clocks at one moment.
+    /// The time by both clocks.
     pub const fn new(wall: Timestamp, monotonic: Duration) -> Self {
         Self { wall, monotonic }
     }
 }
 
-/// A moment of the wall clock, in whole milliseconds since the Unix epoch.
+/// A time of the wall clock, in whole milliseconds since the Unix epoch (1970).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -56,35 +55,35 @@ impl Timestamp {
         self.0
     }
 
-    /// The moment `by` later; the last moment there is where that lies beyond it.
+    /// The time `by` later, at most the last one that can be expressed.
     pub fn saturating_add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(millis(by)))
     }
 
-    /// The moment `by` earlier; the first moment there is where that lies before it.
+    /// The time `by` earlier, at least the first one that can be expressed.
     pub fn saturating_sub(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(millis(by)))
     }
 
-    /// How long after `earlier` this is: negative where it is before.
+    /// How long after `earlier` this is. Negative where it is before.
     pub fn since(self, earlier: Self) -> time::Duration {
         time::Duration::milliseconds(self.0.saturating_sub(earlier.0))
     }
 
-    /// The same as a calendar date; `None` outside the years that one can express.
+    /// The time as a UTC date; `None` outside the years that can be expressed.
     pub fn to_utc(self) -> Option<UtcDateTime> {
         UtcDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).ok()
     }
 
-    /// Reads an HTTP date in each of its three forms (RFC 9110 §5.6.7). A year of two digits, which only RFC 850 has,
-    /// is one from 1970 to 2069.
+    /// Reads an HTTP date in each of its three formats (RFC 9110 §5.6.7). A year of two digits, which the RFC 850
+    /// format has, is one from 1970 to 2069.
     pub fn parse_http_date(text: &str) -> Option<Self> {
         let text = text.trim();
         let preferred = OffsetDateTime::parse(text, &Rfc2822).ok();
         preferred.or_else(|| obsolete_http_date(text)).map(Self::from)
     }
 
-    /// Reads an ISO 8601 date and time. One without a zone is UTC, never local time.
+    /// Reads an ISO 8601 date and time. Without a zone it is UTC, never local time.
     pub fn parse_iso8601(text: &str) -> Option<Self> {
         let text = text.trim();
         let (_, clock) = text.split_at_checked(10)?;
@@ -112,7 +111,7 @@ fn obsolete_http_date(text: &str) -> Option<OffsetDateTime> {
     let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, small(day)?).ok()?;
     let (hour, rest) = clock.split_once(':')?;
     let (minute, second) = rest.split_once(':')?;
-    // A leap second is told as 60.
+    // A leap second is written as 60.
     let time = Time::from_hms(small(hour)?, small(minute)?, small(second)?.min(59)).ok()?;
     Some(date.with_time(time).assume_utc())
 }
@@ -121,7 +120,7 @@ fn small(text: &str) -> Option<u8> {
     number(text, 2).and_then(|number| number.try_into().ok())
 }
 
-/// A number of so many digits at most, and nothing else.
+/// A number of at most `most` digits, and nothing else.
 fn number(text: &str, most: usize) -> Option<i32> {
     let plain = text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()
@@ -150,7 +149,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A moment held in both clocks. Whichever reaches it first ends it.
+/// A deadline in both clocks. It is past once one of them has reached it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
     /// In the wall clock.
@@ -160,12 +159,12 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// `delay` after `start`, in both clocks.
+    /// The deadline `delay` after `start`.
     pub fn after(start: Now, delay: Duration) -> Self {
         Self { wall: start.wall.saturating_add(delay), monotonic: start.monotonic.saturating_add(delay) }
     }
 
-    /// Whether one of the clocks has reached it.
+    /// Whether one of the clocks has reached the deadline.
     pub fn is_past(&self, now: Now) -> bool {
         now.wall >= self.wall || now.monotonic >= self.monotonic
     }
@@ -176,14 +175,14 @@ impl Deadline {
         wall.min(self.monotonic.saturating_sub(now.monotonic))
     }
 
-    /// The same, signed: negative once it is past.
+    /// How long is left by the clock that reaches it first; negative once it is past.
     pub fn until(&self, now: Now) -> time::Duration {
         let monotonic = signed(self.monotonic).saturating_sub(signed(now.monotonic));
         self.wall.since(now.wall).min(monotonic)
     }
 }
 
-/// From when to when a lease runs.
+/// When credentials were issued, when they expire, and when they are due for renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     issued_at: Timestamp,
@@ -194,8 +193,8 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Runs for `lifetime` from `start`, the moment at which the request was sent (the answer's arrival would
-    /// add the network's delay to the life of the credentials). Cut at [`MAX_LIFETIME`].
+    /// Valid for `lifetime`, at most [`MAX_LIFETIME`]. `start` is when the request was sent: counted from the answer
+    /// the lifetime would be too long by the network's delay.
     pub fn with_lifetime(start: Now, lifetime: Duration) -> Self {
         let lifetime = lifetime.min(MAX_LIFETIME);
         Self {
@@ -207,14 +206,14 @@ impl Validity {
         }
     }
 
-    /// Runs from `start` to a moment that nobody told: usable, and said to be unknown.
+    /// Valid from `start` with an unknown deadline: used until the service's API rejects it.
     pub fn unknown(start: Now) -> Self {
         Self { issued_at: start.wall, lifetime: None, deadline: None, margin: Duration::ZERO, doubtful: false }
     }
 
-    /// Read back after a save. The monotonic clock of then is gone: the deadline in the monotonic clock of now
-    /// is at most the saved lifetime away, whatever the wall clock did in between. An issue in the future means that
-    /// a clock was wrong then or is now: the lease is [in doubt](Self::uncertain).
+    /// The validity of credentials that were saved and read back. The monotonic clock of the time is lost, so the
+    /// deadline is at most `lifetime` from `now`, whatever the wall clock did in between. If `issued_at` is more than a
+    /// minute in the future, a clock was wrong then or is now: the validity is [uncertain](Self::uncertain).
     pub fn restored(issued_at: Timestamp, lifetime: Option<Duration>, now: Now) -> Self {
         let deadline = lifetime.map(|lifetime| {
             let lifetime = lifetime.min(MAX_LIFETIME);
@@ -226,20 +225,20 @@ impl Validity {
         Self { issued_at, lifetime, deadline, margin: Duration::ZERO, doubtful }
     }
 
-    /// The same lease, if it was issued at this moment of a clock that is ours: what it says itself is by the clock of
-    /// whoever asked for it.
-    pub(crate) fn issued_by_our_clock(self, issued_at: Timestamp, now: Now) -> Self {
+    /// The validity with the deadline recomputed for `issued_at` by our own clock. [`issued_at`](Self::issued_at)
+    /// itself is by the clock of whoever requested the credentials, and is kept.
+    pub(super) fn issued_by_our_clock(self, issued_at: Timestamp, now: Now) -> Self {
         Self { issued_at: self.issued_at, ..Self::restored(issued_at, self.lifetime, now) }
     }
 
-    /// The same lease, if it was of this age at a moment of ours: no clock but ours has a say.
-    pub(crate) fn of_age(self, age: Duration, moment: Now) -> Self {
+    /// The validity with the deadline recomputed by our own clock alone, for credentials of this age at `moment`.
+    pub(super) fn of_age(self, age: Duration, moment: Now) -> Self {
         let deadline = self.lifetime.map(|lifetime| Deadline::after(moment, lifetime.saturating_sub(age)));
         Self { deadline, doubtful: false, ..self }
     }
 
-    /// How old it is, by the clock that says more; `None` where that cannot be proven.
-    pub(crate) fn age(&self, now: Now) -> Option<Duration> {
+    /// The age, by the clock that shows the higher one. `None` where it is uncertain.
+    pub(super) fn age(&self, now: Now) -> Option<Duration> {
         let age = match (self.lifetime, self.deadline) {
             (Some(lifetime), Some(deadline)) => lifetime.saturating_sub(deadline.remaining(now)),
             _ => Duration::try_from(now.wall.since(self.issued_at)).unwrap_or_default(),
@@ -247,32 +246,31 @@ impl Validity {
         Some(age).filter(|_| !self.doubtful)
     }
 
-    /// Marks that the age of this lease cannot be proven: its deadline is only an upper bound, and its renewal
-    /// is due at once.
+    /// Marks the age as uncertain: the deadline is only an upper bound, and renewal is due at once.
     #[must_use]
     pub fn uncertain(mut self) -> Self {
         self.doubtful = true;
         self
     }
 
-    /// With a renewal margin, clamped to a quarter of the lifetime.
+    /// Sets how long before the deadline renewal is due, at most a quarter of the lifetime.
     #[must_use]
     pub fn with_margin(mut self, margin: Duration) -> Self {
         self.margin = self.lifetime.map_or(margin, |lifetime| margin.min(lifetime / MARGIN_SHARE));
         self
     }
 
-    /// When it was issued, by the wall clock of whoever asked for it.
+    /// When the credentials were issued, by the wall clock of whoever requested them.
     pub fn issued_at(&self) -> Timestamp {
         self.issued_at
     }
 
-    /// How long it lives from its issue; `None` where the service did not say.
+    /// The lifetime from [`issued_at`](Self::issued_at); `None` where the service did not say.
     pub fn lifetime(&self) -> Option<Duration> {
         self.lifetime
     }
 
-    /// The hard deadline; `None` where the service did not say.
+    /// When the credentials expire; `None` where the service did not say.
     pub fn deadline(&self) -> Option<Deadline> {
         self.deadline
     }
@@ -282,17 +280,18 @@ impl Validity {
         self.margin
     }
 
-    /// Whether its age could not be proven when it was restored.
+    /// Whether the age could not be proven when the credentials were imported.
     pub fn is_uncertain(&self) -> bool {
         self.doubtful
     }
 
-    /// Whether the hard deadline has passed. One that is unknown never has.
+    /// Whether the deadline has passed. An unknown one never has.
     pub fn is_expired(&self, now: Now) -> bool {
         self.deadline.is_some_and(|deadline| deadline.is_past(now))
     }
 
-    /// Whether the margin has been reached. One that is unknown is never due by itself.
+    /// Whether renewal is due: the margin has been reached, or the age is uncertain. With an unknown deadline it is
+    /// never due by time.
     pub fn renewal_due(&self, now: Now) -> bool {
         self.doubtful || self.deadline.is_some_and(|deadline| deadline.remaining(now) <= self.margin)
     }
@@ -319,7 +318,7 @@ mod tests {
         let deadline = Deadline::after(at(0), Duration::from_secs(100));
         assert!(!deadline.is_past(at(99)));
         assert!(deadline.is_past(at(100)));
-        // Suspended: the wall goes on alone. Set back: the monotonic clock goes on alone.
+        // While suspended only the wall clock runs. After the wall clock was set back the monotonic one counts.
         assert!(deadline.is_past(Now { monotonic: at(1).monotonic, ..at(100) }));
         assert!(deadline.is_past(Now { wall: Timestamp::from_unix_seconds(0), ..at(100) }));
         assert_eq!(deadline.until(at(130)), time::Duration::seconds(-30));
@@ -327,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restored_lease_outlives_neither_its_deadline_nor_its_lifetime() {
+    fn imported_credentials_outlive_neither_their_deadline_nor_their_lifetime() {
         let issued = Timestamp::from_unix_seconds(1_000_000);
         let validity = Validity::restored(issued, Some(Duration::from_secs(100)), at(40));
         assert_eq!(validity.deadline().unwrap().remaining(at(40)), Duration::from_secs(60));

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::secret::{HeaderPair, InvalidToken};
 use super::time::Validity;
 
-/// An access token, as its two header values and its term.
+/// An access token, with its type, its validity and ready header values.
 #[derive(Clone)]
 pub struct AccessToken {
     headers: HeaderPair,
@@ -15,7 +15,8 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// Checks a token and builds its header values once. `token_type` is `Bearer` at nearly every service.
+    /// An access token of this type, which is `Bearer` at nearly every service. The header values are built once. An
+    /// error where token or type cannot be part of a header ([`check_token`](super::check_token)).
     pub fn new(token_type: &str, token: &str, validity: Validity) -> Result<Self, InvalidToken> {
         Ok(Self { headers: HeaderPair::new(token_type, token)?, validity })
     }
@@ -25,28 +26,28 @@ impl AccessToken {
         self.headers.raw.to_str().unwrap_or_default()
     }
 
-    /// `Authorization: <type> <token>`, marked sensitive.
+    /// The value of `Authorization: <type> <token>`, marked sensitive.
     pub fn typed_header(&self) -> &HeaderValue {
         &self.headers.typed
     }
 
-    /// `Authorization: <token>`, marked sensitive: for services that want no type in front.
+    /// The value of `Authorization: <token>`, marked sensitive, for services that want no type in front.
     pub fn raw_header(&self) -> &HeaderValue {
         &self.headers.raw
     }
 
-    /// `Bearer`, or what the service calls it.
+    /// The token type: `Bearer`, or what the service calls it.
     pub fn token_type(&self) -> &str {
         let typed = self.headers.typed.to_str().unwrap_or_default();
         typed[..typed.len() - self.headers.raw.len()].trim_end()
     }
 
-    /// From when to when it runs.
+    /// When it was issued and when it expires.
     pub fn validity(&self) -> &Validity {
         &self.validity
     }
 
-    pub(crate) fn set_term(&mut self, validity: Validity) {
+    pub(super) fn set_validity(&mut self, validity: Validity) {
         self.validity = validity;
     }
 }

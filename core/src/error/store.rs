@@ -1,4 +1,4 @@
-//! What a store did wrong.
+//! Errors of a store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::import::ImportError;
 use crate::credentials::Timestamp;
 
-/// A store did not do what it was asked for. Credentials that are held go on being served.
+/// An operation of a store failed. Credentials that a session holds are served all the same.
 #[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
@@ -14,41 +14,42 @@ pub struct StoreError {
     pub(crate) retry_at: Option<Timestamp>,
 }
 
-/// What a store did wrong.
+/// The kind of a store's error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// Another session held the lock all the time. The session tries again by itself.
+    /// Another session held the lock until the timeout. The session tries again by itself.
     Busy,
-    /// The lock was no longer ours: another session may hold it. The session locks and reads again by itself.
+    /// The lock has expired or was taken over: another session may hold it. The session locks and reads again by
+    /// itself.
     Lost,
-    /// The store could not be reached, or failed: nothing was written. The session tries again by itself.
+    /// The store failed or could not be reached, and nothing was written. The session tries again by itself.
     Unavailable,
-    /// The store failed so that it may have written or not. The session writes again by itself.
+    /// The store failed and may have written. The session writes again by itself.
     MaybeWritten,
     /// The store did not answer in time. The session tries again by itself.
     TimedOut,
-    /// The place cannot be used as it is: it may not be written to, it is not ours, the key is wrong. Mend that, or
-    /// choose another place; the session finds out by itself when it is mended.
+    /// The store cannot be used as it is: its file is not writable or belongs to another user, or its key is wrong.
+    /// Repair it or use another one. The session notices by itself when it is repaired.
     Unusable,
-    /// What is saved there cannot be taken up by this session, and is left as it is. Choose another place.
+    /// This session cannot import the saved session that is there, and leaves it as it is. Use another store.
     Refused(ImportError),
 }
 
 impl StoreError {
-    /// A failure of this kind.
+    /// An error of this kind, without a source.
     pub fn new(kind: StoreErrorKind) -> Self {
         Self { kind, source: None, retry_at: None }
     }
 
-    /// With what caused it. Its text must hold no secret: it is shown.
+    /// Sets what caused it. Its text is shown: it must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
         self
     }
 
-    /// What went wrong.
+    /// The kind of error.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }

@@ -1,11 +1,11 @@
-//! Carries out what a session asks of its store.
+//! The driver of a store: it carries out a session's requests.
 
 use std::sync::Arc;
 
 use super::{LockGuard, OpId, Store, StoreCommand, StoreError, StoreErrorKind, StoreReply, StoreRequest};
 
-/// Carries out what one session asks of its store, and keeps the lock between two operations. Dropping it gives the
-/// lock back.
+/// Carries out one session's [`StoreRequest`]s on a [`Store`], and holds the lock between two of them. Dropping it
+/// releases the lock.
 pub struct StoreDriver {
     store: Arc<dyn Store>,
     held: Option<Held>,
@@ -17,23 +17,23 @@ struct Held {
 }
 
 impl StoreDriver {
-    /// For this store.
+    /// A driver for this store.
     pub fn new(store: impl Store) -> Self {
         Self::shared(Arc::new(store))
     }
 
-    /// For a store that others use, too.
+    /// A driver for a store that others use too.
     pub fn shared(store: Arc<dyn Store>) -> Self {
         Self { store, held: None }
     }
 
-    /// Carries out one operation.
+    /// Carries out one request. Blocks for at most its timeout.
     pub fn execute(&mut self, op: StoreRequest) -> Result<StoreReply, StoreError> {
         let StoreRequest { id, command, timeout } = op;
         match command {
             StoreCommand::Read => self.store.read(timeout).map(StoreReply::Read),
             StoreCommand::Lock { ttl } => {
-                // A lock whose answer came too late is given back before another is asked for.
+                // Release a lock whose answer came too late for the session before asking for another one.
                 self.held = None;
                 let mut lock = self.store.lock(timeout, ttl)?;
                 let record = lock.read(super::STORE_TIMEOUT)?;

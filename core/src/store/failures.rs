@@ -1,4 +1,4 @@
-//! What a record tells of failures, so that every process on a store, and the next one after a restart, knows of them.
+//! Failures in a store's record, so that every process on the store knows of them, also after a restart.
 
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::credentials::{Secret, Timestamp};
 
-/// What went wrong at the service, beside a session or in its place.
+/// What went wrong at the service: part of a session's record, or a record of its own before the first sign-in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failures {
-    /// The service asked to be left alone until this moment, in Unix milliseconds.
+pub(crate) struct Failures {
+    /// The end of the service's `Retry-After`, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) not_before: Option<i64>,
-    /// What it made of the login.
+    /// The service's last answer to a login that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) login: Option<LoginFailure>,
 }
 
-/// What the service made of one login.
+/// The service's answer to one login that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LoginFailure {
     pub(crate) of: LoginDigest,
@@ -28,19 +28,18 @@ pub(crate) struct LoginFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LoginAnswer {
-    /// It was refused.
+    /// The login was rejected.
     Refused(Refusal),
-    /// It was answered with neither a grant nor a refusal, so often in a row, and is not shown before this moment, in
-    /// Unix milliseconds.
+    /// The answer was neither a grant nor a rejection.
     Odd {
-        /// How often.
+        /// How many such answers came in a row.
         count: u32,
-        /// Until when it rests.
+        /// The login is not sent again before this time, in Unix milliseconds.
         not_before: i64,
     },
 }
 
-/// How a login was refused.
+/// Why a login was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Refusal {
@@ -48,13 +47,13 @@ pub(crate) enum Refusal {
     AccountLocked,
     UserNotFound,
     InteractionRequired,
-    /// Something that this version has no word for.
+    /// A reason that this version does not know.
     #[serde(other)]
     Other,
 }
 
-/// Tells one login from another without showing it: a keyed hash (SipHash-2-4, the salt is the key), cut to 24 bits. Whoever
-/// holds the record can test guesses against it, and one wrong guess in 17 million fits as well.
+/// Identifies a login without revealing it: a keyed hash (SipHash-2-4 with the salt as key), cut to 24 bits. Whoever
+/// has the record can test guesses against it; one wrong guess in 17 million matches as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LoginDigest {
     salt: [u64; 2],
@@ -92,8 +91,8 @@ impl Failures {
         *self == Self::default()
     }
 
-    /// Until when the service asked to be left alone, by its `Retry-After`.
-    pub fn not_before(&self) -> Option<Timestamp> {
+    /// When the service's `Retry-After` ends.
+    pub(crate) fn quiet_until(&self) -> Option<Timestamp> {
         self.not_before.map(Timestamp::from_unix_millis)
     }
 }
@@ -103,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_fits_its_own_login_and_shows_nothing_of_it() {
+    fn a_digest_matches_its_own_login_and_reveals_nothing_of_it() {
         let login = Secret::from("ann: correct horse battery");
         let digest = LoginDigest::new(&login, [7, 9]);
         assert!(digest.is_of(&login) && !digest.is_of(&Secret::from("ann: correct horse batterz")));
@@ -112,8 +111,8 @@ mod tests {
         assert!(!text.contains("horse"), "{text}");
     }
 
-    /// The test vector of the SipHash paper (Aumasson and Bernstein, appendix A), cut to 24 bits: records are read by other
-    /// builds than those that wrote them.
+    /// The test vector of the SipHash paper (Aumasson and Bernstein, appendix A), cut to 24 bits: records are read by
+    /// other builds than those that wrote them.
     #[test]
     fn the_digest_is_siphash_2_4() {
         let bytes: Vec<u8> = (0..15).collect();
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_read_back_the_same_and_an_unknown_refusal_is_one() {
+    fn failures_read_back_the_same_and_an_unknown_reason_is_still_a_rejection() {
         let of = LoginDigest::new(&Secret::from("x"), [1, u64::MAX]);
         for answer in [LoginAnswer::Refused(Refusal::AccountLocked), LoginAnswer::Odd { count: 3, not_before: -5 }] {
             let failures = Failures { not_before: Some(17), login: Some(LoginFailure { of, answer }) };

@@ -1,28 +1,29 @@
-//! Where a session is saved: one cell that can be read, locked and written.
+//! Stores: where a session is saved and shared with other processes. A store holds one record, which can be read,
+//! locked and written.
 //!
-//! A session with a store shares its account with every other session on the same store: in this process, on this
-//! machine, or on others. Before it renews it locks the cell and reads it again. If somebody else has renewed
-//! meanwhile, it takes that up; else it renews, saves, and gives the lock back. So N processes renew once.
+//! Sessions on the same store share one account, whether they are in this process, on this machine or on others. Before
+//! a session renews, it locks the record and reads it again. If another session has renewed meanwhile, it adopts those
+//! credentials. Otherwise it renews, writes the new record and releases the lock. So N processes renew once.
 //!
-//! A session says what it wants in a [`StoreRequest`]; a [`StoreDriver`] carries that out on any [`Store`]. The adapters do
-//! this by themselves. By hand it is one more line of the loop:
+//! A session asks for an operation by a [`StoreRequest`]; a [`StoreDriver`] carries it out on any [`Store`]. The
+//! adapters do this by themselves. If you drive a session yourself, it is one more branch of the loop:
 //!
 //! ```
 //! # use perennial_core::store::{StoreDriver, Store};
 //! # use perennial_core::{Input, Now, Output, Provider, Session};
 //! # fn example<P: Provider>(session: &mut Session<P>, store: impl Store, now: Now) {
-//! let mut keeper = StoreDriver::new(store);
+//! let mut driver = StoreDriver::new(store);
 //! // …
-//! if let Output::Store(op) = session.poll_output() {
-//!     session.handle_input(Input::Store(op.id, keeper.execute(op)), now);
+//! if let Output::Store(request) = session.poll_output() {
+//!     session.handle_input(Input::Store(request.id, driver.execute(request)), now);
 //! }
 //! # }
 //! ```
 //!
 //! # A store of your own
 //!
-//! Two methods, and three more for the lock; dropping the lock gives it back. What is kept is text that only a session
-//! reads, up to [`MAX_RECORD`] bytes of it; it holds secrets. A database with row locks, for instance, or, here, a cell in memory:
+//! A [`Store`] has two methods, and its lock three more; dropping the lock releases it. A record is opaque text of up
+//! to [`MAX_RECORD`] bytes, which holds secrets. A database with row locks makes a store. This one is in memory:
 //!
 //! ```
 //! use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
@@ -32,17 +33,17 @@
 //! use perennial_core::wire::Body;
 //!
 //! #[derive(Default)]
-//! struct Cell {
+//! struct Row {
 //!     record: Mutex<Option<Body>>,
-//!     aside: Mutex<Vec<Body>>,
-//!     busy: Arc<Mutex<bool>>,
+//!     quarantined: Mutex<Vec<Body>>,
+//!     locked: Arc<Mutex<bool>>,
 //! }
 //!
-//! struct Held {
-//!     cell: Arc<Cell>,
+//! struct Lock {
+//!     row: Arc<Row>,
 //! }
 //!
-//! struct Shared(Arc<Cell>);
+//! struct Shared(Arc<Row>);
 //!
 //! impl Store for Shared {
 //!     fn read(&self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
@@ -50,34 +51,35 @@
 //!     }
 //!
 //!     fn lock(&self, _timeout: Duration, _ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
-//!         let mut busy = self.0.busy.lock().unwrap();
-//!         if std::mem::replace(&mut *busy, true) {
-//!             return Err(StoreErrorKind::Busy.into()); // a better one waits for as long as `within` says
+//!         let mut locked = self.0.locked.lock().unwrap();
+//!         if std::mem::replace(&mut *locked, true) {
+//!             return Err(StoreErrorKind::Busy.into()); // a better one waits for up to `timeout`
 //!         }
-//!         Ok(Box::new(Held { cell: Arc::clone(&self.0) }))
+//!         Ok(Box::new(Lock { row: Arc::clone(&self.0) }))
 //!     }
 //! }
 //!
-//! impl LockGuard for Held {
+//! impl LockGuard for Lock {
 //!     fn read(&mut self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
-//!         Ok(self.cell.record.lock().unwrap().clone())
+//!         Ok(self.row.record.lock().unwrap().clone())
 //!     }
 //!
 //!     fn write(&mut self, record: &Body, _timeout: Duration) -> Result<(), StoreError> {
-//!         *self.cell.record.lock().unwrap() = Some(record.clone()); // whole or not at all
+//!         *self.row.record.lock().unwrap() = Some(record.clone()); // the whole record, or nothing
 //!         Ok(())
 //!     }
 //!
+//!     // A record that cannot be read is moved away and never deleted: it may be another program's.
 //!     fn quarantine(&mut self, _timeout: Duration) -> Result<(), StoreError> {
-//!         let record = self.cell.record.lock().unwrap().take();
-//!         self.cell.aside.lock().unwrap().extend(record);
+//!         let record = self.row.record.lock().unwrap().take();
+//!         self.row.quarantined.lock().unwrap().extend(record);
 //!         Ok(())
 //!     }
 //! }
 //!
-//! impl Drop for Held {
+//! impl Drop for Lock {
 //!     fn drop(&mut self) {
-//!         *self.cell.busy.lock().unwrap() = false;
+//!         *self.row.locked.lock().unwrap() = false;
 //!     }
 //! }
 //! ```
@@ -104,28 +106,31 @@ pub use self::stamp::WriteStamp;
 pub use crate::error::{StoreError, StoreErrorKind};
 use crate::wire::Body;
 
-/// The largest record that a session reads, and more than it writes, in bytes: six tokens of
-/// [`MAX_TOKEN`](crate::credentials::MAX_TOKEN) in which every character has to be escaped, and what is kept beside them.
+/// The largest record that a session reads, in bytes: 1 MiB. It writes less: six tokens of
+/// [`MAX_TOKEN`](crate::credentials::MAX_TOKEN) with every character escaped, and the other fields.
 pub const MAX_RECORD: usize = 1024 * 1024;
 
-/// The time that one operation of a store may take, waiting for a lock apart.
+/// The timeout of one operation of a store, without waiting for a lock: 5 seconds.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a session waits for a lock: longer than another one holds it, unless something is wrong.
+/// How long a session waits for a lock: 40 seconds, longer than any session holds it unless something is wrong.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A cell that several sessions share. Its calls block; the adapters keep them off async threads.
+/// One record that several sessions share, in a file, a database or memory. Its calls block; the adapters keep them off
+/// async threads.
 pub trait Store: Send + Sync + 'static {
-    /// What is there now: the last record that was written whole. `None`: nothing was ever written.
+    /// The last record that was written completely. `None` where none was ever written.
     fn read(&self, timeout: Duration) -> Result<Option<Body>, StoreError>;
 
-    /// Locks the cell against every other session on it, in any process. Waits no longer than `timeout`.
+    /// Locks the record against every other session on it, in any process. Waits for at most `timeout`, then fails with
+    /// [`StoreErrorKind::Busy`].
     ///
-    /// A lock that ends by itself is asked for `ttl`: long enough to renew and to save.
+    /// A lock that expires by itself is requested for `ttl`, which is long enough to renew and write.
     fn lock(&self, timeout: Duration, ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError>;
 
-    /// Calls `changed` from now on when another session has written, or may have: too often is fine. Dropping what
-    /// this returns ends that. Does not block. `None` where a store cannot tell: sessions then look when they need to.
+    /// Calls `changed` from now on whenever another session has written or may have written; needless calls do no harm.
+    /// Dropping the returned guard ends that. Must not block. `None` where a store cannot notify: sessions then read
+    /// when they need to.
     fn watch(&self, changed: ChangeCallback) -> Option<WatchGuard> {
         drop(changed);
         None
@@ -146,113 +151,114 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
 }
 
-/// Tells a session to look at its store.
+/// Called when a store's record may have changed: the session then reads it.
 pub type ChangeCallback = Arc<dyn Fn() + Send + Sync>;
 
-/// Something that goes on until it is dropped.
+/// Keeps a [`Store::watch`] going until it is dropped.
 pub type WatchGuard = Box<dyn Any + Send>;
 
-/// The cell, while it is locked. Dropping this gives the lock back.
+/// The lock on a store's record. Dropping it releases the lock.
 pub trait LockGuard: Send {
-    /// For how long the lock is ours, counted from the call of [`Store::lock`]. `None`: until it is given back.
+    /// How long the lock is held, counted from the call of [`Store::lock`]. `None` where it is held until it is
+    /// released.
     fn remaining(&self) -> Option<Duration> {
         None
     }
 
-    /// What is there now, read under the lock.
+    /// The record, read under the lock.
     fn read(&mut self, timeout: Duration) -> Result<Option<Body>, StoreError>;
 
-    /// Replaces what is there: the old record or the new one is read afterwards, by whomever and whatever happens.
-    /// When this returns, the new one outlasts a crash. Refused with [`StoreErrorKind::Lost`] where the lock is no
-    /// longer ours.
+    /// Replaces the record atomically: whatever happens, every reader sees the old record or the new one. Once this has
+    /// returned, the new one survives a crash. Must fail with [`StoreErrorKind::Lost`] where the lock is no longer
+    /// held.
     fn write(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError>;
 
-    /// Moves what is there to where nobody reads or deletes it, because it cannot be understood or is of another
-    /// program. Afterwards there is nothing.
+    /// Moves the record to where nothing reads or deletes it, because it cannot be read or is another program's. The
+    /// store is empty afterwards.
     fn quarantine(&mut self, timeout: Duration) -> Result<(), StoreError>;
 
-    /// As [`quarantine`](Self::quarantine), for the file of another program whose session was taken up: it is there for
-    /// that program until somebody signs out ([`clear`](Self::clear)). By default it is set aside like all else, and
+    /// As [`quarantine`](Self::quarantine), for a file of another program whose session was imported. It is kept until
+    /// somebody signs out ([`clear`](Self::clear)), since its tokens may still work. By default it is quarantined, and
     /// stays.
     fn retire(&mut self, timeout: Duration) -> Result<(), StoreError> {
         self.quarantine(timeout)
     }
 
-    /// As [`write`](Self::write), where somebody has signed out: what was [retired](Self::retire) here is removed first,
-    /// since its tokens may still work. What was set aside stays.
+    /// As [`write`](Self::write), for the record of a sign-out: first removes what was [retired](Self::retire), since
+    /// its tokens may still work. What was quarantined stays.
     fn clear(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError> {
         self.write(record, timeout)
     }
 }
 
-/// Names an operation; its answer comes back under this name.
+/// The number of an operation, under which its result is handed back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OpId(pub u64);
 
-/// What a session asks of its store. Operations are carried out one after another, in this order.
+/// An operation that a session asks of its store. Carry operations out one after another, in the order they come.
 #[derive(Clone, Debug)]
 pub struct StoreRequest {
-    /// Its name.
+    /// The operation's number.
     pub id: OpId,
     /// What to do.
     pub command: StoreCommand,
-    /// How long it may take. The session keeps this deadline too, with a bit to spare.
+    /// How long it may take. The session itself waits a little longer, then goes on without the result.
     pub timeout: Duration,
 }
 
-/// What to do with a store.
+/// A command to a store.
 #[derive(Clone, Debug)]
 pub enum StoreCommand {
     /// Read without a lock.
     Read,
     /// Lock, then read.
     Lock {
-        /// For so long.
+        /// For how long to lock, if the lock expires by itself.
         ttl: Duration,
     },
-    /// Write under this lock.
+    /// Write a record under the lock: [`LockGuard::write`].
     Write {
         /// The operation that locked.
         lock: OpId,
-        /// What to write.
+        /// The new record.
         record: Body,
     },
-    /// Write under this lock that somebody has signed out, and remove what was retired.
+    /// Write the record of a sign-out under the lock, and remove what was retired: [`LockGuard::clear`].
     Clear {
         /// The operation that locked.
         lock: OpId,
-        /// What to write.
+        /// The new record.
         record: Body,
     },
-    /// Set aside under this lock what is there.
+    /// Move the record away under the lock, for good: [`LockGuard::quarantine`].
     Quarantine {
         /// The operation that locked.
         lock: OpId,
     },
-    /// Set aside under this lock the file of another program, until somebody signs out.
+    /// Move another program's file away under the lock, until somebody signs out: [`LockGuard::retire`].
     Retire {
         /// The operation that locked.
         lock: OpId,
     },
-    /// Give this lock back.
+    /// Release the lock.
     Unlock {
         /// The operation that locked.
         lock: OpId,
     },
 }
 
-/// What a store answers.
+/// The result of a [`StoreCommand`] that succeeded.
 #[derive(Clone, Debug)]
 pub enum StoreReply {
-    /// What was read.
+    /// The record that was read; `None` where there is none.
     Read(Option<Body>),
-    /// Locked, and read.
+    /// The store is locked.
     Locked {
-        /// What was read.
+        /// The record, read under the lock.
         record: Option<Body>,
-        /// For how long the lock is held, from the moment at which it was asked for. `None`: until it is given back.
+        /// How long the lock is held, counted from when it was requested. `None` where it is held until it is released.
         remaining: Option<Duration>,
     },
-    /// Written, set aside, given back.
+    /// Written, moved away or released.
     Done,
 }

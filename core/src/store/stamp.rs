@@ -1,7 +1,7 @@
 //! When a record was written, and how old its leases were then.
 //!
-//! Machines that share a store need not share a clock. A record tells how old its leases were when it was written, by
-//! one clock, and so says something that holds for every other clock, too.
+//! Machines that share a store may have different clocks. So a record holds how old its leases were when it was
+//! written: an age, measured by one clock, is right for every other clock too.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::credentials::{CLOCK_TOLERANCE, Credentials, LeaseId, Now, Timestamp};
 
-/// By the clock of whoever wrote it, in milliseconds.
+/// The time of writing and the ages of the leases then, in milliseconds by the writer's clock.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct WriteStamp {
     at: i64,
-    /// Absent where it could not be proven.
+    /// Absent where the age was uncertain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access_age: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,8 +21,8 @@ pub struct WriteStamp {
 }
 
 impl WriteStamp {
-    /// These credentials, written now.
-    pub fn now(credentials: &Credentials, now: Now) -> Self {
+    /// The stamp for these credentials, written now.
+    pub(crate) fn now(credentials: &Credentials, now: Now) -> Self {
         let age = |lease_id| {
             let age = credentials.validity(lease_id)?.age(now)?;
             Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
@@ -30,15 +30,15 @@ impl WriteStamp {
         Self { at: now.wall.unix_millis(), access_age: age(LeaseId::Access), aws_age: age(LeaseId::Aws) }
     }
 
-    /// Whether the clock that it was written by cannot be ours: by ours it was written in the future, or before we
-    /// looked and found something older.
+    /// Whether the writer's clock must differ from ours: by ours, the record was written in the future, or before our
+    /// last read, which found an older record. A minute is tolerated.
     pub(crate) fn is_by_another_clock(&self, looked_at: Now, now: Now) -> bool {
         self.at() > now.wall.saturating_add(CLOCK_TOLERANCE)
             || self.at().saturating_add(CLOCK_TOLERANCE) < looked_at.wall
     }
 
-    /// The credentials that were written, if the clock is ours.
-    pub(crate) fn rebased_on_writer(&self, credentials: Credentials, now: Now) -> Credentials {
+    /// The credentials of the record, with deadlines by the writer's clock. For a writer whose clock agrees with ours.
+    pub(super) fn rebased_on_writer(&self, credentials: Credentials, now: Now) -> Credentials {
         let at = self.at();
         credentials.with_validities(|lease_id, validity| match self.age(lease_id) {
             Some(age) => validity.issued_by_our_clock(at.saturating_sub(age), now),
@@ -46,8 +46,9 @@ impl WriteStamp {
         })
     }
 
-    /// The credentials that were written, whatever clock it was by: after `looked_at`, when they were not yet there.
-    /// They are taken for as old as they can be.
+    /// The credentials of the record, with deadlines by our clock, whatever the writer's is. The record was written
+    /// after `looked_at`, when it was not yet there, so the credentials are taken for as old as they were then: an
+    /// upper bound.
     pub(crate) fn rebased_on_read(&self, credentials: Credentials, looked_at: Now) -> Credentials {
         credentials.with_validities(|lease_id, validity| match self.age(lease_id) {
             Some(age) => validity.of_age(age, looked_at),
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn another_clock_is_told_by_a_record_of_the_future_or_of_before_the_last_look() {
+    fn a_record_from_the_future_or_before_the_last_read_shows_another_clock() {
         let by = |now| WriteStamp::now(&granted(Validity::with_lifetime(now, HOUR)), now);
         assert!(!by(at(100)).is_by_another_clock(at(90), at(110)));
         assert!(!by(at(50)).is_by_another_clock(at(90), at(110)), "clocks differ by so little");
@@ -107,10 +108,10 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_another_clock_are_counted_from_the_last_look() {
+    fn credentials_of_another_clock_are_aged_from_the_last_read() {
         for (written, read) in [(at as fn(i64) -> Now, behind as fn(i64) -> Now), (behind, at)] {
             let credentials = granted(Validity::with_lifetime(written(0), HOUR));
-            // Written 200 s after its issue, found 20 s later, 50 s after the last look.
+            // Written 200 s after they were issued, found 20 s later, 50 s after the last read.
             let record = WriteStamp::now(&credentials, written(200));
             let dated = record.rebased_on_read(credentials, read(170));
             assert_eq!(left(&dated, read(220)), HOUR - Duration::from_secs(250));
@@ -119,17 +120,17 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_who_has_set_his_clock_back_tells_the_age_that_his_other_clock_saw() {
+    fn a_writer_whose_wall_clock_was_set_back_writes_the_age_of_its_monotonic_clock() {
         let credentials = granted(Validity::with_lifetime(at(0), HOUR));
         let (later, read) = (behind(600), behind(650));
         let dated = WriteStamp::now(&credentials, later).rebased_on_writer(credentials, read);
         assert_eq!(left(&dated, read), HOUR - Duration::from_secs(650));
         assert!(!dated.renewal_due(read));
-        assert_eq!(dated.issued_at(), at(0).wall, "the issue keeps its date: branches are ordered by it");
+        assert_eq!(dated.issued_at(), at(0).wall, "issued_at stays: records are ordered by it");
     }
 
     #[test]
-    fn what_is_in_doubt_stays_so() {
+    fn an_uncertain_age_stays_uncertain() {
         let credentials = granted(Validity::with_lifetime(at(0), HOUR).uncertain());
         let record = WriteStamp::now(&credentials, at(10));
         assert_eq!(record.age(LeaseId::Access), None);
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_beyond_the_lifetime_is_the_end() {
+    fn an_age_beyond_the_lifetime_is_expired() {
         let record = WriteStamp { at: i64::MIN, access_age: Some(u64::MAX), aws_age: None };
         let credentials = granted(Validity::with_lifetime(at(0), HOUR));
         assert_eq!(left(&record.rebased_on_read(credentials.clone(), at(10)), at(10)), Duration::ZERO);
