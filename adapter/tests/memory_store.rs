@@ -1,4 +1,5 @@
-//! The store in memory, and the keeper that carries out on it what a session asks for.
+//! The store in memory, and the driver that carries out a session's operations on it.
+#![cfg(feature = "adapter")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::sync::Arc;
@@ -26,7 +27,7 @@ fn kind<T>(result: Result<T, StoreError>) -> Option<StoreErrorKind> {
     result.err().map(|error| error.kind())
 }
 
-/// Counts what it is told.
+/// Counts its calls.
 fn counter() -> (Arc<AtomicU32>, ChangeCallback) {
     let count = Arc::new(AtomicU32::new(0));
     let counts = Arc::clone(&count);
@@ -37,7 +38,7 @@ fn counter() -> (Arc<AtomicU32>, ChangeCallback) {
 }
 
 #[test]
-fn clones_share_one_cell_and_only_one_holds_its_lock() {
+fn clones_share_one_record_and_only_one_holds_its_lock() {
     let store = MemoryStore::new();
     let other = store.clone();
     assert_eq!(text(store.read(STORE_TIMEOUT)), None);
@@ -53,7 +54,7 @@ fn clones_share_one_cell_and_only_one_holds_its_lock() {
 }
 
 #[test]
-fn who_waits_for_the_lock_gets_it_when_it_is_given_back() {
+fn a_waiting_session_gets_the_lock_when_it_is_released() {
     let store = MemoryStore::new();
     let lock = store.lock(Duration::ZERO, LEASE).unwrap();
     let waiting = store.clone();
@@ -63,7 +64,7 @@ fn who_waits_for_the_lock_gets_it_when_it_is_given_back() {
 }
 
 #[test]
-fn what_is_set_aside_is_kept_and_no_longer_read() {
+fn a_quarantined_record_is_kept_and_no_longer_read() {
     let store = MemoryStore::new();
     let mut lock = store.lock(Duration::ZERO, LEASE).unwrap();
     lock.quarantine(STORE_TIMEOUT).unwrap();
@@ -78,7 +79,7 @@ fn what_is_set_aside_is_kept_and_no_longer_read() {
 }
 
 #[test]
-fn each_watcher_is_told_of_every_write_until_it_is_dropped() {
+fn each_watcher_is_called_at_every_write_until_it_is_dropped() {
     let store = MemoryStore::new();
     let ((one, tell_one), (two, tell_two)) = (counter(), counter());
     let (first, second) = (store.watch(tell_one).unwrap(), Arc::new(store.clone()).watch(tell_two).unwrap());
@@ -91,7 +92,7 @@ fn each_watcher_is_told_of_every_write_until_it_is_dropped() {
     assert_eq!((one.load(Ordering::SeqCst), two.load(Ordering::SeqCst)), (1, 2));
 }
 
-/// A store with nothing but what it must have.
+/// A store with the required methods alone.
 struct Bare;
 
 struct BareLock;
@@ -121,7 +122,7 @@ impl LockGuard for BareLock {
 }
 
 #[test]
-fn a_store_need_not_tell_of_changes_nor_end_its_locks() {
+fn a_store_need_not_notify_and_its_locks_need_not_expire() {
     let store = Arc::new(Bare);
     assert!(store.watch(counter().1).is_none());
     assert_eq!(text(store.read(STORE_TIMEOUT)).unwrap(), "bare");
@@ -133,7 +134,7 @@ fn op(id: u64, command: StoreCommand) -> StoreRequest {
 }
 
 #[test]
-fn a_keeper_works_under_the_lock_that_is_named_and_no_other() {
+fn a_driver_works_under_the_named_lock_alone() {
     let store = MemoryStore::new();
     let mut keeper = StoreDriver::new(store.clone());
     let write = |lock| op(9, StoreCommand::Write { lock: OpId(lock), record: body("mine") });
@@ -143,7 +144,7 @@ fn a_keeper_works_under_the_lock_that_is_named_and_no_other() {
     assert_eq!(format!("{keeper:?}"), "Keeper { held: Some(OpId(1)), .. }");
     assert_eq!(kind(keeper.execute(write(2))), Some(StoreErrorKind::Lost));
     assert!(matches!(keeper.execute(write(1)), Ok(StoreReply::Done)));
-    // The name of another lock gives nothing back.
+    // Unlocking by the number of another operation releases nothing.
     assert!(keeper.execute(op(3, StoreCommand::Unlock { lock: OpId(2) })).is_ok());
     assert_eq!(kind(store.lock(Duration::ZERO, LEASE)), Some(StoreErrorKind::Busy));
     let aside = StoreCommand::Quarantine { lock: OpId(2) };
@@ -177,8 +178,8 @@ fn a_sign_out_removes_what_was_retired_and_nothing_else() {
 }
 
 #[test]
-fn a_store_need_not_tell_what_is_retired_from_what_is_set_aside() {
-    /// What was asked of it.
+fn a_store_may_quarantine_what_is_retired() {
+    /// The calls that it got.
     struct Told(Arc<std::sync::Mutex<Vec<&'static str>>>);
     impl LockGuard for Told {
         fn read(&mut self, _: Duration) -> Result<Option<Body>, StoreError> {
@@ -201,7 +202,7 @@ fn a_store_need_not_tell_what_is_retired_from_what_is_set_aside() {
 }
 
 #[test]
-fn a_keeper_gives_a_lock_back_before_it_asks_for_another() {
+fn a_driver_releases_a_lock_before_it_requests_another() {
     let mut keeper = StoreDriver::new(MemoryStore::new());
     for id in 1..3 {
         assert!(keeper.execute(op(id, StoreCommand::Lock { ttl: LEASE })).is_ok());
@@ -209,7 +210,7 @@ fn a_keeper_gives_a_lock_back_before_it_asks_for_another() {
 }
 
 #[test]
-fn what_a_store_holds_does_not_show() {
+fn debug_of_a_store_shows_no_record() {
     let store = MemoryStore::new();
     store.lock(Duration::ZERO, LEASE).unwrap().write(&body("secret"), STORE_TIMEOUT).unwrap();
     assert_eq!(format!("{store:?}"), "MemoryStore");

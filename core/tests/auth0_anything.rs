@@ -1,4 +1,4 @@
-//! Whatever a site answers: no panic, no request to a host that is not the site's, no password but in one form.
+//! Auth0 with random answers: no panic, no request to another host, the password in one form alone.
 #![cfg(feature = "auth0")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 const HOSTS: [&str; 3] = ["www.angel.com", "angel.com", "auth.angel.com"];
 const PASSWORD: &str = "pa55w0rd";
 
-/// Pages that go on, pages that do not, and noise between their parts.
+/// Pages with their form, pages without it, and noise between their parts.
 fn page() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         Just("<input name=state value=s>".to_owned()),
@@ -87,7 +87,7 @@ fn is_proper(request: &Request) -> bool {
 
 proptest! {
     #[test]
-    fn a_walk_never_leaves_the_site(answers in prop::collection::vec(answer(), 1..40)) {
+    fn a_sign_in_never_leaves_the_site(answers in prop::collection::vec(answer(), 1..40)) {
         let login = Login::new("viewer@example.com", PASSWORD).unwrap();
         let mut exchange = Auth0::angel_studios().sign_in(&login);
         let first = exchange.start(Now::default());
@@ -115,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_page(bytes: Vec<u8>, html in page()) {
+    fn any_bytes_are_read_as_a_page(bytes: Vec<u8>, html in page()) {
         Page::read(&bytes);
         let page = Page::read(html.as_bytes());
         prop_assert!(page.state().is_none_or(|state| !state.expose().trim().is_empty()));
@@ -123,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_judged(text: String, token in "[a-zA-Z0-9_=-]{0,40}\\.[a-zA-Z0-9_=-]{0,40}\\.[a-zA-Z0-9_-]{0,10}") {
+    fn any_text_has_a_jwt_status(text: String, token in "[a-zA-Z0-9_=-]{0,40}\\.[a-zA-Z0-9_=-]{0,40}\\.[a-zA-Z0-9_-]{0,10}") {
         validate(&text, Now::default());
         validate(&token, Now::default());
         let _ = Auth0::angel_studios().from_token(&text, Now::default());

@@ -1,4 +1,4 @@
-//! Pre-signed MQTT addresses, byte for byte as botocore makes them.
+//! Pre-signed MQTT addresses are those of botocore, byte for byte.
 #![cfg(feature = "aws")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 

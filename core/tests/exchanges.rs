@@ -1,4 +1,4 @@
-//! Whole exchanges of each provider, their ends included, and what an environment is told that describes none.
+//! Whole exchanges of each provider, and the errors of environments that describe none.
 #![cfg(all(feature = "auth0", feature = "mosaia", feature = "navien", feature = "oauth2", feature = "settrade"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -49,7 +49,7 @@ fn a_sign_out_at_mosaia_ends_in_an_empty_grant() {
 }
 
 #[test]
-fn a_check_at_mosaia_tells_whom_a_token_speaks_for() {
+fn a_check_at_mosaia_tells_whom_a_token_belongs_to() {
     let mosaia = mosaia::Mosaia::builder().client_id("my-app").build().unwrap();
     let check = |response: Response| {
         let mut check = mosaia.check(&access());
@@ -71,7 +71,7 @@ fn a_check_at_mosaia_tells_whom_a_token_speaks_for() {
 }
 
 #[test]
-fn naviens_aws_rungs_name_the_account_and_repeat_no_token() {
+fn naviens_aws_methods_name_the_account_and_repeat_no_token() {
     let navien = navien::Navien::default();
     let login = navien::Login::new("login@example.com", "pass").unwrap();
     for (method, path) in [(0, "/api/v2.1/auth/session/refresh"), (1, "/api/v2.1/user/secured-sign-in")] {
@@ -89,7 +89,7 @@ fn naviens_aws_rungs_name_the_account_and_repeat_no_token() {
 }
 
 #[test]
-fn a_revocation_is_run_to_its_end_by_whoever_runs_a_session() {
+fn a_revocation_runs_to_its_end_as_an_exchange_of_a_session() {
     let profile = Profile::new("https://auth.example/token", "app")
         .unwrap()
         .with_revocation_endpoint("https://auth.example/revoke")
@@ -100,7 +100,7 @@ fn a_revocation_is_run_to_its_end_by_whoever_runs_a_session() {
     assert!(matches!(exchange.receive(answer(200, ""), now()), Ok(Step::Done(grant)) if grant.access.is_none()));
 }
 
-/// Which variable is wrong, and how, where these are set.
+/// The error where these variables are set: which one is wrong, and why.
 fn wrong<P: FromEnv>(variables: &[(&str, &str)]) -> String {
     let lookup = |name: &str| {
         let found = variables.iter().find(|(known, _)| *known == name);
@@ -110,7 +110,7 @@ fn wrong<P: FromEnv>(variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn an_address_in_the_environment_is_refused_for_what_is_wrong_with_it() {
+fn an_invalid_address_in_the_environment_is_refused_with_its_reason() {
     let cannot = |name: &str, what: &str| format!("the environment variable {name} cannot be used: {what}");
     for (url, what) in [
         ("nowhere", "it is not a URL with a host"),
@@ -137,7 +137,7 @@ fn an_address_in_the_environment_is_refused_for_what_is_wrong_with_it() {
 }
 
 #[test]
-fn an_app_secret_in_the_environment_is_refused_for_what_is_wrong_with_it() {
+fn an_invalid_app_secret_in_the_environment_is_refused_with_its_reason() {
     for (secret, what) in [
         ("not base64!", "it is not base64"),
         ("AAECAw==", "it has not the length of a key"),
@@ -155,7 +155,7 @@ fn an_app_secret_in_the_environment_is_refused_for_what_is_wrong_with_it() {
 }
 
 #[test]
-fn the_cookies_of_another_site_have_the_names_that_were_set() {
+fn another_site_uses_the_cookie_names_that_were_set() {
     let site = auth0::Auth0::builder("https://tv.example").cookie_names(["one", "two"]).state_cookie("three");
     let site = site.build().unwrap();
     assert_eq!(site.cookie_names().collect::<Vec<_>>(), ["one", "two"]);

@@ -1,4 +1,4 @@
-//! Mosaia's answers, in the shapes that its own client reads, and the bugs of that client.
+//! Mosaia's answers, in the forms that its own client reads, and the bugs of that client.
 #![cfg(feature = "mosaia")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -99,8 +99,8 @@ fn a_refresh_changes_neither_how_the_session_was_begun_nor_whose_it_is() {
 }
 
 #[test]
-fn an_end_is_read_in_every_form_and_corrected_for_the_services_clock() {
-    // The service is an hour behind: what it says ends in an hour of its own.
+fn exp_is_read_in_every_form_and_counted_by_the_services_clock() {
+    // The service's clock is an hour behind: the token expires in an hour by that clock.
     let behind = "Fri, 01 Aug 2025 19:00:00 GMT";
     let forms =
         [1_754_078_400_u64, 1_754_078_400_000].map(|exp| [json!(exp), json!(exp.to_string()), json!(exp as f64)]);
@@ -116,7 +116,7 @@ fn an_end_is_read_in_every_form_and_corrected_for_the_services_clock() {
 }
 
 #[test]
-fn an_end_that_makes_no_sense_is_unknown() {
+fn an_exp_that_makes_no_sense_is_an_unknown_deadline() {
     for odd in [json!(null), json!(0), json!("0"), json!(-5), json!("soon"), json!(""), json!([1]), json!({"a": 1})] {
         assert_eq!(lifetime(sign_in(&answer(200, nested(&tokens(&odd)))).unwrap()), None, "{odd}");
         assert_eq!(lifetime(oauth_refresh(&answer(200, tokens(&odd))).unwrap()), None, "{odd}");
@@ -130,14 +130,14 @@ fn an_end_that_makes_no_sense_is_unknown() {
 }
 
 #[test]
-fn an_end_that_is_past_by_our_own_clock_alone_proves_nothing() {
+fn an_exp_in_the_past_by_our_own_clock_alone_is_ignored() {
     let past = nested(&tokens(&json!(NOON - 60)));
     assert_eq!(lifetime(sign_in(&answer(200, &past)).unwrap()), None);
     assert_eq!(lifetime(sign_in(&dated(answer(200, &past), DATE)).unwrap()), Some(Duration::ZERO));
 }
 
 #[test]
-fn refusals_are_typed_in_both_shapes() {
+fn rejections_are_read_in_both_forms() {
     for (status, message, kind) in [
         (401, "Invalid credentials", ServiceErrorKind::InvalidCredentials),
         (400, "Invalid credentials", ServiceErrorKind::InvalidCredentials),
@@ -164,7 +164,7 @@ fn refusals_are_typed_in_both_shapes() {
 }
 
 #[test]
-fn a_refusal_without_json_counts_unless_it_is_a_web_page() {
+fn a_401_without_json_rejects_unless_it_is_a_web_page() {
     for body in ["", "no", "[]"] {
         assert_eq!(sign_in(&answer(401, body)).unwrap_err().kind(), ServiceErrorKind::InvalidCredentials, "{body}");
     }
@@ -174,7 +174,7 @@ fn a_refusal_without_json_counts_unless_it_is_a_web_page() {
 }
 
 #[test]
-fn a_refused_refresh_is_no_refused_login() {
+fn a_rejected_refresh_rejects_no_login() {
     for (status, body) in [
         (401, json!({"message": "Unauthorized"})),
         (401, json!({})),
@@ -205,7 +205,7 @@ fn an_error_wins_over_a_token_in_the_same_body() {
 }
 
 #[test]
-fn what_passes_by_itself_refuses_nobody() {
+fn transient_failures_reject_no_login_and_no_token() {
     let invalid = json!({"message": "Invalid credentials: account locked"});
     for (status, body) in [
         (500, invalid.to_string()),
@@ -250,7 +250,7 @@ fn retry_after_is_obeyed_whatever_it_comes_with() {
 }
 
 #[test]
-fn no_token_is_not_a_token() {
+fn an_answer_without_a_token_is_an_error() {
     for data in [
         json!(null),
         json!({}),
@@ -269,7 +269,7 @@ fn no_token_is_not_a_token() {
         assert!(is_malformed(&sign_in(&answer(200, nested(&data))).unwrap_err()), "{data}");
         assert!(is_malformed(&refresh(&answer(200, nested(&data))).unwrap_err()), "{data}");
     }
-    // Where the tokens stand is part of the meaning.
+    // Tokens outside of `data` do not count.
     assert!(sign_in(&answer(200, tokens(&Value::Null))).is_err());
     assert!(oauth_refresh(&answer(200, nested(&tokens(&Value::Null)))).is_err());
 }
@@ -313,7 +313,7 @@ fn an_api_call_tells_whom_the_token_speaks_for() {
 }
 
 #[test]
-fn what_was_sent_is_not_repeated() {
+fn errors_do_not_repeat_what_was_sent() {
     let mosaia = mosaia();
     let mut exchange = mosaia.sign_in(&Login::password("grower@example.com", "open sesame").unwrap());
     exchange.start(now(0));
@@ -325,7 +325,7 @@ fn what_was_sent_is_not_repeated() {
     assert_eq!(error.message(), Some("Invalid *** ***"));
 }
 
-// -- A refresh at two places.
+// -- A refresh at two endpoints.
 
 fn send(step: Result<Step, Error>) -> String {
     match step {
@@ -342,7 +342,7 @@ fn done(step: Result<Step, Error>) -> Grant {
 }
 
 #[test]
-fn a_refresh_asks_the_other_place_where_the_first_is_missing() {
+fn a_refresh_asks_the_other_endpoint_where_the_first_is_missing() {
     for (missing, body) in [404, 405, 501].into_iter().flat_map(|status| [(status, "{}"), (status, "<html>")]) {
         let mut exchange = mosaia().refresh_oauth(&Secret::from("r"));
         assert_eq!(exchange.start(now(0)).http.uri().path(), "/v1/auth/token");
@@ -350,7 +350,7 @@ fn a_refresh_asks_the_other_place_where_the_first_is_missing() {
         let granted = dated(answer(200, tokens(&json!(NOON + 3601))), "Fri, 01 Aug 2025 20:00:01 GMT");
         let grant = done(exchange.receive(granted, now(2)));
         assert_eq!(grant.grant_type, Some("oauth"));
-        // From the request that was answered.
+        // Lifetimes run from the request that was answered.
         assert_eq!(grant.access.unwrap().validity().deadline().unwrap().wall, now(3601).wall);
     }
     let mut exchange = mosaia().refresh_oauth(&Secret::from("r"));
@@ -361,7 +361,7 @@ fn a_refresh_asks_the_other_place_where_the_first_is_missing() {
 }
 
 #[test]
-fn a_refresh_that_may_have_been_carried_out_is_not_sent_to_the_other_place() {
+fn a_refresh_that_may_have_been_processed_is_not_sent_to_the_other_endpoint() {
     for (status, body) in [(500, "{}"), (503, ""), (400, r#"{"error":"invalid_grant"}"#), (200, "<html>"), (401, "{}")]
     {
         let mut exchange = mosaia().refresh_oauth(&Secret::from("r"));

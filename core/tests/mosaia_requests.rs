@@ -1,4 +1,4 @@
-//! What is sent to Mosaia, to the letter.
+//! The requests to Mosaia, field by field.
 #![cfg(feature = "mosaia")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -75,7 +75,7 @@ fn a_refresh_needs_no_client_id() {
 }
 
 #[test]
-fn an_api_call_bears_the_token() {
+fn an_api_call_carries_the_token() {
     let request = mosaia().self_request(&access());
     assert_eq!(
         (request.http.method(), request.http.uri().to_string()),

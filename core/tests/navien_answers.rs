@@ -1,4 +1,4 @@
-//! Navien's answers, from recorded shapes with made-up values, and the bugs that its users met in other clients.
+//! Navien's answers, recorded with their values replaced, and the bugs that users of other clients met.
 #![cfg(feature = "navien")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -35,7 +35,7 @@ fn refreshed(seconds: u64) -> Grant {
     parse_refresh(&answer(REFRESH), now(seconds), now(seconds + 1)).unwrap()
 }
 
-/// All that a sign-in grants, in writing; `None` where it is refused.
+/// All that a sign-in grants, as text; `None` where it is an error.
 fn written(body: &str) -> Option<String> {
     let grant = parse_sign_in(&answer(body), EMAIL, now(0), now(1)).ok()?;
     let credentials = Credentials::from_grant(grant, None)?;
@@ -52,7 +52,7 @@ fn an_escape_in_one_token_changes_nothing_for_the_others() {
         let escaped = SIGN_IN.replace(token, &escape);
         assert_ne!(escaped, SIGN_IN);
         assert_eq!(written(&escaped), written(SIGN_IN), "{token}");
-        // What is no token, in one place, in any way: the others are read as if nothing stood there.
+        // A value of another type in one field: the others are read as if it were absent.
         let value = SIGN_IN.split('"').find(|value| value.starts_with(token)).unwrap();
         let without = written(&SIGN_IN.replace(&format!("\"{value}\""), "\"\""));
         for nothing in ["null", "7", "true", "[\"x\"]", "{\"x\":1}", "\" \"", "\"\\u0020\""] {
@@ -95,7 +95,7 @@ fn both_leases_are_renewed_300_s_before_their_ends() {
 }
 
 #[test]
-fn what_an_account_leaves_out_has_defaults() {
+fn missing_fields_of_an_account_have_defaults() {
     let bare = answer(r#"{"data":{"token":{"accessToken":"ey.1"}}}"#);
     let account = parse_sign_in(&bare, EMAIL, now(0), now(1)).unwrap().account.unwrap();
     assert_eq!(account.full_name(), "");
@@ -132,7 +132,7 @@ fn bug_a_refresh_answer_without_a_refresh_token_wiped_the_stored_one() {
     assert_eq!(have.refresh_token().unwrap().expose(), "refresh-1");
     assert_eq!(have.account().user_id, EMAIL);
 
-    // An empty one is none either.
+    // An empty one counts as absent.
     let empty = answer(r#"{"code":200,"data":{"accessToken":"ey.3","refreshToken":"","idToken":""}}"#);
     let grant = parse_refresh(&empty, now(0), now(1)).unwrap();
     assert!(grant.refresh_token.is_none() && grant.id_token.is_none());
@@ -157,7 +157,7 @@ fn bug_a_missing_aws_deadline_was_treated_as_valid_for_ever() {
     let body = SESSION_REFRESH.replace("\"authorizationExpiresIn\": 3500", "\"authorizationExpiresIn\": 0");
     let grant = parse_session_refresh(&answer(&body), now(0), now(1)).unwrap();
     let validity = *grant.aws.unwrap().validity();
-    // Usable, and said to be unknown: no deadline is made up.
+    // Valid with an unknown deadline: none is made up.
     assert_eq!((validity.deadline(), validity.lifetime()), (None, None));
     assert!(!validity.is_expired(now(1_000_000)));
 }
@@ -191,7 +191,7 @@ fn bug_a_307_carried_the_password_to_another_host() {
         *response.status_mut() = status.try_into().unwrap();
         let elsewhere = "https://elsewhere.example/api/v2.1/user/sign-in".parse().unwrap();
         response.headers_mut().insert("location", elsewhere);
-        // An error, and no other request.
+        // An error, and no second request.
         let error = exchange.receive(response, now(1)).unwrap_err();
         assert!(error.is_retryable(), "{status}");
     }

@@ -1,4 +1,4 @@
-//! What the Python client saves, taken up by Perennial.
+//! The token files of the Python client, read and written.
 #![cfg(feature = "navien")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -12,12 +12,12 @@ use perennial_core::{
 };
 use serde_json::{Value, json};
 
-/// Version 6.1.1: moments without a zone, nothing about the age of the AWS set.
+/// Version 6.1.1: times without a zone, and no age of the AWS set.
 const OLD: &str = include_str!("data/navien_saved_6_1_1.json");
 /// Version 9.12: JWTs refreshed 49 minutes after the AWS set was issued.
 const NEW: &str = include_str!("data/navien_saved_9_12.json");
 
-/// 2025-11-19T08:51:00Z and so many seconds.
+/// So many seconds after 2025-11-19T08:51:00Z.
 fn now(seconds: i64) -> Now {
     Now::new(Timestamp::from_unix_seconds(1_763_542_260 + seconds), Duration::from_secs(5000))
 }
@@ -33,7 +33,7 @@ fn edited(saved: &str, edit: impl FnOnce(&mut serde_json::Map<String, Value>)) -
 }
 
 #[test]
-fn a_file_of_version_6_is_taken_up() {
+fn a_file_of_version_6_is_imported() {
     let saved = Navien::default().read_saved_session(OLD.as_bytes(), now(600)).unwrap();
     assert_eq!((saved.provider(), saved.namespace()), ("navien", BASE_URL));
     let have = saved.into_credentials();
@@ -43,7 +43,7 @@ fn a_file_of_version_6_is_taken_up() {
     assert_eq!(have.account().user_id, "grower@example.com");
     assert!(have.are_valid(now(600)) && !have.renewal_due(now(600)));
     assert!(have.renewal_due(now(3301)));
-    // Its AWS set may be older than its JWTs: no longer than so, and better renewed.
+    // Its AWS set may be older than its JWTs: the deadline is the latest possible, and renewal is due.
     assert_eq!(have.aws_expires_at(), Some(Timestamp::from_unix_millis(1_763_545_760_176)));
     assert!(have.aws_renewal_due(now(600)) && !have.aws_is_expired(now(600)));
 }
@@ -78,7 +78,7 @@ fn the_zone_of_the_process_does_not_matter() {
 }
 
 #[test]
-fn every_writing_of_a_moment_is_read() {
+fn times_are_read_in_every_form() {
     for text in [
         "2025-11-19T08:51:00",
         "2025-11-19T08:51:00Z",
@@ -93,12 +93,12 @@ fn every_writing_of_a_moment_is_read() {
 }
 
 #[test]
-fn an_issue_that_is_missing_unreadable_or_in_the_future_is_renewed_at_once() {
+fn a_time_of_issue_that_is_missing_unreadable_or_in_the_future_is_due_at_once() {
     for issued_at in [json!(null), json!(""), json!("yesterday"), json!(1_763_542_260), json!("2025-11-19T12:00:00Z")] {
         let saved = edited(OLD, |form| drop(form.insert("issued_at".into(), issued_at.clone())));
         let have = read(&saved, now(0));
         assert!(have.renewal_due(now(0)) && have.aws_renewal_due(now(0)), "{issued_at}");
-        // Usable until then, and by the monotonic clock never longer than its lifetime.
+        // Valid until then, and by the monotonic clock for no longer than its lifetime.
         assert!(have.are_valid(now(0)), "{issued_at}");
         let deadline = have.validity(LeaseId::Access).unwrap().deadline().unwrap();
         assert!(deadline.monotonic <= Duration::from_secs(5000 + 3600), "{issued_at}");
@@ -121,7 +121,7 @@ fn an_unknown_aws_deadline_stays_unknown() {
 }
 
 #[test]
-fn both_key_styles_are_read_and_an_empty_one_gives_way() {
+fn both_key_styles_are_read_and_the_one_with_a_value_counts() {
     let camel = json!({
         "accessToken": "", "access_token": "ey.1", "refreshToken": "r-1", "authenticationExpiresIn": 0,
         "authentication_expires_in": 60, "issuedAt": "2025-11-19T08:51:00Z", "accessKeyId": null,
@@ -136,7 +136,7 @@ fn both_key_styles_are_read_and_an_empty_one_gives_way() {
 }
 
 #[test]
-fn half_an_aws_set_is_none_and_empty_tokens_are_absent() {
+fn an_incomplete_aws_set_is_left_out_and_empty_tokens_are_absent() {
     let saved = edited(OLD, |form| {
         form.insert("session_token".into(), json!(null));
         form.insert("refresh_token".into(), json!(""));
@@ -146,7 +146,7 @@ fn half_an_aws_set_is_none_and_empty_tokens_are_absent() {
 }
 
 #[test]
-fn what_is_no_session_is_refused() {
+fn a_file_that_is_no_session_is_refused() {
     for (saved, what) in [
         ("", "no format version"),
         ("[]", "no format version"),
@@ -161,7 +161,7 @@ fn what_is_no_session_is_refused() {
 }
 
 #[test]
-fn perennials_own_form_is_read_as_such() {
+fn perennials_own_format_is_read_too() {
     let navien = Navien::new("https://a.example/api").unwrap();
     let own = SavedSession::new("navien", "https://a.example/api", read(NEW, now(3000))).to_json();
     let saved = navien.read_saved_session(own.expose().as_bytes(), now(3000)).unwrap();
@@ -174,7 +174,7 @@ fn perennials_own_form_is_read_as_such() {
 
 // -- Written for the Python client.
 
-/// Signed in so long before now(0), for so long: the access token, and the AWS credentials.
+/// Credentials that were issued so many seconds before now(0), with lifetimes in seconds.
 fn issued(access: [i64; 2], aws: Option<[i64; 2]>) -> Credentials {
     let validity =
         |[ago, seconds]: [i64; 2]| Validity::with_lifetime(now(-ago), Duration::from_secs(seconds.unsigned_abs()));
@@ -192,7 +192,7 @@ fn form(credentials: &Credentials) -> Value {
 }
 
 #[test]
-fn what_is_written_has_the_keys_and_values_of_the_python_client() {
+fn the_written_file_has_the_keys_and_values_of_the_python_client() {
     let mut wanted: Value = serde_json::from_str(OLD).unwrap();
     wanted["issued_at"] = json!("2025-11-19T08:51:00.176Z");
     assert_eq!(form(&read(OLD, now(600))), wanted);
@@ -212,7 +212,7 @@ fn what_is_written_has_the_keys_and_values_of_the_python_client() {
 }
 
 #[test]
-fn what_is_written_reads_back_the_same() {
+fn the_written_file_reads_back_the_same() {
     for saved in [OLD, NEW] {
         let have = read(saved, now(3000));
         let again = read(write_python(&have).expose(), now(3000));
@@ -227,12 +227,12 @@ fn what_is_written_reads_back_the_same() {
         assert_eq!(again.account(), have.account());
         same_deadlines(&again, &have);
         assert_eq!(again.aws_renewal_due(now(3000)), have.aws_renewal_due(now(3000)));
-        // A second time nothing moves at all.
+        // A second round changes nothing.
         assert_eq!(write_python(&again).expose(), write_python(&have).expose());
     }
 }
 
-/// To the second, and never later.
+/// Checks that deadlines are the same to the second, and never later.
 fn same_deadlines(again: &Credentials, have: &Credentials) {
     for lease_id in LeaseId::ALL {
         let end = |of: &Credentials| Some(of.validity(lease_id)?.deadline()?.wall);
@@ -247,7 +247,7 @@ fn same_deadlines(again: &Credentials, have: &Credentials) {
 }
 
 #[test]
-fn deadlines_stay_whichever_lease_is_the_older() {
+fn both_deadlines_are_kept_whichever_lease_is_older() {
     for (access, aws) in [
         ([0, 3600], Some([0, 3600])),
         ([0, 3600], Some([2940, 3500])),
@@ -259,14 +259,14 @@ fn deadlines_stay_whichever_lease_is_the_older() {
     ] {
         let have = issued(access, aws);
         same_deadlines(&read(write_python(&have).expose(), now(0)), &have);
-        // Whoever knows of one issue only finds the same two deadlines.
+        // A version that knows one time of issue alone finds the same two deadlines.
         let old = edited(write_python(&have).expose(), |form| drop(form.remove("aws_credentials_issued_at")));
         same_deadlines(&read(&old, now(0)), &have);
     }
 }
 
 #[test]
-fn a_lifetime_of_nothing_is_written_as_a_second_and_not_as_unknown() {
+fn a_lifetime_of_zero_is_written_as_one_second_and_not_as_unknown() {
     let have = issued([0, 0], Some([0, 0]));
     let form = form(&have);
     assert_eq!(form["authentication_expires_in"], 1);
@@ -290,7 +290,7 @@ fn an_unknown_deadline_is_written_as_such_and_an_unknown_lifetime_of_the_token_a
 }
 
 #[test]
-fn a_file_for_local_clocks_has_local_moments_without_a_zone() {
+fn a_file_for_local_time_has_times_without_a_zone() {
     let have = issued([0, 3600], None);
     let moment = |hours| {
         let file = write_python_local(&have, hours * 3600);
@@ -299,7 +299,7 @@ fn a_file_for_local_clocks_has_local_moments_without_a_zone() {
     assert_eq!(moment(0), "2025-11-19T08:51:00");
     assert_eq!(moment(9), "2025-11-19T17:51:00");
     assert_eq!(moment(-10), "2025-11-18T22:51:00");
-    // Read as UTC it is too old or too young; either way it is renewed at once and never outlives its hour.
+    // Read as UTC it seems too old or too young. Either way renewal is due at once, and its hour is not exceeded.
     for hours in [9, -10] {
         let file = write_python_local(&have, hours * 3600);
         let read = read(file.expose(), now(0));
@@ -311,7 +311,7 @@ fn a_file_for_local_clocks_has_local_moments_without_a_zone() {
 }
 
 #[test]
-fn an_issue_beyond_the_calendar_is_written_as_a_date_that_python_has() {
+fn a_time_of_issue_outside_the_calendar_is_written_as_a_date_that_python_has() {
     for millis in [i64::MIN, -62_135_596_800_001, 253_402_300_800_000, i64::MAX] {
         let issued = Now::new(Timestamp::from_unix_millis(millis), Duration::ZERO);
         let validity = Validity::with_lifetime(issued, Duration::from_secs(3600));

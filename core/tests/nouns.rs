@@ -1,4 +1,4 @@
-//! What is granted and what goes wrong: what each says of itself, at the edges too.
+//! Credentials, errors and connect options: what their methods and texts say, also at the limits.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::error::Error as _;
@@ -34,7 +34,7 @@ fn granted(access: Validity, aws: Option<Validity>) -> Credentials {
 }
 
 #[test]
-fn needs_and_generations_are_told_in_words() {
+fn leases_and_generations_have_readable_names() {
     assert_eq!(LeaseId::ALL.map(|lease_id| lease_id.to_string()), ["access token", "AWS credentials"]);
     assert_eq!((Generation::default().to_string(), Generation::default().get()), ("#0".into(), 0));
 }
@@ -61,7 +61,7 @@ fn credentials_show_deadlines_and_no_secret() {
 }
 
 #[test]
-fn a_saved_session_tells_where_it_is_and_how_long_it_lasts_and_keeps_how_it_was_begun() {
+fn a_saved_session_shows_provider_and_deadline_and_keeps_its_grant_type() {
     let saved = |validity| SavedSession::new("toy", "here", granted(validity, None));
     assert_eq!(saved(lasting(100)).to_string(), "a session at toy until 2023-11-14T22:15:00Z");
     assert_eq!(saved(Validity::unknown(now(0))).to_string(), "a session at toy of unknown length");
@@ -70,7 +70,7 @@ fn a_saved_session_tells_where_it_is_and_how_long_it_lasts_and_keeps_how_it_was_
 }
 
 #[test]
-fn moments_add_subtract_and_come_from_the_calendar() {
+fn timestamps_add_subtract_and_convert_from_dates() {
     let moment = Timestamp::from_unix_seconds(1_700_000_000);
     assert_eq!(moment.saturating_sub(Duration::from_secs(60)), Timestamp::from_unix_seconds(1_699_999_940));
     let first = Timestamp::from_unix_millis(i64::MIN);
@@ -80,7 +80,7 @@ fn moments_add_subtract_and_come_from_the_calendar() {
 }
 
 #[test]
-fn an_issue_in_the_future_is_in_doubt_beyond_what_clocks_differ() {
+fn credentials_issued_more_than_a_minute_in_the_future_are_uncertain() {
     let restored = |ahead: i64| {
         let issued_at = Timestamp::from_unix_millis(now(0).wall.unix_millis() + ahead);
         Validity::restored(issued_at, Some(Duration::from_secs(100)), now(0)).is_uncertain()
@@ -90,7 +90,7 @@ fn an_issue_in_the_future_is_in_doubt_beyond_what_clocks_differ() {
 }
 
 #[test]
-fn a_store_failure_says_what_happened_why_and_whether_it_passes() {
+fn a_store_error_has_kind_source_and_retryability() {
     for (kind, words, passes) in [
         (StoreErrorKind::Busy, "the saved session is locked by another process", true),
         (StoreErrorKind::Lost, "the lock on the saved session was lost", true),
@@ -113,7 +113,7 @@ fn a_store_failure_says_what_happened_why_and_whether_it_passes() {
 }
 
 #[test]
-fn a_transport_failure_says_how_far_the_request_got() {
+fn a_transport_error_says_how_far_the_request_got() {
     for (error, kind, outcome) in [
         (TransportError::not_sent("no such host"), TransportErrorKind::NotSent, Outcome::NotProcessed),
         (TransportError::maybe_sent("reset"), TransportErrorKind::MaybeSent, Outcome::Indeterminate),
@@ -130,7 +130,7 @@ fn a_transport_failure_says_how_far_the_request_got() {
 }
 
 #[test]
-fn what_stands_in_the_sessions_way_does_not_pass_by_itself() {
+fn a_session_error_is_not_retryable_without_a_time() {
     let error = Error::from(SessionError::SignedOut);
     assert!(!error.is_retryable());
     assert_eq!(error.outcome(), Outcome::Rejected);
@@ -138,7 +138,7 @@ fn what_stands_in_the_sessions_way_does_not_pass_by_itself() {
 }
 
 #[test]
-fn a_service_failure_has_one_verdict_and_its_own_words() {
+fn a_service_error_has_one_outcome_and_one_message() {
     let some = Some(Duration::from_secs(1));
     for (kind, outcome, words) in [
         (ServiceErrorKind::InvalidCredentials, Outcome::Rejected, "the service refused the login"),
@@ -177,7 +177,7 @@ fn a_service_failure_has_one_verdict_and_its_own_words() {
 }
 
 #[test]
-fn a_services_words_are_cut_and_cleaned_at_the_edges() {
+fn a_services_message_is_cut_and_cleaned_at_its_limits() {
     let said =
         |text: &str| ServiceError::new(ServiceErrorKind::Service).with_message(text).message().map(str::to_owned);
     assert_eq!(said(" \r\n\t"), None);
@@ -196,20 +196,20 @@ fn a_services_words_are_cut_and_cleaned_at_the_edges() {
 }
 
 #[test]
-fn a_ticket_keeps_alive_as_it_is_told() {
+fn connect_options_use_the_keep_alive_that_was_set() {
     let ticket = ConnectOptions::new("wss://a.example/mqtt").unwrap().with_keep_alive(Duration::from_secs(9));
     assert_eq!(ticket.into_parts().keep_alive, Duration::from_secs(9));
 }
 
 #[cfg(feature = "aws")]
 #[test]
-fn a_broker_tells_where_it_is() {
+fn a_broker_shows_its_endpoint_and_region() {
     let broker = perennial_core::aws::Mqtt::new("ABC.iot.example", "eu-west-1").unwrap();
     assert_eq!((broker.endpoint(), broker.region()), ("abc.iot.example", "eu-west-1"));
 }
 
 #[test]
-fn a_buffer_shows_how_full_it_is_and_writes_like_any_other() {
+fn a_body_buffer_shows_its_fill_and_implements_write() {
     use std::io::Write as _;
     let mut buffer = BodyBuffer::new(5);
     buffer.write_all(b"hunt").unwrap();
@@ -220,7 +220,7 @@ fn a_buffer_shows_how_full_it_is_and_writes_like_any_other() {
 }
 
 #[test]
-fn whoever_hands_a_lenient_type_what_json_cannot_hold_learns_what_it_wants() {
+fn a_lenient_type_names_what_it_expects_for_types_that_json_lacks() {
     use serde::Deserialize as _;
     use serde::de::IntoDeserializer as _;
     use serde::de::value::{BytesDeserializer, Error};
@@ -247,13 +247,13 @@ fn a_lifetime_is_read_from_any_kind_of_number() {
 }
 
 #[test]
-fn an_address_shows_itself() {
+fn a_base_url_shows_its_address_in_debug() {
     let base = perennial_core::wire::BaseUrl::parse("https://a.example/x/").unwrap();
     assert_eq!(format!("{base:?} {}", base.as_str()), "https://a.example/x https://a.example/x");
 }
 
 #[test]
-fn an_address_without_a_host_is_none() {
+fn an_address_without_a_host_is_refused() {
     use perennial_core::wire::{BaseUrl, InvalidUrl};
     for odd in ["https://:443", "https://:443/x", "a.example"] {
         assert_eq!(BaseUrl::parse(odd).err(), Some(InvalidUrl::NotAUrl), "{odd}");

@@ -1,4 +1,4 @@
-//! A session driven by hand: what is tried when, and what callers hear meanwhile.
+//! The pace of attempts, in a session driven by hand: pauses, `Retry-After`, and what callers get meanwhile.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod desk;
@@ -20,7 +20,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// What a service answers: nothing at all, or a status, headers and a body.
+/// A service's answer: none at all, or a status, headers and a body.
 #[derive(Clone, Copy)]
 enum Says {
     Nothing,
@@ -34,7 +34,7 @@ fn says(status: u16) -> Says {
     Says::Answers(status, &[], "")
 }
 
-/// One caller asks each second for so long; each request is answered by its path.
+/// One caller asks every second for this time. Each request is answered by its path.
 fn ask(desk: &mut Desk, lease_id: LeaseId, span: Duration, answer: impl Fn(&str) -> Says) {
     let end = desk.now.monotonic + span;
     while desk.now.monotonic < end {
@@ -71,7 +71,7 @@ fn obstacle(desk: &Desk, lease_id: LeaseId) -> Option<Error> {
     desk.session.obstacle(lease_id)
 }
 
-/// How long until callers may expect something, by what they hear.
+/// How long callers are told to wait, by their error's `retry_at`.
 fn hears(desk: &Desk, lease_id: LeaseId) -> Duration {
     let at: Timestamp = obstacle(desk, lease_id).and_then(|error| error.retry_at()).expect("a moment to come back");
     Duration::try_from(at.since(desk.now.wall)).unwrap()
@@ -80,7 +80,7 @@ fn hears(desk: &Desk, lease_id: LeaseId) -> Duration {
 // ---- A login
 
 #[test]
-fn a_password_that_is_answered_oddly_is_shown_three_times_in_an_hour_and_eight_times_in_a_day() {
+fn a_password_that_is_answered_oddly_is_sent_at_most_three_times_in_an_hour_and_eight_in_a_day() {
     for status in [200, 302, 400, 412, 429, 500, 502] {
         let mut desk = Desk::new(Policy::default());
         ask(&mut desk, LeaseId::Access, HOUR, |_| says(status));
@@ -93,14 +93,14 @@ fn a_password_that_is_answered_oddly_is_shown_three_times_in_an_hour_and_eight_t
         assert!(error.is_retryable(), "it is tried again by itself");
         ask(&mut desk, LeaseId::Access, DAY - HOUR, |_| says(status));
         assert_eq!(sent(&desk, "/sign-in"), 8, "{status}");
-        // The odd day is over: nobody had to do anything.
+        // A day later the service works again: nobody had to act.
         ask(&mut desk, LeaseId::Access, HOUR, |_| Says::Answers(200, &[], GRANTS));
         assert_eq!(desk.session.state(), State::Live, "{status}");
     }
 }
 
 #[test]
-fn a_password_of_which_nothing_is_heard_is_tried_for_whoever_waits() {
+fn a_password_without_any_answer_is_retried_while_somebody_waits() {
     let mut desk = Desk::new(Policy::default());
     ask(&mut desk, LeaseId::Access, 10 * MINUTE, |_| Says::Nothing);
     assert!(sent(&desk, "/sign-in") > 100, "{}", sent(&desk, "/sign-in"));
@@ -108,7 +108,7 @@ fn a_password_of_which_nothing_is_heard_is_tried_for_whoever_waits() {
 }
 
 #[test]
-fn a_person_who_signs_in_again_is_tried_at_once() {
+fn a_login_given_by_sign_in_is_tried_at_once() {
     let mut desk = Desk::new(Policy::default());
     ask(&mut desk, LeaseId::Access, HOUR, |_| says(412));
     desk.session.sign_in(ToyLogin::new("ann@toy.example", "other"), desk.now);
@@ -119,7 +119,7 @@ fn a_person_who_signs_in_again_is_tried_at_once() {
 }
 
 #[test]
-fn a_refresh_token_goes_on_at_its_own_pace_while_the_login_rests() {
+fn refreshes_go_on_while_the_login_is_paused() {
     let mut desk = signed_in(Policy::default());
     desk.pass(HOUR);
     ask(&mut desk, LeaseId::Access, HOUR, |path| if path == "/refresh" { says(503) } else { says(412) });
@@ -134,7 +134,7 @@ fn a_refresh_token_goes_on_at_its_own_pace_while_the_login_rests() {
 
 // ---- A store that several sessions use
 
-/// Carries out what a session asks of a store that holds this.
+/// Carries out a session's operations on a store with this record.
 fn keep(desk: &mut Desk, shelf: &mut Option<Body>) {
     while !desk.ops.is_empty() {
         for StoreRequest { id, command, .. } in std::mem::take(&mut desk.ops) {
@@ -174,7 +174,7 @@ fn process(password: &str, seed: u64, started: Duration) -> Desk {
 }
 
 #[test]
-fn a_refused_login_is_sent_once_by_all_processes_on_a_store_and_not_again_after_a_restart() {
+fn a_rejected_login_is_sent_once_by_all_processes_on_a_store_and_not_again_after_a_restart() {
     let mut shelf = None;
     let mut sign_ins = 0;
     for seed in 0..16 {
@@ -188,7 +188,7 @@ fn a_refused_login_is_sent_once_by_all_processes_on_a_store_and_not_again_after_
     assert_eq!(sign_ins, 1);
     let record = text(shelf.as_ref().unwrap());
     assert!(!record.contains("wrong") && record.contains("invalid_credentials"), "{record}");
-    // Another login is another matter, and what it brings displaces the failure.
+    // Another login is sent, and its grant replaces the recorded failure.
     let mut right = process("right", 99, HOUR);
     ask_with(&mut right, &mut shelf, 2 * SECOND, |_| Says::Answers(200, &[], GRANTS));
     assert_eq!(right.session.state(), State::Live);
@@ -209,7 +209,7 @@ fn a_password_that_is_answered_oddly_is_counted_over_restarts_and_processes() {
 }
 
 #[test]
-fn whoever_hears_of_a_refused_login_may_end_at_once_the_store_knows_of_it() {
+fn callers_hear_of_a_rejected_login_once_the_store_has_it() {
     let mut desk = process("wrong", 1, SECOND);
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Read(None)));
@@ -222,7 +222,7 @@ fn whoever_hears_of_a_refused_login_may_end_at_once_the_store_knows_of_it() {
     assert!(record.contains("invalid_credentials"), "{record}");
     desk.store(Ok(StoreReply::Done));
     assert!(desk.session.failures(LeaseId::Access).0 > told);
-    // Where the store cannot be written, nobody waits for ever.
+    // If the store cannot be written, callers do not wait for ever.
     let mut stuck = process("wrong", 1, SECOND);
     stuck.demand(LeaseId::Access);
     stuck.store(Ok(StoreReply::Read(None)));
@@ -233,7 +233,7 @@ fn whoever_hears_of_a_refused_login_may_end_at_once_the_store_knows_of_it() {
 }
 
 #[test]
-fn a_service_that_asks_for_rest_is_left_alone_by_every_process_on_the_store() {
+fn retry_after_is_obeyed_by_every_process_on_the_store() {
     let mut shelf = None;
     let busy = |_: &str| Says::Answers(429, &[("retry-after", "600")], "");
     let mut first = process("pass", 1, Duration::ZERO);
@@ -252,7 +252,7 @@ fn a_service_that_asks_for_rest_is_left_alone_by_every_process_on_the_store() {
 }
 
 #[test]
-fn the_quiet_that_another_session_told_of_ends_when_a_person_has_signed_in_there() {
+fn retry_after_from_another_session_ends_when_a_person_has_signed_in_there() {
     let mut shelf = None;
     let busy = |_: &str| Says::Answers(429, &[("retry-after", "6000")], "");
     let (mut there, mut here) = (process("pass", 1, Duration::ZERO), process("pass", 2, Duration::ZERO));
@@ -270,10 +270,10 @@ fn the_quiet_that_another_session_told_of_ends_when_a_person_has_signed_in_there
     assert_eq!(here.requests.len(), 1);
 }
 
-// ---- An answer that is no grant
+// ---- Answers without a grant
 
 #[test]
-fn an_answered_no_is_paced_to_minutes_whoever_asks() {
+fn after_an_answer_without_a_grant_the_pause_grows_to_minutes_whoever_waits() {
     for (status, body) in [(400, ""), (412, ""), (200, "<html>"), (200, "{"), (307, "")] {
         let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7));
         restore_expired(&mut desk);
@@ -285,7 +285,7 @@ fn an_answered_no_is_paced_to_minutes_whoever_asks() {
     }
 }
 
-/// A saved session whose access token is past its end, without a login.
+/// A saved session whose access token has expired, without a login.
 fn restore_expired(desk: &mut Desk) {
     let saved = signed_in(Policy::default()).session.export().unwrap();
     desk.now = perennial_core::Now::new(desk.now.wall.saturating_add(3 * HOUR), desk.now.monotonic);
@@ -303,10 +303,10 @@ fn a_failing_service_is_asked_every_five_seconds_while_somebody_waits() {
     assert!(hears(&desk, LeaseId::Access) <= MAX_BACKOFF_FOREGROUND);
 }
 
-// ---- Quiet
+// ---- Retry-After
 
 #[test]
-fn a_429_without_a_time_asks_for_a_minute_and_a_named_time_is_obeyed_up_to_a_day() {
+fn a_429_means_a_minute_and_retry_after_is_obeyed_up_to_a_day() {
     let quiet = |headers| {
         let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7));
         restore_expired(&mut desk);
@@ -320,7 +320,7 @@ fn a_429_without_a_time_asks_for_a_minute_and_a_named_time_is_obeyed_up_to_a_day
 }
 
 #[test]
-fn a_quiet_that_one_lease_was_told_of_holds_for_the_other() {
+fn retry_after_of_one_lease_holds_for_the_other() {
     let mut desk = signed_in(Policy::default());
     desk.session.renew(LeaseId::Access, desk.now);
     desk.pass(SECOND);
@@ -340,7 +340,7 @@ fn a_quiet_that_one_lease_was_told_of_holds_for_the_other() {
 // ---- Missing endpoints
 
 #[test]
-fn a_missing_endpoint_is_no_end_where_there_is_no_other_way() {
+fn a_missing_endpoint_is_retried_where_there_is_no_other_method() {
     for status in [404, 405, 501] {
         let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7));
         restore_expired(&mut desk);
@@ -388,12 +388,12 @@ fn an_endpoint_that_has_worked_is_not_taken_for_missing() {
 // ---- Liveness
 
 #[test]
-fn a_method_that_fails_in_any_way_gives_way_to_the_next_one() {
+fn a_method_that_keeps_failing_is_followed_by_the_next_one() {
     for broken in
         [Says::Nothing, says(502), says(400), Says::Answers(200, &[], "<html>"), Says::Answers(200, &[], "{}")]
     {
         let mut desk = signed_in(Policy::default());
-        // The access token is renewed; the AWS credentials run out.
+        // The access token is renewed, the AWS credentials expire.
         let answer = move |path: &str| match path {
             "/aws-refresh" => broken,
             "/refresh" => Says::Answers(200, &[], GRANTS),
@@ -416,7 +416,7 @@ fn a_method_that_fails_in_any_way_gives_way_to_the_next_one() {
 }
 
 #[test]
-fn a_password_is_not_shown_for_a_failing_method_while_valid_credentials_are_held() {
+fn a_password_is_not_sent_for_a_failing_method_while_valid_credentials_are_held() {
     let mut desk = signed_in(Policy::default());
     let answer = |path: &str| if path == "/aws-refresh" { says(502) } else { Says::Answers(200, &[], GRANTS) };
     desk.session.renew(LeaseId::Aws, desk.now);
@@ -424,10 +424,10 @@ fn a_password_is_not_shown_for_a_failing_method_while_valid_credentials_are_held
     assert_eq!(sent(&desk, "/sign-in"), 1, "{:?}", desk.paths());
 }
 
-// ---- Refused by the API
+// ---- Rejected by the API
 
 #[test]
-fn a_generation_that_was_refused_is_handed_to_nobody() {
+fn a_rejected_generation_is_handed_to_nobody() {
     let mut desk = signed_in(Policy::default());
     let mut number = 1;
     for _ in 0..200 {
@@ -464,7 +464,7 @@ fn a_generation_that_was_refused_is_handed_to_nobody() {
 }
 
 #[test]
-fn a_token_refused_within_its_minute_is_waited_for_where_that_is_short() {
+fn a_caller_waits_for_a_new_token_after_a_rejection_within_a_minute_if_that_is_short() {
     let mut desk = signed_in(Policy::default());
     desk.pass(20 * SECOND);
     for number in 2..4 {
@@ -480,7 +480,7 @@ fn a_token_refused_within_its_minute_is_waited_for_where_that_is_short() {
 }
 
 #[test]
-fn a_generation_that_lived_its_minute_ends_the_count_of_refusals() {
+fn a_generation_accepted_for_a_minute_resets_the_count_of_rejections() {
     let mut desk = signed_in(Policy::default());
     let refuse = |desk: &mut Desk| {
         let generation = desk.session.held().unwrap().generation(LeaseId::Access);
@@ -492,7 +492,7 @@ fn a_generation_that_lived_its_minute_ends_the_count_of_refusals() {
         desk.pass(20 * SECOND);
         desk.grant(number);
     }
-    // Ten good hours.
+    // Ten hours without a rejection.
     for number in 10..20 {
         desk.pass(HOUR - 5 * MINUTE);
         desk.grant(number);
@@ -504,7 +504,7 @@ fn a_generation_that_lived_its_minute_ends_the_count_of_refusals() {
 }
 
 #[test]
-fn whoever_asks_in_an_outage_of_everything_hears_of_it_at_once() {
+fn callers_get_an_error_at_once_while_every_method_fails() {
     for status in [500, 503, 400, 412] {
         let mut desk = signed_in(Policy::default());
         desk.pass(3 * HOUR);

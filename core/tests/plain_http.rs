@@ -1,4 +1,4 @@
-//! Services without TLS on a network that is trusted: where a host was named, and nowhere else.
+//! Plain http on a trusted network: allowed to a named host, and nowhere else.
 #![cfg(all(feature = "auth0", feature = "mosaia", feature = "navien", feature = "oauth2", feature = "settrade"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -11,7 +11,7 @@ fn keycloak() -> TransportSecurity {
     TransportSecurity::new().plain_http_to("keycloak").unwrap()
 }
 
-/// Where a request goes, once the rules let it through.
+/// The address of a request that the rules allow.
 fn sent(mut request: Request) -> String {
     keycloak().check_request(&mut request).unwrap();
     assert!(TransportSecurity::new().check_address(request.http.uri()).is_err());
@@ -23,7 +23,7 @@ fn json(text: &str) -> Response {
 }
 
 #[test]
-fn a_profile_at_a_named_host_is_possible_in_all_its_endpoints() {
+fn all_endpoints_of_a_profile_may_be_at_a_named_host() {
     let token = "http://keycloak:8080/token";
     assert_eq!(Profile::new(token, "app").unwrap_err(), InvalidProfile::Url(InvalidUrl::NotHttps));
     let profile = Profile::new_under(token, "app", &keycloak())
@@ -35,7 +35,7 @@ fn a_profile_at_a_named_host_is_possible_in_all_its_endpoints() {
     let elsewhere = profile.clone().with_device_endpoint("http://hydra/device");
     assert_eq!(elsewhere.unwrap_err(), InvalidUrl::NotHttps);
 
-    // The page that a person opens is under the same rules.
+    // The page that a person opens obeys the same rules.
     let shown = |profile: &Profile, page: &str| {
         let answer = format!(r#"{{"device_code":"d","user_code":"u","verification_uri":"{page}","expires_in":60}}"#);
         parse_device(profile, &json(&answer), Now::default(), Now::default()).is_ok()
@@ -46,7 +46,7 @@ fn a_profile_at_a_named_host_is_possible_in_all_its_endpoints() {
 }
 
 #[test]
-fn what_is_found_at_a_named_host_may_be_there_too() {
+fn discovered_endpoints_may_be_at_a_named_host() {
     let issuer = "http://keycloak:8080/realms/x";
     assert_eq!(Discovery::new(issuer).unwrap_err(), InvalidUrl::NotHttps);
     let found = |endpoint: &str| -> Result<Profile, Error> {
@@ -55,7 +55,7 @@ fn what_is_found_at_a_named_host_may_be_there_too() {
         let document = format!(r#"{{"issuer":"{issuer}","token_endpoint":"{endpoint}"}}"#);
         let mut step = discovery.receive(json(&document), Now::default())?;
         if let Step::Send(_) = step {
-            // The other place says the same.
+            // The other well-known path has the same document.
             step = discovery.receive(json(&document), Now::default())?;
         }
         let Step::Done(metadata) = step else { panic!("{step:?}") };
@@ -68,7 +68,7 @@ fn what_is_found_at_a_named_host_may_be_there_too() {
 }
 
 #[test]
-fn every_service_can_be_at_a_named_host() {
+fn every_provider_can_be_at_a_named_host() {
     let (at, security) = ("http://keycloak:8080/api", &keycloak());
 
     assert_eq!(navien::Navien::new(at).unwrap_err(), InvalidUrl::NotHttps);

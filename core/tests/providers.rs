@@ -1,4 +1,4 @@
-//! What every provider says of itself, and what it makes of a login and of credentials.
+//! Every provider: name, namespace, methods, logins, and how it authorizes a call.
 #![cfg(all(feature = "auth0", feature = "mosaia", feature = "navien", feature = "oauth2", feature = "settrade"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -14,7 +14,7 @@ use perennial_core::{
 
 const USER: &str = "grower@example.com";
 
-/// A number that is a key of P-256.
+/// A valid private key of P-256.
 const APP_SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 fn now() -> Now {
@@ -50,7 +50,7 @@ fn settrade() -> settrade::Settrade {
     settrade::Settrade::new("098", "ALGO").unwrap()
 }
 
-/// Name, realm, the account of a login, and the rungs of a ladder by name.
+/// A provider's name, namespace, the account of a login, and the names of the methods for a lease.
 fn card<P: Provider>(provider: &P, login: &P::Login, lease_id: LeaseId) -> String {
     let methods: Vec<_> = provider.methods(lease_id).iter().map(|method| provider.method_name(*method)).collect();
     let user = provider.user_id(login).unwrap_or("nobody");
@@ -58,7 +58,7 @@ fn card<P: Provider>(provider: &P, login: &P::Login, lease_id: LeaseId) -> Strin
 }
 
 #[test]
-fn each_says_who_and_where_it_is_and_how_it_renews() {
+fn each_provider_has_its_name_namespace_and_methods() {
     let login = auth0::Login::new(USER, "hunter2").unwrap();
     assert_eq!(card(&auth0(), &login, LeaseId::Access), "auth0 at https://tv.example for grower@example.com: sign-in");
     let login = mosaia::Login::password(USER, "hunter2").unwrap();
@@ -102,7 +102,7 @@ fn a_password_is_a_persons_and_a_secret_or_a_key_is_a_programs() {
 }
 
 #[test]
-fn only_naviens_aws_rungs_show_the_access_token() {
+fn only_naviens_aws_methods_need_the_access_token() {
     let navien = navien::Navien::default();
     let bases: Vec<_> = navien.methods(LeaseId::Aws).iter().map(|method| navien.requires(*method)).collect();
     assert_eq!(bases, [Some(LeaseId::Access), Some(LeaseId::Access), None]);
@@ -120,7 +120,7 @@ fn is_kept<P: Provider>(provider: &P, login: &P::Login) {
 }
 
 #[test]
-fn each_keeps_its_login_and_reads_it_back() {
+fn each_provider_writes_its_login_and_reads_it_back() {
     is_kept(&auth0(), &auth0::Login::new(USER, "hunter2").unwrap());
     is_kept(&mosaia(), &mosaia::Login::password(USER, "hunter2").unwrap());
     is_kept(&navien::Navien::default(), &navien::Login::new(USER, "hunter2").unwrap());
@@ -129,7 +129,7 @@ fn each_keeps_its_login_and_reads_it_back() {
 }
 
 #[test]
-fn each_renews_ahead_by_the_margin_that_it_documents() {
+fn each_provider_has_the_margin_that_it_documents() {
     let buffered = auth0::Auth0::builder("https://tv.example").refresh_buffer(Duration::from_secs(77)).build();
     assert_eq!(buffered.unwrap().margin(), Duration::from_secs(77));
     assert_eq!(mosaia().margin(), mosaia::MARGIN);
@@ -149,14 +149,14 @@ fn authorized<P: Provider>(provider: &P) -> String {
 }
 
 #[test]
-fn each_puts_the_token_where_its_service_looks_for_it() {
+fn each_provider_puts_the_token_where_its_service_expects_it() {
     assert_eq!(authorized(&mosaia()), "authorization: Bearer ey.access");
     assert_eq!(authorized(&navien::Navien::default()), "authorization: ey.access");
     assert_eq!(authorized(&oauth2()), "authorization: Bearer ey.access");
     assert_eq!(authorized(&settrade()), "authorization: Bearer ey.access");
 }
 
-/// Where a rung of Mosaia's sends its request; nothing where it does not begin.
+/// The address to which a method of Mosaia sends its request; `None` where it makes no exchange.
 fn mosaias(method: mosaia::Method, have: Option<&Credentials>) -> Option<String> {
     let login = mosaia::Login::password(USER, "hunter2").unwrap();
     let exchange = mosaia().begin(method, Some(&login), have);
@@ -180,7 +180,7 @@ fn mosaias_refresh_token_goes_back_to_the_endpoint_that_gave_it() {
 }
 
 #[test]
-fn mosaia_is_told_of_a_sign_out_and_services_without_an_endpoint_for_it_are_not() {
+fn mosaia_revokes_at_a_sign_out_and_services_without_an_endpoint_do_not() {
     let have = granted(None);
     let request = mosaia().sign_out(&have).unwrap().start(now());
     assert_eq!(request.http.headers()[http::header::AUTHORIZATION], "Bearer ey.access");
@@ -191,7 +191,7 @@ fn mosaia_is_told_of_a_sign_out_and_services_without_an_endpoint_for_it_are_not(
 }
 
 #[test]
-fn credentials_count_down_to_each_of_their_deadlines() {
+fn credentials_show_the_time_to_each_of_their_deadlines() {
     let have = granted(None);
     let later = Now::new(now().wall.saturating_add(Duration::from_secs(3000)), Duration::from_secs(3005));
     assert_eq!(have.time_until_expiry(later), Some(time::Duration::seconds(600)));

@@ -1,5 +1,5 @@
-//! A refresh token that a service rotated is never lost, whatever comes beside it. The servers here are strict: who
-//! shows a token twice has lost the session.
+//! A rotated refresh token is never lost, whatever the rest of the answer is. The servers here are strict: a token that
+//! is sent twice ends the session.
 #![cfg(all(feature = "mosaia", feature = "navien", feature = "oauth2", feature = "settrade"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 const USER: &str = "grower@example.com";
 
-/// A number that is a key of P-256.
+/// A valid private key of P-256.
 const APP_SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 fn field(request: &Request, name: &str) -> Option<String> {
@@ -42,7 +42,7 @@ fn settrade() -> settrade::Settrade {
     settrade::Settrade::new("098", "ALGO").unwrap()
 }
 
-/// A session, its store, and a server that knows which refresh tokens it has seen.
+/// A session, its store, and a server that remembers which refresh tokens it has seen.
 struct Desk<P: Provider> {
     session: Session<P>,
     now: Now,
@@ -58,7 +58,7 @@ impl<P: Provider> Desk<P> {
         Self { session, now, record: None, spent: BTreeSet::new(), errors: Vec::new() }
     }
 
-    /// Signed in with the tokens number 1, for an hour.
+    /// A session that signed in with tokens number 1, valid for an hour.
     fn signed_in(provider: P, login: Option<P::Login>, grant_type: Option<&'static str>) -> Self {
         let mut desk = Self::new(provider, login);
         let validity = Validity::with_lifetime(desk.now, Duration::from_secs(3600));
@@ -80,7 +80,7 @@ impl<P: Provider> Desk<P> {
         self.session.handle_input(Input::Wake, self.now);
     }
 
-    /// The request that it sends now, if it sends one. The store is always there.
+    /// The request that the session sends now, if it sends one. The store always works.
     fn request(&mut self) -> Option<Request> {
         loop {
             match self.session.poll_output() {
@@ -116,7 +116,7 @@ impl<P: Provider> Desk<P> {
         self.session.handle_input(Input::Response(request.id, response), self.now);
     }
 
-    /// The request that shows this refresh token, which is answered so.
+    /// Answers the request with this refresh token.
     fn refreshes(&mut self, token: &str, body: impl ToString) {
         let request = self.request().unwrap_or_else(|| panic!("{token} is not shown"));
         let text = String::from_utf8(request.http.body().as_ref().to_vec()).unwrap();
@@ -138,21 +138,21 @@ impl<P: Provider> Desk<P> {
     }
 }
 
-/// At its margin a session refreshes, and is answered with a new refresh token beside an access token that cannot be
-/// used; the next refresh is answered well.
+/// A session refreshes within its margin and gets a new refresh token beside an unusable access token. The next refresh
+/// succeeds.
 fn is_kept<P: Provider>(provider: &P, grant_type: Option<&'static str>, unusable: &Value, good: &Value) {
     let mut desk = Desk::signed_in(provider.clone(), None, grant_type);
     desk.pass(3400);
     desk.refreshes("rt-1", unusable);
     assert!(desk.request().is_none(), "not at once");
     assert_eq!((desk.held().access().expose(), desk.refresh_token()), ("at-1", "rt-2"), "{unusable}");
-    // The attempt has failed by what was wrong with the access token, and may succeed later.
+    // The attempt failed because of the access token, and may succeed later.
     let Error::Service(error) = desk.last_error() else { panic!("{:?}", desk.errors) };
     assert!(matches!(error.kind(), ServiceErrorKind::Malformed { .. }), "{error}");
     assert_eq!(error.status(), Some(http::StatusCode::OK));
     assert!(desk.session.credentials(LeaseId::Access, desk.now).is_some(), "what is valid serves on");
 
-    // Another process finds it in the store, and goes on with it.
+    // Another process finds the new token in the store and refreshes with it.
     let record = desk.record.clone().expect("it is saved");
     let mut other = Desk { record: Some(record), ..Desk::new(provider.clone(), None) };
     other.now = desk.now;
@@ -178,7 +178,7 @@ fn is_kept_by_oauth2(provider: &impl Provider, grant_type: Option<&'static str>)
 }
 
 #[test]
-fn oauth2_keeps_what_was_rotated_beside_an_access_token_that_cannot_be_used() {
+fn oauth2_keeps_a_rotated_refresh_token_beside_an_unusable_access_token() {
     is_kept_by_oauth2(&oauth2(), Some("authorization_code"));
     let odd_type = json!({"access_token": "at-2", "token_type": ["Bearer"], "refresh_token": "rt-2"});
     let good = json!({"access_token": "at-3", "refresh_token": "rt-3", "id_token": "a\nb"});
@@ -186,7 +186,7 @@ fn oauth2_keeps_what_was_rotated_beside_an_access_token_that_cannot_be_used() {
 }
 
 #[test]
-fn mosaia_keeps_what_was_rotated_beside_an_access_token_that_cannot_be_used() {
+fn mosaia_keeps_a_rotated_refresh_token_beside_an_unusable_access_token() {
     is_kept_by_oauth2(&mosaia(), Some("oauth"));
     let data = |tokens: Value| json!({"data": tokens});
     let good = data(json!({"access_token": "at-3", "refresh_token": "rt-3"}));
@@ -201,7 +201,7 @@ fn mosaia_keeps_what_was_rotated_beside_an_access_token_that_cannot_be_used() {
 }
 
 #[test]
-fn navien_keeps_what_was_rotated_beside_an_access_token_that_cannot_be_used() {
+fn navien_keeps_a_rotated_refresh_token_beside_an_unusable_access_token() {
     let data = |tokens: Value| json!({"code": 200, "msg": "SUCCESS", "data": tokens});
     let good = data(json!({"accessToken": "at-3", "refreshToken": "rt-3"}));
     for token in UNUSABLE {
@@ -214,7 +214,7 @@ fn navien_keeps_what_was_rotated_beside_an_access_token_that_cannot_be_used() {
 }
 
 #[test]
-fn settrade_keeps_what_was_rotated_beside_an_access_token_that_cannot_be_used() {
+fn settrade_keeps_a_rotated_refresh_token_beside_an_unusable_access_token() {
     let good = json!({"access_token": "at-3", "refresh_token": "rt-3", "token_type": "Bearer"});
     for token in UNUSABLE {
         let unusable: Value = serde_json::from_str(token).unwrap();
@@ -225,10 +225,10 @@ fn settrade_keeps_what_was_rotated_beside_an_access_token_that_cannot_be_used() 
     is_kept(&settrade(), None, &mac, &good);
 }
 
-// ---- Who has nothing valid, and other ways.
+// ---- Without valid credentials, and other methods.
 
 #[test]
-fn a_session_without_a_login_goes_on_with_what_was_rotated_when_nothing_is_valid_any_more() {
+fn a_session_without_a_login_goes_on_with_a_rotated_refresh_token_after_everything_expired() {
     let mut desk = Desk::signed_in(oauth2(), None, None);
     desk.pass(4000);
     desk.session.demand(LeaseId::Access, desk.now);
@@ -245,7 +245,7 @@ fn a_session_without_a_login_goes_on_with_what_was_rotated_when_nothing_is_valid
 }
 
 #[test]
-fn a_login_is_used_where_refreshes_go_on_to_bring_no_access_token() {
+fn a_login_is_used_where_refreshes_keep_bringing_no_access_token() {
     let mut desk = Desk::signed_in(settrade(), Some(settrade::Login::new(USER, APP_SECRET).unwrap()), None);
     desk.pass(3400);
     desk.refreshes("rt-1", json!({"refresh_token": "rt-2"}));
@@ -260,7 +260,7 @@ fn a_login_is_used_where_refreshes_go_on_to_bring_no_access_token() {
 }
 
 #[test]
-fn a_password_that_brings_no_access_token_is_not_shown_again_and_again() {
+fn a_password_that_brings_no_access_token_is_not_sent_again_and_again() {
     let login = oauth2::Login::legacy_password(USER, "hunter2").unwrap();
     let mut desk = Desk::new(oauth2(), Some(login));
     let mut shown = 0;
@@ -279,7 +279,7 @@ fn a_password_that_brings_no_access_token_is_not_shown_again_and_again() {
 }
 
 #[test]
-fn what_was_rotated_is_revoked_where_somebody_signed_out_meanwhile() {
+fn a_rotated_refresh_token_is_revoked_where_somebody_signed_out_meanwhile() {
     let revoking = Profile::new("https://auth.example/token", "app").unwrap();
     let revoking = revoking.with_revocation_endpoint("https://auth.example/revoke").unwrap();
     let mut desk = Desk::signed_in(oauth2::OAuth2::new(revoking), None, None);
@@ -332,7 +332,7 @@ fn nested(token: &Value) -> Value {
     flat(&json!({"userInfo": {"userType": "O"}, "legal": [], "token": token}))
 }
 
-/// The AWS credentials are renewed by `/auth/session/refresh` or, where that is refused, by `/user/secured-sign-in`.
+/// Renews the AWS credentials by `/auth/session/refresh` or, where that is rejected, by `/user/secured-sign-in`.
 fn aws_renewal(desk: &mut Desk<navien::Navien>, secured: bool, data: &Value) {
     let request = desk.request().expect("a session refresh");
     assert_eq!(request.http.uri().path(), "/api/v2.1/auth/session/refresh");
@@ -350,7 +350,7 @@ fn session_token(held: &Credentials) -> &str {
 }
 
 #[test]
-fn navien_takes_over_tokens_that_come_with_aws_credentials() {
+fn navien_keeps_tokens_that_come_with_aws_credentials() {
     for secured in [false, true] {
         let mut desk = with_aws(USER);
         let jwts = json!({"accessToken": "at-2", "refreshToken": "rt-2", "authenticationExpiresIn": 7200});
@@ -377,7 +377,7 @@ fn navien_keeps_aws_credentials_and_a_rotated_token_whatever_the_access_token_be
         let held = desk.held();
         assert_eq!((held.access().expose(), desk.refresh_token(), session_token(held)), ("at-1", "rt-2", "st-2"));
 
-        // The other way round: a refresh that also brings AWS credentials.
+        // Conversely, a refresh that also brings AWS credentials.
         let mut desk = with_aws(USER);
         aws_renewal(&mut desk, false, &aws("st-2"));
         desk.request();
@@ -405,7 +405,7 @@ fn navien_keeps_tokens_that_come_in_place_of_aws_credentials() {
 }
 
 #[test]
-fn an_access_token_that_naviens_answer_only_repeats_does_not_live_longer() {
+fn an_access_token_that_naviens_answer_repeats_keeps_its_deadline() {
     let mut desk = with_aws(USER);
     let before = desk.held().expires_at();
     let jwts = json!({"accessToken": "at-1", "authenticationExpiresIn": 86_400});
@@ -418,7 +418,7 @@ fn an_access_token_that_naviens_answer_only_repeats_does_not_live_longer() {
 // ---- Without a session.
 
 #[test]
-fn who_runs_a_refresh_without_a_session_gets_the_token_that_was_rotated() {
+fn a_refresh_without_a_session_returns_the_rotated_token() {
     let shown = Secret::from("rt-1");
     let mut exchange = Profile::new("https://auth.example/token", "app").unwrap().refresh(&shown);
     let now = Now::default();
@@ -429,7 +429,7 @@ fn who_runs_a_refresh_without_a_session_gets_the_token_that_was_rotated() {
     assert_eq!(grant.refresh_token.as_ref().unwrap().expose(), "rt-2");
     let flaw = grant.flaw.clone().unwrap();
     assert_eq!(flaw.to_string(), "the service's answer was not understood: no access token (HTTP 200)");
-    // There is nothing to begin a session with, and it says why.
+    // It is not enough to begin a session, and the flaw says why.
     let mut session = Session::new(oauth2(), None, Policy::default(), 7);
     assert_eq!(session.install_grant(grant, now).unwrap_err().to_string(), flaw.to_string());
     let saved: Option<SavedSession> = session.export();
@@ -437,7 +437,7 @@ fn who_runs_a_refresh_without_a_session_gets_the_token_that_was_rotated() {
 }
 
 #[test]
-fn an_answer_with_nothing_that_must_be_kept_is_an_error_as_before() {
+fn an_answer_with_nothing_to_keep_is_an_error() {
     let now = Now::default();
     let mut exchange = settrade().refresh("app", &Secret::from("rt-1"), "Bearer");
     exchange.start(now);

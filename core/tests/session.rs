@@ -1,4 +1,4 @@
-//! Stories of a session at the toy provider, on a virtual clock.
+//! Scenarios of a session with the toy provider, on a virtual clock.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ type Told = Result<(), Violation>;
 
 const HOUR: ScriptedReply = ScriptedReply::Works(Lives::HOUR);
 
-/// A session of Ann's, a minute after its sign-in. Its access token ends before its AWS credentials.
+/// A session of Ann's, a minute after its sign-in. Its access token expires before its AWS credentials.
 fn signed_in(policy: Policy) -> Result<Harness, Violation> {
     let mut harness = Harness::new(1).with(policy, Some(Who::Ann));
     let lives = Lives { access: Life::Hour, aws: Some(Life::Seconds(7200)) };
@@ -76,7 +76,7 @@ fn a_refused_refresh_signs_in_when_there_is_a_login() -> Told {
 }
 
 #[test]
-fn a_refresh_token_that_comes_beside_a_dead_access_token_is_tried_though_the_one_before_was_refused() -> Told {
+fn a_refresh_token_beside_an_expired_access_token_is_tried_although_the_old_one_was_rejected() -> Told {
     let mut harness = signed_in(Policy::default())?;
     let dead = ScriptedReply::Works(Lives { access: Life::Millis(0), aws: Some(Life::Hour) });
     harness.run_steps(&[Step::Renew(LeaseId::Access), Step::Answer(ScriptedReply::Refuses), Step::Answer(dead)])?;
@@ -88,7 +88,7 @@ fn a_refresh_token_that_comes_beside_a_dead_access_token_is_tried_though_the_one
 }
 
 #[test]
-fn a_refused_refresh_without_a_login_serves_to_the_end_and_then_wants_one() -> Told {
+fn after_a_rejected_refresh_without_a_login_the_token_serves_until_it_expires() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_steps(&[Step::ForgetLogin, Step::Renew(LeaseId::Access), Step::Answer(ScriptedReply::Refuses)])?;
     assert!(is_served(&harness, LeaseId::Access), "a refusal displaces nothing");
@@ -133,7 +133,7 @@ fn a_hundred_refusals_of_one_token_cause_one_renewal() -> Told {
 }
 
 #[test]
-fn tokens_that_are_refused_right_after_their_issue_are_renewed_ever_slower() -> Told {
+fn tokens_that_are_rejected_right_after_they_were_issued_are_renewed_ever_slower() -> Told {
     let mut harness = signed_in(Policy::default())?;
     let start = harness.now().monotonic;
     for _ in 0..8 {
@@ -164,7 +164,7 @@ fn a_token_as_short_as_the_margin_is_used_before_it_is_renewed() -> Told {
 }
 
 #[test]
-fn a_lost_answer_to_a_rotating_refresh_is_made_good_by_a_sign_in() -> Told {
+fn a_lost_answer_to_a_rotating_refresh_leads_to_a_sign_in() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_steps(&[Step::Renew(LeaseId::Access), Step::Answer(ScriptedReply::LostAfter), Step::Answer(HOUR)])?;
     assert_eq!(kinds(&harness), ["sign-in", "refresh", "sign-in"]);
@@ -173,7 +173,7 @@ fn a_lost_answer_to_a_rotating_refresh_is_made_good_by_a_sign_in() -> Told {
 }
 
 #[test]
-fn a_lost_answer_without_a_login_is_asked_for_once_more_after_a_pause() -> Told {
+fn after_a_lost_answer_without_a_login_the_refresh_is_repeated_once() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_steps(&[
         Step::ForgetLogin,
@@ -191,7 +191,7 @@ fn a_lost_answer_without_a_login_is_asked_for_once_more_after_a_pause() -> Told 
 }
 
 #[test]
-fn a_torn_exchange_is_a_lost_answer_even_if_its_second_request_was_not_sent() -> Told {
+fn an_interrupted_exchange_is_a_lost_answer_even_if_its_second_request_was_not_sent() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_steps(&[
         Step::Renew(LeaseId::Access),
@@ -228,7 +228,7 @@ fn a_sign_out_during_a_refresh_wins() -> Told {
 }
 
 #[test]
-fn a_login_of_before_the_sign_out_is_not_used_on_what_comes_later() -> Told {
+fn a_login_from_before_a_sign_out_is_not_used_with_another_accounts_grant() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_steps(&[
         Step::SignOut(SignOut::KeepLogin),
@@ -243,7 +243,7 @@ fn a_login_of_before_the_sign_out_is_not_used_on_what_comes_later() -> Told {
 }
 
 #[test]
-fn aws_credentials_have_a_ladder_of_their_own() -> Told {
+fn aws_credentials_have_renewal_methods_of_their_own() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
     let lives = Lives { access: Life::Hour, aws: Some(Life::Seconds(600)) };
     harness.run_steps(&[Step::Demand(LeaseId::Aws), Step::Answer(ScriptedReply::Works(lives)), Step::NextWake])?;
@@ -258,7 +258,7 @@ fn aws_credentials_have_a_ladder_of_their_own() -> Told {
 }
 
 #[test]
-fn an_account_without_aws_credentials_is_told_so_and_keeps_its_access_token() -> Told {
+fn an_account_without_aws_credentials_gets_an_error_and_keeps_its_access_token() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
     let none = ScriptedReply::Works(Lives { access: Life::Hour, aws: None });
     harness.run_step(Step::Demand(LeaseId::Aws))?;
@@ -305,7 +305,7 @@ fn retry_after_is_obeyed_however_many_ask() -> Told {
 }
 
 #[test]
-fn an_outage_is_not_noticed_while_credentials_are_valid() -> Told {
+fn no_caller_notices_an_outage_while_credentials_are_valid() -> Told {
     let mut harness = signed_in(Policy::default())?;
     harness.run_step(Step::NextWake)?;
     let before = token(&harness);
@@ -325,7 +325,7 @@ fn an_outage_is_not_noticed_while_credentials_are_valid() -> Told {
 }
 
 #[test]
-fn whoever_asks_in_an_outage_learns_it_at_once_and_when_to_come_back() -> Told {
+fn callers_in_an_outage_get_an_error_at_once_with_retry_at() -> Told {
     let mut harness = Harness::new(1).with(Policy::default(), Some(Who::Ann));
     for told in 1..20 {
         harness.run_steps(&[Step::Demand(LeaseId::Access), Step::Answer(ScriptedReply::LostBefore)])?;
@@ -350,7 +350,7 @@ fn a_suspend_past_the_deadline_is_one_renewal() -> Told {
 }
 
 #[test]
-fn a_wall_clock_that_is_set_back_lengthens_no_life() -> Told {
+fn a_wall_clock_that_is_set_back_extends_no_validity() -> Told {
     let mut harness = signed_in(Policy::default().on_demand())?;
     harness.run_steps(&[Step::WallBack(Span::Years(1)), Step::Pass(Span::Seconds(3539))])?;
     assert!(is_served(&harness, LeaseId::Access));
@@ -371,7 +371,7 @@ fn a_lazy_session_renews_only_when_asked() -> Told {
 }
 
 #[test]
-fn a_session_goes_on_from_its_save() -> Told {
+fn a_session_goes_on_from_a_saved_session() -> Told {
     let mut harness = signed_in(Policy::default())?;
     let before = token(&harness);
     harness.run_steps(&[Step::Pass(Span::Seconds(1000)), Step::Restart])?;
@@ -401,7 +401,7 @@ fn late_and_foreign_answers_are_counted_and_ignored() -> Told {
 }
 
 #[test]
-fn a_grant_that_is_over_when_it_comes_displaces_nothing() -> Told {
+fn a_grant_that_arrives_expired_replaces_nothing() -> Told {
     let mut harness = signed_in(Policy::default())?;
     let before = token(&harness);
     harness

@@ -1,4 +1,4 @@
-//! A session driven by hand: what it says of itself, and what it asks of a store.
+//! A session driven by hand: its states and texts, its callers, and its operations on a store.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod desk;
@@ -44,7 +44,7 @@ fn the_state_says_what_a_session_does() {
 }
 
 #[test]
-fn a_session_that_waits_for_its_store_signs_in() {
+fn the_state_is_signing_in_while_a_session_waits_for_its_store() {
     let mut desk = Desk::stored(Policy::default());
     assert_eq!(desk.session.state(), State::Idle);
     desk.demand(LeaseId::Access);
@@ -53,7 +53,7 @@ fn a_session_that_waits_for_its_store_signs_in() {
 }
 
 #[test]
-fn an_expired_token_is_being_asked_for_while_another_lease_has_its_turn() {
+fn the_state_is_signing_in_when_a_token_expires_while_another_lease_is_renewed() {
     let policy = Policy::default().request_timeout(Duration::from_secs(1000));
     let mut desk = Desk::new(policy);
     desk.demand(LeaseId::Access);
@@ -78,7 +78,7 @@ fn an_expired_token_is_being_asked_for_while_another_lease_has_its_turn() {
 }
 
 #[test]
-fn every_state_and_event_has_its_words() {
+fn every_state_and_event_has_a_text() {
     let states = [
         (State::Idle, "idle"),
         (State::SigningIn, "signing in"),
@@ -133,7 +133,7 @@ fn a_session_shows_what_it_does_and_no_secret() {
 }
 
 #[test]
-fn a_session_tells_its_provider_and_policy_and_authorizes_as_the_provider_does() {
+fn a_session_gives_access_to_its_provider_and_policy() {
     let policy = Policy::default().margin(Duration::from_secs(77)).on_demand();
     let desk = signed_in(policy);
     assert_eq!(desk.session.policy(), &policy);
@@ -147,7 +147,7 @@ fn a_session_tells_its_provider_and_policy_and_authorizes_as_the_provider_does()
 // ---- Callers
 
 #[test]
-fn a_lazy_session_forgets_who_asked_for_what_it_had() {
+fn a_lazy_session_does_not_renew_for_a_caller_that_was_served() {
     let mut desk = signed_in(Policy::default().on_demand());
     desk.demand(LeaseId::Access);
     desk.pass(Duration::from_secs(3550));
@@ -155,7 +155,7 @@ fn a_lazy_session_forgets_who_asked_for_what_it_had() {
 }
 
 #[test]
-fn a_refusal_of_what_is_not_held_is_no_news() {
+fn a_rejection_of_credentials_that_are_not_held_is_ignored() {
     let mut desk = Desk::new(Policy::default());
     desk.session.rejected(LeaseId::Access, Generation::default(), desk.now);
     desk.drain();
@@ -164,7 +164,7 @@ fn a_refusal_of_what_is_not_held_is_no_news() {
 }
 
 #[test]
-fn whoever_waits_for_the_access_token_shares_its_pause() {
+fn a_lease_that_needs_the_access_token_shares_its_pause() {
     let mut desk = Desk::new(Policy::default());
     desk.demand(LeaseId::Aws);
     assert!(desk.session.obstacle(LeaseId::Aws).is_none(), "it is on its way");
@@ -175,7 +175,7 @@ fn whoever_waits_for_the_access_token_shares_its_pause() {
 }
 
 #[test]
-fn a_pause_is_over_at_the_moment_that_it_names() {
+fn a_pause_ends_exactly_at_retry_at() {
     let mut desk = Desk::new(Policy::default().on_demand());
     desk.demand(LeaseId::Access);
     desk.answer(500, "");
@@ -197,7 +197,7 @@ fn a_grant_without_an_access_token_is_not_accepted() {
 }
 
 #[test]
-fn a_save_that_does_not_tell_whose_it_is_may_be_anybodys() {
+fn a_saved_session_without_a_user_id_fits_any_account() {
     let mut donor = Desk::new(Policy::default());
     donor.demand(LeaseId::Access);
     donor.answer(200, r#"{"access":"at-1","access_ms":3600000,"refresh":"rt-1"}"#);
@@ -210,7 +210,7 @@ fn a_save_that_does_not_tell_whose_it_is_may_be_anybodys() {
 }
 
 #[test]
-fn an_exchange_without_an_end_is_cut_off() {
+fn an_exchange_of_too_many_requests_is_cut_off() {
     let mut desk = Desk::new(Policy::default());
     desk.demand(LeaseId::Access);
     for asked in 1..=32 {
@@ -223,13 +223,13 @@ fn an_exchange_without_an_end_is_cut_off() {
 }
 
 #[test]
-fn aws_credentials_without_any_access_token_are_a_failure_that_is_told() {
+fn aws_credentials_without_an_access_token_are_a_failure_that_callers_hear() {
     let mut desk = Desk::new(Policy::default());
     desk.demand(LeaseId::Access);
     let aws_alone = r#"{"aws":["k","s","a"],"aws_ms":600000}"#;
     desk.answer(200, aws_alone);
     assert_eq!(desk.session.state(), State::SignInRequired);
-    // The access token is given up. The other lease has a sign-in of its own to try.
+    // The access token is exhausted. The other lease still has its own sign-in to try.
     desk.pass(MIN_RETRY_INTERVAL);
     desk.demand(LeaseId::Aws);
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in"]);
@@ -288,7 +288,7 @@ fn a_store_that_fails_does_not_hold_up_a_sign_out() {
 }
 
 #[test]
-fn what_a_new_login_displaced_is_revoked_with_the_rest() {
+fn credentials_that_a_new_login_replaced_are_revoked_at_a_sign_out() {
     let (mut desk, record) = Desk::settled();
     desk.session.renew(LeaseId::Access, desk.now);
     desk.pass(MIN_RETRY_INTERVAL);
@@ -308,7 +308,7 @@ fn what_a_new_login_displaced_is_revoked_with_the_rest() {
 // ---- Stores
 
 #[test]
-fn a_one_use_token_that_is_out_or_not_yet_saved_is_a_bad_moment_to_stop() {
+fn a_session_is_spending_while_a_one_use_token_is_sent_or_unsaved() {
     let (mut desk, record) = Desk::settled();
     assert!(!desk.session.is_spending());
     desk.session.renew(LeaseId::Access, desk.now);
@@ -326,7 +326,7 @@ fn a_one_use_token_that_is_out_or_not_yet_saved_is_a_bad_moment_to_stop() {
 }
 
 #[test]
-fn nothing_is_spent_by_a_sign_in_nor_without_a_store() {
+fn neither_a_sign_in_nor_a_session_without_a_store_is_spending() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Read(None)));
@@ -341,7 +341,7 @@ fn nothing_is_spent_by_a_sign_in_nor_without_a_store() {
 }
 
 #[test]
-fn what_cannot_be_saved_is_announced_after_two_seconds_and_said() {
+fn credentials_that_cannot_be_saved_are_announced_after_two_seconds() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Read(None)));
@@ -360,7 +360,7 @@ fn what_cannot_be_saved_is_announced_after_two_seconds_and_said() {
 }
 
 #[test]
-fn a_store_that_answers_something_else_has_failed() {
+fn an_unexpected_reply_of_a_store_is_a_failure() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Done));
@@ -371,14 +371,14 @@ fn a_store_that_answers_something_else_has_failed() {
 }
 
 #[test]
-fn a_store_whose_carrier_is_gone_has_perhaps_written() {
+fn a_store_whose_driver_is_gone_may_have_written() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Read(None)));
     desk.input(Input::StoreGone);
     let told = desk.session.obstacle(LeaseId::Access).unwrap();
     assert!(matches!(&told, Error::Store(error) if error.kind() == StoreErrorKind::MaybeWritten), "{told:?}");
-    // With nothing out it is no news.
+    // Without an operation in flight it changes nothing.
     let (mut quiet, _) = Desk::settled();
     let events = quiet.events.len();
     quiet.input(Input::StoreGone);
@@ -386,7 +386,7 @@ fn a_store_whose_carrier_is_gone_has_perhaps_written() {
 }
 
 #[test]
-fn a_lock_that_ends_before_a_renewal_could_be_saved_is_of_no_use() {
+fn a_lock_too_short_to_renew_and_save_is_released() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Read(None)));
@@ -411,7 +411,7 @@ fn a_lock_that_lasts_just_long_enough_is_used() {
 }
 
 #[test]
-fn a_late_lock_is_given_back() {
+fn a_lock_that_comes_too_late_is_released() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Read(None)));
@@ -427,7 +427,7 @@ fn a_late_lock_is_given_back() {
 }
 
 #[test]
-fn what_somebody_else_saved_is_taken_up_whole_and_a_sign_out_there_is_one_here() {
+fn another_sessions_credentials_are_adopted_and_its_sign_out_too() {
     let (mut desk, record) = Desk::settled();
     let newer = text(&record).replace("at-1", "at-9").replace("\"revision\":1", "\"revision\":2");
     desk.input(Input::StoreChanged);
@@ -445,7 +445,7 @@ fn what_somebody_else_saved_is_taken_up_whole_and_a_sign_out_there_is_one_here()
 }
 
 #[test]
-fn a_record_of_another_provider_or_place_is_left_as_it_is() {
+fn a_record_of_another_provider_or_namespace_is_left_as_it_is() {
     for (there, other) in [("\"toy\"", "\"toys\""), ("https://toy.example", "https://toys.example")] {
         let (mut desk, record) = Desk::settled();
         let signed_out =
@@ -461,7 +461,7 @@ fn a_record_of_another_provider_or_place_is_left_as_it_is() {
 }
 
 #[test]
-fn two_branches_of_one_history_are_decided_alike_by_whoever_asks() {
+fn every_process_chooses_the_same_of_two_conflicting_records() {
     let one = text(&Desk::settled().1);
     let branch = |token: &str| one.replace("at-1", token);
     for (other, stands) in [("at-2", "at-2"), ("at-0", "at-1")] {
@@ -474,7 +474,7 @@ fn two_branches_of_one_history_are_decided_alike_by_whoever_asks() {
 }
 
 #[test]
-fn what_is_the_same_in_another_record_keeps_its_generation_and_its_deadline() {
+fn an_unchanged_lease_in_a_new_record_keeps_its_generation_and_deadline() {
     for (there, other, generations) in [("at-1", "at-9", [2, 1]), ("as-1", "as-9", [1, 2]), ("rt-1", "rt-9", [1, 1])] {
         let (mut desk, record) = Desk::settled();
         let before = desk.session.held().unwrap().aws_expires_at();
@@ -489,7 +489,7 @@ fn what_is_the_same_in_another_record_keeps_its_generation_and_its_deadline() {
 }
 
 #[test]
-fn what_nobody_can_read_is_set_aside_before_it_is_written_over() {
+fn an_unreadable_record_is_quarantined_before_it_is_overwritten() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Read(Some(b"\xff".to_vec().into()))));
@@ -502,7 +502,7 @@ fn what_nobody_can_read_is_set_aside_before_it_is_written_over() {
 }
 
 #[test]
-fn a_sign_out_elsewhere_of_what_a_failed_save_left_there_counts() {
+fn a_sign_out_elsewhere_after_a_save_that_may_have_been_written_counts() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Read(None)));
@@ -520,7 +520,7 @@ fn a_sign_out_elsewhere_of_what_a_failed_save_left_there_counts() {
 }
 
 #[test]
-fn a_save_that_was_brought_does_not_stand_against_a_sign_out() {
+fn an_imported_session_does_not_override_a_sign_out_in_the_store() {
     let donor = signed_in(Policy::default());
     let mut desk = Desk::stored(Policy::default());
     desk.session.import(donor.session.export().unwrap(), desk.now).unwrap();
@@ -533,7 +533,7 @@ fn a_save_that_was_brought_does_not_stand_against_a_sign_out() {
 }
 
 #[test]
-fn a_refused_lease_that_had_stopped_goes_on_with_a_new_login() {
+fn a_rejected_lease_that_was_exhausted_is_renewed_with_a_new_login() {
     for policy in [Policy::default(), Policy::default().on_demand()] {
         let mut desk = signed_in(policy);
         let generation = desk.session.held().unwrap().generation(LeaseId::Aws);
@@ -552,7 +552,7 @@ fn a_refused_lease_that_had_stopped_goes_on_with_a_new_login() {
     }
 }
 
-/// A toy whose service makes an exchange wait for a person.
+/// A provider whose exchange waits for a person.
 #[derive(Clone)]
 struct Patient;
 
@@ -613,7 +613,7 @@ impl Exchange for Waits {
 }
 
 #[test]
-fn no_session_waits_for_a_person() {
+fn an_exchange_that_waits_for_a_person_is_a_failure_in_a_session() {
     let mut session = Session::new(Patient, ToyLogin::new("ann@toy.example", "pass"), Policy::default(), 7);
     session.demand(LeaseId::Access, START);
     let id = loop {
@@ -627,14 +627,14 @@ fn no_session_waits_for_a_person() {
     let (told, error) = session.failures(LeaseId::Access);
     assert_eq!(told, 1);
     assert!(error.unwrap().to_string().ends_with("an exchange that waits for a person"));
-    // A provider need not keep logins, nor read any.
+    // A provider need not write or read logins.
     assert!(Patient.write_login(&ToyLogin::new("ann", "pass")).is_none() && Patient.read_login("{}").is_none());
     assert!(Patient.methods(LeaseId::Aws).iter().all(|method| Patient.requires(*method).is_none()));
 }
 
 #[cfg(feature = "navien")]
 #[test]
-fn another_programs_file_is_taken_up_and_retired_before_it_is_written_over() {
+fn another_programs_file_is_imported_and_retired_before_it_is_overwritten() {
     use perennial_core::providers::navien::{Login, Navien};
     let file = include_str!("data/navien_saved_9_12.json");
     let at = |seconds: i64| {

@@ -1,4 +1,5 @@
-//! Credentials whose age cannot be proven, in a session driven by hand: they are looked into before anybody gets them.
+//! Uncertain credentials, whose age cannot be proven, in a session driven by hand: they are renewed before anybody gets
+//! them.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod desk;
@@ -20,12 +21,12 @@ fn policies() -> [Policy; 3] {
     [Policy::default(), Policy::default().on_demand(), Policy::default().one_shot()]
 }
 
-/// As a program saved it whose clock was a day ahead.
+/// A session saved by a program whose clock was a day ahead.
 fn saved_ahead() -> String {
     saved_ahead_of(|desk| desk.grant(1))
 }
 
-/// The same, and there were no AWS credentials.
+/// The same without AWS credentials.
 fn access_alone_saved_ahead() -> String {
     let answer = r#"{"access":"at-1","access_ms":3600000,"refresh":"rt-1","user":"ann@toy.example"}"#;
     saved_ahead_of(|desk| desk.answer(200, answer))
@@ -39,7 +40,7 @@ fn saved_ahead_of(grant: impl FnOnce(&mut Desk)) -> String {
     desk.session.export().unwrap().to_json().expose().to_owned()
 }
 
-/// A program that goes on from it, by a clock that is right.
+/// A program with a correct clock that imports it.
 fn restored(policy: Policy, login: Option<ToyLogin>) -> Desk {
     restored_from(&saved_ahead(), policy, login)
 }
@@ -61,7 +62,7 @@ fn is_served(desk: &Desk, lease_id: LeaseId) -> bool {
 }
 
 #[test]
-fn they_are_renewed_first_and_nobody_gets_them_meanwhile() {
+fn uncertain_credentials_are_renewed_first_and_nobody_gets_them_meanwhile() {
     for policy in policies() {
         let mut desk = restored(policy, None);
         assert!(desk.session.held().is_some());
@@ -78,7 +79,7 @@ fn they_are_renewed_first_and_nobody_gets_them_meanwhile() {
 }
 
 #[test]
-fn a_program_that_renews_ahead_looks_into_them_before_anybody_asks() {
+fn a_proactive_session_renews_uncertain_credentials_before_anybody_asks() {
     let desk = restored(Policy::default(), None);
     assert_eq!(desk.paths(), ["/refresh"]);
     for policy in [Policy::default().on_demand(), Policy::default().one_shot()] {
@@ -87,7 +88,7 @@ fn a_program_that_renews_ahead_looks_into_them_before_anybody_asks() {
 }
 
 #[test]
-fn they_are_served_where_that_fails_for_now_and_renewed_later() {
+fn uncertain_credentials_are_served_where_renewal_fails_for_now() {
     for policy in policies() {
         let mut desk = restored_from(&access_alone_saved_ahead(), policy, None);
         desk.demand(LeaseId::Access);
@@ -96,7 +97,7 @@ fn they_are_served_where_that_fails_for_now_and_renewed_later() {
         assert_eq!(desk.token(), Some("at-1"), "{policy:?}");
         assert!(desk.session.obstacle(LeaseId::Access).is_none() && !desk.session.renews_first(LeaseId::Access));
         assert_eq!(desk.session.failures(LeaseId::Access).0, told + 1);
-        // Once for each restore: they stay as good as any, and are renewed at the next occasion.
+        // Once for each import: from then on they are served, and renewed at the next occasion.
         desk.demand(LeaseId::Access);
         assert_eq!(desk.token(), Some("at-1"), "{policy:?}");
         desk.pass(Duration::from_secs(10));
@@ -109,7 +110,7 @@ fn they_are_served_where_that_fails_for_now_and_renewed_later() {
 }
 
 #[test]
-fn they_are_not_served_where_the_service_says_no() {
+fn uncertain_credentials_are_not_served_where_the_service_rejects_the_renewal() {
     for policy in policies() {
         let mut desk = restored(policy, None);
         desk.demand(LeaseId::Access);
@@ -122,7 +123,7 @@ fn they_are_not_served_where_the_service_says_no() {
 }
 
 #[test]
-fn every_way_is_tried_before_they_are_served() {
+fn every_method_is_tried_before_uncertain_credentials_are_served() {
     let mut desk = restored(Policy::default(), ann());
     desk.answer(401, "");
     assert_eq!(desk.paths(), ["/refresh", "/sign-in"]);
@@ -132,7 +133,7 @@ fn every_way_is_tried_before_they_are_served() {
 }
 
 #[test]
-fn without_any_way_to_look_into_them_they_are_all_there_is() {
+fn uncertain_credentials_are_served_where_no_method_can_renew_them() {
     let saved = access_alone_saved_ahead().replace("\"refresh_token\":\"rt-1\",", "");
     assert!(!saved.contains("rt-1"), "{saved}");
     let mut desk = restored_from(&saved, Policy::default(), None);
@@ -141,7 +142,7 @@ fn without_any_way_to_look_into_them_they_are_all_there_is() {
 }
 
 #[test]
-fn a_failure_of_the_access_token_speaks_for_what_waits_for_it() {
+fn leases_that_need_an_uncertain_access_token_use_it_once_its_renewal_failed() {
     let mut desk = restored(Policy::default().on_demand(), None);
     desk.demand(LeaseId::Aws);
     desk.input_failure(TransportErrorKind::NotSent);
@@ -153,7 +154,7 @@ fn a_failure_of_the_access_token_speaks_for_what_waits_for_it() {
 }
 
 #[test]
-fn what_is_taken_up_from_a_store_is_looked_into_too() {
+fn uncertain_credentials_from_a_store_are_renewed_first_too() {
     for policy in policies() {
         let record = perennial_core::wire::Body::from(saved_ahead().into_bytes());
         let mut desk = Desk::of(Session::new(Toy, None, policy, 7).with_store());
@@ -173,7 +174,7 @@ fn what_is_taken_up_from_a_store_is_looked_into_too() {
 }
 
 #[test]
-fn a_store_that_cannot_be_locked_keeps_nobody_from_them() {
+fn uncertain_credentials_are_served_where_the_store_cannot_be_locked() {
     for policy in policies() {
         let record = perennial_core::wire::Body::from(saved_ahead().into_bytes());
         let mut desk = Desk::of(Session::new(Toy, None, policy, 7).with_store());
@@ -185,7 +186,7 @@ fn a_store_that_cannot_be_locked_keeps_nobody_from_them() {
 }
 
 #[test]
-fn an_issue_within_what_clocks_differ_is_served_at_once() {
+fn credentials_issued_within_a_minute_in_the_future_are_served_at_once() {
     let mut desk = Desk::new(Policy::default());
     desk.now = Now::new(START.wall.saturating_add(Duration::from_secs(50)), START.monotonic);
     desk.demand(LeaseId::Access);

@@ -1,4 +1,4 @@
-//! The end of a session, driven by hand: nothing begins any more, and what would be lost is brought to its end.
+//! The end of a session, driven by hand: nothing new begins, and what would be lost is finished.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod desk;
@@ -15,7 +15,7 @@ use perennial_testing::{Toy, ToyLogin};
 
 use self::desk::{Desk, signed_in, text};
 
-/// Access tokens of the desk live an hour.
+/// The lifetime of the access tokens here.
 const EXPIRY: Duration = Duration::from_secs(3600);
 
 impl Desk {
@@ -24,7 +24,7 @@ impl Desk {
         self.drain();
     }
 
-    /// A renewal with a one-use token: the store has locked, and the token is being marked.
+    /// A renewal with a one-use token: the store is locked, and the token is being marked in the record.
     fn marking() -> Self {
         let (mut desk, record) = Desk::settled();
         desk.session.renew(LeaseId::Access, desk.now);
@@ -34,7 +34,7 @@ impl Desk {
         desk
     }
 
-    /// The same, and the token is out.
+    /// The same, with the token sent.
     fn spending() -> Self {
         let mut desk = Self::marking();
         desk.store(Ok(StoreReply::Done));
@@ -75,7 +75,7 @@ fn nothing_begins_after_the_end_whoever_asks() {
 }
 
 #[test]
-fn a_one_use_token_that_is_out_is_heard_of_saved_and_the_lock_given_back() {
+fn a_sent_one_use_token_is_awaited_and_saved_and_the_lock_released() {
     let mut desk = Desk::spending();
     desk.close();
     assert!(matches!(desk.session.unfinished(), Some(Unfinished::Unanswered)));
@@ -90,7 +90,7 @@ fn a_one_use_token_that_is_out_is_heard_of_saved_and_the_lock_given_back() {
 }
 
 #[test]
-fn a_one_use_token_that_is_out_is_given_up_at_its_deadline() {
+fn a_sent_one_use_token_is_given_up_at_its_timeout() {
     let mut desk = Desk::spending();
     desk.close();
     desk.pass(Duration::from_secs(60));
@@ -98,7 +98,7 @@ fn a_one_use_token_that_is_out_is_given_up_at_its_deadline() {
 }
 
 #[test]
-fn without_a_store_a_one_use_token_that_is_out_is_heard_of_too() {
+fn a_sent_one_use_token_is_awaited_without_a_store_too() {
     let mut desk = signed_in(Policy::default());
     desk.session.renew(LeaseId::Access, desk.now);
     desk.pass(MIN_RETRY_INTERVAL);
@@ -107,13 +107,13 @@ fn without_a_store_a_one_use_token_that_is_out_is_heard_of_too() {
     assert!(!desk.session.is_finished());
     desk.grant(2);
     assert!(desk.session.is_finished());
-    // Whoever keeps the session by hand does that now.
+    // Without a store, the caller saves it now.
     let saved = desk.session.export().unwrap();
     assert_eq!(saved.credentials().refresh_token().unwrap().expose(), "rt-2");
 }
 
 #[test]
-fn a_request_that_spends_nothing_is_given_up() {
+fn a_request_that_consumes_nothing_is_cancelled() {
     let mut alone = Desk::new(Policy::default());
     alone.demand(LeaseId::Access);
     assert_eq!(alone.paths(), ["/sign-in"]);
@@ -132,7 +132,7 @@ fn a_request_that_spends_nothing_is_given_up() {
 }
 
 #[test]
-fn a_lock_that_is_being_asked_for_is_waited_for_and_given_back_and_a_look_is_not() {
+fn a_requested_lock_is_awaited_and_released_and_a_read_is_not() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
     assert!(matches!(desk.last_act(), StoreCommand::Read));
@@ -151,7 +151,7 @@ fn a_lock_that_is_being_asked_for_is_waited_for_and_given_back_and_a_look_is_not
 }
 
 #[test]
-fn a_token_that_was_marked_and_will_not_be_sent_loses_its_mark() {
+fn a_marked_token_that_will_not_be_sent_loses_its_mark() {
     let mut desk = Desk::marking();
     desk.close();
     assert!(!desk.session.is_finished());
@@ -164,7 +164,7 @@ fn a_token_that_was_marked_and_will_not_be_sent_loses_its_mark() {
 }
 
 #[test]
-fn a_token_that_was_sent_and_not_answered_keeps_its_mark() {
+fn a_sent_token_without_an_answer_keeps_its_mark() {
     let mut desk = Desk::spending();
     desk.close();
     let writes = |desk: &Desk| desk.ops.iter().filter(|op| matches!(op.command, StoreCommand::Write { .. })).count();
@@ -180,7 +180,7 @@ fn grant(desk: &Desk) -> Grant {
 }
 
 #[test]
-fn what_a_person_brought_is_saved_before_the_end() {
+fn an_installed_grant_is_saved_before_the_end() {
     let mut desk = Desk::of(Session::new(Toy, None, Policy::default(), 7).with_store());
     desk.session.install_grant(grant(&desk), desk.now).unwrap();
     desk.close();
@@ -192,7 +192,7 @@ fn what_a_person_brought_is_saved_before_the_end() {
 }
 
 #[test]
-fn what_cannot_be_saved_is_tried_again_unless_that_cannot_help() {
+fn a_failed_save_is_repeated_unless_that_cannot_help() {
     for (kind, passes) in [
         (StoreErrorKind::Busy, true),
         (StoreErrorKind::Unavailable, true),
@@ -219,7 +219,7 @@ fn what_cannot_be_saved_is_tried_again_unless_that_cannot_help() {
 }
 
 #[test]
-fn a_lock_under_which_nothing_can_be_saved_is_given_back() {
+fn a_lock_under_which_nothing_can_be_saved_is_released() {
     let mut desk = Desk::spending();
     desk.close();
     desk.grant(2);
@@ -233,7 +233,7 @@ fn a_lock_under_which_nothing_can_be_saved_is_given_back() {
 }
 
 #[test]
-fn a_sign_out_is_brought_to_its_end_in_the_store() {
+fn a_sign_out_is_written_to_the_store_before_the_end() {
     let (mut desk, record) = Desk::settled();
     desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.close();
@@ -246,7 +246,7 @@ fn a_sign_out_is_brought_to_its_end_in_the_store() {
 }
 
 #[test]
-fn what_is_unfinished_says_what() {
+fn unfinished_names_what_is_open() {
     let said = |unfinished: &Unfinished| unfinished.to_string();
     assert!(said(&Unfinished::Unanswered).contains("works once"));
     assert_eq!(said(&Unfinished::Unsaved(None)), "the session is not saved");

@@ -1,4 +1,4 @@
-//! A session driven by hand: what becomes of failures, of a new login that is no good, and of a ladder without rungs.
+//! A session driven by hand: failures, a wrong new login, and leases without a method.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod desk;
@@ -37,10 +37,10 @@ fn sign_in(desk: &mut Desk, login: ToyLogin) {
     desk.drain();
 }
 
-// ---- What is told
+// ---- Events and errors
 
 #[test]
-fn an_end_is_told_when_it_comes_and_once() {
+fn an_expired_lease_is_reported_once() {
     let mut desk = signed_in(Policy::default().on_demand());
     let told = |desk: &Desk| desk.events.iter().filter(|event| matches!(event, Event::Expired { .. })).count();
     desk.pass(Duration::from_secs(10));
@@ -59,7 +59,7 @@ fn every_request_is_counted() {
 }
 
 #[test]
-fn a_failure_is_told_to_those_who_asked_and_to_nobody_else() {
+fn a_failure_is_reported_to_those_who_waited_and_to_nobody_else() {
     let mut desk = Desk::new(Policy::default());
     desk.demand(LeaseId::Access);
     desk.answer(500, "");
@@ -71,7 +71,7 @@ fn a_failure_is_told_to_those_who_asked_and_to_nobody_else() {
 }
 
 #[test]
-fn in_an_outage_that_nobody_notices_the_pauses_grow_to_minutes() {
+fn in_an_outage_without_callers_the_pauses_grow_to_minutes() {
     let mut desk = signed_in(Policy::default());
     let end = desk.now.monotonic + 5 * HOUR;
     while desk.now.monotonic < end {
@@ -83,16 +83,16 @@ fn in_an_outage_that_nobody_notices_the_pauses_grow_to_minutes() {
     assert!((50..250).contains(&desk.requests.len()), "{}", desk.requests.len());
 }
 
-// ---- What a session goes on with
+// ---- The next method
 
 #[test]
-fn a_failure_of_the_service_goes_on_with_a_login_where_a_token_is_lost_and_waits_where_rest_is_asked_for() {
+fn after_a_failure_the_login_is_used_where_the_token_is_lost_and_retry_after_is_obeyed() {
     let mut failed = signed_in(Policy::default());
     renew(&mut failed, LeaseId::Access);
     failed.answer(500, "");
     assert_eq!(failed.paths(), ["/sign-in", "/refresh", "/sign-in"]);
 
-    // The first of two requests was carried out: the token is spent, and the service asks for rest.
+    // The first of two requests was processed: the token is spent, and the service asks to wait.
     let mut busy = signed_in(Policy::default());
     renew(&mut busy, LeaseId::Access);
     busy.answer(200, r#"{"ticket":"more"}"#);
@@ -103,7 +103,7 @@ fn a_failure_of_the_service_goes_on_with_a_login_where_a_token_is_lost_and_waits
     renew(&mut busy, LeaseId::Access);
     assert_eq!(busy.paths()[asked..], ["/sign-in"], "the token that was spent comes last");
 
-    // Nothing was carried out: the same again.
+    // Nothing was processed: the same method again.
     let mut unheard = signed_in(Policy::default());
     renew(&mut unheard, LeaseId::Access);
     unheard.answer(429, "");
@@ -113,7 +113,7 @@ fn a_failure_of_the_service_goes_on_with_a_login_where_a_token_is_lost_and_waits
 }
 
 #[test]
-fn a_cheap_way_that_a_new_login_broke_off_is_not_a_lost_one() {
+fn a_refresh_that_a_new_login_cancelled_is_no_lost_answer() {
     let mut desk = signed_in(Policy::default());
     renew(&mut desk, LeaseId::Aws);
     sign_in(&mut desk, ann("pass"));
@@ -123,7 +123,7 @@ fn a_cheap_way_that_a_new_login_broke_off_is_not_a_lost_one() {
 }
 
 #[test]
-fn a_new_login_that_is_no_good_leaves_a_lazy_session_as_it_was() {
+fn a_wrong_new_login_leaves_a_lazy_session_as_it_was() {
     let mut desk = signed_in(Policy::default().on_demand());
     sign_in(&mut desk, ann("wrong"));
     desk.answer(401, "");
@@ -133,7 +133,7 @@ fn a_new_login_that_is_no_good_leaves_a_lazy_session_as_it_was() {
 }
 
 #[test]
-fn where_nothing_valid_is_held_a_new_login_that_is_no_good_leaves_the_other_ways() {
+fn a_wrong_new_login_leaves_the_other_methods_where_nothing_valid_is_held() {
     let mut desk = signed_in(Policy::default().on_demand());
     desk.pass(HOUR);
     sign_in(&mut desk, ann("wrong"));
@@ -142,10 +142,10 @@ fn where_nothing_valid_is_held_a_new_login_that_is_no_good_leaves_the_other_ways
     assert_eq!(desk.paths(), ["/sign-in", "/sign-in", "/refresh"]);
 }
 
-// ---- Where there is no way
+// ---- Without a method
 
 #[test]
-fn a_session_without_a_login_says_whether_it_ever_had_anything() {
+fn the_error_without_a_login_says_whether_there_ever_were_credentials() {
     let mut empty = Desk::of(Session::new(Toy, None, Policy::default(), 7));
     empty.demand(LeaseId::Access);
     assert!(matches!(empty.session.obstacle(LeaseId::Access), Some(Error::Session(SessionError::NoLogin))));
@@ -161,7 +161,7 @@ fn a_session_without_a_login_says_whether_it_ever_had_anything() {
     );
 }
 
-/// The toy, with these ways to AWS credentials, which need no access token.
+/// The toy provider with these methods for AWS credentials, which need no access token.
 #[derive(Clone)]
 struct Apart(&'static [ToyMethod]);
 
@@ -210,7 +210,7 @@ impl Provider for Apart {
     }
 }
 
-/// What this provider's session tells when somebody asks for AWS credentials.
+/// The events of this provider's session when somebody asks for AWS credentials.
 fn events_of_a_wish_for_aws(methods: &'static [ToyMethod]) -> Vec<Event> {
     let mut session = Session::new(Apart(methods), ann("pass"), Policy::default(), 7);
     session.demand(LeaseId::Aws, START);
@@ -225,13 +225,13 @@ fn events_of_a_wish_for_aws(methods: &'static [ToyMethod]) -> Vec<Event> {
 }
 
 #[test]
-fn a_lease_that_builds_on_nothing_does_not_wait_for_the_access_token() {
+fn a_lease_that_requires_nothing_does_not_wait_for_the_access_token() {
     let events = events_of_a_wish_for_aws(&[ToyMethod::SignIn]);
     assert!(matches!(events[..], [Event::RenewalStarted { lease_id: LeaseId::Aws, method: "sign-in" }]), "{events:?}");
 }
 
 #[test]
-fn what_a_provider_does_not_offer_is_said_so() {
+fn credentials_that_a_provider_does_not_offer_are_not_offered() {
     let events = events_of_a_wish_for_aws(&[]);
     let [Event::Exhausted { lease_id: LeaseId::Aws, error }] = &events[..] else { panic!("{events:?}") };
     assert!(matches!(error, Error::Session(SessionError::NotOffered { lease_id: LeaseId::Aws })), "{error:?}");

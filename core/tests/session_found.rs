@@ -1,4 +1,4 @@
-//! A session driven by hand: what it finds in a store, and what becomes of it.
+//! A session driven by hand: what it does with each record that it finds in its store.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod desk;
@@ -13,7 +13,7 @@ use perennial_testing::{Toy, ToyLogin};
 
 use self::desk::{Desk, text};
 
-/// The session looks, and finds this.
+/// The session reads its store and finds this.
 fn finds(desk: &mut Desk, record: Option<Body>) {
     desk.input(Input::StoreChanged);
     desk.pass(MIN_RETRY_INTERVAL);
@@ -40,7 +40,7 @@ fn went_back(desk: &Desk) -> bool {
     desk.events.iter().any(|event| matches!(event, Event::StoreRegressed))
 }
 
-/// Signed in and saved, and saved once more. Both records are given.
+/// A session that signed in and saved, then renewed and saved again, with both records.
 fn settled_twice() -> (Desk, [Body; 2]) {
     let (mut desk, first) = Desk::settled();
     desk.session.renew(LeaseId::Aws, desk.now);
@@ -52,12 +52,12 @@ fn settled_twice() -> (Desk, [Body; 2]) {
     (desk, [first, second])
 }
 
-/// With its login in the store.
+/// A session that keeps its login in the store.
 fn keeping(login: Option<ToyLogin>) -> Desk {
     Desk::of(Session::new(Toy, login, Policy::default().persist_login(), 7).with_store())
 }
 
-/// What a session of this password has saved, its login with it.
+/// A session with this password, and the record that it saved, with its login.
 fn kept(password: &str) -> (Desk, Body) {
     let mut desk = keeping(Some(ToyLogin::new("ann@toy.example", password)));
     desk.demand(LeaseId::Access);
@@ -72,7 +72,7 @@ fn kept(password: &str) -> (Desk, Body) {
 // ---- Older, or gone
 
 #[test]
-fn what_a_store_has_forgotten_is_put_back_as_it_was_and_its_token_is_in_doubt() {
+fn a_lost_record_is_written_again_and_its_refresh_token_may_be_spent() {
     let (mut desk, _) = Desk::settled();
     finds(&mut desk, None);
     assert!(!went_back(&desk), "it is decided under the lock");
@@ -86,7 +86,7 @@ fn what_a_store_has_forgotten_is_put_back_as_it_was_and_its_token_is_in_doubt() 
 }
 
 #[test]
-fn a_store_that_is_empty_where_nothing_is_held_has_not_gone_back() {
+fn an_empty_store_is_no_regression_where_nothing_is_held() {
     let (mut desk, _) = Desk::settled();
     finds(&mut desk, Some(signed_out(3)));
     assert_eq!(desk.token(), None);
@@ -98,7 +98,7 @@ fn a_store_that_is_empty_where_nothing_is_held_has_not_gone_back() {
 }
 
 #[test]
-fn an_older_sign_out_counts_no_more_and_what_is_held_is_put_back() {
+fn an_older_sign_out_is_ignored_and_the_record_written_again() {
     let (mut desk, _) = settled_twice();
     finds(&mut desk, Some(signed_out(1)));
     assert_eq!(desk.token(), Some("at-1"));
@@ -126,7 +126,7 @@ fn an_older_record_is_replaced_unless_it_was_granted_later() {
 // ---- Newer
 
 #[test]
-fn a_record_of_another_account_is_not_taken_up() {
+fn a_record_of_another_account_is_not_adopted() {
     for forgets in [Session::forget_login, |_: &mut Session<Toy>, _| {}] {
         let (mut desk, record) = Desk::settled();
         forgets(&mut desk.session, desk.now);
@@ -136,7 +136,7 @@ fn a_record_of_another_account_is_not_taken_up() {
 }
 
 #[test]
-fn a_new_one_use_token_makes_good_that_the_old_one_was_refused() {
+fn a_new_refresh_token_in_the_store_replaces_a_rejected_one() {
     let (mut desk, record) = Desk::settled();
     desk.session.forget_login(desk.now);
     desk.session.renew(LeaseId::Access, desk.now);
@@ -150,7 +150,7 @@ fn a_new_one_use_token_makes_good_that_the_old_one_was_refused() {
 }
 
 #[test]
-fn a_session_that_is_signed_out_looks_whether_somebody_has_signed_in() {
+fn a_signed_out_session_reads_whether_somebody_has_signed_in() {
     let (mut desk, _) = Desk::settled();
     desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
@@ -168,7 +168,7 @@ fn a_session_that_is_signed_out_looks_whether_somebody_has_signed_in() {
 // ---- Logins
 
 #[test]
-fn a_login_that_is_kept_there_is_taken_up_where_that_is_wanted_and_none_is_given() {
+fn a_login_in_the_store_is_used_where_the_policy_says_so_and_none_is_given() {
     let (_, record) = kept("pass");
     for (policy, has_login) in [(Policy::default().persist_login(), true), (Policy::default(), false)] {
         let mut desk = Desk::of(Session::new(Toy, None, policy, 7).with_store());
@@ -179,7 +179,7 @@ fn a_login_that_is_kept_there_is_taken_up_where_that_is_wanted_and_none_is_given
     }
 }
 
-/// The login that signs in when the refresh token is refused.
+/// The login that is sent when the refresh token is rejected.
 fn signs_in_with(desk: &mut Desk, record: &Body) -> String {
     desk.session.renew(LeaseId::Access, desk.now);
     desk.pass(MIN_RETRY_INTERVAL);
@@ -191,7 +191,7 @@ fn signs_in_with(desk: &mut Desk, record: &Body) -> String {
 }
 
 #[test]
-fn a_login_that_was_given_stands_against_one_that_is_found_first() {
+fn a_given_login_is_preferred_to_one_in_the_store() {
     let (_, record) = kept("theirs");
     let mut desk = keeping(Some(ToyLogin::new("ann@toy.example", "ours")));
     desk.demand(LeaseId::Access);
@@ -200,7 +200,7 @@ fn a_login_that_was_given_stands_against_one_that_is_found_first() {
 }
 
 #[test]
-fn a_login_that_somebody_saved_later_is_taken_up() {
+fn a_login_that_was_saved_later_is_adopted() {
     let (mut desk, record) = kept("before");
     let later = with(&newer(&record), "before", "after");
     finds(&mut desk, Some(later.clone()));
@@ -208,7 +208,7 @@ fn a_login_that_somebody_saved_later_is_taken_up() {
 }
 
 #[test]
-fn a_login_that_is_missing_there_is_kept_again() {
+fn a_login_that_is_missing_in_the_store_is_written_again() {
     let (mut desk, _) = kept("pass");
     let bare = newer(&Desk::settled().1);
     finds(&mut desk, Some(bare.clone()));
@@ -219,7 +219,7 @@ fn a_login_that_is_missing_there_is_kept_again() {
 }
 
 #[test]
-fn a_login_that_somebody_else_kept_is_forgotten_with_ours() {
+fn a_login_that_another_session_kept_is_forgotten_with_ours() {
     let (_, record) = kept("pass");
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
@@ -230,9 +230,9 @@ fn a_login_that_somebody_else_kept_is_forgotten_with_ours() {
     assert!(!text(&desk.written()).contains("toy-password"));
 }
 
-// ---- Numbers at their ends
+// ---- Extreme numbers
 
-/// Where numbers stand in a record: pointers (RFC 6901).
+/// The places of numbers in a record, as JSON pointers (RFC 6901).
 fn numbers(json: &serde_json::Value, at: &str, found: &mut Vec<String>) {
     match json {
         serde_json::Value::Number(_) => found.push(at.to_owned()),
@@ -243,7 +243,7 @@ fn numbers(json: &serde_json::Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Goes on from what was read: renews, saves, and passes the time.
+/// Goes on from the record: renews, saves, and lets time pass.
 fn goes_on(desk: &mut Desk, record: &Body) {
     for lease_id in LeaseId::ALL {
         desk.session.renew(lease_id, desk.now);
@@ -265,9 +265,9 @@ fn goes_on(desk: &mut Desk, record: &Body) {
     desk.drain();
 }
 
-/// Arithmetic that does not fit ends the program where it is checked, as in this test.
+/// Arithmetic that overflows panics in a debug build, as in this test.
 #[test]
-fn a_number_at_its_end_in_a_record_harms_nobody() {
+fn extreme_numbers_in_a_record_do_no_harm() {
     let ends = ["0", "-1", "1", "9223372036854775807", "-9223372036854775808", "18446744073709551615"];
     let (_, record) = kept("pass");
     let json: serde_json::Value = serde_json::from_str(&text(&record)).unwrap();
@@ -302,7 +302,7 @@ fn a_number_at_its_end_in_a_record_harms_nobody() {
 }
 
 #[test]
-fn a_revision_that_cannot_grow_is_written_again_and_the_later_grant_stands() {
+fn a_revision_at_its_maximum_is_written_again_and_the_later_grant_counts() {
     let last = |record: &Body| with(record, "\"revision\":1", "\"revision\":18446744073709551615");
     let (mut desk, first) = Desk::settled();
     finds(&mut desk, Some(last(&first)));

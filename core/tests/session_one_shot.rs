@@ -1,4 +1,4 @@
-//! A one-shot session, driven by hand: nothing begins that nobody waits for.
+//! A one-shot session, driven by hand: it begins nothing that nobody waits for.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod desk;
@@ -15,7 +15,7 @@ use perennial_testing::{Toy, ToyLogin};
 
 use self::desk::{Desk, signed_in, text};
 
-/// Access tokens of the desk live an hour, and are near their end five minutes before it.
+/// Access tokens here live an hour. Their margin is five minutes.
 const NEAR: Duration = Duration::from_secs(3400);
 const LEFT: Duration = Duration::from_secs(200);
 
@@ -27,7 +27,7 @@ fn ann() -> ToyLogin {
     ToyLogin::new("ann@toy.example", "pass")
 }
 
-/// Another process, some time after the first one ended: the store holds what that one saved.
+/// Another process, some time after the first one ended, with the first one's record in the store.
 fn later(record: &Body, login: Option<ToyLogin>, by: Duration) -> Desk {
     let mut desk = Desk::of(Session::new(Toy, login, one_shot(), 8).with_store());
     desk.pass(by);
@@ -42,7 +42,7 @@ fn is_at_rest(desk: &Desk) -> bool {
 }
 
 #[test]
-fn nothing_is_renewed_by_itself_near_the_end_or_past_it() {
+fn nothing_is_renewed_by_itself_near_the_deadline_or_past_it() {
     let mut desk = signed_in(one_shot());
     for time in [NEAR, LEFT, 2 * NEAR] {
         assert!(is_at_rest(&desk), "{:?}", desk.session.next_wake());
@@ -52,7 +52,7 @@ fn nothing_is_renewed_by_itself_near_the_end_or_past_it() {
 }
 
 #[test]
-fn what_is_valid_and_not_near_its_end_is_served_at_once() {
+fn valid_credentials_are_served_at_once_outside_the_margin() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR / 2);
     desk.demand(LeaseId::Access);
@@ -62,7 +62,7 @@ fn what_is_valid_and_not_near_its_end_is_served_at_once() {
 }
 
 #[test]
-fn whoever_asks_near_the_end_waits_for_the_renewal() {
+fn a_caller_within_the_margin_waits_for_the_renewal() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR);
     assert!(!desk.session.renews_first(LeaseId::Access), "nobody has asked");
@@ -79,19 +79,19 @@ fn whoever_asks_near_the_end_waits_for_the_renewal() {
 }
 
 #[test]
-fn whoever_asks_near_the_end_gets_what_is_valid_where_the_renewal_fails() {
+fn a_caller_within_the_margin_gets_the_valid_credentials_where_renewal_fails() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR);
     desk.demand(LeaseId::Access);
     let told = desk.session.failures(LeaseId::Access).0;
     desk.answer(500, "");
-    // The token may be spent: the way besides it is taken while they wait.
+    // The refresh token may be spent: the next method is tried while the caller waits.
     assert_eq!(desk.paths(), ["/sign-in", "/refresh", "/sign-in"]);
     assert!(desk.session.renews_first(LeaseId::Access));
     desk.answer(500, "");
     assert!(!desk.session.renews_first(LeaseId::Access) && desk.token() == Some("at-1"));
     assert!(desk.session.failures(LeaseId::Access).0 > told && desk.session.pause(LeaseId::Access).is_some());
-    // In the pause they are served at once, and nothing comes of it later.
+    // During the pause callers are served at once, and nothing begins afterwards.
     desk.demand(LeaseId::Access);
     assert!(!desk.session.renews_first(LeaseId::Access));
     assert!(is_at_rest(&desk));
@@ -100,7 +100,7 @@ fn whoever_asks_near_the_end_gets_what_is_valid_where_the_renewal_fails() {
 }
 
 #[test]
-fn past_the_end_nothing_begins_after_a_pause_unless_somebody_asks_again() {
+fn after_a_pause_nothing_begins_unless_somebody_asks_again() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR + LEFT);
     desk.demand(LeaseId::Access);
@@ -117,7 +117,7 @@ fn past_the_end_nothing_begins_after_a_pause_unless_somebody_asks_again() {
 }
 
 #[test]
-fn a_pause_in_an_outage_is_short_for_whoever_asks() {
+fn a_pause_in_an_outage_is_short_while_somebody_waits() {
     let mut desk = Desk::new(one_shot());
     for _ in 0..6 {
         desk.demand(LeaseId::Access);
@@ -128,7 +128,7 @@ fn a_pause_in_an_outage_is_short_for_whoever_asks() {
 }
 
 #[test]
-fn a_refusal_by_the_api_is_acted_on_when_somebody_asks() {
+fn credentials_that_the_api_rejected_are_renewed_when_somebody_asks() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR / 2);
     let generation = desk.session.held().unwrap().generation(LeaseId::Access);
@@ -144,7 +144,7 @@ fn a_refusal_by_the_api_is_acted_on_when_somebody_asks() {
 }
 
 #[test]
-fn a_renewal_that_is_asked_for_begins_now_or_not_at_all() {
+fn a_requested_renewal_begins_now_or_not_at_all() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR / 2);
     desk.session.renew(LeaseId::Access, desk.now);
@@ -173,7 +173,7 @@ fn a_login_is_tried_once_for_whoever_gave_it() {
 }
 
 #[test]
-fn a_login_that_is_no_good_leaves_what_was_held_before_to_whoever_asks_next() {
+fn after_a_wrong_login_the_next_caller_gets_what_was_held_before() {
     let mut desk = signed_in(one_shot());
     desk.pass(2 * NEAR);
     desk.session.sign_in(ToyLogin::new("ann@toy.example", "wrong"), desk.now);
@@ -186,7 +186,7 @@ fn a_login_that_is_no_good_leaves_what_was_held_before_to_whoever_asks_next() {
 }
 
 #[test]
-fn aws_credentials_that_wait_for_the_access_token_end_with_it() {
+fn aws_credentials_that_wait_for_the_access_token_fail_with_it() {
     let mut desk = signed_in(one_shot());
     desk.pass(Duration::from_secs(7200));
     desk.demand(LeaseId::Aws);
@@ -202,7 +202,7 @@ fn aws_credentials_that_wait_for_the_access_token_end_with_it() {
 }
 
 #[test]
-fn in_the_quiet_that_a_service_asks_for_what_is_valid_is_served_at_once() {
+fn during_retry_after_valid_credentials_are_served_at_once() {
     let mut desk = signed_in(one_shot());
     desk.pass(NEAR);
     desk.demand(LeaseId::Access);
@@ -215,7 +215,7 @@ fn in_the_quiet_that_a_service_asks_for_what_is_valid_is_served_at_once() {
 // ---- With a store
 
 #[test]
-fn one_process_after_another_renews_near_the_end_and_saves_before_it_answers() {
+fn each_process_renews_within_the_margin_and_saves_before_it_answers() {
     let (first, record) = Desk::settled();
     assert_eq!(first.paths(), ["/sign-in"]);
 
@@ -236,7 +236,7 @@ fn one_process_after_another_renews_near_the_end_and_saves_before_it_answers() {
 }
 
 #[test]
-fn a_store_that_fails_keeps_nobody_from_what_is_valid() {
+fn valid_credentials_are_served_while_the_store_fails() {
     let (_, record) = Desk::settled();
     let mut desk = later(&record, None, NEAR);
     desk.store(Err(StoreErrorKind::Unavailable.into()));
@@ -251,7 +251,7 @@ fn a_store_that_fails_keeps_nobody_from_what_is_valid() {
 }
 
 #[test]
-fn what_another_process_renewed_meanwhile_is_taken_up_without_asking_the_service() {
+fn a_second_process_adopts_what_the_first_saved() {
     let (_, old) = Desk::settled();
     let new = {
         let mut other = later(&old, None, NEAR);
@@ -267,7 +267,7 @@ fn what_another_process_renewed_meanwhile_is_taken_up_without_asking_the_service
 }
 
 #[test]
-fn without_a_way_to_renew_what_is_valid_is_served_to_its_end() {
+fn valid_credentials_are_served_to_their_deadline_where_no_method_is_left() {
     let mut desk = signed_in(one_shot());
     desk.session.forget_login(desk.now);
     desk.pass(NEAR);
@@ -282,7 +282,7 @@ fn without_a_way_to_renew_what_is_valid_is_served_to_its_end() {
 }
 
 #[test]
-fn with_nothing_left_to_try_whoever_asks_has_the_store_looked_into() {
+fn with_no_method_left_a_caller_makes_the_session_read_the_store() {
     let (_, record) = Desk::settled();
     let mut desk = later(&record, None, NEAR + LEFT);
     desk.locked(Some(record.clone()));

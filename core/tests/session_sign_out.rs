@@ -1,4 +1,4 @@
-//! A session driven by hand: signing out, coming back, and what that means to every other session on the store.
+//! A session driven by hand: signing out, signing in again, and what that does to the other sessions on the store.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod desk;
@@ -34,12 +34,12 @@ impl Desk {
         begun
     }
 
-    /// Carries out what is asked of the store, with this in it.
+    /// Carries out the operations on a store with this record.
     fn serve(&mut self, shelf: &mut Option<Body>) {
         self.serve_until(shelf, |_| false);
     }
 
-    /// The same, and whatever is like this fails.
+    /// The same, where commands that match `fails` fail.
     fn serve_until(&mut self, shelf: &mut Option<Body>, fails: impl Fn(&StoreCommand) -> bool) {
         while !self.ops.is_empty() {
             let op = self.ops.remove(0);
@@ -61,14 +61,14 @@ impl Desk {
         }
     }
 
-    /// Another session has written: this one looks.
+    /// Another session has written: this one reads.
     fn look(&mut self, shelf: &mut Option<Body>) {
         self.input(Input::StoreChanged);
         self.pass(MIN_RETRY_INTERVAL);
         self.serve(shelf);
     }
 
-    /// Signs in, and what that brings is saved.
+    /// Signs in and saves the grant.
     fn sign_in_first(&mut self, shelf: &mut Option<Body>, serial: u32) {
         self.demand(LeaseId::Access);
         self.serve(shelf);
@@ -148,7 +148,7 @@ fn a_login_that_was_forgotten_does_not_sign_in_again() {
     assert!(!desk.session.has_login());
     assert!(matches!(session_error(desk.sign_in_again()), Some(SessionError::NoLogin)));
     assert_eq!(desk.session.state(), State::SignedOut);
-    // What was kept can be forgotten later.
+    // A kept login can be forgotten later.
     let mut kept = signed_in(Policy::default());
     kept.sign_out(SignOut::KeepLogin);
     kept.sign_out(SignOut::ForgetLogin);
@@ -200,7 +200,7 @@ fn signing_in_again_twice_is_one_sign_in_and_its_pauses_stand() {
 }
 
 #[test]
-fn after_a_sign_out_a_kept_login_renews_what_is_brought_for_the_same_account_only() {
+fn after_a_sign_out_a_kept_login_renews_an_installed_grant_of_the_same_account_only() {
     for (user, keeps) in [("ANN@toy.example", true), ("bob@toy.example", false), ("", false)] {
         let mut desk = signed_in(Policy::default());
         desk.sign_out(SignOut::KeepLogin);
@@ -210,7 +210,7 @@ fn after_a_sign_out_a_kept_login_renews_what_is_brought_for_the_same_account_onl
     }
 }
 
-// ---- What the caller hears
+// ---- Errors of a sign-out
 
 #[test]
 fn a_service_that_could_not_be_told_is_said_and_not_told_again() {
@@ -224,7 +224,7 @@ fn a_service_that_could_not_be_told_is_said_and_not_told_again() {
     assert_eq!((desk.token(), desk.session.state()), (None, State::SignedOut), "gone here all the same");
     desk.pass(HOUR);
     assert_eq!(desk.sent_to("/sign-out"), 1);
-    // The next one is another story.
+    // The next sign-out is reported for itself.
     desk.sign_in_again().unwrap();
     desk.grant(2);
     desk.sign_out(SignOut::KeepLogin);
@@ -255,13 +255,13 @@ fn a_sign_out_that_cannot_be_written_is_said_and_tried_until_it_is_there() {
 #[test]
 fn each_credential_is_revoked_once_however_often_the_store_shows_it() {
     let ([mut desk, mut other], mut shelf) = sharing(Policy::default());
-    // The other one has gone on, and this one has not seen that.
+    // The other session has renewed, and this one has not read that.
     other.session.renew(LeaseId::Access, other.now);
     other.pass(MIN_RETRY_INTERVAL);
     other.serve(&mut shelf);
     other.grant(2);
     other.serve(&mut shelf);
-    // It can be read, and cannot be written.
+    // The store can be read but not written.
     desk.sign_out(SignOut::KeepLogin);
     for _ in 0..700 {
         desk.serve_until(&mut shelf, |command| matches!(command, StoreCommand::Clear { .. }));
@@ -289,14 +289,14 @@ fn a_sign_out_holds_for_every_session_on_the_store_until_somebody_signs_in() {
         assert!(matches!(desk.events.last(), Some(Event::SignedOut)));
         assert!(matches!(desk.session.obstacle(LeaseId::Access), Some(Error::Session(SessionError::SignedOut))));
     }
-    // Whoever asks hears that, and nothing is asked of the service.
+    // Callers get that error, and no request is sent.
     for _ in 0..100 {
         other.demand(LeaseId::Access);
         other.pass(MIN_RETRY_INTERVAL);
         other.serve(&mut shelf);
     }
     assert!(other.requests.is_empty() && other.session.has_login());
-    // Somebody signs in again at one of them: that holds for all, too.
+    // Somebody signs in again at one of them: that holds for all as well.
     third.sign_in_again().unwrap();
     third.serve(&mut shelf);
     third.grant(2);
@@ -326,7 +326,7 @@ fn a_session_that_starts_on_a_store_that_was_signed_out_stays_signed_out() {
 }
 
 #[test]
-fn who_asks_while_signed_out_makes_the_session_look_once_a_second_at_most() {
+fn callers_while_signed_out_make_the_session_read_its_store_once_a_second_at_most() {
     let ([mut one], mut shelf) = sharing(Policy::default());
     one.sign_out(SignOut::KeepLogin);
     one.serve(&mut shelf);
@@ -342,13 +342,13 @@ fn who_asks_while_signed_out_makes_the_session_look_once_a_second_at_most() {
 }
 
 #[test]
-fn a_sign_out_during_the_renewal_of_another_one_is_found_by_it() {
+fn a_sign_out_during_another_sessions_renewal_is_found_by_it() {
     let ([mut renews, mut leaves], mut shelf) = sharing(Policy::default());
     renews.session.renew(LeaseId::Access, renews.now);
     renews.pass(MIN_RETRY_INTERVAL);
     renews.serve(&mut shelf);
     assert_eq!(renews.sent_to("/refresh"), 1);
-    // The lock is not to be had: the sign-out waits for it.
+    // The lock is held by the other session: the sign-out waits for it.
     leaves.sign_out(SignOut::KeepLogin);
     renews.grant(2);
     renews.serve(&mut shelf);
@@ -369,7 +369,7 @@ fn a_grant_that_was_never_saved_is_revoked_by_who_holds_it_when_somebody_signs_o
     renews.pass(MIN_RETRY_INTERVAL);
     renews.serve(&mut shelf);
     renews.grant(2);
-    // The store does not take it, and the lock is lost.
+    // The write fails, and the lock is lost.
     let lost = renews.ops.remove(0);
     renews.input(Input::Store(lost.id, Err(StoreErrorKind::Lost.into())));
     renews.pass(SAVE_GRACE);
@@ -401,7 +401,7 @@ fn a_store_that_goes_back_to_what_was_signed_out_brings_nobody_back() {
             assert_eq!((desk.token(), desk.session.state()), (None, State::SignedOut));
         }
     }
-    // Where the store begins anew, and a person has signed in there since, that counts.
+    // If the store lost its record, and a person has signed in there since, that counts.
     let mut anew = Desk::stored(Policy::default());
     anew.pass(HOUR);
     anew.session.sign_in(login("pass"), anew.now);
@@ -432,7 +432,7 @@ fn a_sign_in_of_another_account_does_not_bring_this_one_back() {
 #[test]
 fn the_store_keeps_or_forgets_the_login_as_was_said() {
     for (choice, keeps) in [(SignOut::KeepLogin, true), (SignOut::ForgetLogin, false)] {
-        // By a session that keeps it there, and by one that only found it there.
+        // By a session that keeps its login there, and by one that only found it there.
         let ([mut keeper, mut other], mut shelf) = sharing(Policy::default().persist_login());
         other.look(&mut shelf);
         let mut guest = Desk::stored(Policy::default());
@@ -447,13 +447,13 @@ fn the_store_keeps_or_forgets_the_login_as_was_said() {
             assert_eq!(kept(shelf), keeps, "{choice:?}");
             assert!(!text(shelf.as_ref().unwrap()).contains("at-1"));
         }
-        // A session that is given none finds it there, or does not.
+        // A session without a login finds it there, or does not.
         let mut next = Desk::of(Session::new(Toy, None, Policy::default().persist_login(), 7).with_store());
         next.demand(LeaseId::Access);
         next.serve(&mut shelf);
         assert_eq!((next.session.state(), next.session.has_login()), (State::SignedOut, keeps));
         assert_eq!(next.sign_in_again().is_ok(), keeps);
-        // Those that keep theirs in the store follow it.
+        // Sessions that keep their login in the store follow.
         other.look(&mut shelf);
         assert_eq!((other.session.state(), other.session.has_login()), (State::SignedOut, keeps));
     }
@@ -472,7 +472,7 @@ fn a_login_that_was_kept_in_the_store_can_be_forgotten_later() {
     assert!(is_signed_out(&shelf) && !kept(&shelf));
     one.look(&mut shelf);
     assert!(!one.session.has_login());
-    // A session that keeps its login for itself keeps it.
+    // A session that does not keep its login in the store still has it.
     let ([mut one, mut own], mut shelf) = sharing(Policy::default());
     one.sign_out(SignOut::ForgetLogin);
     one.serve(&mut shelf);
@@ -502,9 +502,9 @@ fn what_the_service_said_of_a_login_is_told_beside_a_sign_out() {
     assert!(next.sign_in_again().is_err());
 }
 
-// ---- Which came later
+// ---- Sign-out against sign-in: the later one counts
 
-/// A session that wants to sign in while the service is away, and the store as it has seen it.
+/// A session that waits to sign in while the service is down and has read this store.
 fn waiting_to_sign_in(shelf: &mut Option<Body>) -> Desk {
     let mut desk = Desk::stored(Policy::default());
     desk.session.sign_in(login("pass"), desk.now);
@@ -536,7 +536,7 @@ fn a_sign_out_of_before_does_not_end_a_sign_in_however_often_it_is_written() {
     one.serve(&mut shelf);
     other.look(&mut shelf);
     let mut waits = waiting_to_sign_in(&mut shelf);
-    // Somebody forgets a login there: the record is another, the sign-out the same.
+    // Somebody forgets a login there: the record changes, the sign-out is the same.
     other.session.forget_login(other.now);
     other.sign_out(SignOut::ForgetLogin);
     let again = text(shelf.as_ref().unwrap()).replace("\"revision\":2", "\"revision\":3");
@@ -554,7 +554,7 @@ fn a_late_sign_out_does_not_end_a_sign_in_that_came_after_it() {
     leaves.sign_out(SignOut::KeepLogin);
     leaves.answer(200, "{}");
     leaves.serve_until(&mut shelf, |_| true);
-    // Somebody signs in elsewhere before the store is there again.
+    // Somebody signs in elsewhere before the store works again.
     comes.pass(Duration::from_secs(5));
     comes.session.sign_in(login("pass"), comes.now);
     comes.drain();
@@ -577,7 +577,7 @@ fn a_sign_out_that_is_written_at_once_ends_all_that_it_finds_whatever_the_clocks
     comes.serve(&mut shelf);
     comes.grant(2);
     comes.serve(&mut shelf);
-    // By this machine's clock that is still to come.
+    // By this machine's clock that is in the future.
     let mut leaves = Desk::stored(Policy::default());
     leaves.now = Now::new(Timestamp::from_unix_millis(START.wall.unix_millis() - 3_600_000), START.monotonic);
     leaves.sign_out(SignOut::KeepLogin);

@@ -1,4 +1,4 @@
-//! A session driven by hand: what it writes into a store, what it leaves there, and when it looks again.
+//! A session driven by hand: what it writes to its store, what it leaves there, and when it reads again.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod desk;
@@ -23,19 +23,19 @@ fn body(text: String) -> Body {
     text.into_bytes().into()
 }
 
-/// What somebody else has saved since.
+/// A newer record, from another session.
 fn newer(record: &Body) -> Body {
     body(text(record).replace("at-1", "at-9").replace("\"revision\":1", "\"revision\":2"))
 }
 
-/// The session wants this renewed, and has the lock on `record`.
+/// Makes the session renew this lease, with the lock on `record`.
 fn renews(desk: &mut Desk, lease_id: LeaseId, record: &Body) {
     desk.session.renew(lease_id, desk.now);
     desk.pass(MIN_RETRY_INTERVAL);
     desk.locked(Some(record.clone()));
 }
 
-/// AWS credentials are renewed and saved. What the store then holds is given.
+/// Renews and saves the AWS credentials, and returns the new record.
 fn renew_aws(desk: &mut Desk, record: &Body, serial: u32) -> Body {
     renews(desk, LeaseId::Aws, record);
     assert_eq!(desk.paths().last().unwrap(), "/aws-refresh");
@@ -45,7 +45,7 @@ fn renew_aws(desk: &mut Desk, record: &Body, serial: u32) -> Body {
     record
 }
 
-/// What the service answered is noted beside what stands there, which has this in it, and the lock is given back.
+/// The session writes the service's answer into the record, which contains `what`, and releases the lock.
 fn is_noted(desk: &mut Desk, what: &str) {
     let record = text(&desk.written());
     assert!(record.contains("failures") && record.contains(what), "{record}");
@@ -56,7 +56,7 @@ fn is_noted(desk: &mut Desk, what: &str) {
 // ---- Marks
 
 #[test]
-fn a_mark_is_taken_back_where_the_service_did_not_look_at_the_token() {
+fn a_mark_is_removed_where_the_service_did_not_process_the_token() {
     let (mut desk, record) = Desk::settled();
     renews(&mut desk, LeaseId::Access, &record);
     assert!(text(&desk.written()).contains(MARK));
@@ -68,7 +68,7 @@ fn a_mark_is_taken_back_where_the_service_did_not_look_at_the_token() {
 }
 
 #[test]
-fn the_mark_on_a_token_that_was_refused_stays() {
+fn the_mark_on_a_rejected_token_stays() {
     let (mut desk, record) = Desk::settled();
     renews(&mut desk, LeaseId::Access, &record);
     desk.store(Ok(StoreReply::Done));
@@ -79,7 +79,7 @@ fn the_mark_on_a_token_that_was_refused_stays() {
 }
 
 #[test]
-fn the_mark_on_a_token_that_was_spent_stays_however_the_second_request_fails() {
+fn the_mark_on_a_spent_token_stays_however_the_second_request_fails() {
     let (mut desk, record) = Desk::settled();
     renews(&mut desk, LeaseId::Access, &record);
     desk.store(Ok(StoreReply::Done));
@@ -89,7 +89,7 @@ fn the_mark_on_a_token_that_was_spent_stays_however_the_second_request_fails() {
 }
 
 #[test]
-fn renewals_that_spend_nothing_mark_nothing() {
+fn renewals_that_consume_nothing_mark_nothing() {
     let (mut desk, mut record) = Desk::settled();
     for serial in 2..5 {
         record = renew_aws(&mut desk, &record, serial);
@@ -107,7 +107,7 @@ fn a_mark_that_was_found_ends_with_the_token_that_it_was_on() {
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Read(Some(marked.clone()))));
     assert_eq!(desk.token(), Some("at-1"));
-    // Under the lock the mark means that the answer was lost: it is made good by a sign-in.
+    // Under the lock the mark means that the answer was lost: the session signs in.
     renews(&mut desk, LeaseId::Access, &marked);
     assert_eq!(desk.paths(), ["/sign-in"]);
     desk.grant(2);
@@ -121,7 +121,7 @@ fn a_mark_that_was_found_ends_with_the_token_that_it_was_on() {
 // ---- Logins
 
 #[test]
-fn what_a_new_login_that_is_no_good_took_over_counts_again() {
+fn after_a_wrong_new_login_the_replaced_credentials_count_again() {
     let (mut desk, record) = Desk::settled();
     desk.session.sign_in(ann("wrong"), desk.now);
     desk.drain();
@@ -135,7 +135,7 @@ fn what_a_new_login_that_is_no_good_took_over_counts_again() {
 }
 
 #[test]
-fn while_a_person_signs_in_nothing_else_is_renewed_from_what_the_store_knows_better() {
+fn during_a_sign_in_nothing_else_is_renewed_from_outdated_credentials() {
     let (mut desk, record) = Desk::settled();
     desk.session.sign_in(ann("pass"), desk.now);
     desk.drain();
@@ -149,7 +149,7 @@ fn while_a_person_signs_in_nothing_else_is_renewed_from_what_the_store_knows_bet
 }
 
 #[test]
-fn while_a_person_signs_in_what_was_held_before_is_not_saved() {
+fn during_a_sign_in_the_previous_credentials_are_not_saved() {
     let mut desk = Desk::stored(Policy::default());
     desk.demand(LeaseId::Access);
     desk.store(Ok(StoreReply::Read(None)));
@@ -167,7 +167,7 @@ fn while_a_person_signs_in_what_was_held_before_is_not_saved() {
 }
 
 #[test]
-fn what_was_brought_and_could_not_be_saved_is_saved_later() {
+fn an_installed_grant_that_could_not_be_saved_is_saved_later() {
     let mut desk = Desk::stored(Policy::default());
     let access = AccessToken::new("Bearer", "at-5", Validity::with_lifetime(START, Duration::from_secs(3600))).unwrap();
     desk.session.install_grant(Grant { access: Some(access), ..Grant::default() }, desk.now).unwrap();
@@ -210,14 +210,14 @@ fn a_session_that_holds_nothing_has_nothing_to_save() {
     assert!(desk.ops.is_empty());
 }
 
-// ---- Looks
+// ---- Reads
 
 #[test]
 fn a_session_wakes_for_its_store_only_where_something_is_to_be_done() {
     let (mut desk, _) = Desk::settled();
     let store = |desk: &Desk| desk.session.next_wake().filter(|wake| wake.why == Timer::Store);
     assert_eq!(store(&desk), None);
-    // News on the heels of a look wait for a moment.
+    // A change right after a read waits for a moment.
     desk.input(Input::StoreChanged);
     assert!(matches!(desk.last_act(), StoreCommand::Unlock { .. }));
     let at = store(&desk).unwrap().at;
@@ -229,7 +229,7 @@ fn a_session_wakes_for_its_store_only_where_something_is_to_be_done() {
 }
 
 #[test]
-fn a_look_that_fails_has_only_missed_news() {
+fn a_failed_read_only_misses_a_change() {
     let (mut desk, _) = Desk::settled();
     desk.input(Input::StoreChanged);
     desk.pass(MIN_RETRY_INTERVAL);
@@ -242,7 +242,7 @@ fn a_look_that_fails_has_only_missed_news() {
 }
 
 #[test]
-fn a_sign_out_elsewhere_in_what_the_store_had_forgotten_counts() {
+fn a_sign_out_elsewhere_in_a_store_that_lost_its_record_counts() {
     let (mut desk, _) = Desk::settled();
     let left = r#"{"perennial":1,"provider":"toy","namespace":"https://toy.example","revision":1,"signed_out":true}"#;
     desk.input(Input::StoreChanged);

@@ -1,4 +1,4 @@
-//! A provider's code as work: it runs apart from the session, it may be late, and it may panic.
+//! A provider's code as work: it runs outside the session, may be late, and may panic.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::panic::resume_unwind;
@@ -20,7 +20,7 @@ use perennial_testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What of the provider panics. Nobody's panic hook hears of it.
+/// The method of the provider that panics, without calling the panic hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum At {
@@ -34,7 +34,7 @@ enum At {
     ReadLogin,
 }
 
-/// The toy, with code that panics where it is told to.
+/// The toy provider, with code that panics at one method.
 #[derive(Clone)]
 struct Frail(Arc<AtomicU8>);
 
@@ -140,7 +140,7 @@ impl Exchange for FrailExchange {
     }
 }
 
-/// A session of such a provider, driven by hand: what it asked for and what it said.
+/// A session of such a provider, driven by hand, with its outputs.
 struct Desk {
     session: Session<Frail>,
     frail: Frail,
@@ -169,12 +169,12 @@ fn granted(serial: u32) -> Response {
 }
 
 impl Desk {
-    /// Its exchanges run in the middle of its steps, as without a word they do.
+    /// A session whose exchanges run within its steps, the default.
     fn new(at: At) -> Self {
         Self::with(at, |session| session)
     }
 
-    /// Its exchanges run elsewhere.
+    /// A session whose exchanges are handed out as work.
     fn handing_out(at: At) -> Self {
         Self::with(at, Session::with_work_handed_out)
     }
@@ -270,10 +270,10 @@ fn panicked_at(error: &Error) -> Option<ExchangePhase> {
     }
 }
 
-// ---- Away
+// ---- Work that is handed out
 
 #[test]
-fn what_is_handed_out_is_run_once_and_goes_on_where_it_was() {
+fn work_that_is_handed_out_runs_once_and_continues_its_exchange() {
     let mut desk = Desk::handing_out(At::Nothing);
     assert!(desk.session.take_work(START).is_none());
     desk.demand();
@@ -313,7 +313,7 @@ fn a_sign_out_while_a_request_is_made_sends_nothing_but_the_revocation() {
 }
 
 #[test]
-fn what_was_granted_and_is_being_read_when_somebody_signs_out_is_revoked() {
+fn a_grant_that_is_being_parsed_during_a_sign_out_is_revoked() {
     let mut desk = Desk::handing_out(At::Nothing);
     desk.demand();
     desk.run();
@@ -359,7 +359,7 @@ fn a_second_answer_and_a_failure_are_ignored_while_the_first_answer_is_read() {
 }
 
 #[test]
-fn a_request_that_is_not_made_in_time_was_not_sent_and_the_next_is_made_after_a_pause() {
+fn a_request_that_is_not_made_in_time_counts_as_not_sent() {
     let mut desk = Desk::handing_out(At::Nothing);
     desk.demand();
     let late = desk.work();
@@ -377,7 +377,7 @@ fn a_request_that_is_not_made_in_time_was_not_sent_and_the_next_is_made_after_a_
 }
 
 #[test]
-fn an_answer_that_came_is_read_though_the_requests_own_time_is_over() {
+fn an_answer_that_came_is_read_after_the_requests_timeout() {
     let mut desk = Desk::with(At::Nothing, |session| {
         let policy = Policy::default().request_timeout(2 * SECOND);
         Session::new(session.provider().clone(), ann(), policy, 7).with_work_handed_out()
@@ -407,7 +407,7 @@ fn an_answer_that_is_not_read_in_time_may_have_granted() {
 }
 
 #[test]
-fn work_that_nothing_can_run_is_a_failure_that_nothing_was_sent_for() {
+fn work_that_cannot_run_is_a_failure_where_nothing_was_sent() {
     let mut desk = Desk::handing_out(At::Nothing);
     desk.demand();
     let done = desk.work().give_up();
@@ -418,7 +418,7 @@ fn work_that_nothing_can_run_is_a_failure_that_nothing_was_sent_for() {
 }
 
 #[test]
-fn a_token_that_works_once_is_not_spent_where_its_request_was_not_made() {
+fn a_one_use_token_is_not_spent_where_its_request_was_not_made() {
     let mut desk = Desk::handing_out(At::Nothing);
     desk.sign_in();
     desk.frail.0.store(At::Start as u8, Ordering::Relaxed);
@@ -434,7 +434,7 @@ fn a_token_that_works_once_is_not_spent_where_its_request_was_not_made() {
 }
 
 #[test]
-fn under_a_lock_that_is_nearly_over_a_late_request_is_not_sent() {
+fn a_late_request_is_not_sent_under_a_lock_that_is_about_to_expire() {
     let mut desk = Desk::with(At::Nothing, |session| session.with_store().with_work_handed_out());
     desk.demand();
     desk.store(StoreReply::Read(None));
@@ -460,7 +460,7 @@ fn under_a_lock_that_is_nearly_over_a_late_request_is_not_sent() {
 
 // ---- Panics
 
-/// One caller who asks each second for an hour: how often he is told, and what was sent.
+/// One caller asks every second for an hour: how many failures are reported, and how many requests sent.
 fn an_hour(desk: &mut Desk) -> (u64, usize) {
     let before = desk.told();
     for _ in 0..3600 {
@@ -474,7 +474,7 @@ fn an_hour(desk: &mut Desk) -> (u64, usize) {
 }
 
 #[test]
-fn a_panic_before_there_is_a_request_is_told_paced_and_passes() {
+fn a_panic_while_a_request_is_made_is_a_failure_with_a_pause() {
     for at in [At::Begin, At::Start] {
         for handed_out in [false, true] {
             let mut desk = if handed_out { Desk::handing_out(at) } else { Desk::new(at) };
@@ -502,7 +502,7 @@ fn a_panic_before_there_is_a_request_is_told_paced_and_passes() {
 }
 
 #[test]
-fn a_panic_at_an_answer_is_told_and_the_password_is_not_shown_each_second() {
+fn after_a_panic_at_an_answer_the_password_is_not_sent_each_second() {
     let mut desk = Desk::new(At::Receive);
     desk.demand();
     desk.answered(granted(1));
@@ -517,7 +517,7 @@ fn a_panic_at_an_answer_is_told_and_the_password_is_not_shown_each_second() {
 }
 
 #[test]
-fn a_panic_at_the_answer_to_a_token_that_works_once_goes_on_with_the_login() {
+fn after_a_panic_at_the_answer_to_a_one_use_token_the_login_is_used() {
     let mut desk = Desk::new(At::Nothing);
     desk.demand();
     desk.answered(granted(1));
@@ -546,7 +546,7 @@ fn a_panic_at_a_revocation_signs_out_all_the_same() {
 }
 
 #[test]
-fn a_panic_at_what_a_store_holds_is_a_record_that_cannot_be_read() {
+fn a_panic_while_a_record_is_read_is_an_unreadable_record() {
     let mut desk = Desk::with(At::ReadSaved, Session::with_store);
     desk.demand();
     desk.store(StoreReply::Read(None));

@@ -1,4 +1,4 @@
-//! Both services that give MQTT connections say in one type how to open one.
+//! MQTT connect options of both services that offer MQTT: one type for both.
 #![cfg(all(feature = "aws", feature = "navien", feature = "settrade"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -24,42 +24,42 @@ fn credentials(aws: Option<AwsCredentials>) -> Credentials {
     Credentials::from_grant(Grant { access: Some(access), aws, ..Grant::default() }, None).unwrap()
 }
 
-/// What a program does with a ticket, whatever the service.
-fn open(ticket: ConnectOptions) -> (String, usize, bool) {
-    assert!(!format!("{ticket:?}").contains("ey."));
-    let parts = ticket.into_parts();
+/// What a program does with connect options, whatever the service.
+fn open(options: ConnectOptions) -> (String, usize, bool) {
+    assert!(!format!("{options:?}").contains("ey."));
+    let parts = options.into_parts();
     assert_eq!((parts.subprotocol, parts.protocol_level, parts.clean_session), ("mqtt", 4, true));
     (parts.url.expose().to_owned(), parts.headers.len(), parts.password.is_some())
 }
 
 #[test]
-fn naviens_ticket_is_made_of_the_aws_credentials_alone() {
+fn naviens_connect_options_are_made_from_the_aws_credentials() {
     let aws = AwsCredentials::new("AKIA", "key", "ey.session", validity(900)).unwrap();
     let have = credentials(Some(aws.clone()));
-    let ticket = Navien::default().connect_options(&have, now().wall).unwrap();
-    assert_eq!((ticket.host(), ticket.deadline()), (MQTT_ENDPOINT, have.aws_expires_at()));
-    let (url, headers, password) = open(ticket);
+    let options = Navien::default().connect_options(&have, now().wall).unwrap();
+    assert_eq!((options.host(), options.deadline()), (MQTT_ENDPOINT, have.aws_expires_at()));
+    let (url, headers, password) = open(options);
     assert_eq!(url, Navien::mqtt().presign(&aws, now().wall).expose());
     assert_eq!((headers, password), (0, false));
 }
 
 #[test]
-fn without_aws_credentials_there_is_no_ticket() {
+fn there_are_no_connect_options_without_aws_credentials() {
     assert!(Navien::default().connect_options(&credentials(None), now().wall).is_none());
     let unknown = AwsCredentials::new("AKIA", "key", "session", Validity::unknown(now())).unwrap();
-    let ticket = Navien::default().connect_options(&credentials(Some(unknown)), now().wall).unwrap();
-    assert_eq!(ticket.deadline(), None);
+    let options = Navien::default().connect_options(&credentials(Some(unknown)), now().wall).unwrap();
+    assert_eq!(options.deadline(), None);
 }
 
 #[test]
-fn settrades_ticket_is_fetched() {
+fn settrades_connect_options_are_fetched() {
     let have = credentials(None);
     let mut exchange = Settrade::new("SANDBOX", "ALGO").unwrap().mqtt(&have);
     assert_eq!(exchange.start(now()).http.uri().path(), "/api/dispatcher/v3/098/token");
     let answer = br#"{"hosts":["mqtt.example"],"token":"ey.dispatch"}"#;
-    let Step::Done(ticket) = exchange.receive(Response::new(answer.to_vec().into()), now()).unwrap() else { panic!() };
-    assert_eq!((ticket.host(), ticket.deadline()), ("mqtt.example:443", have.expires_at()));
-    let (url, headers, password) = open(ticket);
+    let Step::Done(options) = exchange.receive(Response::new(answer.to_vec().into()), now()).unwrap() else { panic!() };
+    assert_eq!((options.host(), options.deadline()), ("mqtt.example:443", have.expires_at()));
+    let (url, headers, password) = open(options);
     assert_eq!(url, "wss://mqtt.example:443/api/dispatcher/v3/098/mqtt");
     assert_eq!((headers, password), (1, true));
 }

@@ -1,4 +1,4 @@
-//! Stories of sessions that share a store, told step by step: each answer of the store comes when the story says so.
+//! Scenarios of sessions that share a store, step by step: each result of the store comes when the scenario says so.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const HOUR: Duration = Duration::from_secs(3600);
 const LEASE: Duration = Duration::from_secs(45);
 
-/// One session, what it has asked for, and its clocks.
+/// One session with its outputs and its clocks.
 struct Desk {
     session: Session<Toy>,
     now: Now,
@@ -25,7 +25,7 @@ struct Desk {
     events: Vec<String>,
 }
 
-/// What a store holds that several desks use.
+/// The record of a store that several sessions share.
 #[derive(Default)]
 struct Shelf(Option<Body>);
 
@@ -87,7 +87,7 @@ impl Desk {
         op
     }
 
-    /// Answers the request that is out, if it is to this path.
+    /// Answers the request in flight, which must be to this path.
     fn answer(&mut self, path: &str, answer: Option<Value>) {
         let request = self.requests.pop_front().unwrap_or_else(|| panic!("nothing is sent: {:?}", self.events));
         assert_eq!(request.http.uri().path(), path, "{:?}", self.events);
@@ -107,7 +107,7 @@ impl Desk {
         assert_eq!(self.session.state(), State::Live);
     }
 
-    /// Carries out whatever is asked of the store.
+    /// Carries out all operations on the store.
     fn all(&mut self, shelf: &mut Shelf) {
         while let Some(kind) = self.ops.front().map(name) {
             self.store(shelf, kind);
@@ -162,13 +162,13 @@ fn machines_whose_clocks_are_hours_apart_do_not_renew_in_turns() {
         other.now.wall = wall;
         one.sign_in(&mut shelf, 1);
 
-        // The other one cannot know how old that is: it renews once.
+        // The other session cannot know how old that is: it renews once.
         other.command(|session, now| session.demand(LeaseId::Access, now));
         other.all(&mut shelf);
         other.answer("/refresh", Some(granted(2)));
         other.all(&mut shelf);
 
-        // From then on each knows that what it had not seen before is new.
+        // From then on each knows that a record which it had not seen before is new.
         for number in 3..8 {
             one.pass(Duration::from_secs(1));
             other.pass(Duration::from_secs(1));
@@ -189,7 +189,7 @@ fn machines_whose_clocks_are_hours_apart_do_not_renew_in_turns() {
 }
 
 #[test]
-fn credentials_of_another_clock_end_no_later_than_an_hour_after_the_last_look() {
+fn credentials_of_another_clock_expire_within_an_hour_of_the_last_read() {
     let mut shelf = Shelf::default();
     let (mut one, mut other) = (Desk::new(Policy::default().on_demand()), Desk::new(Policy::default().on_demand()));
     other.now.wall = other.now.wall.saturating_add(2 * HOUR);
@@ -208,7 +208,7 @@ fn credentials_of_another_clock_end_no_later_than_an_hour_after_the_last_look() 
     assert_eq!(left.monotonic, looked_at + HOUR);
 }
 
-/// A session whose refresh is out, under a lock that seems over by its clock.
+/// A session with a refresh in flight, under a lock that seems expired by its clock.
 fn with_a_jump_in_the_middle() -> (Desk, Shelf) {
     let mut shelf = Shelf::default();
     let mut desk = Desk::new(Policy::default().persist_login());
@@ -223,7 +223,7 @@ fn with_a_jump_in_the_middle() -> (Desk, Shelf) {
 }
 
 #[test]
-fn a_lock_that_is_over_by_a_jump_is_not_asked_for_while_a_request_is_out() {
+fn a_lock_that_seems_expired_after_a_clock_jump_is_not_requested_again_during_a_request() {
     let (mut desk, mut shelf) = with_a_jump_in_the_middle();
     desk.command(Session::forget_login);
     assert!(desk.ops.is_empty(), "{:?}", desk.ops);
@@ -233,11 +233,11 @@ fn a_lock_that_is_over_by_a_jump_is_not_asked_for_while_a_request_is_out() {
 }
 
 #[test]
-fn a_sign_out_under_a_lock_that_is_over_by_a_jump_does_not_ask_for_another() {
+fn a_sign_out_under_a_lock_that_seems_expired_does_not_request_another() {
     let (mut desk, mut shelf) = with_a_jump_in_the_middle();
     desk.command(|session, now| session.sign_out(SignOut::KeepLogin, now));
     assert_eq!(desk.token(), None);
-    // Should the lock be over indeed, the store refuses this.
+    // If the lock has really expired, the store fails with `Lost`.
     desk.store(&mut shelf, "clear");
     assert_eq!(shelf.record()["signed_out"], true);
     desk.store(&mut shelf, "unlock");
@@ -250,14 +250,14 @@ fn a_sign_out_under_a_lock_that_is_over_by_a_jump_does_not_ask_for_another() {
 }
 
 #[test]
-fn a_mark_is_of_the_token_that_it_was_made_for() {
+fn a_mark_belongs_to_the_token_that_it_was_made_for() {
     let mut shelf = Shelf::default();
     let mut desk = Desk::new(Policy::default());
     desk.sign_in(&mut shelf, 1);
     desk.pass(Duration::from_secs(10));
     desk.command(|session, now| session.renew(LeaseId::Access, now));
     desk.store(&mut shelf, "lock");
-    // While the mark is being written, a person brings another session.
+    // While the mark is being written, somebody installs another grant.
     let marked = desk.take_op("write");
     desk.command(|session, now| session.install_grant(brought(2, now), now)).expect("a grant");
     desk.pass(SAVE_GRACE);
@@ -276,7 +276,7 @@ fn a_mark_is_of_the_token_that_it_was_made_for() {
 }
 
 #[test]
-fn what_was_granted_before_a_sign_in_goes_on_if_the_new_login_is_no_good() {
+fn a_grant_from_before_a_sign_in_counts_if_the_new_login_is_wrong() {
     for stored in [Ok(StoreReply::Done), Err(StoreError::from(StoreErrorKind::Unavailable))] {
         let mut shelf = Shelf::default();
         let mut desk = Desk::new(Policy::default());
@@ -303,12 +303,12 @@ fn what_was_granted_before_a_sign_in_goes_on_if_the_new_login_is_no_good() {
 }
 
 #[test]
-fn a_grant_that_could_not_be_saved_does_not_displace_what_another_one_was_granted_later() {
+fn an_unsaved_grant_does_not_replace_another_sessions_later_one() {
     let mut shelf = Shelf::default();
     let mut desk = Desk::new(Policy::default());
     desk.sign_in(&mut shelf, 1);
     let old = shelf.0.clone();
-    // The store forgets, and cannot be written by this one; another one signs in and writes the same revision.
+    // The store loses its record and this session cannot write; another one signs in and writes the same revision.
     desk.pass(Duration::from_secs(10));
     desk.command(|session, now| session.renew(LeaseId::Access, now));
     desk.store(&mut shelf, "lock");

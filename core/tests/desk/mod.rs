@@ -1,4 +1,4 @@
-//! A session of the toy provider driven by hand: its clock, and what it has asked for.
+//! A session of the toy provider driven by hand, with its clock and its outputs.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test takes what it needs; helpers of tests are tests")]
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use perennial_testing::{Toy, ToyLogin};
 
 pub(crate) const START: Now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(1000));
 
-/// A session, its clock, and what it has asked for.
+/// A session with its clock and its outputs.
 pub(crate) struct Desk {
     pub(crate) session: Session<Toy>,
     pub(crate) now: Now,
@@ -62,7 +62,7 @@ impl Desk {
         self.input(Input::Wake);
     }
 
-    /// The request in flight is answered.
+    /// Answers the request in flight.
     pub(crate) fn answer(&mut self, status: u16, body: &str) {
         let id = self.requests.last().unwrap().id;
         let mut response = Response::new(body.as_bytes().to_vec().into());
@@ -70,7 +70,7 @@ impl Desk {
         self.input(Input::Response(id, response));
     }
 
-    /// The request in flight, or its answer, does not get through.
+    /// Fails the request in flight.
     pub(crate) fn input_failure(&mut self, kind: TransportErrorKind) {
         let id = self.requests.last().unwrap().id;
         self.input(Input::Failed(id, TransportError::new(kind)));
@@ -84,7 +84,7 @@ impl Desk {
         self.answer(200, &both);
     }
 
-    /// The store answers its last operation.
+    /// Gives the result of the last operation on the store.
     pub(crate) fn store(&mut self, result: Result<StoreReply, StoreError>) {
         let id = self.ops.last().unwrap().id;
         self.input(Input::Store(id, result));
@@ -106,7 +106,7 @@ impl Desk {
         self.session.credentials(LeaseId::Access, self.now).map(|held| held.access().expose())
     }
 
-    /// Signed in, saved, and the lock given back. What the store then holds is given.
+    /// A session that signed in, saved and released the lock, with the record in the store.
     pub(crate) fn settled() -> (Self, Body) {
         let mut desk = Self::stored(Policy::default());
         desk.demand(LeaseId::Access);

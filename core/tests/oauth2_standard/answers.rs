@@ -1,4 +1,4 @@
-//! What token endpoints really answer. The rows of the table come first, in its order.
+//! The answers that token endpoints really send.
 
 use http::{HeaderValue, header};
 use perennial_core::oauth2::{FieldCase, ResponseEncoding, parse_token, scopes};
@@ -39,7 +39,7 @@ fn a_token_without_a_type_is_a_bearer_token() {
 }
 
 #[test]
-fn an_unusual_token_type_is_taken_by_profile_only() {
+fn an_unusual_token_type_needs_a_profile_that_states_it() {
     let ebay = r#"{"access_token":"at","token_type":"User Access Token"}"#;
     for unknown in
         [ebay, r#"{"access_token":"at","token_type":"mac"}"#, r#"{"access_token":"at","token_type":["Bearer"]}"#]
@@ -72,7 +72,7 @@ fn a_200_with_an_error_in_it_is_that_error() {
     let error = read(&profile(), &answer(200, body)).unwrap_err();
     assert_eq!((error.code(), error.message()), (Some("bad_refresh_token"), Some("The refresh token is wrong.")));
     assert_eq!(error.kind(), ServiceErrorKind::Service);
-    // What it means is for the profile to say.
+    // A rejection code of the profile decides what it means.
     let github = profile().with_rejection_code("bad_refresh_token");
     assert_eq!(read(&github, &answer(200, body)).unwrap_err().kind(), ServiceErrorKind::RefreshRefused);
     assert_eq!(
@@ -99,7 +99,7 @@ fn json_is_read_under_any_content_type_and_with_a_bom() {
 }
 
 #[test]
-fn a_form_is_read_by_profile() {
+fn a_form_needs_a_profile_that_states_it() {
     let form = profile().with_response_encoding(ResponseEncoding::Form);
     let body = "access_token=a%2Fb&expires_in=5183814&token_type=bearer&scope=read%2Cwrite&login=ada";
     assert!(is_malformed(&read(&profile(), &answer(200, body)).unwrap_err()));
@@ -117,7 +117,7 @@ fn a_form_is_read_by_profile() {
 }
 
 #[test]
-fn camel_case_and_an_answer_within_are_read_by_profile() {
+fn camel_case_and_a_response_wrapper_need_a_profile_that_states_them() {
     let camel = r#"{"accessToken":"at","refreshToken":"rt","tokenType":"Bearer","expiresIn":"60","idToken":"id"}"#;
     assert!(is_malformed(&read(&profile(), &answer(200, camel)).unwrap_err()));
     let grant = read(&profile().with_field_case(FieldCase::Camel), &answer(200, camel)).unwrap();
@@ -181,7 +181,7 @@ fn an_empty_or_absent_access_token_is_never_a_success() {
 }
 
 #[test]
-fn a_refresh_token_is_granted_beside_an_access_token_that_cannot_be_used_and_the_grant_says_why() {
+fn a_refresh_token_beside_an_unusable_access_token_is_a_grant_with_a_flaw() {
     for body in [
         r#"{"refresh_token":"rt"}"#,
         r#"{"access_token":"","refresh_token":"rt"}"#,
@@ -216,7 +216,7 @@ fn an_error_wins_over_a_token_in_the_same_body() {
 }
 
 #[test]
-fn only_invalid_grant_under_a_4xx_refuses_a_refresh_token() {
+fn only_invalid_grant_under_a_4xx_rejects_a_refresh_token() {
     for status in [400, 401, 403, 404] {
         assert_eq!(
             kind(GrantType::RefreshToken, status, r#"{"error":"invalid_grant"}"#),
@@ -273,7 +273,7 @@ fn a_server_that_needs_a_person_is_not_asked_again() {
             assert_eq!((error.code(), error.message()), (Some(word), Some("Ask them.")));
             assert_eq!(Error::from(error).outcome(), Outcome::Rejected);
         }
-        // A success, and a server that fails, discard no refresh token.
+        // A 200 and a 5xx discard no refresh token.
         for status in [200, 429, 500] {
             assert_ne!(kind(GrantType::RefreshToken, status, &body), ServiceErrorKind::InteractionRequired, "{status}");
         }
@@ -281,7 +281,7 @@ fn a_server_that_needs_a_person_is_not_asked_again() {
 }
 
 #[test]
-fn a_servers_own_word_for_a_refusal_refuses_a_login_too() {
+fn a_rejection_code_of_the_profile_rejects_a_login_too() {
     let own = profile().with_rejection_code("wrong_pin");
     let body = r#"{"error":"wrong_pin"}"#;
     for asked in [GrantType::ClientCredentials, GrantType::Password, GrantType::AuthorizationCode] {
@@ -292,7 +292,7 @@ fn a_servers_own_word_for_a_refusal_refuses_a_login_too() {
 }
 
 #[test]
-fn a_failing_server_refuses_nobody_whatever_it_says() {
+fn a_failing_server_rejects_nothing_whatever_it_says() {
     for asked in ALL {
         for body in [r#"{"error":"invalid_grant"}"#, r#"{"error":"invalid_client"}"#, "<html>invalid_grant", ""] {
             assert_eq!(kind(asked, 500, body), ServiceErrorKind::Service);
@@ -323,7 +323,7 @@ fn retry_after_is_obeyed_whatever_it_comes_with() {
 }
 
 #[test]
-fn what_the_server_leaves_out_stays_as_it_was() {
+fn fields_that_the_server_leaves_out_are_kept() {
     let first = Credentials::from_grant(granted(r#"{"access_token":"1","refresh_token":"r1","id_token":"i1"}"#), None);
     for omitted in [
         r#"{"access_token":"2"}"#,
@@ -338,7 +338,7 @@ fn what_the_server_leaves_out_stays_as_it_was() {
 }
 
 #[test]
-fn what_the_server_says_beside_is_kept() {
+fn extra_fields_of_the_server_are_kept() {
     let body = r#"{"access_token":"at","team":{"id":"T1","name":"\u00e9"},"bot":[1,true],"expires_in":60,"refresh_token":"rt"}"#;
     let credentials = Credentials::from_grant(granted(body), None).unwrap();
     assert_eq!(credentials.extra("team").unwrap()["name"], "é");
@@ -349,7 +349,7 @@ fn what_the_server_says_beside_is_kept() {
 }
 
 #[test]
-fn an_absolute_end_is_corrected_for_the_servers_clock() {
+fn an_absolute_expiry_is_counted_by_the_servers_clock() {
     let profile = profile().with_absolute_expiry("exp");
     let lifetime = |exp: &str, date: Option<&'static str>| {
         let mut response = answer(200, format!(r#"{{"access_token":"at","exp":{exp}}}"#));
@@ -371,7 +371,7 @@ fn an_absolute_end_is_corrected_for_the_servers_clock() {
 }
 
 #[test]
-fn an_errors_code_words_and_address_are_told_and_cleaned() {
+fn an_errors_code_message_and_uri_are_kept_and_cleaned() {
     let body = r#"{"error":"invalid_scope","error_description":"no\u001b[31m such\r\nscope for a@b.example",
         "error_uri":"https://auth.example/why?token=x"}"#;
     let error = read(&profile(), &answer(400, body)).unwrap_err();

@@ -1,4 +1,4 @@
-//! The sign-in in a browser: what the address says, and which redirects are taken.
+//! The sign-in in a browser: the authorization URL, and which redirects are accepted.
 
 use perennial_core::oauth2::{
     AuthorizationError, AuthorizationRequest, AuthorizeError, ErrorCode, InvalidPending, IssuerInRedirect,
@@ -30,12 +30,12 @@ fn value(query: &[(String, String)], name: &str) -> String {
     found[0].1.clone()
 }
 
-/// No byte of it like the one before.
+/// Bytes that all differ from the one before.
 fn entropy<const N: usize>() -> [u8; N] {
     std::array::from_fn(|n| u8::try_from(n % 251).unwrap())
 }
 
-/// A redirect with the right state, and this.
+/// A redirect with the right state and these parameters.
 fn redirect(rest: &str) -> (PendingAuthorization, String) {
     let (query, pending) = begin(&browser());
     (pending, format!("{REDIRECT_URI}?state={}{rest}", value(&query, "state")))
@@ -109,7 +109,7 @@ fn a_sign_in_needs_an_endpoint_and_an_absolute_redirect_uri() {
 }
 
 #[test]
-fn a_redirect_is_taken_as_a_whole_as_a_path_or_as_a_query() {
+fn a_redirect_is_read_as_uri_as_path_or_as_query() {
     for prefix in [&format!("{REDIRECT_URI}?"), "/done?", "?", "", "com.example.app:/done?"] {
         let (query, pending) = begin(&browser());
         let redirect = format!("{prefix}code=c%2F1&state={}#top", value(&query, "state"));
@@ -123,7 +123,7 @@ fn a_redirect_is_taken_as_a_whole_as_a_path_or_as_a_query() {
 }
 
 #[test]
-fn state_is_checked_before_code_or_error_is_looked_at() {
+fn state_is_checked_before_code_or_error() {
     let state = value(&begin(&browser()).0, "state");
     for foreign in [
         "code=c".to_owned(),
@@ -139,7 +139,7 @@ fn state_is_checked_before_code_or_error_is_looked_at() {
         assert!(!pending.matches(&foreign));
         assert_eq!(pending.exchange_code(&foreign, now(1)).unwrap_err(), AuthorizationError::State, "{foreign}");
     }
-    // Not even that it is too late is told to a stranger.
+    // A forged redirect does not even learn that the sign-in has expired.
     assert_eq!(begin(&browser()).1.exchange_code("code=c&state=x", now(9999)).unwrap_err(), AuthorizationError::State);
 }
 
@@ -168,9 +168,9 @@ fn a_present_issuer_must_match_and_a_promised_one_must_be_present() {
         assert_eq!(told(&optional, wrong), Err(AuthorizationError::IssuerInRedirect), "{wrong}");
         assert_eq!(told(&promised, wrong), Err(AuthorizationError::IssuerInRedirect), "{wrong}");
     }
-    // Nobody said whom to expect: then nobody can say that it is right.
+    // The profile names no issuer: then a named one cannot be verified.
     assert_eq!(told(&browser(), right), Err(AuthorizationError::IssuerInRedirect));
-    // A forged error is no error of this server either.
+    // An error from another issuer is refused too.
     let (query, pending) = begin(&promised);
     let forged = format!("error=access_denied&iss=https%3A%2F%2Fevil.example&state={}", value(&query, "state"));
     assert_eq!(pending.exchange_code(&forged, now(1)).unwrap_err(), AuthorizationError::IssuerInRedirect);
@@ -188,7 +188,7 @@ fn a_pending_authorization_expires() {
 }
 
 #[test]
-fn a_refusal_has_a_typed_code_cleaned_words_and_an_address() {
+fn an_error_response_has_a_typed_code_a_cleaned_message_and_a_uri() {
     let AuthorizationError::Refused(refusal) = refused(
         "&error=access_denied&error_description=the+person%1b%5b2J+said+no&error_uri=https%3A%2F%2Fauth.example%2Fwhy&code=c",
     ) else {
@@ -204,8 +204,8 @@ fn a_refusal_has_a_typed_code_cleaned_words_and_an_address() {
 }
 
 #[test]
-fn a_refusal_that_echoes_the_state_does_not_show_it() {
-    // Without a digit in it, it does not look like a token.
+fn an_error_response_that_repeats_the_state_does_not_show_it() {
+    // A state without a digit does not look like a token.
     let begin = || browser().authorize([7; 64], &AuthorizationRequest::new(REDIRECT_URI), now(0)).unwrap();
     let state = value(&query(begin().url()), "state");
     assert!(!state.contains(|c: char| c.is_ascii_digit()));
@@ -274,7 +274,7 @@ fn a_damaged_or_late_export_is_refused() {
         let restored = PendingAuthorization::restore(&browser(), Secret::from(damaged), now(1));
         assert_eq!(restored.unwrap_err(), InvalidPending::Malformed, "{damaged}");
     }
-    // A clock that was set back gives it no longer life.
+    // Setting the clock back does not extend it.
     let early = Now { wall: Timestamp::from_unix_seconds(1_600_000_000), ..now(0) };
     let restored = PendingAuthorization::restore(&browser(), exported(), early).unwrap();
     assert_eq!(restored.expires_at(), early.wall.saturating_add(Duration::from_secs(600)));

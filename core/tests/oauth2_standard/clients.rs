@@ -1,4 +1,4 @@
-//! How a client shows who it is, and what it never does.
+//! Client authentication, where secrets may stand, and revocation.
 
 use http::header;
 use perennial_core::oauth2::{ClientAuth, ParameterTarget, Profile, ScopeSeparator};
@@ -23,7 +23,7 @@ fn client_authentication_is_as_stated_and_never_probed() {
         let request = exchange.start(now(0));
         assert_eq!(request.http.headers().contains_key(header::AUTHORIZATION), in_header);
         assert_eq!(names(&request)[2..], in_body);
-        // Refused, the exchange ends: the secret is not shown in another way.
+        // After a rejection the exchange ends: the secret is not sent in another form.
         let refused = answer(401, r#"{"error":"invalid_client"}"#);
         assert!(matches!(exchange.receive(refused, now(1)), Err(Error::Service(_))));
     }

@@ -1,4 +1,4 @@
-//! Sign-in on a device without a browser.
+//! The device flow (RFC 8628).
 
 use perennial_core::oauth2::{DeviceAuthorization, DevicePoll};
 use perennial_core::{Error, Exchange, Step};
@@ -53,7 +53,7 @@ fn a_device_shows_a_code_and_an_address() {
 }
 
 #[test]
-fn it_asks_every_5_seconds_unless_told_otherwise() {
+fn it_polls_every_5_seconds_unless_the_server_names_an_interval() {
     assert_eq!(pause(&mut poll(), 400, PENDING), Duration::from_secs(5));
     for (told, seconds) in [("7", 7), ("\"7\"", 7), ("0", 5), ("null", 5), ("-1", 5), ("1e18", 300)] {
         let body = STARTED.replace("\"expires_in\":60", &format!("\"expires_in\":6000,\"interval\":{told}"));
@@ -71,7 +71,7 @@ fn slow_down_adds_5_seconds_for_good() {
     assert_eq!(pause(&mut poll, 400, r#"{"error":"slow_down"}"#), Duration::from_secs(10));
     assert_eq!(pause(&mut poll, 400, PENDING), Duration::from_secs(10));
     assert_eq!(pause(&mut poll, 400, r#"{"error":"slow_down"}"#), Duration::from_secs(15));
-    // For whoever asks next with this code, too.
+    // It holds for the next poll with this code too.
     assert_eq!(pause(&mut authorization.poll(), 400, PENDING), Duration::from_secs(15));
 }
 
@@ -103,14 +103,14 @@ fn any_other_error_ends_it() {
 }
 
 #[test]
-fn a_code_ends_by_our_own_clock() {
+fn a_code_expires_by_our_own_clock() {
     let Error::Service(error) = poll().receive(answer(400, PENDING), now(55)).unwrap_err() else { panic!("too late") };
     assert_eq!((error.kind(), error.code()), (ServiceErrorKind::NotGranted, Some("expired_token")));
     assert!(matches!(poll().receive(answer(400, PENDING), now(54)), Ok(Step::Again(_))));
 }
 
 #[test]
-fn a_yes_is_a_grant() {
+fn an_approved_device_is_a_grant() {
     let body = r#"{"access_token":"at","refresh_token":"rt","expires_in":60}"#;
     let Step::Done(grant) = poll().receive(answer(200, body), now(2)).unwrap() else { panic!("not done") };
     assert_eq!(grant.grant_type, Some("device_code"));

@@ -1,4 +1,4 @@
-//! What a server says about itself.
+//! Discovery and metadata (RFC 8414, OpenID Connect Discovery).
 
 use perennial_core::oauth2::{AuthorizationRequest, AuthorizeError, ClientAuth, Discovery, InvalidProfile, Metadata};
 use perennial_core::{Error, Exchange, Step};
@@ -32,7 +32,7 @@ fn found(body: &str) -> Metadata {
 }
 
 #[test]
-fn both_places_are_asked() {
+fn both_well_known_paths_are_asked() {
     let mut discovery = Discovery::new(ISSUER).unwrap();
     assert_eq!(asked(&mut discovery), "https://auth.example/.well-known/oauth-authorization-server/realms/one");
     for nothing in [answer(404, ""), answer(200, "<html>single page"), answer(403, "{}"), answer(302, "")] {
@@ -57,7 +57,7 @@ fn a_server_that_is_down_is_not_asked_elsewhere() {
 }
 
 #[test]
-fn the_issuer_must_be_the_one_that_was_asked_for() {
+fn the_issuer_must_match_character_by_character() {
     for other in [
         "https://evil.example",
         "https://auth.example/realms/one/",
@@ -74,7 +74,7 @@ fn the_issuer_must_be_the_one_that_was_asked_for() {
 }
 
 #[test]
-fn metadata_make_a_profile() {
+fn metadata_makes_a_profile() {
     let metadata = found(&document(
         r#","revocation_endpoint":"https://auth.example/revoke","device_authorization_endpoint":"https://auth.example/device",
         "authorization_response_iss_parameter_supported":true,"code_challenge_methods_supported":["S256","plain"],
@@ -103,7 +103,7 @@ fn a_server_without_s256_gets_no_sign_in_in_a_browser() {
 fn an_endpoint_that_is_not_https_is_refused() {
     for endpoint in ["token_endpoint", "authorization_endpoint"] {
         let body = document("").replace(&format!("\"{endpoint}\":\"https"), &format!("\"{endpoint}\":\"http"));
-        // What one place says wrongly, the other may say rightly.
+        // The document at the other path may be right.
         assert!(matches!(discover(200, &body), Ok(Step::Send(_))), "{endpoint}");
     }
     let none = found(&format!(r#"{{"issuer":"{ISSUER}"}}"#));

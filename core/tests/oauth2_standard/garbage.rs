@@ -1,5 +1,5 @@
-//! Whatever comes, no parser panics, and nothing that could not go into a header is a token. A small sweep; the
-//! fuzz targets go on from here.
+//! Damaged answers: no parser panics, and no token has characters that a header cannot carry. A small sweep, which the
+//! fuzz targets extend.
 
 use perennial_core::credentials::check_token;
 use perennial_core::oauth2::{AuthorizationRequest, FieldCase, ResponseEncoding, parse_device, parse_metadata};
@@ -15,7 +15,7 @@ const SEEDS: [&str; 6] = [
     r#"{"device_code":"d","user_code":"u","verification_uri":"https://a.example/d","interval":5,"issuer":"https://a.example"}"#,
 ];
 
-/// Each seed cut, with a byte changed or doubled, and with another seed's tail.
+/// Each seed cut off, with a byte changed or doubled, and with another seed's tail.
 fn variants() -> impl Iterator<Item = Vec<u8>> {
     let odd = *b"\0\"\\{}[]:,&=%+<\xff\xed0e-";
     SEEDS.into_iter().enumerate().flat_map(move |(n, seed)| {

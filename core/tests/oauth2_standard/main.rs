@@ -1,4 +1,4 @@
-//! OAuth 2 as it is really spoken: every row of the table of answers, and every rule for clients.
+//! OAuth 2 as servers really speak it: answers, redirects, client authentication, device flow, discovery.
 #![cfg(feature = "oauth2")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

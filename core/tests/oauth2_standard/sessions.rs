@@ -1,4 +1,4 @@
-//! The provider in a session.
+//! The provider `oauth2` in a session.
 
 use perennial_core::oauth2::{ClientAuth, Rotation};
 use perennial_core::providers::oauth2::{Login, OAuth2};
@@ -22,7 +22,7 @@ impl Desk {
         self.session.handle_input(Input::Wake, self.now);
     }
 
-    /// The request that it sends now, if it sends one.
+    /// The request that the session sends now, if it sends one.
     fn request(&mut self) -> Option<Request> {
         loop {
             match self.session.poll_output() {
@@ -33,7 +33,7 @@ impl Desk {
         }
     }
 
-    /// Answers the request that it sends now.
+    /// Answers the request that the session sends now.
     fn answer(&mut self, status: u16, body: &str) -> Request {
         let request = self.request().expect("a request");
         self.session.handle_input(Input::Response(request.id, answer(status, body)), self.now);
@@ -64,7 +64,7 @@ fn a_client_signs_in_by_itself_and_again() {
 }
 
 #[test]
-fn what_an_interactive_sign_in_brought_is_renewed() {
+fn a_grant_of_an_interactive_sign_in_is_renewed() {
     let mut desk = accepted(profile());
     desk.pass(3400);
     let request = desk.answer(200, r#"{"access_token":"at-2","refresh_token":"rt-2","expires_in":3600}"#);
@@ -125,7 +125,7 @@ mod signed {
 
     use super::*;
 
-    /// Ten minutes after the desk's clock, which says 22:13:20.
+    /// Ten minutes after the session's clock, which shows 22:13:20.
     const DATE: &str = "Tue, 14 Nov 2023 22:23:20 GMT";
 
     fn signing() -> Profile {
@@ -133,7 +133,7 @@ mod signed {
         profile().with_client_auth(ClientAuth::PrivateKeyJwt(assertions))
     }
 
-    /// When the statement of a request was made, as it says.
+    /// The `iat` of a request's assertion.
     fn issued_at(request: &Request) -> i64 {
         let statement = field(request, "client_assertion").unwrap();
         let claims = Base64UrlUnpadded::decode_vec(statement.split('.').nth(1).unwrap()).unwrap();
@@ -149,7 +149,7 @@ mod signed {
     }
 
     #[test]
-    fn a_statement_that_is_refused_while_the_clocks_differ_is_made_anew_by_the_servers() {
+    fn an_assertion_rejected_while_clocks_differ_is_made_again_for_the_servers_time() {
         let mut desk = Desk::new(signing(), Some(Login::client_credentials()));
         desk.session.demand(LeaseId::Access, desk.now);
         assert_eq!(refuse(&mut desk, Some(DATE)), 1_700_000_000);
@@ -158,7 +158,7 @@ mod signed {
         let held = desk.session.credentials(LeaseId::Access, desk.now).unwrap();
         assert_eq!(held.time_until_expiry(desk.now), Some(time::Duration::seconds(600)), "by our own clock");
 
-        // A refresh token that was shown is not lost by it.
+        // The refresh token that was sent is not lost.
         let mut desk = accepted(signing());
         desk.pass(3400);
         refuse(&mut desk, Some(DATE));
@@ -168,7 +168,7 @@ mod signed {
     }
 
     #[test]
-    fn a_client_that_is_refused_by_the_servers_own_clock_is_refused() {
+    fn a_client_rejected_with_an_assertion_for_the_servers_time_is_rejected() {
         let dead = |desk: &Desk| match desk.session.obstacle(LeaseId::Access) {
             Some(Error::Service(error)) => error.kind() == ServiceErrorKind::InvalidCredentials,
             _ => false,
@@ -188,7 +188,7 @@ mod signed {
 }
 
 #[test]
-fn a_gateways_page_in_place_of_the_endpoint_is_waited_out() {
+fn a_gateways_page_in_place_of_the_endpoint_is_retried() {
     for status in [404, 405, 501] {
         let mut desk = accepted(profile());
         desk.pass(3400);

@@ -1,4 +1,4 @@
-//! What is told about a server, a sign-in and a failure, word by word.
+//! Names, texts and `Debug` of OAuth's types, and settings at their limits.
 
 use perennial_core::oauth2::{AuthorizationError, AuthorizationRequest, Discovery, ErrorCode, parse_device};
 use perennial_core::{AccessToken, Credentials, Exchange, Step, Validity};
@@ -6,7 +6,7 @@ use perennial_core::{AccessToken, Credentials, Exchange, Step, Validity};
 use super::*;
 
 #[test]
-fn each_reason_of_the_standard_is_known_by_its_name() {
+fn each_error_code_of_the_standard_is_known() {
     for (name, code, text) in [
         ("access_denied", ErrorCode::AccessDenied, "access denied"),
         ("authorization_declined", ErrorCode::AccessDenied, "access denied"),
@@ -36,7 +36,7 @@ fn each_reason_of_the_standard_is_known_by_its_name() {
 }
 
 #[test]
-fn a_refusal_in_a_browser_is_told_in_both_words() {
+fn a_refusal_in_a_browser_shows_code_and_name() {
     let browser = profile().with_authorization_endpoint("https://auth.example/authorize").unwrap();
     let refused = |rest: &str| {
         let wanted = AuthorizationRequest::new("http://127.0.0.1:8123/done");
@@ -62,7 +62,7 @@ fn a_refusal_in_a_browser_is_told_in_both_words() {
 }
 
 #[test]
-fn a_servers_document_is_told_field_by_field() {
+fn metadata_is_read_field_by_field() {
     let mut discovery = Discovery::new("https://auth.example").unwrap();
     assert_eq!(format!("{discovery:?}"), "Discovery { issuer: \"https://auth.example\", .. }");
     discovery.start(now(0));
@@ -86,7 +86,7 @@ fn a_servers_document_is_told_field_by_field() {
 }
 
 #[test]
-fn a_device_asks_as_often_as_it_was_told() {
+fn a_device_polls_at_the_interval_of_the_server() {
     let told =
         r#"{"device_code":"dc","user_code":"AB-CD","verification_uri":"https://auth.example/device","interval":7}"#;
     let device = profile().with_device_endpoint("https://auth.example/start").unwrap();
@@ -95,7 +95,7 @@ fn a_device_asks_as_often_as_it_was_told() {
 }
 
 #[test]
-fn exchanges_show_where_they_ask_and_nothing_else() {
+fn debug_of_exchanges_shows_endpoints_and_no_secret() {
     let profile = profile()
         .with_device_endpoint("https://auth.example/start")
         .and_then(|profile| profile.with_revocation_endpoint("https://auth.example/revoke"))
@@ -110,8 +110,8 @@ fn exchanges_show_where_they_ask_and_nothing_else() {
 
 #[cfg(feature = "es256")]
 #[test]
-fn a_signed_statement_names_its_algorithm_and_no_key_that_has_no_name() {
-    use perennial_core::oauth2::{Assertions, Es256, Signer};
+fn an_assertion_names_its_algorithm_and_leaves_out_a_missing_key_id() {
+    use perennial_core::oauth::{Assertions, Es256, Signer};
 
     struct Mute;
     impl Signer for Mute {
@@ -130,7 +130,7 @@ fn a_signed_statement_names_its_algorithm_and_no_key_that_has_no_name() {
 
 #[cfg(feature = "es256")]
 #[test]
-fn a_signed_statement_says_who_the_client_is_and_to_whom() {
+fn an_assertion_has_the_clients_id_and_the_audience() {
     use base64ct::{Base64UrlUnpadded, Encoding as _};
     use perennial_core::Secret;
     use perennial_core::oauth2::{Assertions, ClientAuth, Es256, IssuerInRedirect};
@@ -165,8 +165,8 @@ fn a_signed_statement_says_who_the_client_is_and_to_whom() {
 }
 
 #[test]
-fn odd_settings_and_codes_are_refused_at_the_edges() {
-    use perennial_core::oauth2::{InvalidProfile, ParameterTarget};
+fn invalid_settings_and_codes_are_refused_at_their_limits() {
+    use perennial_core::oauth::{InvalidProfile, ParameterTarget};
     let both = profile().with_parameter(ParameterTarget::Both, "audience", "x").unwrap();
     assert_eq!(both.with_parameter(ParameterTarget::Token, "audience", "y").unwrap_err(), InvalidProfile::Reserved);
     assert_eq!(profile().with_resource("a_b:y").unwrap_err(), InvalidProfile::Resource);
@@ -181,7 +181,7 @@ fn odd_settings_and_codes_are_refused_at_the_edges() {
 }
 
 #[test]
-fn an_error_that_says_nothing_is_an_error_all_the_same() {
+fn an_error_without_a_code_is_still_an_error() {
     for said in [r#""\u0020""#, r#"[["x"]]"#, "7", r#"{"x":1}"#, r#"[{"errorType":"x"}]"#] {
         let response = answer(200, format!(r#"{{"access_token":"at","error":{said}}}"#));
         assert!(read(&profile(), &response).is_err(), "{said}");
@@ -189,7 +189,7 @@ fn an_error_that_says_nothing_is_an_error_all_the_same() {
 }
 
 #[test]
-fn what_is_under_way_shows_where_and_until_when_and_no_secret() {
+fn debug_of_pending_sign_ins_shows_deadlines_and_no_secret() {
     let browser = profile().with_authorization_endpoint("https://auth.example/authorize").unwrap();
     let authorization =
         browser.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1:8123/done"), now(0)).unwrap();
@@ -210,7 +210,7 @@ fn what_is_under_way_shows_where_and_until_when_and_no_secret() {
 }
 
 #[test]
-fn a_password_tells_whose_tokens_they_are() {
+fn a_password_login_sets_the_account() {
     let mut exchange = profile().legacy_password("ada", &perennial_core::Secret::from("pass"), &["read"]);
     exchange.start(now(0));
     let granted = exchange.receive(answer(200, r#"{"access_token":"at"}"#), now(1));
@@ -218,7 +218,7 @@ fn a_password_tells_whose_tokens_they_are() {
 }
 
 #[test]
-fn a_discovered_profile_proves_itself_as_stated_and_promises_only_what_was_promised() {
+fn a_discovered_profile_authenticates_as_stated_and_requires_only_a_promised_issuer() {
     let mut discovery = Discovery::new("https://auth.example").unwrap();
     discovery.start(now(0));
     let document = r#"{"issuer":"https://auth.example","token_endpoint":"https://auth.example/token"}"#;
@@ -230,7 +230,7 @@ fn a_discovered_profile_proves_itself_as_stated_and_promises_only_what_was_promi
 }
 
 #[test]
-fn the_words_of_an_answer_without_an_error_are_told() {
+fn the_message_of_an_answer_without_an_error_code_is_kept() {
     let failed = |status, body: &str| read(&profile(), &answer(status, body)).unwrap_err();
     assert_eq!(failed(400, r#"{"message":"not today"}"#).message(), Some("not today"));
     assert_eq!(failed(400, r#"{"error_description":"never","message":"x"}"#).message(), Some("never"));
@@ -239,7 +239,7 @@ fn the_words_of_an_answer_without_an_error_are_told() {
 }
 
 #[test]
-fn a_long_redirect_is_looked_at_up_to_its_cap() {
+fn a_redirect_is_read_up_to_its_cap() {
     let browser = profile().with_authorization_endpoint("https://auth.example/authorize").unwrap();
     let refused = |length: usize| {
         let authorization =
@@ -252,7 +252,7 @@ fn a_long_redirect_is_looked_at_up_to_its_cap() {
 }
 
 #[test]
-fn an_absolute_end_is_seconds_up_to_a_hundred_milliards_and_none_at_all_from_zero_down() {
+fn an_absolute_expiry_is_in_seconds_up_to_1e11_and_ignored_at_or_below_zero() {
     let absolute = profile().with_absolute_expiry("ends");
     let life = |ends: i64| {
         let mut told = answer(200, format!(r#"{{"access_token":"at","ends":{ends}}}"#));
