@@ -195,7 +195,7 @@ impl Credentials {
         self.access.validity().deadline().map(|deadline| deadline.until(now))
     }
 
-    /// Whether the access token has expired. FieldSeed with an unknown deadline never has.
+    /// Whether the access token has expired. One with an unknown deadline never has.
     pub fn is_expired(&self, now: Now) -> bool {
         self.access.validity().is_expired(now)
     }

@@ -15,7 +15,7 @@ use crate::credentials::{MAX_EXTRA, Secret};
 use crate::error::ServiceError;
 use crate::wire::{AnyText, BodyBuffer, Lifetime, Text, UnescapedStr, form_decode, parse_json};
 
-/// How deeply a kept value may be nested. Servers need less, and it stays below serde_json's own limit of 128 when the
+/// How deeply a kept value may be nested. Servers need less, and it stays below `serde_json`'s own limit of 128 when the
 /// value is read back.
 const MAX_DEPTH: u8 = 32;
 
