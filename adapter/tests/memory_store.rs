@@ -1,5 +1,4 @@
 //! The store in memory, and the driver that carries out a session's operations on it.
-#![cfg(feature = "adapter")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::sync::Arc;

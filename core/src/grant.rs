@@ -67,12 +67,11 @@ impl Grant {
 }
 
 impl Credentials {
-    /// From a grant, keeping from `old` what the grant leaves out: a refresh token that was not rotated, an AWS
-    /// set that was not renewed (with its old deadline), what is known of the account. `None` where neither has
-    /// an access token.
+    /// Credentials from a grant, with what the grant leaves out taken from `old`: a refresh token that was not rotated,
+    /// AWS credentials that were not renewed (with their old deadline), the account. `None` where neither has an access
+    /// token.
     ///
-    /// Tokens are kept, whatever comes with them: what a service says beside is left out where it is more than
-    /// [`MAX_EXTRA`], so that a store has room for the rest.
+    /// Extra fields of more than [`MAX_EXTRA`] bytes are dropped, so that a store has room for the tokens.
     pub fn from_grant(grant: Grant, old: Option<&Credentials>) -> Option<Self> {
         let account = match (grant.account, old) {
             (Some(account), _) => Arc::new(account.within(MAX_EXTRA)),

@@ -31,7 +31,7 @@ pub struct Account {
 impl Account {
     /// Drops what is too long to keep: texts of more than 1024 bytes, and `legal` where it has more than `most` bytes.
     /// The user id is kept at any length.
-    pub(super) fn within(mut self, most: usize) -> Self {
+    pub(crate) fn within(mut self, most: usize) -> Self {
         const LONGEST_TEXT: usize = 1024;
         let texts =
             [&mut self.first_name, &mut self.last_name, &mut self.user_type, &mut self.status, &mut self.message];

@@ -53,7 +53,7 @@ impl AwsCredentials {
         &self.validity
     }
 
-    pub(super) fn set_validity(&mut self, validity: Validity) {
+    pub(crate) fn set_validity(&mut self, validity: Validity) {
         self.validity = validity;
     }
 }

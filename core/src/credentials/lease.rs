@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a caller asks credentials for. Each need has its own lease: its own deadline and generation.
+/// Names one kind of credentials, a lease, which is renewed separately: it has its own deadline and generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LeaseId {
     /// The access token, for calls to the service's API.
@@ -12,7 +12,7 @@ pub enum LeaseId {
 }
 
 impl LeaseId {
-    /// Both, in the order of their declaration.
+    /// All leases, in the order of their declaration.
     pub const ALL: [LeaseId; 2] = [LeaseId::Access, LeaseId::Aws];
 
     /// Its place in [`ALL`](Self::ALL).
@@ -30,7 +30,8 @@ impl fmt::Display for LeaseId {
     }
 }
 
-/// Which issue of a lease this is. Counts up by one with each renewal; means nothing in another process.
+/// The number of a lease's renewal, which goes up by one with each. A caller whose credentials were rejected names it,
+/// so that one renewal serves all. It means nothing in another process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(u64);
 
@@ -39,7 +40,7 @@ impl Generation {
         Self(self.0.wrapping_add(1))
     }
 
-    /// The count.
+    /// The number.
     pub const fn get(self) -> u64 {
         self.0
     }

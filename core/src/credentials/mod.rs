@@ -29,59 +29,10 @@ pub use self::token::AccessToken;
 /// The most bytes that are kept of a service's extra fields as JSON, and of its account's `legal`: 16 KiB.
 pub const MAX_EXTRA: usize = 16 * 1024;
 
-/// Names one kind of credentials, a lease, which is renewed separately: it has its own deadline and generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LeaseId {
-    /// The access token, for calls to the service's API.
-    Access,
-    /// The AWS credentials, for MQTT on AWS IoT.
-    Aws,
-}
-
 /// A hash that identifies tokens, see [`Credentials::fingerprint`]. It is compared in this process alone and never
 /// saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint(u64);
-
-impl LeaseId {
-    /// All leases, in the order of their declaration.
-    pub const ALL: [LeaseId; 2] = [LeaseId::Access, LeaseId::Aws];
-
-    pub(crate) const fn index(self) -> usize {
-        self as usize
-    }
-}
-
-impl fmt::Display for LeaseId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            LeaseId::Access => "access token",
-            LeaseId::Aws => "AWS credentials",
-        })
-    }
-}
-
-/// The number of a lease's renewal, which goes up by one with each. A caller whose credentials were rejected names it,
-/// so that one renewal serves all. It means nothing in another process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Generation(u64);
-
-impl Generation {
-    pub(crate) fn next(self) -> Self {
-        Self(self.0.wrapping_add(1))
-    }
-
-    /// The number.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Generation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
-}
 
 /// The credentials of a session: access token, refresh token, ID token, AWS credentials, account. They are immutable
 /// and have absolute deadlines; a renewal makes new ones.
@@ -98,32 +49,6 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Credentials from a grant, with what the grant leaves out taken from `old`: a refresh token that was not rotated,
-    /// AWS credentials that were not renewed (with their old deadline), the account. `None` where neither has an access
-    /// token.
-    ///
-    /// Extra fields of more than [`MAX_EXTRA`] bytes are dropped, so that a store has room for the tokens.
-    pub fn from_grant(grant: Grant, old: Option<&Credentials>) -> Option<Self> {
-        let account = match (grant.account, old) {
-            (Some(account), _) => Arc::new(account.within(MAX_EXTRA)),
-            (None, Some(old)) => Arc::clone(&old.account),
-            (None, None) => Arc::default(),
-        };
-        Some(Self {
-            access: grant.access.or_else(|| old.map(|old| old.access.clone()))?,
-            refresh_token: grant.refresh_token.or_else(|| old.and_then(|old| old.refresh_token.clone())),
-            id_token: grant.id_token.or_else(|| old.and_then(|old| old.id_token.clone())),
-            aws: grant.aws.or_else(|| old.and_then(|old| old.aws.clone())),
-            account,
-            grant_type: grant.grant_type.map(Cow::Borrowed).or_else(|| old.and_then(|old| old.grant_type.clone())),
-            extra: match grant.extra {
-                Some(extra) => Some(extra).filter(|extra| extra.expose().len() <= MAX_EXTRA),
-                None => old.and_then(|old| old.extra.clone()),
-            },
-            generations: old.map_or_else(Default::default, |old| old.generations),
-        })
-    }
-
     /// The access token.
     pub fn access(&self) -> &AccessToken {
         &self.access
@@ -236,7 +161,7 @@ impl Credentials {
         self.with_validities(|_, validity| validity.with_margin(margin))
     }
 
-    fn with_validities(mut self, change: impl Fn(LeaseId, Validity) -> Validity) -> Self {
+    pub(crate) fn with_validities(mut self, change: impl Fn(LeaseId, Validity) -> Validity) -> Self {
         self.access.set_validity(change(LeaseId::Access, *self.access.validity()));
         if let Some(aws) = &mut self.aws {
             aws.set_validity(change(LeaseId::Aws, *aws.validity()));

@@ -227,18 +227,18 @@ impl Validity {
 
     /// The validity with the deadline recomputed for `issued_at` by our own clock. [`issued_at`](Self::issued_at)
     /// itself is by the clock of whoever requested the credentials, and is kept.
-    pub(super) fn issued_by_our_clock(self, issued_at: Timestamp, now: Now) -> Self {
+    pub(crate) fn issued_by_our_clock(self, issued_at: Timestamp, now: Now) -> Self {
         Self { issued_at: self.issued_at, ..Self::restored(issued_at, self.lifetime, now) }
     }
 
     /// The validity with the deadline recomputed by our own clock alone, for credentials of this age at `moment`.
-    pub(super) fn of_age(self, age: Duration, moment: Now) -> Self {
+    pub(crate) fn of_age(self, age: Duration, moment: Now) -> Self {
         let deadline = self.lifetime.map(|lifetime| Deadline::after(moment, lifetime.saturating_sub(age)));
         Self { deadline, doubtful: false, ..self }
     }
 
     /// The age, by the clock that shows the higher one. `None` where it is uncertain.
-    pub(super) fn age(&self, now: Now) -> Option<Duration> {
+    pub(crate) fn age(&self, now: Now) -> Option<Duration> {
         let age = match (self.lifetime, self.deadline) {
             (Some(lifetime), Some(deadline)) => lifetime.saturating_sub(deadline.remaining(now)),
             _ => Duration::try_from(now.wall.since(self.issued_at)).unwrap_or_default(),

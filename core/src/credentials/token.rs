@@ -47,7 +47,7 @@ impl AccessToken {
         &self.validity
     }
 
-    pub(super) fn set_validity(&mut self, validity: Validity) {
+    pub(crate) fn set_validity(&mut self, validity: Validity) {
         self.validity = validity;
     }
 }

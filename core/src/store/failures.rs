@@ -9,7 +9,7 @@ use crate::credentials::{Secret, Timestamp};
 
 /// What went wrong at the service: part of a session's record, or a record of its own before the first sign-in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Failures {
+pub struct Failures {
     /// The end of the service's `Retry-After`, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) not_before: Option<i64>,
@@ -92,7 +92,7 @@ impl Failures {
     }
 
     /// When the service's `Retry-After` ends.
-    pub(crate) fn quiet_until(&self) -> Option<Timestamp> {
+    pub fn not_before(&self) -> Option<Timestamp> {
         self.not_before.map(Timestamp::from_unix_millis)
     }
 }

@@ -22,7 +22,7 @@ pub struct WriteStamp {
 
 impl WriteStamp {
     /// The stamp for these credentials, written now.
-    pub(crate) fn now(credentials: &Credentials, now: Now) -> Self {
+    pub fn now(credentials: &Credentials, now: Now) -> Self {
         let age = |lease_id| {
             let age = credentials.validity(lease_id)?.age(now)?;
             Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
@@ -38,7 +38,7 @@ impl WriteStamp {
     }
 
     /// The credentials of the record, with deadlines by the writer's clock. For a writer whose clock agrees with ours.
-    pub(super) fn rebased_on_writer(&self, credentials: Credentials, now: Now) -> Credentials {
+    pub(crate) fn rebased_on_writer(&self, credentials: Credentials, now: Now) -> Credentials {
         let at = self.at();
         credentials.with_validities(|lease_id, validity| match self.age(lease_id) {
             Some(age) => validity.issued_by_our_clock(at.saturating_sub(age), now),

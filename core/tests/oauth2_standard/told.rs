@@ -111,7 +111,7 @@ fn debug_of_exchanges_shows_endpoints_and_no_secret() {
 #[cfg(feature = "es256")]
 #[test]
 fn an_assertion_names_its_algorithm_and_leaves_out_a_missing_key_id() {
-    use perennial_core::oauth::{Assertions, Es256, Signer};
+    use perennial_core::oauth2::{Assertions, Es256, Signer};
 
     struct Mute;
     impl Signer for Mute {
@@ -166,7 +166,7 @@ fn an_assertion_has_the_clients_id_and_the_audience() {
 
 #[test]
 fn invalid_settings_and_codes_are_refused_at_their_limits() {
-    use perennial_core::oauth::{InvalidProfile, ParameterTarget};
+    use perennial_core::oauth2::{InvalidProfile, ParameterTarget};
     let both = profile().with_parameter(ParameterTarget::Both, "audience", "x").unwrap();
     assert_eq!(both.with_parameter(ParameterTarget::Token, "audience", "y").unwrap_err(), InvalidProfile::Reserved);
     assert_eq!(profile().with_resource("a_b:y").unwrap_err(), InvalidProfile::Resource);
