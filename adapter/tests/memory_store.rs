@@ -135,33 +135,33 @@ fn op(id: u64, command: StoreCommand) -> StoreRequest {
 #[test]
 fn a_driver_works_under_the_named_lock_alone() {
     let store = MemoryStore::new();
-    let mut keeper = StoreDriver::new(store.clone());
+    let mut driver = StoreDriver::new(store.clone());
     let write = |lock| op(9, StoreCommand::Write { lock: OpId(lock), record: body("mine") });
-    assert_eq!(kind(keeper.execute(write(1))), Some(StoreErrorKind::Lost));
-    let locked = keeper.execute(op(1, StoreCommand::Lock { ttl: LEASE }));
+    assert_eq!(kind(driver.execute(write(1))), Some(StoreErrorKind::Lost));
+    let locked = driver.execute(op(1, StoreCommand::Lock { ttl: LEASE }));
     assert!(matches!(locked, Ok(StoreReply::Locked { record: None, remaining: None })));
-    assert_eq!(format!("{keeper:?}"), "Keeper { held: Some(OpId(1)), .. }");
-    assert_eq!(kind(keeper.execute(write(2))), Some(StoreErrorKind::Lost));
-    assert!(matches!(keeper.execute(write(1)), Ok(StoreReply::Done)));
+    assert_eq!(format!("{driver:?}"), "Keeper { held: Some(OpId(1)), .. }");
+    assert_eq!(kind(driver.execute(write(2))), Some(StoreErrorKind::Lost));
+    assert!(matches!(driver.execute(write(1)), Ok(StoreReply::Done)));
     // Unlocking by the number of another operation releases nothing.
-    assert!(keeper.execute(op(3, StoreCommand::Unlock { lock: OpId(2) })).is_ok());
+    assert!(driver.execute(op(3, StoreCommand::Unlock { lock: OpId(2) })).is_ok());
     assert_eq!(kind(store.lock(Duration::ZERO, LEASE)), Some(StoreErrorKind::Busy));
     let aside = StoreCommand::Quarantine { lock: OpId(2) };
-    assert_eq!(kind(keeper.execute(op(4, aside))), Some(StoreErrorKind::Lost));
-    assert!(matches!(keeper.execute(op(5, StoreCommand::Quarantine { lock: OpId(1) })), Ok(StoreReply::Done)));
+    assert_eq!(kind(driver.execute(op(4, aside))), Some(StoreErrorKind::Lost));
+    assert!(matches!(driver.execute(op(5, StoreCommand::Quarantine { lock: OpId(1) })), Ok(StoreReply::Done)));
     assert_eq!(store.aside().len(), 1);
-    assert!(keeper.execute(op(6, StoreCommand::Unlock { lock: OpId(1) })).is_ok());
+    assert!(driver.execute(op(6, StoreCommand::Unlock { lock: OpId(1) })).is_ok());
     assert!(store.lock(Duration::ZERO, LEASE).is_ok());
-    assert!(matches!(keeper.execute(op(7, StoreCommand::Read)), Ok(StoreReply::Read(None))));
+    assert!(matches!(driver.execute(op(7, StoreCommand::Read)), Ok(StoreReply::Read(None))));
 }
 
 #[test]
 fn a_sign_out_removes_what_was_retired_and_nothing_else() {
     let store = MemoryStore::new();
-    let mut keeper = StoreDriver::new(store.clone());
+    let mut driver = StoreDriver::new(store.clone());
     let lock = OpId(1);
-    assert!(keeper.execute(op(1, StoreCommand::Lock { ttl: LEASE })).is_ok());
-    let mut does = |command| assert!(matches!(keeper.execute(op(2, command)), Ok(StoreReply::Done)));
+    assert!(driver.execute(op(1, StoreCommand::Lock { ttl: LEASE })).is_ok());
+    let mut does = |command| assert!(matches!(driver.execute(op(2, command)), Ok(StoreReply::Done)));
     does(StoreCommand::Write { lock, record: body("damaged") });
     does(StoreCommand::Quarantine { lock });
     does(StoreCommand::Write { lock, record: body("another program's") });
@@ -202,9 +202,9 @@ fn a_store_may_quarantine_what_is_retired() {
 
 #[test]
 fn a_driver_releases_a_lock_before_it_requests_another() {
-    let mut keeper = StoreDriver::new(MemoryStore::new());
+    let mut driver = StoreDriver::new(MemoryStore::new());
     for id in 1..3 {
-        assert!(keeper.execute(op(id, StoreCommand::Lock { ttl: LEASE })).is_ok());
+        assert!(driver.execute(op(id, StoreCommand::Lock { ttl: LEASE })).is_ok());
     }
 }
 

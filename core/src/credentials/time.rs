@@ -189,7 +189,7 @@ pub struct Validity {
     lifetime: Option<Duration>,
     deadline: Option<Deadline>,
     margin: Duration,
-    doubtful: bool,
+    uncertain: bool,
 }
 
 impl Validity {
@@ -202,13 +202,13 @@ impl Validity {
             lifetime: Some(lifetime),
             deadline: Some(Deadline::after(start, lifetime)),
             margin: Duration::ZERO,
-            doubtful: false,
+            uncertain: false,
         }
     }
 
     /// Valid from `start` with an unknown deadline: used until the service's API rejects it.
     pub fn unknown(start: Now) -> Self {
-        Self { issued_at: start.wall, lifetime: None, deadline: None, margin: Duration::ZERO, doubtful: false }
+        Self { issued_at: start.wall, lifetime: None, deadline: None, margin: Duration::ZERO, uncertain: false }
     }
 
     /// The validity of credentials that were saved and read back. The monotonic clock of the time is lost, so the
@@ -221,8 +221,8 @@ impl Validity {
             let left = Duration::try_from(wall.since(now.wall)).unwrap_or_default().min(lifetime);
             Deadline { wall, monotonic: now.monotonic.saturating_add(left) }
         });
-        let doubtful = issued_at > now.wall.saturating_add(CLOCK_TOLERANCE);
-        Self { issued_at, lifetime, deadline, margin: Duration::ZERO, doubtful }
+        let uncertain = issued_at > now.wall.saturating_add(CLOCK_TOLERANCE);
+        Self { issued_at, lifetime, deadline, margin: Duration::ZERO, uncertain }
     }
 
     /// The validity with the deadline recomputed for `issued_at` by our own clock. [`issued_at`](Self::issued_at)
@@ -234,7 +234,7 @@ impl Validity {
     /// The validity with the deadline recomputed by our own clock alone, for credentials of this age at `moment`.
     pub(crate) fn of_age(self, age: Duration, moment: Now) -> Self {
         let deadline = self.lifetime.map(|lifetime| Deadline::after(moment, lifetime.saturating_sub(age)));
-        Self { deadline, doubtful: false, ..self }
+        Self { deadline, uncertain: false, ..self }
     }
 
     /// The age, by the clock that shows the higher one. `None` where it is uncertain.
@@ -243,13 +243,13 @@ impl Validity {
             (Some(lifetime), Some(deadline)) => lifetime.saturating_sub(deadline.remaining(now)),
             _ => Duration::try_from(now.wall.since(self.issued_at)).unwrap_or_default(),
         };
-        Some(age).filter(|_| !self.doubtful)
+        Some(age).filter(|_| !self.uncertain)
     }
 
     /// Marks the age as uncertain: the deadline is only an upper bound, and renewal is due at once.
     #[must_use]
     pub fn uncertain(mut self) -> Self {
-        self.doubtful = true;
+        self.uncertain = true;
         self
     }
 
@@ -282,7 +282,7 @@ impl Validity {
 
     /// Whether the age could not be proven when the credentials were imported.
     pub fn is_uncertain(&self) -> bool {
-        self.doubtful
+        self.uncertain
     }
 
     /// Whether the deadline has passed. An unknown one never has.
@@ -293,7 +293,7 @@ impl Validity {
     /// Whether renewal is due: the margin has been reached, or the age is uncertain. With an unknown deadline it is
     /// never due by time.
     pub fn renewal_due(&self, now: Now) -> bool {
-        self.doubtful || self.deadline.is_some_and(|deadline| deadline.remaining(now) <= self.margin)
+        self.uncertain || self.deadline.is_some_and(|deadline| deadline.remaining(now) <= self.margin)
     }
 }
 
