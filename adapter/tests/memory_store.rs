@@ -140,7 +140,7 @@ fn a_driver_works_under_the_named_lock_alone() {
     assert_eq!(kind(driver.execute(write(1))), Some(StoreErrorKind::Lost));
     let locked = driver.execute(op(1, StoreCommand::Lock { ttl: LEASE }));
     assert!(matches!(locked, Ok(StoreReply::Locked { record: None, remaining: None })));
-    assert_eq!(format!("{driver:?}"), "Keeper { held: Some(OpId(1)), .. }");
+    assert_eq!(format!("{driver:?}"), "StoreDriver { held: Some(OpId(1)), .. }");
     assert_eq!(kind(driver.execute(write(2))), Some(StoreErrorKind::Lost));
     assert!(matches!(driver.execute(write(1)), Ok(StoreReply::Done)));
     // Unlocking by the number of another operation releases nothing.

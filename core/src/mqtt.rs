@@ -140,7 +140,7 @@ impl ConnectOptions {
 /// The host and the deadline alone.
 impl fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Ticket");
+        let mut debug = f.debug_struct("ConnectOptions");
         debug.field("host", &self.host()).field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }

@@ -47,7 +47,7 @@ impl AuthorizationRequest {
 impl fmt::Debug for AuthorizationRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.parameters.iter().map(|(name, _)| name).collect();
-        let mut debug = f.debug_struct("Wanted");
+        let mut debug = f.debug_struct("AuthorizationRequest");
         debug.field("redirect_uri", &self.redirect_uri).field("scopes", &self.scopes);
         debug.field("parameters", &names).finish()
     }
@@ -154,6 +154,6 @@ impl AuthorizationUrl {
 
 impl fmt::Debug for AuthorizationUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authorization").field("pending", &self.pending).finish_non_exhaustive()
+        f.debug_struct("AuthorizationUrl").field("pending", &self.pending).finish_non_exhaustive()
     }
 }

@@ -155,6 +155,6 @@ impl Exchange for TokenRequest {
 impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (to, what) = (&self.profile.token_endpoint, self.grant_type());
-        f.debug_struct("TokenExchange").field("to", to).field("with", &what).finish_non_exhaustive()
+        f.debug_struct("TokenRequest").field("to", to).field("with", &what).finish_non_exhaustive()
     }
 }

@@ -179,7 +179,7 @@ fn none<T>() -> Option<T> {
 
 impl fmt::Debug for PendingAuthorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending")
+        f.debug_struct("PendingAuthorization")
             .field("profile", &self.profile)
             .field("expires_at", &self.deadline.wall)
             .finish_non_exhaustive()

@@ -82,7 +82,7 @@ impl fmt::Display for ErrorResponse {
 
 impl fmt::Debug for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refusal")
+        f.debug_struct("ErrorResponse")
             .field("name", &self.name)
             .field("description", &self.description)
             .field("uri", &self.uri)

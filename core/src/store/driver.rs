@@ -62,6 +62,6 @@ impl StoreDriver {
 
 impl std::fmt::Debug for StoreDriver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keeper").field("held", &self.held.as_ref().map(|held| held.by)).finish_non_exhaustive()
+        f.debug_struct("StoreDriver").field("held", &self.held.as_ref().map(|held| held.by)).finish_non_exhaustive()
     }
 }

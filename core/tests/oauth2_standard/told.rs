@@ -56,7 +56,7 @@ fn a_refusal_in_a_browser_shows_code_and_name() {
     assert_eq!(refusal.to_string(), "access denied [access_denied]: Not today");
     assert_eq!(
         format!("{refusal:?}"),
-        "Refusal { name: \"access_denied\", description: Some(\"Not today\"), \
+        "ErrorResponse { name: \"access_denied\", description: Some(\"Not today\"), \
          uri: Some(\"https://auth.example/why\") }"
     );
 }
@@ -195,10 +195,10 @@ fn debug_of_pending_sign_ins_shows_deadlines_and_no_secret() {
         browser.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1:8123/done"), now(0)).unwrap();
     let state = authorization.url().split_once("state=").unwrap().1.split('&').next().unwrap().to_owned();
     let shown = format!("{authorization:?}");
-    assert!(shown.starts_with("Authorization { pending: Pending { profile: Profile { token_endpoint: "), "{shown}");
+    assert!(shown.starts_with("AuthorizationUrl { pending: PendingAuthorization { profile: Profile { token_endpoint: "), "{shown}");
     assert!(shown.contains("expires_at: ") && !shown.contains(&state), "{shown}");
     let exchange = browser.legacy_password("ada", &perennial_core::Secret::from("hunter2"), &["read"]);
-    assert_eq!(format!("{exchange:?}"), "TokenExchange { to: auth.example/token, with: Password, .. }");
+    assert_eq!(format!("{exchange:?}"), "TokenRequest { to: auth.example/token, with: Password, .. }");
 
     let told = r#"{"device_code":"hunter2","user_code":"AB-CD","verification_uri":"https://auth.example/device"}"#;
     let device = profile().with_device_endpoint("https://auth.example/start").unwrap();
