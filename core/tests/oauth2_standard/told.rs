@@ -195,7 +195,10 @@ fn debug_of_pending_sign_ins_shows_deadlines_and_no_secret() {
         browser.authorize([7; 64], &AuthorizationRequest::new("http://127.0.0.1:8123/done"), now(0)).unwrap();
     let state = authorization.url().split_once("state=").unwrap().1.split('&').next().unwrap().to_owned();
     let shown = format!("{authorization:?}");
-    assert!(shown.starts_with("AuthorizationUrl { pending: PendingAuthorization { profile: Profile { token_endpoint: "), "{shown}");
+    assert!(
+        shown.starts_with("AuthorizationUrl { pending: PendingAuthorization { profile: Profile { token_endpoint: "),
+        "{shown}"
+    );
     assert!(shown.contains("expires_at: ") && !shown.contains(&state), "{shown}");
     let exchange = browser.legacy_password("ada", &perennial_core::Secret::from("hunter2"), &["read"]);
     assert_eq!(format!("{exchange:?}"), "TokenRequest { to: auth.example/token, with: Password, .. }");

@@ -178,7 +178,7 @@ fn no_answer_of_any_service_makes_a_secret_show() {
         oauth::<OverBlocking<_>>(&service, answer);
     }
     let targets = listening::targets();
-    for writer in ["perennial_core", "ureq"] {
+    for writer in ["perennial_adapter", "ureq"] {
         assert!(targets.iter().any(|target| target.starts_with(writer)), "{writer} wrote nothing: {targets:?}");
     }
 }

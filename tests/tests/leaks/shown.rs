@@ -1,6 +1,7 @@
 //! Every type that holds secrets, made with a canary in each place for one, and all that can be seen of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -13,7 +14,9 @@ use perennial_core::providers::navien::Navien;
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::providers::settrade::Settrade;
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
-use perennial_core::store::{OpId, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreReply, StoreRequest};
+use perennial_core::store::{
+    OpId, Record, RecordMeta, RecordState, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreReply, StoreRequest,
+};
 use perennial_core::wire::{Body, BodyBuffer, LoginText, Object, Text};
 use perennial_core::{
     AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Input, LeaseId, Now, Output, Policy,
@@ -119,9 +122,9 @@ fn credentials() -> Vec<Shown> {
         "core/src/credentials/token.rs AccessToken": access(),
         "core/src/credentials/aws.rs AwsCredentials": aws(),
         "core/src/credentials/account.rs Account": account(),
-        "core/src/credentials/grant.rs Grant": grant(),
+        "core/src/grant.rs Grant": grant(),
         "core/src/credentials/mod.rs Credentials": have(),
-        "core/src/credentials/saved.rs SavedSession": SavedSession::new("p", "r", have()),
+        "core/src/store/saved.rs SavedSession": SavedSession::new("p", "r", have()),
         "core/src/aws/mqtt.rs PresignedUrl": Navien::mqtt().presign(&aws(), now().wall),
         "core/src/mqtt.rs ConnectOptions": ticket(),
         "core/src/mqtt.rs Parts": ticket().into_parts(),
@@ -148,19 +151,22 @@ fn errors() -> Vec<Shown> {
     let error = Error::from(service_error());
     let required = SessionError::SignInRequired { source: Some(Arc::new(error.clone())), retry_at: None };
     shown! {
-        "core/src/error.rs ServiceError": service_error(),
-        "core/src/error.rs TransportError": transport,
-        "core/src/error.rs Error": error,
-        "core/src/error.rs SessionError": required,
+        "core/src/error/service.rs ServiceError": service_error(),
+        "core/src/error/transport.rs TransportError": transport,
+        "core/src/error/mod.rs Error": error,
+        "core/src/error/mod.rs SessionError": required,
         "core/src/session/ending.rs Unfinished": Unfinished::Unsaved(Some(wrong_key())),
-        "core/src/store/error.rs StoreError": store,
+        "core/src/error/store.rs StoreError": store,
         "adapter-file/src/error.rs FileError": wrong_key(),
     }
 }
 
 /// What a store says whose file has another key.
 fn wrong_key() -> StoreError {
-    let directory = std::env::temp_dir().join(format!("perennial-shown-{}", std::process::id()));
+    // Two tests of this process come here at once.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let directory = std::env::temp_dir().join(format!("perennial-shown-{}-{number}", std::process::id()));
     let path = directory.join("session");
     let store = |name: &str| FileStore::new(&path).encrypted_with(key(name));
     let record = Body::from(canary("record").into_bytes());
@@ -329,7 +335,7 @@ fn session() -> Vec<Shown> {
     all.extend(shown! {
         "core/src/session/io.rs Input": Input::Response(RequestId(1), response(200, &canary("body"))),
         "core/src/session/mod.rs Session": session,
-        "core/src/exchange.rs Request": request(),
+        "core/src/wire/message.rs Request": request(),
         "core/src/exchange.rs Step": Step::<Grant>::Send(request()),
         "core/src/exchange.rs Step": Step::Done(grant()),
     });
@@ -355,15 +361,22 @@ fn stores() -> Vec<Shown> {
     let memory = MemoryStore::new();
     memory.lock(STORE_TIMEOUT, STORE_TIMEOUT).unwrap().write(&record(), STORE_TIMEOUT).unwrap();
     let write = || StoreCommand::Write { lock: OpId(1), record: record() };
+    let kept = || {
+        let meta = RecordMeta { login: Some(secret("login")), ..RecordMeta::default() };
+        Record::new("p", "n", RecordState::SignedIn(Box::new(have())), meta)
+    };
     let address = format!("rediss://{0}:{0}@host.example/0", canary("address"));
     let redis = || RedisStore::builder(&address, "key").user(secret("user")).password(secret("password"));
     shown! {
+        "core/src/store/record.rs Record": kept(),
+        "core/src/store/record.rs RecordState": kept().state,
+        "core/src/store/meta.rs RecordMeta": kept().meta,
         "core/src/store/mod.rs StoreRequest": StoreRequest { id: OpId(1), command: write(), timeout: STORE_TIMEOUT },
         "core/src/store/mod.rs StoreCommand": write(),
         "core/src/store/mod.rs StoreReply": StoreReply::Read(Some(record())),
         "core/src/store/mod.rs StoreReply": StoreReply::Locked { record: Some(record()), remaining: None },
         "adapter/src/memory_store.rs MemoryStore": memory.clone(),
-        "core/src/store/keeper.rs StoreDriver": StoreDriver::new(memory),
+        "core/src/store/driver.rs StoreDriver": StoreDriver::new(memory),
         "adapter-file/src/store.rs FileStore": FileStore::new("/session").encrypted_with(key("key")),
         "adapter-file/src/encryption.rs Key": key("key"),
         "adapter-redis/src/settings.rs RedisStoreBuilder": redis(),
@@ -412,9 +425,10 @@ fn adapters() -> Vec<Shown> {
     let all = shown! {
         "adapter/src/builder.rs SessionBuilder": setup().import(SavedSession::new("p", "r", have()).to_json().expose().as_bytes()),
         "adapter/src/snapshot.rs CredentialsRef": blocking.credentials_for(LeaseId::Access).unwrap(),
-        "adapter/src/session.rs Session": hyper.clone(),
+        "adapter/src/session.rs Session": (*hyper).clone(),
+        "adapter-hyper/src/session.rs Session": hyper.clone(),
         "adapter/src/session.rs Updates": hyper.updates(LeaseId::Access),
-        "adapter-blocking/src/session.rs Handle": blocking.clone(),
+        "adapter-blocking/src/session.rs Session": blocking.clone(),
         "adapter-blocking/src/session.rs Updates": blocking.updates(LeaseId::Access),
         "core/src/credentials/token.rs AccessToken": headers,
     };
