@@ -425,7 +425,7 @@ impl<P: Provider> Shared<P> {
             Use::Take => true,
             Use::TakeAndRequestRefresh => {
                 self.command(|session, now| session.demand(lease_id, now));
-                // Without a driver the knock is heard when somebody has to wait.
+                // Without a driver the request is seen when somebody has to wait.
                 let _ = self.ensure_driver();
                 true
             }

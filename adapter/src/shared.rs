@@ -205,7 +205,7 @@ impl<P: Provider> Shared<P> {
     /// The driver left, or never came to run.
     pub(crate) fn driver_left(&self) {
         lock(&self.guarded).has_driver = false;
-        // Readers knock again: whoever can start a driver does.
+        // Readers request a renewal again: whoever can start a driver does.
         self.with(|_, _| ());
         self.waiters.wake_all();
         #[cfg(feature = "test-util")]

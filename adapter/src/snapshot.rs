@@ -212,7 +212,7 @@ impl LeaseSnapshot {
         let valid = session.credentials(lease_id, now).filter(|_| attended != DriverState::Closed);
         let validity = valid.and_then(|held| held.validity(lease_id));
         let deadline = validity.map(|validity| validity.deadline().map(|deadline| deadline.wall));
-        // One knock is enough, if there is somebody to hear it.
+        // One request is enough, if a driver runs that sees it.
         let heard = session.is_asked_for(lease_id) && attended == DriverState::Running;
         let near = match (validity, deadline) {
             (Some(validity), _) if validity.is_uncertain() => Some(BEGINNING),

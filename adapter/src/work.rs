@@ -19,7 +19,7 @@ pub(crate) struct BlockingWork<P: Provider> {
 }
 
 impl<P: Provider> Shared<P> {
-    /// Runs the provider's code where it may block. The driver is rung for when it is done.
+    /// Runs the provider's code where it may block. The driver is notified when it is done.
     pub(crate) fn run_blocking(self: &Arc<Self>, work: Work<P::Exchange>) {
         let errand = BlockingWork { shared: Arc::clone(self), work: Some(work) };
         self.runtime.spawn_blocking(Box::new(move || errand.run()));

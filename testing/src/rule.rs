@@ -35,8 +35,8 @@ pub enum Rule {
     /// A method of which nobody knows twice in a row what became of it is fallen through at once: where another one
     /// works, whoever waits is served.
     SomeWayWorks,
-    /// A refused token is left out.
-    LadderIsDescended,
+    /// A method that the service refused is left out until something is granted.
+    RefusedMethodIsLeftOut,
     /// A lease's failure is not another's.
     LeasesFailApart,
     /// A one-use token whose answer was lost is not blindly repeated.
@@ -72,7 +72,7 @@ pub enum Rule {
     /// Credentials whose age cannot be proven are served once renewing them was tried, and not refused.
     DoubtIsLookedInto,
     /// No error is for ever but a refusal.
-    NobodyPoisons,
+    NoErrorIsForever,
     /// No secret shows.
     NothingLeaks,
     /// Same inputs, same outputs, whenever they are taken.
@@ -93,7 +93,7 @@ impl Rule {
         Rule::PasswordIsNotRepeated,
         Rule::UnsupportedPasses,
         Rule::SomeWayWorks,
-        Rule::LadderIsDescended,
+        Rule::RefusedMethodIsLeftOut,
         Rule::LeasesFailApart,
         Rule::LostAnswer,
         Rule::NameWhatWasRefused,
@@ -110,7 +110,7 @@ impl Rule {
         Rule::LockReadDecide,
         Rule::ProgramsEnd,
         Rule::DoubtIsLookedInto,
-        Rule::NobodyPoisons,
+        Rule::NoErrorIsForever,
         Rule::NothingLeaks,
         Rule::SameInputsSameOutputs,
     ];
@@ -129,7 +129,7 @@ impl Rule {
             Rule::PasswordIsNotRepeated => "a password is not shown again and again",
             Rule::UnsupportedPasses => "unsupported passes",
             Rule::SomeWayWorks => "some way works, somebody is served",
-            Rule::LadderIsDescended => "the ladder is descended",
+            Rule::RefusedMethodIsLeftOut => "a refused method is left out",
             Rule::LeasesFailApart => "leases fail apart",
             Rule::LostAnswer => "lost answer",
             Rule::NameWhatWasRefused => "name what was refused",
@@ -146,7 +146,7 @@ impl Rule {
             Rule::LockReadDecide => "lock, read, decide",
             Rule::ProgramsEnd => "a program has an end",
             Rule::DoubtIsLookedInto => "what is in doubt is looked into",
-            Rule::NobodyPoisons => "nobody poisons",
+            Rule::NoErrorIsForever => "no error is for ever but a refusal",
             Rule::NothingLeaks => "nothing leaks",
             Rule::SameInputsSameOutputs => "same inputs, same outputs",
         }

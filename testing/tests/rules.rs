@@ -66,7 +66,7 @@ rules! {
     a_password_is_not_shown_again_and_again: PasswordIsNotRepeated,
     unsupported_passes: UnsupportedPasses,
     some_way_works_and_somebody_is_served: SomeWayWorks,
-    the_ladder_is_descended: LadderIsDescended,
+    a_refused_method_is_left_out: RefusedMethodIsLeftOut,
     leases_fail_apart: LeasesFailApart,
     lost_answer: LostAnswer,
     name_what_was_refused: NameWhatWasRefused,
@@ -83,7 +83,7 @@ rules! {
     lock_read_decide: LockReadDecide,
     a_program_has_an_end: ProgramsEnd,
     what_is_in_doubt_is_looked_into: DoubtIsLookedInto,
-    nobody_poisons: NobodyPoisons,
+    no_error_is_for_ever_but_a_refusal: NoErrorIsForever,
     nothing_leaks: NothingLeaks,
     same_inputs_same_outputs: SameInputsSameOutputs,
 }

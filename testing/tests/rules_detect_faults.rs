@@ -65,7 +65,7 @@ impl Wrong {
                 let granted = status == StatusCode::OK && response.body().as_ref().ends_with(b"}");
                 let taken_for = match (self.fault, status.as_u16()) {
                     // A no, for a failure.
-                    (Rule::RefusedStops | Rule::LadderIsDescended, 401) => StatusCode::INTERNAL_SERVER_ERROR,
+                    (Rule::RefusedStops | Rule::RefusedMethodIsLeftOut, 401) => StatusCode::INTERNAL_SERVER_ERROR,
                     // A failure, or a missing endpoint, for a no.
                     (Rule::TransientIsNotRefused, 500) | (Rule::UnsupportedPasses, 404) => StatusCode::UNAUTHORIZED,
                     // What wants quiet, or another request, for a failure that passes.
@@ -173,7 +173,7 @@ impl Subject for Wrong {
     fn handle_input(&mut self, input: Input, now: Now) {
         self.now = now;
         let input = self.twisted(input);
-        if !(self.failed && self.is(Rule::NobodyPoisons)) {
+        if !(self.failed && self.is(Rule::NoErrorIsForever)) {
             self.inner.handle_input(input, now);
         }
     }

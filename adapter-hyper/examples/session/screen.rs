@@ -67,28 +67,28 @@ fn as_json(event: &Event) -> Value {
         |error: &Error| json!({ "text": sentence(error), "retry_at": error.retry_at().map(|at| at.to_string()) });
     match event {
         Event::RenewalStarted { lease_id, method } => {
-            json!({ "event": "attempt", "need": lease_id.to_string(), "rung": method })
+            json!({ "event": "renewal_started", "lease": lease_id.to_string(), "method": method })
         }
         Event::Renewed { lease_id, method, generation, expires_at } => json!({
             "event": "renewed",
-            "need": lease_id.to_string(),
-            "rung": method,
+            "lease": lease_id.to_string(),
+            "method": method,
             "generation": generation.get(),
             "expires_at": expires_at.map(|at| at.to_string()),
         }),
         Event::Fallback { lease_id, method, error } => {
-            json!({ "event": "fallback", "need": lease_id.to_string(), "rung": method, "error": failure(error) })
+            json!({ "event": "fallback", "lease": lease_id.to_string(), "method": method, "error": failure(error) })
         }
         Event::Failed { lease_id, method, error } => {
-            json!({ "event": "failed", "need": lease_id.to_string(), "rung": method, "error": failure(error) })
+            json!({ "event": "failed", "lease": lease_id.to_string(), "method": method, "error": failure(error) })
         }
         Event::Exhausted { lease_id, error } => {
-            json!({ "event": "stopped", "need": lease_id.to_string(), "error": failure(error) })
+            json!({ "event": "exhausted", "lease": lease_id.to_string(), "error": failure(error) })
         }
         Event::Rejected { lease_id, generation } => {
-            json!({ "event": "rejected", "need": lease_id.to_string(), "generation": generation.get() })
+            json!({ "event": "rejected", "lease": lease_id.to_string(), "generation": generation.get() })
         }
-        Event::Expired { lease_id } => json!({ "event": "expired", "need": lease_id.to_string() }),
+        Event::Expired { lease_id } => json!({ "event": "expired", "lease": lease_id.to_string() }),
         Event::SignedOut => json!({ "event": "signed_out" }),
         Event::Revoked { error } => json!({ "event": "revoked", "error": error.as_ref().map(failure) }),
         other => json!({ "event": "other", "text": other.to_string() }),

@@ -69,7 +69,7 @@ impl Story {
         let (served, waited) = callers.count();
         screen.say(&format!("renewed ahead of time: {served} calls served so far, {waited} had to wait"));
         aws.next().await?;
-        screen.say("the AWS credentials were renewed on a ladder of their own");
+        screen.say("the AWS credentials were renewed by methods of their own");
 
         service.fault_always(Endpoint::Any, Fault::retry_after(503, "1"));
         screen.say("the service goes down");

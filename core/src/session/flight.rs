@@ -43,7 +43,7 @@ pub(super) struct RunningExchange<P: Provider> {
     /// How many requests were sent.
     pub(super) steps: u32,
     pub(super) lease_id: LeaseId,
-    /// The position on the ladder of `lease_id`.
+    /// The position among the methods of `lease_id`.
     pub(super) position: usize,
 }
 

@@ -90,25 +90,25 @@ pub enum Event {
     RenewalStarted {
         /// The lease.
         lease_id: LeaseId,
-        /// The rung of its ladder.
+        /// The renewal method.
         method: &'static str,
     },
     /// A lease was renewed.
     Renewed {
         /// The lease.
         lease_id: LeaseId,
-        /// The rung that did it; `None` where a user brought the grant or a save.
+        /// The method that did it; `None` where a user brought the grant or a save.
         method: Option<&'static str>,
         /// Its new generation.
         generation: Generation,
         /// Its new hard deadline, if known.
         expires_at: Option<Timestamp>,
     },
-    /// A rung failed for good; the next one is taken at once.
+    /// A method failed for good; the next one is taken at once.
     Fallback {
         /// The lease.
         lease_id: LeaseId,
-        /// The rung that failed.
+        /// The method that failed.
         method: &'static str,
         /// Why.
         error: Error,
@@ -117,7 +117,7 @@ pub enum Event {
     Failed {
         /// The lease.
         lease_id: LeaseId,
-        /// The rung that failed; `store` or `driver` where it did not come to one.
+        /// The method that failed; `store` or `driver` where it did not come to one.
         method: &'static str,
         /// Why.
         error: Error,

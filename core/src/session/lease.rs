@@ -8,7 +8,7 @@ use super::schedule::{
 use crate::credentials::{Generation, Now, Validity};
 use crate::error::{Error, SessionError};
 
-/// One lease: wishes (what callers asked for), its place on the ladder, and when it may be tried again.
+/// One lease: wishes (what callers asked for), which of its methods may be tried, and when it may be tried again.
 #[derive(Debug, Default)]
 pub(super) struct Lease {
     pub(super) generation: Generation,
@@ -25,16 +25,16 @@ pub(super) struct Lease {
     pub(super) login_first: bool,
     pub(super) age: Age,
 
-    /// Rungs of the ladder, by their position, that were refused since the last success.
+    /// Methods, by their position, that were refused since the last success.
     refused: u32,
-    /// Rungs that sent a one-use token and got no answer.
+    /// Methods that sent a one-use token and got no answer.
     lost: u32,
-    /// Rungs whose last attempt had an unknown outcome.
+    /// Methods whose last attempt had an unknown outcome.
     failed_once: u32,
-    /// Rungs whose last two attempts, or more, had an unknown outcome.
+    /// Methods whose last two attempts, or more, had an unknown outcome.
     failed_twice: u32,
     attempt: Attempt,
-    /// The last attempt is going on with its next rung.
+    /// The last attempt is going on with its next method.
     pub(super) next_method: bool,
     /// Nothing is left to try, and what callers are told.
     pub(super) exhausted: Option<Box<Error>>,
@@ -52,10 +52,10 @@ pub(super) struct Lease {
     pub(super) expiry_told: bool,
 }
 
-/// What the running attempt has met on its way down the ladder.
+/// What the running attempt has met on its way from method to method.
 #[derive(Debug, Default)]
 struct Attempt {
-    /// Failing rungs that it has tried.
+    /// Failing methods that it has tried.
     passed: u32,
     /// The slowest pace that any of its failures calls for.
     pace: Pace,
@@ -149,7 +149,7 @@ impl Lease {
         self.lost & (1 << position) != 0
     }
 
-    /// Whether a fall passes by this rung: this attempt has tried it. One that failed in attempts before may work again.
+    /// Whether this attempt goes past this method: this attempt has tried it. One that failed in attempts before may work again.
     pub(super) fn has_passed(&self, position: usize) -> bool {
         self.next_method && self.attempt.passed & (1 << position) != 0
     }
@@ -158,7 +158,7 @@ impl Lease {
         self.refused |= 1 << position;
     }
 
-    /// Nobody knows what became of an attempt. One such failure may be chance; with the second in a row the rung
+    /// Nobody knows what became of an attempt. One such failure may be chance; with the second in a row the method
     /// counts as failing, and each attempt goes on to the next one at once.
     pub(super) fn falter(&mut self, position: usize) {
         let bit = 1 << position;
@@ -167,7 +167,7 @@ impl Lease {
         self.attempt.passed |= self.failed_twice & bit;
     }
 
-    /// A rung failed: the pause after the attempt is as long as any of its failures wants it.
+    /// A method failed: the pause after the attempt is as long as any of its failures wants it.
     pub(super) fn slow_down(&mut self, pace: Pace) {
         self.attempt.pace = self.attempt.pace.max(pace);
     }
@@ -199,7 +199,7 @@ impl Lease {
     /// What was refused with an old access token may work with a new one.
     pub(super) fn reopen(&mut self, position: usize) {
         if self.is_refused(position) || self.exhausted.is_some() {
-            // Up the ladder again: not within the gap. A refusal that was given up on is taken up again.
+            // Back to a cheaper method: not within the gap. A refusal that was given up on is taken up again.
             self.next_method = false;
             self.renew_requested |= self.rejected;
         }
@@ -422,7 +422,7 @@ mod tests {
         assert!(!lease.next_method);
         assert_eq!(lease.start_at(), at(11));
         lease.next_method = true;
-        assert_eq!(lease.start_at(), Duration::ZERO, "down the ladder at once");
+        assert_eq!(lease.start_at(), Duration::ZERO, "the next method at once");
         lease.delay(now(20));
         assert_eq!(lease.start_at(), at(21));
     }

@@ -13,12 +13,12 @@
 //!
 //! | outcome of a failed renewal | the lease |
 //! | --- | --- |
-//! | `Refused` | rules the rung out until the next grant, and the login if the rung spends it; next rung at once |
-//! | `Unsupported` | leaves the rung out for some minutes; next rung at once. Where the rung has worked before, or is the last one: as `Unknown` |
-//! | `Unprocessed` | same rung after a pause |
-//! | `Unknown` | same rung after a pause; the second time in a row the next rung at once. If the rung spent a one-use token: another rung at once, if there is one |
+//! | `Rejected` | leaves the method out until the next grant, and the login if the method spends it; next method at once |
+//! | `Unsupported` | leaves the method out for some minutes; next method at once. Where the method has worked before, or is the last one: as `Indeterminate` |
+//! | `NotProcessed` | same method after a pause |
+//! | `Indeterminate` | same method after a pause; the second time in a row the next method at once. If the method spent a one-use token: another method at once, if there is one |
 //!
-//! No rung left: the lease stops, until a login or a grant comes. Only a login left that was shown too often lately: the
+//! No method left: the lease stops, until a login or a grant comes. Only a login left that was shown too often lately: the
 //! lease waits, and callers hear that a person could sign in.
 //!
 //! | answered | nothing valid, and somebody waits | else |
@@ -161,7 +161,7 @@ impl<P: Provider> Session<P> {
         lease.awaited || self.is_due(lease_id)
     }
 
-    /// Whether this lease has to wait for the access token: its cheap rungs need a live one, and a sign-in would
+    /// Whether this lease has to wait for the access token: its cheap methods need a live one, and a sign-in would
     /// bring both.
     pub(super) fn is_blocked(&self, lease_id: LeaseId) -> bool {
         lease_id != LeaseId::Access
@@ -198,9 +198,9 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    // ---- The ladder
+    // ---- The methods
 
-    /// The rung to take: the first that may work. One whose one-use token went out without an answer comes last, and
+    /// The method to take: the first that may work. One whose one-use token went out without an answer comes last, and
     /// one whose endpoint does not exist only where there is no other.
     pub(super) fn choose(&self, lease_id: LeaseId) -> Choice<P::Exchange> {
         if self.is_blocked(lease_id) {
@@ -279,7 +279,7 @@ impl<P: Provider> Session<P> {
             && !(self.login_rests_until().is_some() && self.shows_person(method))
     }
 
-    /// Whether what this rung builds on is there.
+    /// Whether the lease that this method requires is there.
     fn makes_sense(&self, lease_id: LeaseId, method: P::Method) -> bool {
         let spends_login = self.consumes(method) == Consumes::LoginAttempt;
         let login_first = self.leases[lease_id.index()].login_first;
@@ -293,7 +293,7 @@ impl<P: Provider> Session<P> {
         self.login_state.rests_until(self.now)
     }
 
-    /// Whether this rung shows a person's login, which the service may lock.
+    /// Whether this method shows a person's login, which the service may lock.
     pub(super) fn shows_person(&self, method: P::Method) -> bool {
         let owner = || self.login.as_ref().map(|login| self.provider.login_owner(login));
         self.consumes(method) == Consumes::LoginAttempt && owner() == Some(LoginOwner::Person)

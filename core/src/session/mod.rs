@@ -70,7 +70,7 @@ use crate::store::StoreError;
 ///
 /// # States
 ///
-/// Seen from the access token ([`State`]). The AWS credentials have a ladder, deadline and pause of their own.
+/// Seen from the access token ([`State`]). The AWS credentials have methods, a deadline and a pause of their own.
 ///
 /// ```text
 ///              demand / sign_in                 granted
@@ -154,7 +154,7 @@ impl<P: Provider> Session<P> {
 
     // ---- Commands
 
-    /// Somebody wants credentials. Where valid ones are held this does nothing (a lazy and a one-shot session look at
+    /// Somebody wants credentials. Where valid ones are held this does nothing (an on-demand and a one-shot session look at
     /// the margin); else an attempt begins as soon as it may. In a one-shot session it begins now or not at all: see
     /// [`renews_first`](Self::renews_first).
     pub fn demand(&mut self, lease_id: LeaseId, now: Now) {

@@ -264,7 +264,7 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// Goes on with another rung, or tells whoever waits and pauses.
+    /// Goes on with another method, or tells whoever waits and pauses.
     pub(super) fn conclude(&mut self, failed: Failed) {
         let (lease_id, position) = (failed.lease_id, failed.position);
         let method = self.provider.methods(lease_id)[position];
@@ -273,7 +273,7 @@ impl<P: Provider> Session<P> {
         let Failed { error, .. } = failed;
         let quiet = quiet_asked(&error).map(|_| error.clone());
         if goes_on {
-            // Down the ladder at once; up again, as a new access token allows it, only after the gap.
+            // To the next method at once; back to a cheaper one, as a new access token allows it, only after the gap.
             let waits = match self.choose(lease_id) {
                 Choice::Begin(next, _) => next < position,
                 Choice::Blocked => true,
@@ -350,7 +350,7 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// Notes what became of a rung.
+    /// Notes what became of a method.
     fn note_outcome(&mut self, method: P::Method, failure: Failure) -> Failed {
         let Failure { lease_id, position, error, answer, .. } = failure;
         let consumes = self.consumes(method);
@@ -381,7 +381,7 @@ impl<P: Provider> Session<P> {
         Failed { lease_id, position, error, outcome, lost }
     }
 
-    /// Whether an attempt that failed so goes on with another rung at once.
+    /// Whether an attempt that failed so goes on with another method at once.
     fn goes_on(&mut self, failed: &Failed) -> bool {
         let Failed { lease_id, position, error, outcome, lost } = failed;
         match outcome {
@@ -394,7 +394,7 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// Whether a fall from a rung that was refused, or is not there, leads anywhere but to a pause.
+    /// Whether going on from a method that was refused, or is not there, leads anywhere but to a pause.
     fn is_another_way_ahead(&mut self, lease_id: LeaseId) -> bool {
         let falling = std::mem::replace(&mut self.leases[lease_id.index()].next_method, true);
         let choice = self.choose(lease_id);
@@ -402,7 +402,7 @@ impl<P: Provider> Session<P> {
         !matches!(choice, Choice::LoginRests(_) | Choice::Passed)
     }
 
-    /// Whether a rung that keeps failing is given up for the next one in this attempt. A person's login is not shown for
+    /// Whether a method that keeps failing is given up for the next one in this attempt. A person's login is not shown for
     /// it while valid credentials are held.
     fn falls_further(&mut self, lease_id: LeaseId, position: usize) -> bool {
         if !self.leases[lease_id.index()].is_failing(position) {
@@ -502,11 +502,11 @@ impl<P: Provider> Session<P> {
             self.report(lease_id, &SessionError::NoLogin.into());
         }
         self.leases[lease_id.index()].delay(self.now);
-        // Without anything valid the ladder goes on, to whatever end.
+        // Without anything valid the next methods are tried, to whatever end.
         self.leases[lease_id.index()].awaited |= !self.is_valid(lease_id) && !self.is_one_shot();
     }
 
-    /// No rung is left.
+    /// No method is left.
     pub(super) fn exhaust(&mut self, lease_id: LeaseId) {
         let error = self.leases[lease_id.index()].error.take().map(|error| *error);
         // Where there was no way to try, what may be over is all there is.

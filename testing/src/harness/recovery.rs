@@ -58,15 +58,15 @@ impl<S: Subject> Harness<S> {
         if self.model.can_sign_in() {
             self.tell(Call::Demand(LeaseId::Access), &Told::Demand(LeaseId::Access))?;
             let within = self.model.recovers_within();
-            self.until_served(LeaseId::Access, within, Recovery::ByItself, Rule::NobodyPoisons)?;
+            self.until_served(LeaseId::Access, within, Recovery::ByItself, Rule::NoErrorIsForever)?;
         }
         let login = Who::Ann.login();
         (self.login, self.user) = (Some(login.clone()), Who::Ann.user().into());
         self.tell(Call::SignIn(login.clone()), &Told::SignIn(login))?;
-        self.until_served(LeaseId::Access, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
+        self.until_served(LeaseId::Access, SIGN_IN, Recovery::WithLogin, Rule::NoErrorIsForever)?;
         self.tell(Call::Demand(LeaseId::Aws), &Told::Demand(LeaseId::Aws))?;
-        self.until_served(LeaseId::Aws, SIGN_IN, Recovery::WithLogin, Rule::NobodyPoisons)?;
-        // A one-shot session tries once for each who asks: who falls down a ladder comes more than once.
+        self.until_served(LeaseId::Aws, SIGN_IN, Recovery::WithLogin, Rule::NoErrorIsForever)?;
+        // A one-shot session tries once for each who asks: who goes on to the next method comes more than once.
         if self.policy.refresh_mode == RefreshMode::OneShot {
             return Ok(());
         }

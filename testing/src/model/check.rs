@@ -200,7 +200,7 @@ impl Model {
         let tries = self.policy.refresh_mode != RefreshMode::OneShot;
         if tries && waits && self.flight.is_none() && view.wake.is_none_or(|wake| wake.at > at) {
             let what = format!("{lease_id}: callers come again in {pause:?}, and nothing is tried then");
-            self.breaks(Rule::NobodyPoisons, what);
+            self.breaks(Rule::NoErrorIsForever, what);
         }
     }
 
@@ -301,7 +301,7 @@ impl Model {
         }
         if self.flight.is_some() {
             if view.wake.is_none() {
-                self.breaks(Rule::NobodyPoisons, "a request is in flight without a deadline");
+                self.breaks(Rule::NoErrorIsForever, "a request is in flight without a deadline");
             }
             return;
         }

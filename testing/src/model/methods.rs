@@ -1,4 +1,4 @@
-//! What the model knows of each method of a ladder: how it was answered, and what follows from that.
+//! What the model knows of each renewal method: how it was answered, and what follows from that.
 
 use std::time::Duration;
 

@@ -54,7 +54,7 @@ impl Model {
         }
         self.last_request = request.id;
         let Some(asked) = Service::read(request) else {
-            self.breaks(Rule::NobodyPoisons, format!("a request that nobody understands: {request:?}"));
+            self.breaks(Rule::NoErrorIsForever, format!("a request that nobody understands: {request:?}"));
             return;
         };
         let attempt = self.attempt.take();
@@ -92,7 +92,7 @@ impl Model {
         }
         self.check_mark(serial);
         if self.refresh_refused {
-            self.breaks(Rule::LadderIsDescended, format!("sends refresh token {serial}, which was refused"));
+            self.breaks(Rule::RefusedMethodIsLeftOut, format!("sends refresh token {serial}, which was refused"));
         }
         let Some(lost_at) = self.refresh_lost_at.filter(|_| !is_reusable(&self.policy)) else {
             return;
@@ -220,7 +220,7 @@ impl Model {
         let told_no = self.leases.iter().any(Lease::was_told_no);
         let waits = asked && !self.is_live(lease_id);
         if pause > told.max(MAX_BACKOFF) + ROUNDING {
-            self.breaks(Rule::NobodyPoisons, format!("{lease_id}: a pause of {pause:?}"));
+            self.breaks(Rule::NoErrorIsForever, format!("{lease_id}: a pause of {pause:?}"));
         } else if waits && !told_no && pause > told.max(MAX_BACKOFF_FOREGROUND) + ROUNDING {
             self.breaks(Rule::FailuresAreShared, format!("{lease_id}: callers wait {pause:?}"));
         }

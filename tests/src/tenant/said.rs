@@ -23,7 +23,7 @@ pub enum News {
     Writes(Mark),
     /// A record was found that is none.
     Torn,
-    /// The session asks the service, on this rung.
+    /// The session asks the service, on this method.
     Asks(String),
     /// The service issued this generation.
     Issued(u64),

@@ -103,7 +103,7 @@ fn an_outage_is_not_stormed<S: Subject>() {
             caller
         })
         .collect();
-    // At most: each lease at 1, 2, 4 and then every 5 s, by each of its rungs.
+    // At most: each lease at 1, 2, 4 and then every 5 s, by each of its methods.
     let requests = world.requests();
     assert!((5..=60).contains(&requests), "{requests} requests in a minute");
     world.emulator.clear_faults();

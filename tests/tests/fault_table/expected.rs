@@ -2,9 +2,9 @@
 //!
 //! | a cell | |
 //! | --- | --- |
-//! | `ok` | the right credentials, by the rung that the fault struck; what is unusual about their lifetimes behind it |
-//! | `A > R` | the rung failed with A; the right credentials by rung R, at once |
-//! | `A > B` | the rung failed with A and the next one with B, which is what callers get |
+//! | `ok` | the right credentials, by the method that the fault struck; what is unusual about their lifetimes behind it |
+//! | `A > R` | the method failed with A; the right credentials by method R, at once |
+//! | `A > B` | the method failed with A and the next one with B, which is what callers get |
 //! | `A` | callers get A; the session tries again by itself, after a pause that A tells |
 //! | `stops: A` | callers get A, and only a new sign-in helps |
 //!

@@ -28,7 +28,7 @@ pub(crate) struct Operation {
     pub(crate) name: &'static str,
     pub(crate) lease_id: LeaseId,
     pub(crate) endpoint: Endpoint,
-    /// The rung that does it when nothing goes wrong.
+    /// The method that does it when nothing goes wrong.
     pub(crate) method: &'static str,
     pub(crate) session: Before,
     /// How long the leases live.

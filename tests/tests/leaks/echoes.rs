@@ -52,7 +52,7 @@ where
     look(answer, what, &H::run(link(), exchange));
 }
 
-/// Every rung of a provider, its sign-out, and a session with a listener.
+/// Every method of a provider, its sign-out, and a session with a listener.
 fn every_way<P: Provider, H: Side<P>>(answer: Answer, provider: &P, login: &P::Login)
 where
     P::Login: Clone,

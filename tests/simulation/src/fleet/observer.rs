@@ -15,7 +15,7 @@ use perennial_core::store::{StoreError, StoreReply};
 use perennial_core::{Credentials, Event, LeaseId, Timestamp};
 use perennial_testing::Asked;
 
-/// No caller waits longer: a lock, a mark, two ways of the ladder with two requests each, and another lock.
+/// No caller waits longer: a lock, a mark, two methods with two requests each, and another lock.
 const LONGEST_WAIT: Duration = Duration::from_secs(400);
 
 /// The minutes in which work is counted.

@@ -9,7 +9,7 @@ use super::world::{Event, World};
 use crate::fleet::service::serial_of;
 use perennial_core::{Error, LeaseId};
 
-/// No caller waits longer: a lock, a mark, two ways of the ladder, and the same again for a lease that builds on it.
+/// No caller waits longer: a lock, a mark, two methods, and the same again for a lease that builds on it.
 const LONGEST_WAIT: Duration = Duration::from_secs(250);
 
 /// How often a caller tries again.
@@ -62,8 +62,8 @@ impl World<'_> {
         let now = self.told_now();
         let told = self.session.as_ref().map_or(0, |session| session.failures(lease_id).0);
         if self.served(lease_id, now).is_some() {
-            // A lazy session is told all the same.
-            if self.year.account.is_lazy() {
+            // An on-demand session is told all the same.
+            if self.year.account.is_on_demand() {
                 self.command(|session, now| session.demand(lease_id, now));
             }
             return self.use_it(caller, tries, lease_id);

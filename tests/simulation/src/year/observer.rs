@@ -302,7 +302,7 @@ impl World<'_> {
         let settled = self.sight.started_at + LIFETIME;
         // A login that rests does so for hours after the trouble: callers hear that a person can sign in.
         let rests = self.session.as_ref().is_some_and(|session| session.has_login() && !session.may_show_login());
-        if self.now > self.unrest_until.max(settled) && !self.year.account.is_lazy() && !rests {
+        if self.now > self.unrest_until.max(settled) && !self.year.account.is_on_demand() && !rests {
             self.breaks(YearRule::QuietIsQuiet, format!("{lease_id}: a caller waits for {waited:?}, or in vain"));
         }
     }

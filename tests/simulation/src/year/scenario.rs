@@ -240,7 +240,7 @@ impl Account {
         Self { policy, has_login, has_store, keepers, comers }
     }
 
-    pub(super) fn is_lazy(&self) -> bool {
+    pub(super) fn is_on_demand(&self) -> bool {
         self.policy.refresh_mode == perennial_core::session::RefreshMode::OnDemand
     }
 }

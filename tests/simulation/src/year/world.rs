@@ -293,7 +293,7 @@ impl<'a> World<'a> {
         self.report.starts += 1;
         self.note(|| "the process starts".into());
         self.observe_start();
-        if !self.year.account.is_lazy() {
+        if !self.year.account.is_on_demand() {
             self.command(|session, now| session.demand(LeaseId::Access, now));
         }
     }
