@@ -333,6 +333,7 @@ impl Outcome {
                 TransportErrorKind::MaybeSent => Self::MaybeSent,
                 TransportErrorKind::TimedOut => Self::TimedOut,
                 TransportErrorKind::TooLarge => Self::TooLarge,
+                kind => panic!("{kind:?} is not known here"),
             },
         }
     }

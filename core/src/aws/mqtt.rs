@@ -47,6 +47,7 @@ pub struct Mqtt {
 
 /// Why a broker's host or region is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidEndpoint {
     /// The endpoint must be a host name alone, without scheme, port or path.
     #[error("the endpoint is not the name of a host")]

@@ -19,6 +19,7 @@ use crate::credentials::{LeaseId, Timestamp};
 
 /// Why credentials could not be obtained.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The service answered with something else than a grant.
     #[error(transparent)]

@@ -2,6 +2,7 @@
 
 /// What a failed exchange means for the next attempt: whether the service processed the request, and what to try next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// The service rejected the request: the session goes on to the next method. If the method consumes a login
     /// attempt, that login is not used again.

@@ -72,6 +72,7 @@ pub enum ServiceErrorKind {
 
 /// A part of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExchangePhase {
     /// Making the first request: nothing was sent.
     Request,

@@ -15,6 +15,7 @@ pub struct TransportError {
 
 /// How far the request got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TransportErrorKind {
     /// Nothing was sent, for certain: no such name, connection refused, certificate not trusted.
     NotSent,

@@ -2,6 +2,7 @@
 
 /// Which OAuth grant a token request used. It decides what an error rejects: the refresh token, or the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GrantType {
     /// `authorization_code`: the code of a redirect (RFC 6749 §4.1).
     AuthorizationCode,

@@ -58,6 +58,7 @@ pub(super) struct Parameter {
 
 /// Which requests carry a parameter of the server's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ParameterTarget {
     /// The authorization URL that a browser opens, and the device authorization request.
     Authorization,
@@ -69,6 +70,7 @@ pub enum ParameterTarget {
 
 /// The character between two scopes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScopeSeparator {
     /// A blank, as the standard says (RFC 6749 §3.3).
     #[default]
@@ -79,6 +81,7 @@ pub enum ScopeSeparator {
 
 /// Whether the server rotates refresh tokens: what becomes of one that was used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rotation {
     /// It works once: the answer brings the next one, or none. A session never repeats such a refresh blindly when an
     /// answer was lost. Take this for every server that is not known to be otherwise.
@@ -90,6 +93,7 @@ pub enum Rotation {
 
 /// The format of the token endpoint's answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResponseEncoding {
     /// JSON, whatever the content type says.
     #[default]
@@ -100,6 +104,7 @@ pub enum ResponseEncoding {
 
 /// How an answer's field names are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FieldCase {
     /// `access_token`, as the standard says.
     #[default]
@@ -110,6 +115,7 @@ pub enum FieldCase {
 
 /// Whether a redirect must name the issuer, as `iss` (RFC 9207). If it names one, that must always match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IssuerInRedirect {
     /// It may name it.
     #[default]

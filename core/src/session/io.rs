@@ -69,6 +69,7 @@ pub struct Wake {
 
 /// Why a session wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Timer {
     /// A lease reaches its margin.
     Renewal(LeaseId),
@@ -204,6 +205,7 @@ impl fmt::Display for Event {
 
 /// What a session is doing, seen from its access token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum State {
     /// Nothing is held and nobody has asked.
     #[default]

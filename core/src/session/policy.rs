@@ -20,6 +20,7 @@ pub struct Policy {
 
 /// Whether renewal goes on when nobody asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RefreshMode {
     /// Credentials are renewed ahead of time, so that nobody ever waits.
     #[default]
@@ -34,6 +35,7 @@ pub enum RefreshMode {
 
 /// Whether refresh tokens work once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RefreshTokens {
     /// As the provider says.
     #[default]
@@ -44,6 +46,7 @@ pub enum RefreshTokens {
 
 /// Whether the login is kept in the store, beside the credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LoginPersistence {
     /// It is not: whoever goes on with the session brings a login or does without.
     #[default]

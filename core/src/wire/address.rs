@@ -5,6 +5,7 @@ use http::uri::Authority;
 
 /// Why an address is refused. The error does not repeat it: people put passwords into addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidUrl {
     /// It is no absolute address with a host.
     #[error("the address is not a URL with a host")]

@@ -86,7 +86,7 @@ pub(super) fn mosaia_answer(data: &[u8]) {
                 let refused = refused.map(|refused| parse_self(&refused, now));
                 assert!(!matches!(refused, Some(Ok(Checked::Accepted(_)))), "accepted in spite of an error");
             }
-            Ok(Checked::Refused) => {}
+            Ok(_) => {}
             Err(error) => check_error(&error, answer.body),
         },
     }
@@ -168,6 +168,7 @@ pub(super) fn jwt(data: &[u8]) {
                             "longer than it says"
                         );
                     }
+                    other => panic!("{other:?} is not known here"),
                 }
             }
             Err(error) => {

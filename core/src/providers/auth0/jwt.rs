@@ -12,6 +12,7 @@ use crate::wire::Object;
 
 /// Whether a JWT is still valid, by its own `exp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum JwtStatus {
     /// It is valid until then.
     ValidUntil(Timestamp),

@@ -106,6 +106,7 @@ pub struct Auth0 {
 
 /// The service's only renewal method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Method {
     /// A sign-in through the pages.
     SignIn,

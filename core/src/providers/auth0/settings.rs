@@ -28,6 +28,7 @@ pub(super) struct Settings {
 
 /// How the token is sent in API calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Authorization {
     /// `Authorization: Bearer` and the token.
     #[default]

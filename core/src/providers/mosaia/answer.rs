@@ -57,6 +57,7 @@ pub fn parse_sign_out(response: &Response, now: Now) -> Result<(), ServiceError>
 
 /// Whether the service accepts an access token.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Checked {
     /// It does. The value is the service's answer: the user, organisation and so on that the token belongs to.
     Accepted(Value),

@@ -17,6 +17,7 @@ pub struct Builder {
 
 /// Why a [`Mosaia`] cannot be built. The error repeats no address: people put passwords into them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidSettings {
     /// A password must not be sent to this address of the API. Correct it.
     #[error("the address of the API cannot be used")]

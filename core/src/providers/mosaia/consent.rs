@@ -85,6 +85,7 @@ impl Mosaia {
 
 /// Why a sign-in in a browser cannot be begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BeginError {
     /// The settings have no client id, by which the service knows the program. See
     /// [`Builder::client_id`](super::Builder::client_id).

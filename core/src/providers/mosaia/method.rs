@@ -7,6 +7,7 @@ use crate::oauth2::GrantType;
 
 /// How a session was begun, which decides how it is renewed. It is saved with the credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SignInMethod {
     /// By a person's e-mail address and password.
     Password,

@@ -91,6 +91,7 @@ pub struct Mosaia {
 
 /// The service's renewal methods. How a session was begun decides which of them it can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Method {
     /// `POST /auth/signin` with a refresh token, which the service rotates.
     Refresh,

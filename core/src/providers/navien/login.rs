@@ -25,6 +25,7 @@ pub struct Login {
 
 /// Why a login is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidLogin {
     /// The e-mail address is empty or, in the environment, not set. Ask for it.
     #[error("the login has no e-mail address")]

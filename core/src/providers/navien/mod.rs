@@ -87,6 +87,7 @@ pub struct Navien {
 
 /// The form of the `authorization` header in API calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Authorization {
     /// The token alone, as the service's own programs send it.
     #[default]
@@ -97,6 +98,7 @@ pub enum Authorization {
 
 /// The service's renewal methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Method {
     /// `POST /auth/refresh`: new JWTs for a refresh token, which the service rotates.
     Refresh,

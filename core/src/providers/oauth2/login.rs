@@ -28,6 +28,7 @@ enum Kind {
 
 /// Why a login is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidLogin {
     /// The user name is empty. Ask for it.
     #[error("the login has no user name")]

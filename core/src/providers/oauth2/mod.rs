@@ -56,6 +56,7 @@ pub struct OAuth2 {
 
 /// The renewal methods at an OAuth 2 server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Method {
     /// A new access token for the refresh token, which is used up where the server rotates.
     Refresh,

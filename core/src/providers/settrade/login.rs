@@ -31,6 +31,7 @@ pub struct Login {
 
 /// Why a login is invalid. The service shows id and secret when an app is made: copy them again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidLogin {
     /// The app's id is empty.
     #[error("the login has no app id")]
