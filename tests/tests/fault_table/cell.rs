@@ -291,6 +291,7 @@ fn kind(error: &Error) -> String {
             TransportErrorKind::MaybeSent => "maybe sent",
             TransportErrorKind::TimedOut => "timed out",
             TransportErrorKind::TooLarge => "too large",
+            kind => panic!("{kind:?} is not known here"),
         }
         .to_owned(),
         Error::Store(error) => format!("{:?}", error.kind()),
@@ -298,5 +299,6 @@ fn kind(error: &Error) -> String {
             format!("SignInRequired, {}", kind(source))
         }
         Error::Session(error) => format!("{error:?}"),
+        error => panic!("{error:?} is not known here"),
     }
 }
