@@ -37,6 +37,7 @@
 mod connector;
 mod park;
 mod session;
+mod source;
 mod sync;
 mod transport;
 
@@ -67,4 +68,5 @@ pub use perennial_redis as redis;
 #[cfg(feature = "tls")]
 pub use rustls;
 pub use session::{Session, Updates};
+pub use source::CredentialSource;
 pub use transport::{HttpTransport, HttpTransportBuilder, InvalidRoots, Transport};

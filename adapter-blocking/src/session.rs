@@ -12,6 +12,7 @@ use perennial_core::{
 };
 
 use crate::park::block_on;
+use crate::source::CredentialSource;
 
 /// A session that is kept alive. Cheap to clone, shared by any number of threads; the last clone dropped ends
 /// the work.
@@ -124,10 +125,15 @@ impl<P: Provider> Session<P> {
         self.0.forget_login();
     }
 
-    /// The issues of a lease, one after another: what is held first, if it is valid, and then each new one. An MQTT
-    /// client connects with the first and connects anew with each further one.
+    /// The credentials of a lease: what is held first, if it is valid, then each renewal. An MQTT client connects with the
+    /// first and connects anew with each further one.
     pub fn updates(&self, lease_id: LeaseId) -> Updates<P> {
         Updates(self.0.updates(lease_id))
+    }
+
+    /// The same without the provider's type, for code that takes credentials of any service.
+    pub fn source(&self) -> CredentialSource {
+        CredentialSource::new(self.0.source())
     }
 
     /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and is
@@ -190,13 +196,13 @@ impl<P: Provider> Session<P> {
     }
 }
 
-/// The issues of a lease, one after another. Made by [`Session::updates`].
+/// The credentials of a lease, one renewal after another. Made by [`Session::updates`].
 #[derive(Debug)]
 pub struct Updates<P: Provider>(perennial_adapter::Updates<P>);
 
 impl<P: Provider> Updates<P> {
-    /// The next issue that this has not yet told of: at once where a valid one is held, else it waits for one.
-    /// Several while nobody looked are one. Where nothing valid is held it asks for some, as a caller of
+    /// Waits for the next renewal; the first call returns at once where valid credentials are held. Renewals that were
+    /// missed are coalesced. Where nothing valid is held it asks for some, as a caller of
     /// [`Session::credentials_for`] would, unless the session is at it already. Ends with an error only when the
     /// session is closed: failures pass, and a sign-out may be followed by a sign-in.
     #[expect(clippy::should_implement_trait, reason = "the same name as in perennial-hyper; it ends with a reason")]

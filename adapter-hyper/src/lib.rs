@@ -41,7 +41,9 @@ mod transport;
 pub use connector::Connector;
 #[cfg(feature = "test-util")]
 pub use perennial_adapter::ManualClock;
-pub use perennial_adapter::{Clock, CredentialsRef, MemoryStore, SessionBuilder, SystemClock, Updates};
+pub use perennial_adapter::{
+    Clock, CredentialSource, CredentialsRef, MemoryStore, SessionBuilder, SystemClock, Updates,
+};
 /// All of the core: whatever is not named here.
 pub use perennial_core as core;
 #[cfg(feature = "oauth2")]

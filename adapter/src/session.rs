@@ -268,8 +268,8 @@ impl<P: Provider> Session<P> {
         self.shared().command(Machine::forget_login);
     }
 
-    /// The issues of a lease, one after another: what is held first, if it is valid, and then each new one. An MQTT
-    /// client connects with the first and connects anew with each further one.
+    /// The credentials of a lease: what is held first, if it is valid, then each renewal. An MQTT client connects with the
+    /// first and connects anew with each further one.
     pub fn updates(&self, lease_id: LeaseId) -> Updates<P> {
         Updates { handle: self.clone(), lease_id, told: None }
     }
@@ -371,7 +371,7 @@ impl<P: Provider> std::fmt::Debug for Session<P> {
     }
 }
 
-/// The issues of a lease, one after another. Made by [`Session::updates`].
+/// The credentials of a lease, one renewal after another. Made by [`Session::updates`].
 #[derive(Debug)]
 pub struct Updates<P: Provider> {
     handle: Session<P>,
@@ -380,8 +380,8 @@ pub struct Updates<P: Provider> {
 }
 
 impl<P: Provider> Updates<P> {
-    /// The next issue that this has not yet told of: at once where a valid one is held, else it waits for one.
-    /// Several while nobody looked are one. Where nothing valid is held it asks for some, as a caller of
+    /// Waits for the next renewal; the first call returns at once where valid credentials are held. Renewals that were
+    /// missed are coalesced. Where nothing valid is held it asks for some, as a caller of
     /// [`Session::credentials_for`] would, unless the session is at it already. Ends with an error only when the
     /// session is closed: failures pass, and a sign-out may be followed by a sign-in. Giving up waiting loses nothing.
     pub async fn next(&mut self) -> Result<CredentialsRef, Error> {

@@ -22,7 +22,10 @@ pub struct Hyper(perennial_hyper::Session<Navien>);
 
 /// `perennial-blocking`.
 #[derive(Clone)]
-pub struct Blocking(perennial_blocking::Session<Navien>);
+pub struct Blocking(
+    /// The session itself, for what only this adapter has.
+    pub perennial_blocking::Session<Navien>,
+);
 
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();

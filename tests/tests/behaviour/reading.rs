@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use perennial_adapter::{Clock, ManualClock};
 use perennial_core::{Event, LeaseId, Now, Policy, SignOut, Timestamp};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
-use perennial_tests::{Issues, Subject, TIMEOUT, World, both};
+use perennial_tests::{Blocking, Hyper, Issues, Subject, TIMEOUT, World, both};
 
 use super::{AT_THE_MARGIN, EXPIRY, generation, has_failed, is_closed, wait_for_issue};
 
@@ -275,4 +275,59 @@ fn an_on_demand_session_is_asked_to_renew_again_after_a_failure<S: Subject>() {
     assert_eq!(world.requests(), failed);
     assert_eq!(generation(&clone.current(LeaseId::Access).unwrap(), LeaseId::Access), 1);
     wait_for_issue(&world, LeaseId::Access, 2);
+}
+
+/// A client that takes credentials of any service.
+struct Api<S>(S);
+
+#[test]
+fn a_source_gives_what_its_session_gives_without_naming_the_provider() {
+    let world = World::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let session = runtime.block_on(Hyper::client(world.link()).connect(world.setup())).unwrap();
+    let api = Api::<perennial_hyper::CredentialSource>(session.source());
+    let mut headers = HeaderMap::new();
+    let read = runtime.block_on(api.0.authorize(&mut headers)).unwrap();
+    assert_eq!(headers[AUTHORIZATION], *read.access().raw_header());
+    assert!(std::ptr::eq(&raw const *read, &raw const *session.current(LeaseId::Access).unwrap()));
+    let mut updates = api.0.updates(LeaseId::Access);
+    assert_eq!(generation(&runtime.block_on(updates.next()).unwrap(), LeaseId::Access), 1);
+    world.pass(AT_THE_MARGIN);
+    // The session goes on while there is a source.
+    drop(session);
+    assert_eq!(generation(&runtime.block_on(updates.next()).unwrap(), LeaseId::Access), 2);
+    world.pass_seconds(120);
+    let read = runtime.block_on(api.0.credentials()).unwrap();
+    api.0.rejected(LeaseId::Access, &read);
+    assert_eq!(generation(&runtime.block_on(api.0.credentials()).unwrap(), LeaseId::Access), 3);
+}
+
+#[test]
+fn a_blocking_source_gives_what_its_session_gives_without_naming_the_provider() {
+    let world = World::new();
+    let session: Blocking = world.connect();
+    let api = Api(session.0.source());
+    let mut headers = HeaderMap::new();
+    let read = api.0.authorize(&mut headers).unwrap();
+    // As this service wants it.
+    assert_eq!(headers[AUTHORIZATION], *read.access().raw_header());
+    drop(session);
+    world.pass_seconds(120);
+    api.0.rejected(LeaseId::Access, &read);
+    assert!(api.0.current(LeaseId::Access).is_none(), "who rejected it does not get it back");
+    assert_eq!(generation(&api.0.credentials().unwrap(), LeaseId::Access), 2);
+}
+
+#[test]
+fn a_fixed_source_hands_out_what_it_was_given() {
+    let world = World::new();
+    let held = world.connect::<Blocking>().current(LeaseId::Access).unwrap().to_arc();
+    let source = perennial_blocking::CredentialSource::fixed((*held).clone());
+    world.pass(EXPIRY);
+    let mut headers = HeaderMap::new();
+    source.authorize(&mut headers).unwrap();
+    assert_eq!(headers[AUTHORIZATION], *held.bearer());
+    source.rejected(LeaseId::Access, &held);
+    assert_eq!(source.credentials().unwrap().access().expose(), held.access().expose());
+    assert!(!format!("{source:?}").contains(held.access().expose()));
 }

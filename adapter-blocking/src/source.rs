@@ -1,0 +1,56 @@
+//! Credentials from anywhere, for code that does not name a provider.
+
+use http::HeaderMap;
+use perennial_adapter::CredentialsRef;
+use perennial_core::{Credentials, Error, LeaseId, State};
+
+use crate::park::block_on;
+
+/// Valid credentials, whoever the provider is: what a client library or a struct of yours keeps. Cheap to clone; while
+/// there is a clone the session goes on. Made by [`Session::source`](crate::Session::source), or, for the tests of code
+/// that takes one, by [`fixed`](Self::fixed).
+#[derive(Clone, Debug)]
+pub struct CredentialSource(perennial_adapter::CredentialSource);
+
+impl CredentialSource {
+    pub(crate) fn new(source: perennial_adapter::CredentialSource) -> Self {
+        Self(source)
+    }
+
+    /// These credentials, for ever: for tests. Nothing renews them.
+    pub fn fixed(credentials: Credentials) -> Self {
+        Self(perennial_adapter::CredentialSource::fixed(credentials))
+    }
+
+    /// The access token and what came with it, valid now: see [`Session::credentials`](crate::Session::credentials).
+    pub fn credentials(&self) -> Result<CredentialsRef, Error> {
+        self.credentials_for(LeaseId::Access)
+    }
+
+    /// As [`credentials`](Self::credentials), with this lease valid.
+    pub fn credentials_for(&self, lease_id: LeaseId) -> Result<CredentialsRef, Error> {
+        self.0.at_once(lease_id).map_or_else(|| block_on(self.0.credentials_for(lease_id)), Ok)
+    }
+
+    /// Valid credentials if they are held, without waiting or asking.
+    pub fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
+        self.0.current(lease_id)
+    }
+
+    /// Puts valid credentials into the headers of an API call, as the service wants them.
+    pub fn authorize(&self, headers: &mut HeaderMap) -> Result<CredentialsRef, Error> {
+        let credentials = self.credentials()?;
+        self.0.authorize_with(&credentials, headers);
+        Ok(credentials)
+    }
+
+    /// The service's API refused these credentials (a 401): see [`Session::rejected`](crate::Session::rejected).
+    pub fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
+        self.0.rejected(lease_id, credentials);
+    }
+
+    /// What the session is doing.
+    pub fn state(&self) -> State {
+        self.0.state()
+    }
+}
