@@ -2,13 +2,14 @@
 
 use http::{HeaderMap, StatusCode, Uri, header};
 
+use super::Login;
 use super::cookies::Jar;
 use super::jwt::Claims;
 use super::location::{self, Origin, RedirectError};
 use super::page::Page;
 use super::refusal::{missing_form, page_failure, parse_refusal};
 use super::saved::cookie_extra;
-use super::{Auth0, Login, MAX_REDIRECTS};
+use super::settings::{Auth0, MAX_REDIRECTS};
 use crate::credentials::{AccessToken, Account, Now, Secret, Timestamp};
 use crate::error::{Error, ServiceError};
 use crate::exchange::{self, Request, Response, Step};

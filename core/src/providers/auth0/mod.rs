@@ -70,39 +70,16 @@ pub use self::login::{InvalidLogin, Login};
 pub use self::page::Page;
 pub use self::refusal::parse_refusal;
 pub use self::saved::InvalidJwt;
-use self::settings::Settings;
-pub use self::settings::{Authorization, Builder, InvalidSettings};
+use self::settings::NAME;
+pub use self::settings::{
+    ANGEL_BASE_URL, ANGEL_COOKIE_NAMES, ANGEL_STATE_COOKIE, Auth0, Authorization, Builder, InvalidSettings,
+    MAX_REDIRECTS, REFRESH_BUFFER, USER_AGENT,
+};
 use crate::credentials::{Credentials, LeaseId, Now, Secret};
 use crate::error::ImportError;
 use crate::exchange::{Consumes, Provider};
 use crate::grant::Grant;
 use crate::store::SavedSession;
-
-/// The address of Angel Studios' web site.
-pub const ANGEL_BASE_URL: &str = "https://www.angel.com";
-
-/// The cookies that may hold the token at Angel Studios, the preferred one first.
-pub const ANGEL_COOKIE_NAMES: [&str; 2] = ["angel_jwt_v2", "angel_jwt"];
-
-/// The cookie that holds `state` at Angel Studios where the page has none.
-pub const ANGEL_STATE_COOKIE: &str = "angelSession";
-
-/// How long before its deadline the token is renewed: one hour, or a quarter of the lifetime if that is less.
-pub const REFRESH_BUFFER: Duration = Duration::from_secs(3600);
-
-/// The `User-Agent` of the requests.
-pub const USER_AGENT: &str = concat!("Mozilla/5.0 (compatible; perennial/", env!("CARGO_PKG_VERSION"), ")");
-
-/// The most redirects that are followed from one step to the next.
-pub const MAX_REDIRECTS: u32 = 10;
-
-const NAME: &str = "auth0";
-
-/// The provider for a site with Auth0's sign-in pages.
-#[derive(Clone, Debug)]
-pub struct Auth0 {
-    settings: Settings,
-}
 
 /// The service's only renewal method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,32 +90,6 @@ pub enum Method {
 }
 
 impl Auth0 {
-    /// Angel Studios, at its production address.
-    pub fn angel_studios() -> Self {
-        Self { settings: Settings::angel_studios() }
-    }
-
-    /// A builder for another site, or for Angel Studios at another address: https, or http to this machine. Cookie
-    /// names, user agent, timeout and refresh buffer are those of the preset unless they are set.
-    pub fn builder(base_url: &str) -> Builder {
-        Builder::new(base_url)
-    }
-
-    /// The web site's address, without a slash at its end.
-    pub fn base_url(&self) -> &str {
-        self.settings.base.as_str()
-    }
-
-    /// The address of the sign-in pages, without a slash at its end.
-    pub fn auth_url(&self) -> &str {
-        self.settings.auth.as_str()
-    }
-
-    /// The cookies that may hold the token, the preferred one first.
-    pub fn cookie_names(&self) -> impl Iterator<Item = &str> {
-        self.settings.cookie_names.iter().map(AsRef::as_ref)
-    }
-
     /// Signs in with e-mail and password, outside any session.
     pub fn sign_in(&self, login: &Login) -> Exchange {
         Exchange::new(self.clone(), login.clone())

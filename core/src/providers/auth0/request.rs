@@ -3,7 +3,8 @@
 use http::header::{self, HeaderValue};
 use http::{Method, Uri};
 
-use super::{Auth0, Login};
+use super::Login;
+use super::settings::Auth0;
 use crate::credentials::Secret;
 use crate::exchange::Request;
 use crate::wire::{BaseUrl, Body, form_encode, form_request};

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::NAME;
 use super::jwt::Claims;
+use super::settings::NAME;
 use crate::credentials::{AccessToken, Credentials, Now, Secret, Validity};
 use crate::error::ImportError;
 use crate::grant::Grant;

@@ -1,16 +1,41 @@
-//! The settings of a site.
+//! The provider and the settings of its site.
 
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 
 use super::location::Origin;
-use super::{ANGEL_BASE_URL, ANGEL_COOKIE_NAMES, ANGEL_STATE_COOKIE, Auth0, REFRESH_BUFFER, USER_AGENT};
 use crate::exchange::REQUEST_TIMEOUT;
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
 
+/// The address of Angel Studios' web site.
+pub const ANGEL_BASE_URL: &str = "https://www.angel.com";
+
+/// The cookies that may hold the token at Angel Studios, the preferred one first.
+pub const ANGEL_COOKIE_NAMES: [&str; 2] = ["angel_jwt_v2", "angel_jwt"];
+
+/// The cookie that holds `state` at Angel Studios where the page has none.
+pub const ANGEL_STATE_COOKIE: &str = "angelSession";
+
+/// How long before its deadline the token is renewed: one hour, or a quarter of the lifetime if that is less.
+pub const REFRESH_BUFFER: Duration = Duration::from_secs(3600);
+
+/// The `User-Agent` of the requests.
+pub const USER_AGENT: &str = concat!("Mozilla/5.0 (compatible; perennial/", env!("CARGO_PKG_VERSION"), ")");
+
+/// The most redirects that are followed from one step to the next.
+pub const MAX_REDIRECTS: u32 = 10;
+
+pub(super) const NAME: &str = "auth0";
+
 /// The address of Angel Studios' sign-in pages, which is also what is derived from [`ANGEL_BASE_URL`].
 const ANGEL_AUTH_URL: &str = "https://auth.angel.com";
+
+/// The provider for a site with Auth0's sign-in pages.
+#[derive(Clone, Debug)]
+pub struct Auth0 {
+    pub(super) settings: Settings,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
@@ -37,8 +62,36 @@ pub enum Authorization {
     Cookie,
 }
 
+impl Auth0 {
+    /// Angel Studios, at its production address.
+    pub fn angel_studios() -> Self {
+        Self { settings: Settings::angel_studios() }
+    }
+
+    /// A builder for another site, or for Angel Studios at another address: https, or http to this machine. Cookie
+    /// names, user agent, timeout and refresh buffer are those of the preset unless they are set.
+    pub fn builder(base_url: &str) -> Builder {
+        Builder::new(base_url)
+    }
+
+    /// The web site's address, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        self.settings.base.as_str()
+    }
+
+    /// The address of the sign-in pages, without a slash at its end.
+    pub fn auth_url(&self) -> &str {
+        self.settings.auth.as_str()
+    }
+
+    /// The cookies that may hold the token, the preferred one first.
+    pub fn cookie_names(&self) -> impl Iterator<Item = &str> {
+        self.settings.cookie_names.iter().map(AsRef::as_ref)
+    }
+}
+
 impl Settings {
-    pub(super) fn angel_studios() -> Self {
+    fn angel_studios() -> Self {
         let [base, auth] = [ANGEL_BASE_URL, ANGEL_AUTH_URL].map(BaseUrl::from_static);
         Self {
             allowed: allowed(&base, &auth),
@@ -98,7 +151,7 @@ pub enum InvalidSettings {
 }
 
 impl Builder {
-    pub(super) fn new(base_url: &str) -> Self {
+    fn new(base_url: &str) -> Self {
         Self {
             base_url: base_url.to_owned(),
             auth_url: None,

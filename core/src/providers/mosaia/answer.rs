@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::refusal::{Failure, RequestKind, ServerError, failure, failure_of_unread};
-use super::{Login, MARGIN, SignInMethod};
+use super::settings::MARGIN;
+use super::{Login, SignInMethod};
 use crate::credentials::{AccessToken, Account, Now, Secret, Timestamp, Validity, check_token};
 use crate::error::{ServiceError, ServiceErrorKind};
 use crate::exchange::Response;

@@ -1,7 +1,9 @@
 //! The exchanges with the service. Each is one request, or two for an OAuth refresh whose first endpoint is missing.
 
-use super::consent::{self, TokenPath};
-use super::{Checked, Login, Mosaia, parse_refresh, parse_self, parse_sign_in, parse_sign_out};
+use super::consent;
+use super::settings::Mosaia;
+use super::token_path::TokenPath;
+use super::{Checked, Login, parse_refresh, parse_self, parse_sign_in, parse_sign_out};
 use crate::credentials::{AccessToken, Credentials, Now, Secret};
 use crate::error::{Error, ServiceError, ServiceErrorKind};
 use crate::exchange::{self, Exchange as _, Request, Response, Step};

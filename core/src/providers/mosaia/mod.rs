@@ -38,7 +38,6 @@
 //! [`oauth`](crate::oauth2) and take [`Mosaia::profile`].
 
 mod answer;
-mod builder;
 mod consent;
 mod env;
 mod exchange;
@@ -46,48 +45,25 @@ mod login;
 mod method;
 mod refusal;
 mod request;
+mod settings;
 mod token;
+mod token_path;
 
 use std::time::Duration;
 
 use http::{HeaderMap, header};
 
 pub use self::answer::{Checked, parse_refresh, parse_self, parse_sign_in, parse_sign_out};
-pub use self::builder::{Builder, InvalidSettings};
-use self::consent::OAuth;
 pub use self::consent::{BeginError, CodeExchange, ENTROPY};
 pub use self::exchange::{Check, Exchange};
 use self::login::Kind;
 pub use self::login::{InvalidLogin, Login};
 pub use self::method::SignInMethod;
+use self::settings::NAME;
+pub use self::settings::{API_URL, APP_URL, Builder, InvalidSettings, MARGIN, Mosaia, VERSION};
 pub use self::token::bare_token;
 use crate::credentials::{AccessToken, Credentials, LeaseId, Secret};
 use crate::exchange::{Consumes, LoginOwner, Provider};
-use crate::wire::BaseUrl;
-
-/// The address of the API, without its version.
-pub const API_URL: &str = "https://api.mosaia.ai";
-
-/// The address of the app, at which people give their consent.
-pub const APP_URL: &str = "https://mosaia.ai";
-
-/// The version of the API.
-pub const VERSION: &str = "1";
-
-/// How long before its deadline an access token is renewed: 5 minutes, or a quarter of the lifetime if that is less.
-pub const MARGIN: Duration = Duration::from_secs(300);
-
-const NAME: &str = "mosaia";
-
-/// The provider for Mosaia.
-#[derive(Clone, Debug)]
-pub struct Mosaia {
-    /// With the version.
-    api: BaseUrl,
-    app: BaseUrl,
-    client_id: Option<Box<str>>,
-    oauth: OAuth,
-}
 
 /// The service's renewal methods. How a session was begun decides which of them it can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,26 +78,6 @@ pub enum Method {
 }
 
 impl Mosaia {
-    /// A builder with all settings: addresses, client id, plain http.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
-    /// The address of the API, with its version.
-    pub fn api_url(&self) -> &str {
-        self.api.as_str()
-    }
-
-    /// The address of the app, where people are asked for their consent.
-    pub fn app_url(&self) -> &str {
-        self.app.as_str()
-    }
-
-    /// The program's client id at the service, if it has one.
-    pub fn client_id(&self) -> Option<&str> {
-        self.client_id.as_deref()
-    }
-
     /// Signs in with a login, outside any session.
     pub fn sign_in(&self, login: &Login) -> Exchange {
         Exchange::sign_in(self.clone(), login.clone())

@@ -4,8 +4,9 @@
 use http::{Method, Uri, header};
 use serde::Serialize;
 
+use super::Login;
 use super::login::Kind;
-use super::{Login, Mosaia};
+use super::settings::Mosaia;
 use crate::credentials::{AccessToken, Secret};
 use crate::exchange::Request;
 use crate::wire::{Body, json_request};

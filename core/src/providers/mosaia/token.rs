@@ -5,8 +5,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::SignInMethod;
 use super::answer::moment;
-use super::{MARGIN, SignInMethod};
+use super::settings::MARGIN;
 use crate::credentials::{AccessToken, InvalidToken, Now, Validity};
 use crate::grant::Grant;
 use crate::wire::{self, Object};

@@ -8,9 +8,9 @@ use crate::exchange::Response;
 use crate::grant::Grant;
 use crate::wire;
 
-use super::MARGIN;
 use super::fields::{Aws, Legal, Tokens, UserInfo};
 use super::refusal::{Head, RequestKind, failure_in, failure_of};
+use super::settings::MARGIN;
 use crate::wire::{AnyText, Number, Object, Text, UnescapedStr};
 
 /// Reads the answer to [`Navien::sign_in_request`](super::Navien::sign_in_request): JWTs, AWS credentials and

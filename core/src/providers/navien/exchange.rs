@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};
 use crate::grant::Grant;
 
-use super::{Login, Navien, parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in};
+use super::settings::Navien;
+use super::{Login, parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in};
 
 /// An exchange with Navien: one request and the parsing of its answer.
 #[derive(Debug)]

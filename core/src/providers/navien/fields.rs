@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::credentials::{AccessToken, Account, AwsCredentials, InvalidToken, Secret, Validity, check_token};
 use crate::wire::Lifetime;
 
-use super::DEFAULT_LIFETIME;
+use super::settings::DEFAULT_LIFETIME;
 use crate::wire::{AnyText, Number, Text};
 
 /// The `token` object, under the service's camelCase keys and the snake_case ones of saved files. Where both are

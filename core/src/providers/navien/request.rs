@@ -3,7 +3,8 @@
 use http::header;
 use serde::Serialize;
 
-use super::{Login, Navien};
+use super::Login;
+use super::settings::Navien;
 use crate::credentials::{AccessToken, Secret};
 use crate::exchange::Request;
 use crate::wire::json_request;

@@ -13,7 +13,7 @@ use crate::store::SavedSession;
 use crate::wire;
 
 use super::fields::{Aws, Tokens};
-use super::{DEFAULT_LIFETIME, MARGIN, NAME};
+use super::settings::{DEFAULT_LIFETIME, MARGIN, NAME};
 use crate::wire::{BodyBuffer, Object, Text};
 
 /// The moments that Python's dates can express, years 1 to 9999, less a day at each end for local time zones.

@@ -6,6 +6,7 @@ use crate::credentials::{AccessToken, Account, Timestamp, Validity};
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange as _, Request, Response, Step};
 use crate::grant::Grant;
+use crate::wire::InvalidUrl;
 
 const EMAIL: &str = "grower@example.com";
 

@@ -4,7 +4,7 @@ use http::header;
 use serde::Deserialize;
 
 use super::refusal::{Code, RequestKind, failure_in};
-use super::{DEFAULT_LIFETIME, MARGIN, Settrade};
+use super::settings::{DEFAULT_LIFETIME, MARGIN, Settrade};
 use crate::credentials::{AccessToken, Account, Now, Secret, Validity, check_token};
 use crate::error::ServiceError;
 use crate::exchange::Response;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Login, Settrade, parse_refresh, parse_sign_in, server_clock};
+use super::settings::Settrade;
+use super::{Login, parse_refresh, parse_sign_in, server_clock};
 use crate::credentials::{AccessToken, Now, Secret};
 use crate::error::Error;
 use crate::exchange::{self, Request, Response, Step};

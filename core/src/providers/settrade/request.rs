@@ -3,8 +3,9 @@
 use http::{HeaderValue, Method, Uri, header};
 use serde::Serialize;
 
+use super::Login;
 use super::login::timestamp;
-use super::{Login, Settrade};
+use super::settings::Settrade;
 use crate::credentials::{AccessToken, Secret, Timestamp};
 use crate::exchange::Request;
 use crate::wire::{Body, json_request};

@@ -7,6 +7,7 @@ use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
 use crate::exchange::{Exchange as _, Request, Response, Step};
 use crate::grant::Grant;
 use crate::store::SavedSession;
+use crate::wire::InvalidUrl;
 
 mod tickets;
 

@@ -1,8 +1,56 @@
-//! The settings of the provider: addresses and client id.
+//! The provider and its settings: addresses and client id.
 
-use super::consent::OAuth;
-use super::{API_URL, APP_URL, Mosaia, VERSION};
+use std::time::Duration;
+
+use super::token_path::TokenPath;
+use crate::oauth2::{InvalidProfile, Profile, ScopeSeparator};
 use crate::wire::{BaseUrl, InvalidUrl, TransportSecurity};
+
+/// The address of the API, without its version.
+pub const API_URL: &str = "https://api.mosaia.ai";
+
+/// The address of the app, at which people give their consent.
+pub const APP_URL: &str = "https://mosaia.ai";
+
+/// The version of the API.
+pub const VERSION: &str = "1";
+
+/// How long before its deadline an access token is renewed: 5 minutes, or a quarter of the lifetime if that is less.
+pub const MARGIN: Duration = Duration::from_secs(300);
+
+pub(super) const NAME: &str = "mosaia";
+
+/// The provider for Mosaia.
+#[derive(Clone, Debug)]
+pub struct Mosaia {
+    /// With the version.
+    pub(super) api: BaseUrl,
+    pub(super) app: BaseUrl,
+    pub(super) client_id: Option<Box<str>>,
+    pub(super) oauth: OAuth,
+}
+
+impl Mosaia {
+    /// A builder with all settings: addresses, client id, plain http.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The address of the API, with its version.
+    pub fn api_url(&self) -> &str {
+        self.api.as_str()
+    }
+
+    /// The address of the app, where people are asked for their consent.
+    pub fn app_url(&self) -> &str {
+        self.app.as_str()
+    }
+
+    /// The program's client id at the service, if it has one.
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+}
 
 /// Builds a [`Mosaia`]. Settings that are not made have the service's own defaults.
 #[derive(Clone, Debug)]
@@ -90,6 +138,49 @@ impl Builder {
         let api = base(&format!("{}/v{}", root.as_str(), self.version)).map_err(InvalidSettings::ApiUrl)?;
         let oauth = OAuth::new(&root, &api, &app, self.client_id.as_deref(), &self.security)?;
         Ok(Mosaia { api, app, client_id: self.client_id.map(Into::into), oauth })
+    }
+}
+
+/// A profile for each of the two token endpoints.
+#[derive(Clone, Debug)]
+pub(super) struct OAuth {
+    versioned: Profile,
+    unversioned: Profile,
+}
+
+impl OAuth {
+    fn new(
+        root: &BaseUrl,
+        api: &BaseUrl,
+        app: &BaseUrl,
+        client_id: Option<&str>,
+        security: &TransportSecurity,
+    ) -> Result<Self, InvalidSettings> {
+        // A refresh names no client, so it works without an id. For all else the profile is not given out without one.
+        let client_id = client_id.unwrap_or("nobody");
+        let at = |base: &BaseUrl| {
+            let unusable = |error| match error {
+                InvalidProfile::Url(error) => InvalidSettings::ApiUrl(error),
+                _ => InvalidSettings::ClientId,
+            };
+            let token_endpoint = format!("{}/auth/token", base.as_str());
+            let profile = Profile::new_under(&token_endpoint, client_id, security).map_err(unusable)?;
+            let profile = profile
+                .with_authorization_endpoint(&format!("{}/oauth", app.as_str()))
+                .map_err(InvalidSettings::AppUrl)?;
+            Ok(profile
+                .with_scope_separator(ScopeSeparator::Comma)
+                .with_absolute_expiry("exp")
+                .with_clientless_refresh())
+        };
+        Ok(Self { versioned: at(api)?, unversioned: at(root)? })
+    }
+
+    pub(super) fn at(&self, path: TokenPath) -> &Profile {
+        match path {
+            TokenPath::Versioned => &self.versioned,
+            TokenPath::Unversioned => &self.unversioned,
+        }
     }
 }
 
