@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::model::{Model, Said, Told, View};
+use super::model::{Model, Told, View};
 use super::rule::{Rule, Violation};
+use super::said::Said;
 use super::service::{Answered, Asked, Delivery, Service};
 use super::step::{Lives, Often, ScriptedReply, Step, Stray, Which, Who};
 use super::store::FakeStore;

@@ -30,6 +30,7 @@
 mod harness;
 mod model;
 mod rule;
+mod said;
 mod service;
 mod step;
 mod store;
@@ -37,9 +38,10 @@ mod subject;
 mod toy;
 
 pub use self::harness::{Harness, Report, run};
-pub use self::model::{Model, Said, Told, View};
+pub use self::model::{Model, Told, View};
 pub use self::rule::{Rule, Violation};
-pub use self::service::{Answered, Asked, Delivery, Facts, Granted, Service};
+pub use self::said::{Facts, Said};
+pub use self::service::{Answered, Asked, Delivery, Granted, Service};
 pub use self::step::{After, Life, Lives, Often, ScriptedReply, Span, Step, Stray, Which, Who, steps};
 pub use self::store::FakeStore;
 pub use self::subject::Subject;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
 
-use super::model::Said;
+use super::said::{Facts, Said};
 use super::step::{After, Lives, ScriptedReply, Who};
 use super::toy::{Answer, Ask, CANARY, ToyLogin, ToyMethod};
 use perennial_core::wire::Body;
@@ -48,25 +48,6 @@ pub enum Asked {
         /// The access token to forget.
         token: String,
     },
-}
-
-/// What a grant holds: its tokens carry its serial number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// The grant's number, at the end of each of its tokens.
-    pub serial: u64,
-    /// Whose it is; `None` where the answer does not say.
-    pub user: Option<String>,
-    /// Whether it has an access token.
-    pub access: bool,
-    /// The lifetime of the access token in milliseconds; `None` where unknown.
-    pub access_ms: Option<u64>,
-    /// Whether it has a refresh token.
-    pub refresh: bool,
-    /// Whether it has AWS credentials.
-    pub aws: bool,
-    /// Their lifetime.
-    pub aws_ms: Option<u64>,
 }
 
 /// The service: accounts, their tokens, and what became of them.

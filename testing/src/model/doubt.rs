@@ -1,27 +1,8 @@
 //! What the model makes of credentials whose age cannot be proven.
 
+use super::state::Doubt;
 use super::{Model, View};
-use perennial_core::{LeaseId, Validity};
-
-/// Whether credentials may be over already, and what became of looking into that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doubt {
-    None,
-    /// Nobody has looked.
-    Open,
-    /// Who waited heard of a failure that concerns another lease: perhaps nobody could look.
-    Told,
-    /// Renewing them failed for now: they are served.
-    Tried,
-    /// Renewing them was refused: nobody gets them.
-    Refused,
-}
-
-impl Doubt {
-    pub(super) fn of(validity: &Validity) -> Self {
-        if validity.is_uncertain() { Self::Open } else { Self::None }
-    }
-}
+use perennial_core::LeaseId;
 
 impl Model {
     fn doubt(&mut self, lease_id: LeaseId) -> Option<&mut Doubt> {

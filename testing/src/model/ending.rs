@@ -1,5 +1,6 @@
 //! What the model makes of programs that end: those that close their session, and those that come for one token.
 
+use super::state::StoreSide;
 use super::{Model, Told, View, is_reusable};
 use crate::rule::Rule;
 use crate::toy::ToyMethod;
@@ -66,7 +67,7 @@ impl Model {
         if out {
             self.breaks(Rule::ProgramsEnd, "may end, and a one-use token is out");
         }
-        if self.store.as_ref().is_some_and(super::store::StoreSide::is_at_work) {
+        if self.store.as_ref().is_some_and(StoreSide::is_at_work) {
             self.breaks(Rule::ProgramsEnd, "may end, and what it got is not saved, or the store is locked");
         }
     }

@@ -1,5 +1,6 @@
 //! What the model knows of signing out: here, and in another session on the store.
 
+use super::state::{Flight, Leaving, There};
 use super::{Model, serial};
 use crate::rule::Rule;
 use crate::toy::{Toy, ToyLogin, ToyMethod};
@@ -10,57 +11,12 @@ use perennial_core::store::{Record, RecordState};
 use perennial_core::wire::Body;
 use perennial_core::{LeaseId, SignOut};
 
-/// What is known of the last sign-out.
-#[derive(Debug, Default)]
-pub(super) struct Leaving {
-    /// What was said of the login, until the store is cleared.
-    unwritten: Option<SignOut>,
-    /// Another session's sign-in was read: that of this one is over.
-    is_over: bool,
-    /// The login was forgotten while nobody was signed in: neither does the store keep it, unless somebody wrote since.
-    forgets: bool,
-}
-
-/// What the store holds, as far as sign-outs are concerned.
-#[derive(Debug, Default)]
-pub(super) struct There {
-    record: Option<Body>,
-    /// Another session wrote it, and this one has not read it.
-    is_news: bool,
-    /// This session has read or written it before.
-    is_known: bool,
-    /// A grant was brought here and is not yet saved: what the store says does not count.
-    brought: bool,
-    /// The store was read since a person signed in here: a sign-out that comes then is a later one.
-    is_read_since: bool,
-    /// This process has not read it yet, and cannot know of a login that was refused in another one.
-    is_unread: bool,
-    /// The login that this session has seen there last.
-    login: Option<ToyLogin>,
-    /// What this session has read or written there last is a sign-out, and this login stands beside it.
-    sign_out: Option<Option<ToyLogin>>,
-}
-
 fn login_of(text: Option<&Secret>) -> Option<ToyLogin> {
     Toy.read_login(text?.expose())
 }
 
 fn same(one: &ToyLogin, other: &ToyLogin) -> bool {
     one.user() == other.user() && one.password().expose() == other.password().expose()
-}
-
-impl There {
-    pub(super) fn of(record: Option<&Body>) -> Self {
-        Self { record: record.cloned(), is_unread: true, ..Self::default() }
-    }
-
-    pub(super) fn is_news(&self) -> bool {
-        self.is_news
-    }
-
-    pub(super) fn is_set_aside(&mut self) {
-        self.record = None;
-    }
 }
 
 impl Model {
@@ -171,7 +127,7 @@ impl Model {
 
     fn is_showing_login(&self) -> bool {
         let flights = [&self.flight, &self.continuing];
-        let shows = |flight: &super::Flight| {
+        let shows = |flight: &Flight| {
             let attempt = flight.attempt.filter(|_| !flight.orphan && !flight.dropped);
             attempt.is_some_and(|attempt| attempt.lease_id == LeaseId::Access && attempt.method == ToyMethod::SignIn)
         };

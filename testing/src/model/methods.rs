@@ -3,51 +3,15 @@
 use std::time::Duration;
 
 use super::account::DAY;
-use super::{Lease, MIN_RETRY_INTERVAL, Model, Said, is_reusable};
+use super::state::{Answers, Fall, Holding, Lease, Missing};
+use super::{MIN_RETRY_INTERVAL, Model, is_reusable};
 use crate::rule::Rule;
+use crate::said::Said;
 use crate::toy::ToyMethod;
 use perennial_core::LeaseId;
 
 /// A missing endpoint is left out for so long the first time, and twice as long each time.
 const LEFT_OUT: Duration = Duration::from_secs(300);
-
-/// What the answers to a method were, for one lease, since that was renewed last.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Answers {
-    /// Answers in a row that were no grant, and not the service's own failure.
-    noes: u32,
-    last_no: Duration,
-    /// What was held then.
-    held: Holding,
-    /// Attempts in a row of which nobody knows what became.
-    unknown: u32,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Holding {
-    #[default]
-    Nothing,
-    Valid,
-}
-
-/// An attempt that goes on with its next method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fall {
-    /// The service will not grant anything by the method before.
-    Refused,
-    /// Nobody knows what became of this one.
-    Unknown(ToyMethod),
-}
-
-/// An endpoint that the service says it does not have.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Missing {
-    since: Duration,
-    /// How often it said so in a row.
-    times: u32,
-    /// It was the last one left, or has worked: it goes on.
-    goes_on: bool,
-}
 
 impl Missing {
     fn lasts(self) -> Duration {

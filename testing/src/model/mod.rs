@@ -10,6 +10,7 @@ mod ending;
 mod leaving;
 mod methods;
 mod outputs;
+mod state;
 mod store;
 
 use std::collections::VecDeque;
@@ -17,10 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::account::Account;
-use self::doubt::Doubt;
-use self::methods::{Answers, Fall, Missing};
+use self::state::{Attempt, Doubt, Failure, Fall, Flight, Held, Lease, Leaving, Missing, StoreSide};
 use super::rule::Rule;
-use super::service::Facts;
+use super::said::{Facts, Said};
 use super::toy::{ToyLogin, ToyMethod};
 use perennial_core::credentials::{MAX_LIFETIME, same_user};
 use perennial_core::exchange::MAX_STEPS;
@@ -64,41 +64,6 @@ pub enum Told {
     Answer(RequestId, Said),
 }
 
-/// What an answer means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// A grant.
-    Granted(Facts),
-    /// Half of the work is done: another request is wanted.
-    Continues,
-    /// A sign-out was carried out.
-    SignedOut,
-    /// No, in plain words.
-    Refused,
-    /// There is no such endpoint, says a machine.
-    Missing,
-    /// Too many requests: nothing happened.
-    TooMany {
-        /// How long the account is to be left alone.
-        quiet: Duration,
-    },
-    /// The service is down, and says for how long: nothing happened.
-    Down {
-        /// How long the account is to be left alone.
-        quiet: Duration,
-    },
-    /// The service failed: who knows what happened.
-    Failed,
-    /// Something that is neither a grant nor a plain no.
-    Odd,
-    /// Provably nothing was sent.
-    NotSent,
-    /// No answer was heard.
-    Unheard,
-    /// An answer too large to be read.
-    TooLarge,
-}
-
 /// What the getters of a session say at one moment.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -136,7 +101,7 @@ pub struct Model {
     signed_out: bool,
     /// The program is about to end.
     closed: bool,
-    leaving: leaving::Leaving,
+    leaving: Leaving,
     user: Option<String>,
     login: Option<ToyLogin>,
     login_refused: bool,
@@ -154,7 +119,7 @@ pub struct Model {
     /// Ways to AWS credentials that did not bring any.
     aws_ruled_out: Vec<ToyMethod>,
 
-    store: Option<store::StoreSide>,
+    store: Option<StoreSide>,
     attempt: Option<Attempt>,
     flight: Option<Flight>,
     continuing: Option<Flight>,
@@ -191,71 +156,6 @@ pub(super) struct Broken {
     pub(super) what: String,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Lease {
-    held: Option<Held>,
-    /// Callers wait.
-    asked: bool,
-    /// The same, whether or not what is held is valid.
-    waited: bool,
-    /// A renewal was wished for before its time.
-    forced: bool,
-    /// The present generation was named as refused.
-    named: bool,
-    stopped: bool,
-    /// An attempt failed since the last grant.
-    failed: bool,
-    /// Somebody has asked since this process began.
-    wanted: bool,
-    attempted_at: [Option<Duration>; 3],
-    answers: [Answers; 3],
-    /// A grant came that is of no use for it, or an answer that could not be read: was that a no?
-    arguable: bool,
-    falls: Option<Fall>,
-    renewed_at: Option<Duration>,
-    /// Refusals, one generation after the other, each within a minute of its issue.
-    fresh_rejects: u32,
-}
-
-#[derive(Clone, Debug)]
-struct Held {
-    serial: u64,
-    /// From when to when, by the two clocks; `None`: unknown.
-    deadline: Option<Deadline>,
-    lifetime: Option<Duration>,
-    doubt: Doubt,
-    /// Known once it was seen.
-    generation: Option<Generation>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Attempt {
-    lease_id: LeaseId,
-    method: ToyMethod,
-}
-
-#[derive(Clone, Debug)]
-struct Flight {
-    id: RequestId,
-    /// `None`: a sign-out.
-    attempt: Option<Attempt>,
-    sent: Now,
-    steps: u32,
-    /// Somebody signed out meanwhile.
-    orphan: bool,
-    /// A command made its answer useless.
-    dropped: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Failure {
-    lease_id: LeaseId,
-    /// Whether callers waited for it.
-    asked: bool,
-    /// Whether it says something of the whole account: its login, or that it is to be left alone.
-    of_account: bool,
-}
-
 impl Model {
     /// Of a session that holds nothing yet.
     pub fn new(policy: Policy, login: Option<ToyLogin>) -> Self {
@@ -265,7 +165,7 @@ impl Model {
             broken: Vec::new(),
             signed_out: false,
             closed: false,
-            leaving: leaving::Leaving::default(),
+            leaving: Leaving::default(),
             user: login.as_ref().map(|login| login.user().to_owned()),
             login,
             login_refused: false,

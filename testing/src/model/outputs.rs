@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::account::DAY;
-use super::doubt::Doubt;
-use super::{Attempt, Flight, Lease, MAX_BACKOFF, MIN_RETRY_INTERVAL, Model, Said, is_reusable, margin, pace, serial};
+use super::state::{Attempt, Doubt, Flight, Lease};
+use super::{MAX_BACKOFF, MIN_RETRY_INTERVAL, Model, is_reusable, margin, pace, serial};
 use crate::rule::Rule;
+use crate::said::Said;
 use crate::service::{Asked, Service};
 use crate::toy::ToyMethod;
 use perennial_core::session::MAX_BACKOFF_FOREGROUND;

@@ -1,36 +1,11 @@
 //! What the model makes of a session's dealings with its store.
 
-use super::leaving::There;
+use super::state::{StoreSide, There};
 use super::{Model, is_reusable, serial};
 use crate::rule::Rule;
 use perennial_core::credentials::Credentials;
-use perennial_core::store::Record;
-use perennial_core::store::{OpId, StoreCommand, StoreRequest};
+use perennial_core::store::{OpId, Record, StoreCommand, StoreRequest};
 use perennial_core::wire::Body;
-
-/// A store as the model sees it: it never fails, and answers at once.
-#[derive(Debug, Default)]
-pub(super) struct StoreSide {
-    out: Option<StoreRequest>,
-    locked: Option<OpId>,
-    /// The refresh token that is marked as sent, by its number.
-    marked: Option<u64>,
-    /// The access token that is saved.
-    pub(super) saved: Option<u64>,
-    /// A grant came, and nothing was saved since.
-    unsaved: bool,
-    pub(super) there: There,
-}
-
-impl StoreSide {
-    pub(super) fn is_locked(&self) -> bool {
-        self.locked.is_some()
-    }
-
-    pub(super) fn is_at_work(&self) -> bool {
-        self.locked.is_some() || self.unsaved
-    }
-}
 
 impl Model {
     pub(super) fn is_grant_unsaved(&self) -> bool {
