@@ -3,23 +3,14 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::leaving::Decided;
-use super::process::{Asked, Held, Plan, Running};
+use super::event::{Event, Phase};
+use super::process::{Asked, Decided, Held, Leaving, Plan, Running};
 use super::scenario::{Level, Sabotage, StoreKind};
 use super::store::{Waiter, WrittenRecord};
-use super::world::{Event, Phase, World};
+use super::world::World;
 use perennial_core::Input;
 use perennial_core::store::{STORE_TIMEOUT, StoreCommand, StoreError, StoreErrorKind, StoreReply, StoreRequest};
 use perennial_core::wire::Body;
-
-/// How a keeper ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leaving {
-    /// With its process.
-    Death,
-    /// Its driver goes, and another comes.
-    Orderly,
-}
 
 impl World {
     pub(super) fn ask_store(&mut self, process: usize, op: StoreRequest) {

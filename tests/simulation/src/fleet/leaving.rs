@@ -2,24 +2,12 @@
 
 use std::time::Duration;
 
+use super::process::Decided;
 use super::report::FleetRule;
 use super::store::{Facts, RecordKind};
 use super::world::World;
 use perennial_core::store::{OpId, StoreRequest};
 use perennial_core::{Event, SignOut, State};
-
-/// Whether a person has decided to sign in at a process, and that is not yet in the cell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Decided {
-    #[default]
-    No,
-    /// At this moment; the process has not read the cell since then: it cannot know what came before.
-    Blindly(Duration),
-    /// The same, and it has read the cell since then: a later sign-out that comes now counts more.
-    Knowingly(Duration),
-    /// A sign-out has come, with this revision.
-    Overtaken(u64),
-}
 
 impl World {
     // ---- People

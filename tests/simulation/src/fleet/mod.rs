@@ -13,6 +13,7 @@
 //! | file | |
 //! | --- | --- |
 //! | `world` | the queue of events, and what reaches whom |
+//! | `process`, `request`, `event`, `views` | what it remembers between two events |
 //! | `keeper`, `store` | operations on the store: slow, failing, hanging; locks that are held or end by themselves |
 //! | `network`, `service` | requests: lost, late, refused; a service that notices reuse |
 //! | `people` | callers, crashes, clocks, sign-outs, a store that forgets |
@@ -20,6 +21,7 @@
 //! | `leaving` | the rule of signing out |
 //! | `recovery` | all is well again: is everybody served? |
 
+mod event;
 mod keeper;
 mod leaving;
 mod network;
@@ -29,9 +31,11 @@ pub(super) mod process;
 pub(super) mod random;
 mod recovery;
 mod report;
+mod request;
 mod scenario;
 pub(super) mod service;
 pub(super) mod store;
+mod views;
 mod world;
 
 pub use self::report::{FleetReport, FleetRule, FleetViolation};

@@ -4,80 +4,15 @@ use std::time::Duration;
 
 use http::{StatusCode, header};
 
-use super::observer::Excuse;
-use super::process::Flight;
+use super::event::Event;
+use super::process::{Flight, Leaving};
+use super::request::{Answering, Bad, End, Fate, Sent};
 use super::scenario::Level;
-use super::service::{Serial, Steps, Work, serial_of};
-use super::world::{Event, World};
+use super::service::{Steps, Work, serial_of};
+use super::world::World;
 use perennial_core::wire::Body;
 use perennial_core::{Input, Request, RequestId, Response, TransportError, TransportErrorKind};
 use perennial_testing::{Asked, Service as Reader};
-
-/// A request, and what became of it.
-pub(super) struct Sent {
-    pub(super) process: usize,
-    pub(super) incarnation: u32,
-    pub(super) id: RequestId,
-    pub(super) asked: Asked,
-    /// The one-use token that it spends.
-    pub(super) token: Serial,
-    pub(super) had_login: bool,
-    pub(super) end: End,
-    pub(super) ended_at: Duration,
-    /// Why it may be sent though its token was sent before.
-    pub(super) excuse: Option<Excuse>,
-    fate: Fate,
-}
-
-/// What its process knows of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Open,
-    /// Nobody told.
-    Unknown,
-    Refused,
-    /// Certainly nothing happened.
-    Unprocessed,
-    Granted(Serial),
-}
-
-/// What is to become of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Answered,
-    /// The service does its work, and the answer is another.
-    Worked(Bad),
-    /// The service does nothing.
-    Turned(Bad),
-    /// The service does its work; no answer comes.
-    Unanswered,
-    /// It does not reach the service.
-    Nowhere,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bad {
-    Error,
-    Busy,
-    Down,
-    Refused,
-    Page,
-}
-
-/// What reaches the process.
-pub(super) struct Answering {
-    delivery: Result<Response, TransportErrorKind>,
-    end: Option<End>,
-}
-
-impl Sent {
-    /// Its process will not learn what became of it.
-    pub(super) fn forget(&mut self, now: Duration) {
-        if self.end == End::Open {
-            (self.end, self.ended_at) = (End::Unknown, now);
-        }
-    }
-}
 
 impl World {
     pub(super) fn send(&mut self, process: usize, request: &Request) {
@@ -282,7 +217,7 @@ impl World {
     /// A driver goes, and another comes: what was in flight is given up, and so is the lock.
     pub(super) fn change_driver(&mut self, process: usize) {
         self.note(process, || "its driver goes, and another comes".into());
-        self.drop_keeper(process, super::keeper::Leaving::Orderly);
+        self.drop_keeper(process, Leaving::Orderly);
         let flight = self.processes[process].flight.take();
         if let Some(flight) = flight {
             self.requests[flight.first].forget(self.now);

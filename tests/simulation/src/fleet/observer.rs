@@ -1,18 +1,18 @@
 //! The rules: what one sees who knows the service and the cell as they are.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::network::{End, Sent};
 use super::process::{Flight, Wait, Window};
 use super::report::FleetRule;
+use super::request::{End, Excuse, Sent};
 use super::scenario::Sabotage;
 use super::service::{Serial, serial_of};
 use super::store::{RecordKind, WrittenRecord};
+use super::views::Forgotten;
 use super::world::World;
 use perennial_core::session::SAVE_GRACE;
 use perennial_core::store::{StoreError, StoreReply};
-use perennial_core::{Credentials, Event, LeaseId, Timestamp};
+use perennial_core::{Credentials, Event, LeaseId};
 use perennial_testing::Asked;
 
 /// No caller waits longer: a lock, a mark, two methods with two requests each, and another lock.
@@ -26,38 +26,6 @@ const MOST_REQUESTS: u64 = 150;
 
 /// The most operations of one process on the store in that time.
 const MOST_OPS: u64 = 800;
-
-/// What the observer knows of the fleet.
-#[derive(Default)]
-pub(super) struct Views {
-    /// The requests that sent each one-use token.
-    sends: BTreeMap<Serial, Vec<usize>>,
-    /// The request that the service took it from.
-    spent: BTreeMap<Serial, usize>,
-    /// When the grant with this refresh token was first in the cell.
-    written: BTreeMap<Serial, Duration>,
-    /// When the store last forgot, and the newest grant then.
-    forgotten: Option<Forgotten>,
-    /// The sign-ins that were signed out, and cleared.
-    cleared: BTreeSet<usize>,
-    /// The sign-outs that were ever in the cell, each known by its moment.
-    pub(super) sign_outs: BTreeSet<Option<Timestamp>>,
-}
-
-#[derive(Clone, Copy)]
-struct Forgotten {
-    at: Duration,
-    newest: Serial,
-}
-
-/// Why a token may be sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Excuse {
-    /// Nobody can know what became of it.
-    Lost,
-    /// The store had forgotten what became of it.
-    Forgotten,
-}
 
 impl World {
     // ---- Requests

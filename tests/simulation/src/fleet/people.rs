@@ -3,11 +3,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::event::Event;
 use super::process::Clock;
 use super::scenario::{Level, Sabotage};
 use super::service::USER;
 use super::store::{RecordKind, WrittenRecord};
-use super::world::{Event, World};
+use super::world::World;
 use perennial_core::store::{OpId, StoreReply};
 use perennial_core::store::{Record, RecordMeta, RecordState};
 use perennial_core::wire::Body;

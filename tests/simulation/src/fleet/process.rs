@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::leaving::Decided;
 use super::service::Serial;
 use super::store::{Facts, WrittenRecord};
 use perennial_core::store::{OpId, StoreError, StoreErrorKind, StoreReply, StoreRequest};
@@ -58,6 +57,15 @@ pub(super) struct StoreDriver {
     pub(super) running: Option<Running>,
     pub(super) held: Option<Held>,
     pub(super) last_serial: u64,
+}
+
+/// How a keeper ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// With its process.
+    Death,
+    /// Its driver goes, and another comes.
+    Orderly,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +160,19 @@ pub(super) struct Sight {
     pub(super) window: Window,
     /// Somebody has decided here since the session was last looked at.
     pub(super) commanded: bool,
+}
+
+/// Whether a person has decided to sign in at a process, and that is not yet in the cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Decided {
+    #[default]
+    No,
+    /// At this moment; the process has not read the cell since then: it cannot know what came before.
+    Blindly(Duration),
+    /// The same, and it has read the cell since then: a later sign-out that comes now counts more.
+    Knowingly(Duration),
+    /// A sign-out has come, with this revision.
+    Overtaken(u64),
 }
 
 #[derive(Clone, Copy, Debug)]

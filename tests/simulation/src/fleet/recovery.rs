@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::event::Event;
 use super::report::FleetRule;
 use super::store::RecordKind;
-use super::world::{Event, World};
+use super::world::World;
 use perennial_core::{LeaseId, State};
 
 /// How long it may take: what hangs comes to its end, locks run out, pauses end.

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::network::{Answering, Sent};
-use super::process::{Clock, Flight, Process, Sight, StoreDriver};
+use super::event::Event;
+use super::process::{Clock, Flight, Leaving, Process, Sight, StoreDriver};
 use super::random::Random;
 use super::report::{FleetReport, FleetRule, FleetViolation};
+use super::request::Sent;
 use super::scenario::{Level, Sabotage, Scenario};
 use super::service::Service;
 use super::store::SimStore;
+use super::views::Views;
 use perennial_core::{Input, Output, Policy, Session};
 use perennial_testing::{Toy, ToyLogin};
 
@@ -21,75 +23,6 @@ const MOST_OUTPUTS: u32 = 100;
 
 /// Drivers look at the clocks at least this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-
-/// Something that happens at a moment.
-pub(super) enum Event {
-    /// A session is woken.
-    Wake {
-        process: usize,
-        incarnation: u32,
-        number: u64,
-    },
-    /// An operation on the store goes on.
-    Op {
-        process: usize,
-        incarnation: u32,
-        serial: u64,
-        phase: Phase,
-    },
-    /// What a dead process had asked a server to write.
-    LateWrite {
-        process: usize,
-        fence: u64,
-        record: perennial_core::wire::Body,
-    },
-    /// A lock may have ended by itself.
-    LockEnds {
-        fence: u64,
-    },
-    /// A request reaches the service.
-    Arrives {
-        request: usize,
-    },
-    /// An answer reaches the process.
-    Answers {
-        process: usize,
-        incarnation: u32,
-        request: usize,
-        answer: Box<Answering>,
-    },
-    /// The store tells that somebody has written.
-    Changed {
-        process: usize,
-        incarnation: u32,
-    },
-    /// People and chance.
-    Act {
-        process: usize,
-    },
-    Restart {
-        process: usize,
-    },
-    /// A process goes on.
-    Thaw,
-    StoreWeather,
-    ServiceWeather,
-    Forget,
-    /// Is everybody well?
-    Check,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// It reaches the store.
-    Ask,
-    /// The store does it.
-    Apply,
-    /// The wait for the lock ends.
-    GiveUp,
-    /// The answer comes.
-    Answer,
-}
 
 /// Whether the history is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,7 +48,7 @@ pub(super) struct World {
     pub(super) service_down: bool,
     /// Whether the store tells of changes.
     pub(super) tells_changes: bool,
-    pub(super) views: super::observer::Views,
+    pub(super) views: Views,
     history: Option<VecDeque<String>>,
     pub(super) broken: Option<FleetViolation>,
 }
@@ -137,7 +70,7 @@ impl World {
             store_down: false,
             service_down: false,
             tells_changes: false,
-            views: super::observer::Views::default(),
+            views: Views::default(),
             history: (history == History::Kept).then(VecDeque::new),
             broken: None,
         };
@@ -284,7 +217,7 @@ impl World {
         if self.processes[process].session.is_some() {
             self.report.crashes += 1;
             self.note(process, || "DIES".into());
-            self.depart(process, super::keeper::Leaving::Death);
+            self.depart(process, Leaving::Death);
         }
     }
 
@@ -313,10 +246,10 @@ impl World {
             self.breaks(FleetRule::ProgramsEnd, process, "ends with the lock in its hands");
         }
         self.note(process, || "ends".into());
-        self.depart(process, super::keeper::Leaving::Orderly);
+        self.depart(process, Leaving::Orderly);
     }
 
-    fn depart(&mut self, process: usize, leaving: super::keeper::Leaving) {
+    fn depart(&mut self, process: usize, leaving: Leaving) {
         self.processes[process].session = None;
         if let Some(flight) = self.processes[process].flight.take() {
             self.requests[flight.first].forget(self.now);

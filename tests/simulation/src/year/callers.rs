@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::diary::Marked;
 use super::rule::YearRule;
 use super::scenario::{HOUR, MINUTE};
-use super::world::{Event, World};
+use super::state::{Event, Wait};
+use super::world::World;
 use crate::fleet::service::serial_of;
 use perennial_core::{Error, LeaseId};
 
@@ -14,16 +15,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(250);
 
 /// How often a caller tries again.
 const MOST_TRIES: u8 = 4;
-
-/// Somebody who waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wait {
-    pub(super) since: Duration,
-    lease_id: LeaseId,
-    told: u64,
-    caller: u8,
-    tries: u8,
-}
 
 impl World<'_> {
     /// A day has its rhythm: little is wanted at night.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::diary::Marked;
 use super::scenario::{DAY, Fault, HOUR, MINUTE, Sabotage, Trouble};
-use super::world::{Event, World};
+use super::state::Event;
+use super::world::World;
 use crate::fleet::service::{USER, serial_of};
 use perennial_core::{Account, Grant, LeaseId};
 

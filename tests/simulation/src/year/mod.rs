@@ -15,14 +15,16 @@
 //! | --- | --- |
 //! | `scenario` | the year: who has the account, and the faults |
 //! | `world` | the queue of events, and the session in the midst of it |
+//! | `state` | what it remembers between two events |
 //! | `faults` | what a fault does, and what people do about it |
 //! | `network`, `store` | requests and operations: slow, lost, refused |
 //! | `callers` | who asks for credentials, and what becomes of that |
 //! | `observer` | the rules |
-//! | `standing` | whether there are valid credentials, and if not, whose fault that is |
+//! | `standing`, `accounting` | whether there are valid credentials, and if not, whose fault that is |
 //! | `shrink` | a small year that breaks the same rule |
 //! | `picture` | a year as a drawing |
 
+mod accounting;
 mod callers;
 mod diary;
 mod faults;
@@ -34,6 +36,7 @@ mod rule;
 mod scenario;
 mod shrink;
 mod standing;
+mod state;
 mod store;
 mod world;
 

@@ -5,55 +5,13 @@ use std::time::Duration;
 use http::{StatusCode, header};
 use time::format_description::well_known::Rfc2822;
 
-use super::observer::Use;
 use super::scenario::{Down, MINUTE, Sabotage};
-use super::world::{Event, World};
-use crate::fleet::service::{Serial, Steps, Work, serial_of};
+use super::state::{Answering, End, Event, Flight, Kind};
+use super::world::World;
+use crate::fleet::service::{Steps, Work, serial_of};
 use perennial_core::wire::Body;
-use perennial_core::{Input, Now, Request, RequestId, Response, Timestamp, TransportError, TransportErrorKind};
+use perennial_core::{Input, Now, Request, RequestId, Timestamp, TransportError, TransportErrorKind};
 use perennial_testing::{Asked, Service as Reader};
-
-/// The request in flight.
-pub(super) struct Flight {
-    pub(super) id: RequestId,
-    pub(super) kind: Kind,
-    /// It is the second request of an exchange.
-    goes_on: bool,
-    /// Its answer is lost, or late: nobody can do anything about that before its deadline.
-    pub(super) is_doomed: bool,
-    pub(super) doomed_until: Duration,
-    /// The connection is gone.
-    pub(super) is_broken: bool,
-}
-
-/// What an exchange is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Refresh(Serial),
-    AwsRefresh,
-    SignIn(String),
-    /// It brings nothing.
-    Other,
-}
-
-/// What reaches the process.
-pub(super) struct Answering {
-    delivery: Result<Response, TransportErrorKind>,
-    end: End,
-}
-
-/// What a session learns of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// Nobody can tell.
-    Unknown,
-    /// Certainly nothing happened.
-    Unprocessed,
-    Refused,
-    Granted,
-    /// Another request is asked for.
-    Half,
-}
 
 impl World<'_> {
     pub(super) fn send(&mut self, request: &Request) {
@@ -233,29 +191,6 @@ impl World<'_> {
     pub(super) fn forget_flight(&mut self) {
         if self.flight.is_some() {
             self.observe_end(End::Unknown);
-        }
-    }
-}
-
-impl Kind {
-    fn of(asked: &Asked) -> Self {
-        match asked {
-            Asked::Refresh { token } => Self::Refresh(serial_of(token)),
-            Asked::AwsRefresh { .. } => Self::AwsRefresh,
-            Asked::SignIn { password, .. } => Self::SignIn(password.clone()),
-            Asked::SignOut { .. } | Asked::Ticket { .. } => Self::Other,
-        }
-    }
-}
-
-impl Flight {
-    /// What became of the one-use token.
-    pub(super) fn token_after(&self, end: End) -> Use {
-        match end {
-            // What came before a last request was carried out.
-            End::Unprocessed if !self.goes_on => Use::Never,
-            End::Unknown | End::Half | End::Unprocessed => Use::Unknown,
-            End::Refused | End::Granted => Use::Spent,
         }
     }
 }

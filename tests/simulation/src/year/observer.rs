@@ -1,13 +1,11 @@
 //! The rules: what one sees who knows the service and the store as they are.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::diary::Marked;
-use super::network::{End, Kind};
 use super::rule::YearRule;
-use super::store::MARK;
-use super::world::{LIFETIME, World};
+use super::state::{End, Issue, Kind, LIFETIME, MARK, Sight, Use};
+use super::world::World;
 use crate::fleet::service::{Serial, serial_of};
 use crate::fleet::store::WrittenRecord;
 use perennial_core::session::{MAX_BACKOFF, MIN_RETRY_INTERVAL};
@@ -27,67 +25,6 @@ const MOST_IN_QUIET_DAY: u64 = 24 * 2 * 4 / 3 * 3 / 2;
 
 /// Clocks are read before and after what they measure.
 const ROUNDING: Duration = Duration::from_millis(2);
-
-/// What became of a one-use token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Use {
-    /// It was never sent, or was certainly not taken.
-    #[default]
-    Never,
-    /// It was sent, and nobody knows.
-    Unknown,
-    /// It was taken or refused.
-    Spent,
-}
-
-/// What is known of a grant.
-#[derive(Clone, Copy, Debug, Default)]
-struct Issue {
-    /// What the clocks said when it was asked for.
-    sent: Now,
-    incarnation: u32,
-    token: Use,
-    token_sent_at: Duration,
-}
-
-/// What the observer knows.
-#[derive(Default)]
-pub(super) struct Sight {
-    issues: Vec<Issue>,
-    served: [Option<Arc<Credentials>>; 2],
-    /// Somebody has decided since the session was last looked at.
-    pub(super) commanded: bool,
-    pub(super) spins: u32,
-    pub(super) repeat_login: bool,
-    /// A person has signed in, and that was not yet tried.
-    person: bool,
-    refused: Vec<String>,
-    /// The AWS credentials could not be renewed with the access token that is held.
-    aws_refused: bool,
-    started_at: Duration,
-    started: Now,
-    minutes: Window,
-    day: Window,
-    quiet_since: Duration,
-}
-
-/// How much was asked in the running minutes, or on the running day.
-#[derive(Clone, Copy, Debug, Default)]
-struct Window {
-    number: u64,
-    requests: u64,
-}
-
-impl Window {
-    fn count(&mut self, now: Duration, length: u64) -> u64 {
-        let number = now.as_secs() / length;
-        if self.number != number {
-            *self = Self { number, requests: 0 };
-        }
-        self.requests += 1;
-        self.requests
-    }
-}
 
 impl World<'_> {
     pub(super) fn observe_start(&mut self) {

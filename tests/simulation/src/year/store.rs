@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use super::scenario::Sabotage;
-use super::world::{Event, World};
+use super::state::{Event, MARK};
+use super::world::World;
 use perennial_core::store::{StoreCommand, StoreErrorKind, StoreReply, StoreRequest};
 use perennial_core::wire::Body;
-
-/// How a record says that its one-use token was sent.
-pub(super) const MARK: &str = "\"refresh_sent_at\":";
 
 impl World<'_> {
     pub(super) fn ask_store(&mut self, op: &StoreRequest) {

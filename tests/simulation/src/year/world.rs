@@ -4,53 +4,25 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::callers::Wait;
 use super::diary::{Diary, Marked};
-use super::network::{Answering, Flight};
-use super::observer::Sight;
 use super::report::YearReport;
 use super::rule::{YearRule, YearViolation};
 use super::scenario::{DAY, MINUTE, Sabotage, Year, moment};
 use super::standing::Standing;
+use super::state::{Event, Flight, LIFETIME, Sight, Wait};
 use crate::fleet::process::Clock;
 use crate::fleet::random::Random;
 use crate::fleet::service::{Serial, Service};
 use perennial_core::session::Timer;
-use perennial_core::store::{OpId, StoreError, StoreReply};
-use perennial_core::{Credentials, Event as Said, Input, LeaseId, Now, Output, RequestId, Session, Wake};
+use perennial_core::{Credentials, Event as Said, Input, LeaseId, Now, Output, Session, Wake};
 use perennial_testing::FakeStore;
 use perennial_testing::{Toy, ToyLogin};
-
-/// How long everything lives that the service grants.
-pub(super) const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// How many of the last events a violation shows.
 const SHOWN: usize = 60;
 
 /// More outputs than a session ever has to give at once.
 const MOST_OUTPUTS: u32 = 100;
-
-/// Something that happens at a moment.
-pub(super) enum Event {
-    /// The process starts.
-    Start,
-    /// The driver looks at the clocks.
-    Look { incarnation: u32 },
-    /// The store answers.
-    StoreReply { incarnation: u32, id: OpId, result: Result<StoreReply, StoreError> },
-    /// An answer reaches the process.
-    Answers { incarnation: u32, id: RequestId, answer: Box<Answering> },
-    /// Somebody asks for credentials.
-    Call { caller: u8 },
-    /// Somebody who was told an error asks again.
-    Insist { caller: u8, tries: u8, lease_id: LeaseId },
-    /// A person comes to sign in.
-    Person,
-    /// The service changes: how it stands is looked at.
-    Turn,
-    /// The machine goes on.
-    Thaw,
-}
 
 /// What is written down of a year.
 #[derive(Clone, Copy, PartialEq, Eq)]
