@@ -1,5 +1,6 @@
-//! Canned answers, and a session driven by hand over them.
+//! Canned answers, a session driven by hand over them, and what is held at the end.
 
+use std::any::Any;
 use std::error::Error;
 use std::time::Duration;
 
@@ -7,6 +8,9 @@ use http::{HeaderValue, StatusCode};
 use perennial_core::store::StoreDriver;
 use perennial_core::wire::Body;
 use perennial_core::{Exchange, Input, Now, Output, Provider, Request, Response, Session, Step, Timestamp};
+
+/// What a scene holds at its end.
+pub(crate) type Held = Result<Vec<Box<dyn Any>>, Box<dyn Error>>;
 
 /// A moment of a run, on both clocks.
 pub(crate) fn now(seconds: u64) -> Now {

@@ -4,8 +4,7 @@ use perennial_core::providers::auth0::{Auth0, Login};
 use perennial_core::{LeaseId, Policy, Request, Response, Session};
 use perennial_tests::forgetful::Secrets;
 
-use crate::Held;
-use crate::answers::{answer, drive, now, path, run, with};
+use crate::answers::{Held, answer, drive, now, path, run, with};
 
 /// `{"exp":1700086400}`, between a head and what is secret.
 const CLAIMS: &str = "e30.eyJleHAiOjE3MDAwODY0MDB9.";

@@ -11,15 +11,11 @@ mod oauth;
 mod settrade;
 mod stores;
 
-use std::any::Any;
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
 use perennial_tests::forgetful::Secrets;
-
-/// What a scene holds at its end.
-type Held = Result<Vec<Box<dyn Any>>, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     match obey() {

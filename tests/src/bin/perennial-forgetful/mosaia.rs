@@ -4,8 +4,7 @@ use perennial_core::providers::mosaia::{Login, Mosaia, bare_token};
 use perennial_core::{LeaseId, Policy, Request, Response, Session, SignOut};
 use perennial_tests::forgetful::Secrets;
 
-use crate::Held;
-use crate::answers::{answer, drive, now, path, run};
+use crate::answers::{Held, answer, drive, now, path, run};
 
 /// Plain where OAuth is spoken, and in an envelope elsewhere.
 fn tokens(secrets: Secrets, open: &str, close: &str) -> Response {

@@ -7,8 +7,7 @@ use perennial_core::store::StoreDriver;
 use perennial_core::{LeaseId, Policy, Provider, Request, Response, SavedSession, Session};
 use perennial_tests::forgetful::Secrets;
 
-use crate::Held;
-use crate::answers::{answer, drive, now, path};
+use crate::answers::{Held, answer, drive, now, path};
 
 fn tokens(secrets: Secrets, issue: &str) -> Response {
     let name = |what: &str| secrets.get(&format!("navien {what} {issue}"));

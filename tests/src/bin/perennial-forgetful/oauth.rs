@@ -6,8 +6,7 @@ use perennial_core::{LeaseId, Policy, Request, Response, Secret, Session};
 use perennial_tests::forgetful::Secrets;
 use zeroize::Zeroizing;
 
-use crate::Held;
-use crate::answers::{answer, drive, now, path, run};
+use crate::answers::{Held, answer, drive, now, path, run};
 
 fn tokens(secrets: Secrets) -> Response {
     let (access, refresh, id) = (secrets.get("oauth access"), secrets.get("oauth refresh"), secrets.get("oauth id"));

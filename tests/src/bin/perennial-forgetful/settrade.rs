@@ -4,8 +4,7 @@ use perennial_core::providers::settrade::{Login, Settrade};
 use perennial_core::{LeaseId, Policy, Request, Response, Session};
 use perennial_tests::forgetful::Secrets;
 
-use crate::Held;
-use crate::answers::{answer, drive, now, path, run};
+use crate::answers::{Held, answer, drive, now, path, run};
 
 fn service(secrets: Secrets, request: &Request) -> Response {
     if path(request).contains("dispatcher") {

@@ -8,8 +8,7 @@ use perennial_core::{LeaseId, Policy, Session, SignOut};
 use perennial_file::{FileStore, Key};
 use perennial_tests::forgetful::Secrets;
 
-use crate::Held;
-use crate::answers::{answer, drive, now};
+use crate::answers::{Held, answer, drive, now};
 
 /// A directory that goes when the scene is over.
 struct Directory(PathBuf);

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use perennial_core::{Credentials, Error, Event};
-use perennial_tests::tenant::{News, Said};
+use perennial_tests::tenant::News;
 
 use crate::looked_over::Nudge;
-use crate::say;
+use crate::say::tell;
 
 /// A session, whatever it runs on. Its calls block.
 pub(crate) trait Keeping: Send + Sync + 'static {
@@ -80,10 +80,6 @@ pub(crate) fn listener(cell: usize) -> impl Fn(&Event) + Send + Sync + 'static {
         };
         tell(cell, news);
     }
-}
-
-pub(crate) fn tell(cell: usize, news: News) {
-    say(&Said::Of(cell, news));
 }
 
 fn with_sources(error: &Error) -> String {

@@ -9,7 +9,7 @@ use perennial_core::store::{ChangeCallback, LockGuard, Store, StoreError, WatchG
 use perennial_core::wire::Body;
 use perennial_tests::tenant::{Mark, News};
 
-use crate::cell::tell;
+use crate::say::tell;
 
 /// Makes the session look into its store.
 #[derive(Clone, Default)]

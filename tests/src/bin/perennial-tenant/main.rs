@@ -4,15 +4,17 @@
 
 mod cell;
 mod looked_over;
+mod say;
 mod sessions;
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use perennial_tests::tenant::{Order, Orders, Said};
 
 use self::cell::Cell;
+use self::say::say;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,10 +57,4 @@ fn obey(orders: &Orders) -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     Ok(())
-}
-
-/// One line, in one piece: whoever is killed has said it or not. Nobody who listens is gone for good: then this
-/// process is soon, too.
-fn say(said: &Said) {
-    let _ = io::stdout().lock().write_all(format!("{said}\n").as_bytes());
 }

@@ -11,7 +11,8 @@ use perennial_adapter::{BoxFuture, Clock, Runtime, Session, SessionBuilder, Spaw
 use perennial_core::providers::navien::Navien;
 use perennial_core::{Credentials, LeaseId, Now, Request, Response, SavedSession, TransportError};
 
-use super::{at, machine};
+use super::clock::at;
+use super::machine;
 use crate::answers;
 
 /// One look at valid credentials through a shared handle. The clock is one that costs nothing: what the system's

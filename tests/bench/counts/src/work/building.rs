@@ -6,7 +6,8 @@ use http::{Uri, header};
 use perennial_core::providers::navien::{BASE_URL, Login, Navien};
 use perennial_core::{Request, Secret};
 
-use super::{at, machine};
+use super::clock::at;
+use super::machine;
 use crate::{answers, limits};
 
 const PASSWORD: &str = "correct horse battery staple";

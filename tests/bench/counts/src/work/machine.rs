@@ -5,7 +5,7 @@ use std::hint::black_box;
 use perennial_core::providers::navien::{Login, Navien, parse_sign_in};
 use perennial_core::{Grant, Input, LeaseId, Now, Output, Policy, RequestId, Response, Session, Wake};
 
-use super::at;
+use super::clock::at;
 use crate::answers;
 
 /// A session, and the time that it is told.

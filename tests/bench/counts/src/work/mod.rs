@@ -2,16 +2,15 @@
 
 mod adapter;
 mod building;
+mod clock;
 mod machine;
 mod parsing;
 
 use std::hint::black_box;
-use std::time::Duration;
-
-use perennial_core::{Now, Timestamp};
 
 pub use self::adapter::{publishing, reading};
 pub use self::building::{refresh, refresh_by_hand, refresh_limit, sign_in, sign_in_by_hand, sign_in_limit};
+pub(crate) use self::clock::at;
 pub use self::machine::{Machine, round, signed_in, wake};
 pub use self::parsing::{navien, navien_limit, navien_limit_text, oauth, oauth_limit, oauth_limit_text};
 
@@ -68,10 +67,4 @@ fn each<T>(mut work: impl FnMut() -> T + 'static) -> Box<dyn FnMut()> {
     Box::new(move || {
         black_box(work());
     })
-}
-
-/// A moment, so many seconds after the first one.
-pub(crate) fn at(seconds: u64) -> Now {
-    let delay = Duration::from_secs(seconds);
-    Now::new(Timestamp::from_unix_seconds(1_763_542_260).saturating_add(delay), Duration::from_secs(1) + delay)
 }

@@ -6,7 +6,7 @@ use perennial_core::Grant;
 use perennial_core::oauth2::{GrantType, Profile, parse_token};
 use perennial_core::providers::navien::parse_sign_in;
 
-use super::at;
+use super::clock::at;
 use crate::{answers, limits};
 
 /// Navien's sign-in.
