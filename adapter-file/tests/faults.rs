@@ -2,7 +2,7 @@
 //! is killed once at it. The same for a quarantine. Each time the record is whole and where it should be, and what the
 //! store reports is true.
 //!
-//! `cargo test -p perennial-file --test faults -- --nocapture` prints the table. Needs `strace`.
+//! `cargo test -p perennial-file any_failing -- --nocapture` prints the table. Needs `strace`.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod support;

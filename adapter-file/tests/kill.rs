@@ -1,7 +1,7 @@
 //! `kill -9` at any moment of a write: the file holds the old record or the new one, whole; the lock is free; no temporary
 //! file is left after the next lock.
 //!
-//! `PERENNIAL_SAVES=10000 cargo test -p perennial-file --test kill -- --nocapture` is the full run.
+//! `PERENNIAL_SAVES=10000 cargo test -p perennial-file a_kill -- --nocapture` is the full run.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod support;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use perennial_core::store::{Store, StoreErrorKind};
 use perennial_file::FileStore;
 use support::action::{Action, INCREMENTS};
-use support::child::{Child, PROGRAM, command, command_of, under};
+use support::child::{self, Child, command, command_of, under};
 use support::record::{number_in, numbered};
 use support::{LONG, TestDir, failure, is_root, mode, read, save, set_mode, skipped, temp_files, try_lock};
 
@@ -201,7 +201,7 @@ fn without_privileges(what: &str, dir: &TestDir, store: &FileStore) -> Option<Co
     let program = dir.join("program");
     // Another process copies it. If this one did, a child that another test forks meanwhile would have the copy open for
     // writing until it executes its own program, and a file that is open for writing cannot be executed.
-    let copied = Command::new("install").args(["-m", "755", PROGRAM]).arg(&program).status().unwrap();
+    let copied = Command::new("install").args(["-m", "755"]).arg(child::program()).arg(&program).status().unwrap();
     assert!(copied.success());
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
     Some(under("setpriv", &nobody, &command_of(&program, Action::SaveOnce, store.path())))

@@ -2,20 +2,26 @@
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::{env, thread};
 
 use super::LONG;
 use super::action::Action;
 
-/// The path of the child's program.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_perennial-file-child");
+/// The path of the child's program. It is built with all tests of the crate, but not with one that is picked by `--test`.
+pub(crate) fn program() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let profile = test.ancestors().nth(2).unwrap(); // The test is in its `deps`.
+    let program = profile.join("examples/perennial-file-child");
+    assert!(program.is_file(), "missing: cargo build -p perennial-file --example perennial-file-child");
+    program
+}
 
 /// The command of a child that does this with the session at this path.
 pub(crate) fn command(action: Action, path: &Path) -> Command {
-    command_of(PROGRAM.as_ref(), action, path)
+    command_of(&program(), action, path)
 }
 
 /// The same with a copy of the program, which is at `program`.
