@@ -30,6 +30,7 @@ pub struct Navien {
 
 /// The form of the `authorization` header in API calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Authorization {
     /// The token alone, as the service's own programs send it.
     #[default]

@@ -34,6 +34,7 @@ pub struct Settrade {
 
 /// Why a broker id or an app code is refused. Both become part of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidAppCode {
     /// A broker's id has letters, digits, `-`, `_` and `.`: `098`. It is the broker's number at the exchange.
     #[error("the broker id is empty or has other characters than letters, digits, -, _ and .")]

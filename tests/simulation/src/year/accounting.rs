@@ -32,7 +32,7 @@ impl World<'_> {
         }
         let idle = self.waits.is_empty()
             && self.insisting == 0
-            && (self.year.account.is_lazy() || session.state() == State::Idle);
+            && (self.year.account.is_on_demand() || session.state() == State::Idle);
         match () {
             () if idle => Standing::Idle,
             () if self.now < self.down_until || self.now < self.rest_until => Standing::ServiceDown,
