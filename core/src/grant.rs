@@ -13,7 +13,7 @@ pub struct Grant {
     /// A new access token.
     pub access: Option<AccessToken>,
     /// A new refresh token; `None` means that the old one is kept. Whoever makes the grant must have
-    /// [checked](super::check_token) it, like every other token.
+    /// [checked](crate::credentials::check_token) it, like every other token.
     pub refresh_token: Option<Secret>,
     /// A new ID token.
     pub id_token: Option<Secret>,
@@ -23,7 +23,7 @@ pub struct Grant {
     pub account: Option<Account>,
     /// How the session was begun, for providers whose renewal depends on it. A renewal leaves it `None`.
     pub grant_type: Option<&'static str>,
-    /// Further fields of the service's answer, as a JSON object of at most [`MAX_EXTRA`](super::MAX_EXTRA) bytes.
+    /// Further fields of the service's answer, as a JSON object of at most [`MAX_EXTRA`](crate::credentials::MAX_EXTRA) bytes.
     /// [`Credentials::from_grant`](super::Credentials::from_grant) drops a larger one.
     pub extra: Option<Secret>,
     /// Why the requested credentials are missing although others came: for instance an access token that cannot be

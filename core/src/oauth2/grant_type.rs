@@ -17,7 +17,7 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    /// The short name of the grant, which [`Credentials::grant_type`] returns after a sign-in with it.
+    /// The short name of the grant, which [`Credentials::grant_type`](crate::Credentials::grant_type) returns after a sign-in with it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",

@@ -19,7 +19,7 @@ impl<P: Provider> Session<P> {
 
     /// The work of the exchange in flight, if there is some: ask after each input and command, before
     /// [`poll_output`](Self::poll_output). Until it is done the session takes every input and command; it gives the
-    /// work up after [`WORK_TIMEOUT`].
+    /// work up after [`WORK_TIMEOUT`](super::WORK_TIMEOUT).
     ///
     /// ```
     /// # use perennial_core::{Now, Provider, Session};

@@ -45,7 +45,7 @@ pub(super) enum Place<X> {
     Away,
 }
 
-/// Provider code to run: see [`Session::take_work`].
+/// Provider code to run: see [`Session::take_work`](super::Session::take_work).
 pub struct Work<X> {
     pub(super) id: RequestId,
     pub(super) exchange: X,
@@ -53,7 +53,7 @@ pub struct Work<X> {
     pub(super) now: Now,
 }
 
-/// What came of a [`Work`]: give it back with [`Session::work_done`].
+/// What came of a [`Work`]: give it back with [`Session::work_done`](super::Session::work_done).
 pub struct Done<X> {
     pub(super) id: RequestId,
     /// `None`: it is over.
