@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use perennial_adapter::{BoxFuture, Connect, Runtime, SessionBuilder, SpawnError, SystemClock};
 use perennial_core::{
-    Error, Exchange, FromEnv, InvalidEnv, Provider, Request, Response, TransportError, TransportSecurity,
+    Error, Exchange, FromEnv, InvalidEnv, PollingExchange, Provider, Request, Response, TransportError,
+    TransportSecurity,
 };
 
 use crate::park::{block_on, sleep};
@@ -59,6 +60,11 @@ impl Connector {
     /// One exchange without a session: one sign-in, one refresh of a given token.
     pub fn run<X: Exchange>(&self, exchange: X) -> Result<X::Output, Error> {
         block_on(perennial_adapter::run(exchange, self, &SystemClock))
+    }
+
+    /// Asks until a person has acted, without a session: a sign-in on another device.
+    pub fn poll<X: PollingExchange>(&self, exchange: X) -> Result<X::Output, Error> {
+        block_on(perennial_adapter::poll(exchange, self, &SystemClock))
     }
 }
 

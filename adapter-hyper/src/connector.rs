@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use perennial_adapter::{BoxFuture, Connect, Runtime, SessionBuilder, SpawnError, SystemClock};
 use perennial_core::{
-    Error, Exchange, FromEnv, InvalidEnv, Provider, Request, Response, TransportError, TransportSecurity,
+    Error, Exchange, FromEnv, InvalidEnv, PollingExchange, Provider, Request, Response, TransportError,
+    TransportSecurity,
 };
 
 use crate::session::Session;
@@ -53,6 +54,11 @@ impl Connector {
     /// One exchange without a session: one sign-in, one refresh of a given token.
     pub async fn run<X: Exchange>(&self, exchange: X) -> Result<X::Output, Error> {
         perennial_adapter::run(exchange, self, &SystemClock).await
+    }
+
+    /// Asks until a person has acted, without a session: a sign-in on another device.
+    pub async fn poll<X: PollingExchange>(&self, exchange: X) -> Result<X::Output, Error> {
+        perennial_adapter::poll(exchange, self, &SystemClock).await
     }
 }
 

@@ -44,7 +44,9 @@ pub use self::builder::{Connect, SessionBuilder};
 pub use self::memory_store::MemoryStore;
 pub use self::snapshot::CredentialsRef;
 pub use self::source::{CredentialSource, SourceUpdates};
-use perennial_core::exchange::{Exchange, MAX_STEPS, REQUEST_TIMEOUT, Request, Response, Step};
+use perennial_core::exchange::{
+    Exchange, MAX_STEPS, Polled, PollingExchange, REQUEST_TIMEOUT, Request, Response, Step,
+};
 use perennial_core::session::MIN_RETRY_INTERVAL;
 use perennial_core::store::STORE_TIMEOUT;
 use perennial_core::wire::TransportSecurity;
@@ -98,42 +100,52 @@ pub async fn send(host: &dyn Runtime, mut request: Request) -> Result<Response, 
 #[error("there is nothing here that could run a task")]
 pub struct SpawnError;
 
-/// How many questions in a row may get lost while a person signs in.
+/// How many requests in a row may get lost while a person signs in.
 const MOST_LOST: u32 = 12;
 
-/// Carries out one exchange, without a session: one sign-in, one refresh of a given token, an interactive sign-in.
-pub async fn run<X: Exchange>(mut exchange: X, host: &dyn Runtime, clock: &dyn Clock) -> Result<X::Output, Error> {
+/// Carries out one exchange, without a session: one sign-in, one refresh of a given token.
+pub async fn run<X: Exchange>(mut exchange: X, runtime: &dyn Runtime, clock: &dyn Clock) -> Result<X::Output, Error> {
     let mut request = exchange.start(clock.now());
-    let mut steps = 1;
-    // While a person is at it, a lost question is asked again.
-    let (mut pause, mut lost) = (None, 0);
-    loop {
-        let response = match (send(host, request).await, pause) {
-            (Ok(response), _) => response,
-            (Err(_), Some(pause)) if lost < MOST_LOST => {
-                lost += 1;
-                host.sleep(pause).await;
-                request = exchange.start(clock.now());
-                continue;
-            }
-            (Err(error), _) => return Err(error.into()),
-        };
-        lost = 0;
+    for _ in 0..MAX_STEPS {
+        let response = send(runtime, request).await?;
         request = match exchange.receive(response, clock.now())? {
             Step::Done(output) => return Ok(output),
-            Step::Send(_) if steps >= MAX_STEPS => return Err(ServiceError::endless().into()),
-            Step::Send(next) => {
-                steps += 1;
-                next
+            Step::Send(next) => next,
+        };
+    }
+    Err(ServiceError::endless().into())
+}
+
+/// Asks until a person has acted: a sign-in on another device. How long the person may take, the exchange knows. A
+/// request that gets lost on the way is repeated, up to 12 in a row.
+pub async fn poll<X: PollingExchange>(
+    mut exchange: X,
+    runtime: &dyn Runtime,
+    clock: &dyn Clock,
+) -> Result<X::Output, Error> {
+    let (mut pause, mut lost) = (None, 0);
+    loop {
+        let polled = match send(runtime, exchange.request(clock.now())).await {
+            Ok(response) => {
+                lost = 0;
+                exchange.receive(response, clock.now())?
             }
-            // How long a person may take, the exchange knows.
-            Step::Again(wait) => {
+            // The first one tells whether there is a service at all.
+            Err(error) => match pause {
+                Some(pause) if lost < MOST_LOST => {
+                    lost += 1;
+                    Polled::Pending(pause)
+                }
+                _ => return Err(error.into()),
+            },
+        };
+        match polled {
+            Polled::Ready(output) => return Ok(output),
+            Polled::Pending(wait) => {
                 let wait = wait.max(MIN_RETRY_INTERVAL);
                 pause = Some(wait);
-                host.sleep(wait).await;
-                steps = 1;
-                exchange.start(clock.now())
+                runtime.sleep(wait).await;
             }
-        };
+        }
     }
 }

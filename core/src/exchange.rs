@@ -178,9 +178,30 @@ pub trait Exchange: Send + 'static {
 pub enum Step<T = Grant> {
     /// Send this request, then call [`receive`](Exchange::receive) with its answer.
     Send(Request),
-    /// Wait for so long, then call [`start`](Exchange::start) again. Only in exchanges that wait for a person, such as
-    /// the device flow; never in a session.
-    Again(Duration),
     /// The end, with the result.
     Done(T),
+}
+
+/// Asks a service over and over until a person has acted: the device authorization grant (RFC 8628 §3.4), for instance.
+/// [`Exchange`] is for what a service answers by itself; a session cannot be given one of these.
+///
+/// An adapter's `Connector::poll` carries it out: it asks again after each pause, and also where a request got lost.
+pub trait PollingExchange: Send + 'static {
+    /// What it ends in.
+    type Output: Send;
+
+    /// The next request.
+    fn request(&mut self, now: Now) -> Request;
+
+    /// Takes the answer to it. An error ends the polling.
+    fn receive(&mut self, response: Response, now: Now) -> Result<Polled<Self::Output>, Error>;
+}
+
+/// What follows an answer to a [`PollingExchange`].
+#[derive(Debug)]
+pub enum Polled<T = Grant> {
+    /// The person has not acted yet: ask again after this pause.
+    Pending(Duration),
+    /// The end, with what the service granted.
+    Ready(T),
 }

@@ -10,12 +10,12 @@ use perennial_core::session::{MIN_RETRY_INTERVAL, SAVE_GRACE};
 use perennial_core::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreCommand, StoreReply};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Credentials, Error, Event, Exchange, Generation, Grant, Input, LeaseId, Now, Output, Policy, Provider, Request,
-    Response, ServiceErrorKind, Session, SessionError, SignOut, State, Step, StoreError, StoreErrorKind, Timestamp,
+    Error, Event, Generation, Grant, Input, LeaseId, Now, Output, Policy, Provider, ServiceErrorKind, Session,
+    SessionError, SignOut, State, StoreError, StoreErrorKind, Timestamp,
 };
-use perennial_testing::{Toy, ToyLogin};
+use perennial_testing::ToyLogin;
 
-use self::desk::{Desk, START, signed_in, text};
+use self::desk::{Desk, signed_in, text};
 
 // ---- States
 
@@ -555,82 +555,6 @@ fn a_rejected_lease_that_was_exhausted_is_renewed_with_a_new_login() {
 /// A provider whose exchange waits for a person.
 #[derive(Clone)]
 struct Patient;
-
-struct Waits(<Toy as Provider>::Exchange);
-
-impl Provider for Patient {
-    type Login = ToyLogin;
-    type Method = <Toy as Provider>::Method;
-    type Exchange = Waits;
-
-    fn name(&self) -> &'static str {
-        "patient"
-    }
-
-    fn namespace(&self) -> String {
-        Toy.namespace()
-    }
-
-    fn user_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
-        Toy.user_id(login)
-    }
-
-    fn methods(&self, lease_id: LeaseId) -> &'static [Self::Method] {
-        Toy.methods(lease_id)
-    }
-
-    fn consumes(&self, method: Self::Method) -> perennial_core::Consumes {
-        Toy.consumes(method)
-    }
-
-    fn method_name(&self, method: Self::Method) -> &'static str {
-        Toy.method_name(method)
-    }
-
-    fn begin(&self, method: Self::Method, login: Option<&ToyLogin>, have: Option<&Credentials>) -> Option<Waits> {
-        Toy.begin(method, login, have).map(Waits)
-    }
-
-    fn sign_out(&self, have: &Credentials) -> Option<Waits> {
-        Toy.sign_out(have).map(Waits)
-    }
-
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        Toy.authorize(credentials, headers);
-    }
-}
-
-impl Exchange for Waits {
-    type Output = Grant;
-
-    fn start(&mut self, now: Now) -> Request {
-        self.0.start(now)
-    }
-
-    fn receive(&mut self, _: Response, _: Now) -> Result<Step, Error> {
-        Ok(Step::Again(Duration::from_secs(5)))
-    }
-}
-
-#[test]
-fn an_exchange_that_waits_for_a_person_is_a_failure_in_a_session() {
-    let mut session = Session::new(Patient, ToyLogin::new("ann@toy.example", "pass"), Policy::default(), 7);
-    session.demand(LeaseId::Access, START);
-    let id = loop {
-        match session.poll_output() {
-            Output::Send(request) => break request.id,
-            Output::Sleep(_) => panic!("nothing was asked for"),
-            _ => {}
-        }
-    };
-    session.handle_input(Input::Response(id, Response::default()), START);
-    let (told, error) = session.failures(LeaseId::Access);
-    assert_eq!(told, 1);
-    assert!(error.unwrap().to_string().ends_with("an exchange that waits for a person"));
-    // A provider need not write or read logins.
-    assert!(Patient.write_login(&ToyLogin::new("ann", "pass")).is_none() && Patient.read_login("{}").is_none());
-    assert!(Patient.methods(LeaseId::Aws).iter().all(|method| Patient.requires(*method).is_none()));
-}
 
 #[cfg(feature = "navien")]
 #[test]

@@ -34,7 +34,7 @@ async fn by_device(screen: &Screen, client: &Connector, profile: &Profile, scope
     let request = profile.device(scopes).ok_or("this server has no device authorization")?;
     let device = client.run(request).await?;
     screen.say(&format!("open {} and type {}", device.verification_uri(), device.user_code()));
-    Ok(client.run(device.poll()).await?)
+    Ok(client.poll(device.poll()).await?)
 }
 
 /// Listens on a free port of this machine, sends the person away and waits until the browser comes back.

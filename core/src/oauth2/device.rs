@@ -15,7 +15,7 @@ use super::profile::{ParameterTarget, Profile, ResponseEncoding};
 use super::refusal::{self, ErrorCode};
 use crate::credentials::{Deadline, Now, Secret, Timestamp, check_token};
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
-use crate::exchange::{Exchange, Request, Response, Step};
+use crate::exchange::{Exchange, Polled, PollingExchange, Request, Response, Step};
 use crate::grant::Grant;
 
 /// The time between two polls where the server names none (RFC 8628 §3.2), and what each `slow_down` adds (§3.5).
@@ -207,17 +207,17 @@ fn is_passing(error: &ServiceError) -> bool {
     unprocessed || (failing && error.kind() == ServiceErrorKind::Service)
 }
 
-impl Exchange for DevicePoll {
+impl PollingExchange for DevicePoll {
     type Output = Grant;
 
-    fn start(&mut self, now: Now) -> Request {
+    fn request(&mut self, now: Now) -> Request {
         self.sent = now;
         self.profile.device_token_request(&self.device_code, now)
     }
 
-    fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
+    fn receive(&mut self, response: Response, now: Now) -> Result<Polled, Error> {
         let error = match parse_token(&self.profile, GrantType::DeviceCode, &response, self.sent, now) {
-            Ok(grant) => return Ok(Step::Done(grant)),
+            Ok(grant) => return Ok(Polled::Ready(grant)),
             Err(error) => error,
         };
         let Some(pause) = self.again(&error) else {
@@ -226,7 +226,7 @@ impl Exchange for DevicePoll {
         if self.deadline.remaining(now) <= pause {
             return Err(ServiceError::new(ServiceErrorKind::NotGranted).with_code("expired_token").into());
         }
-        Ok(Step::Again(pause))
+        Ok(Polled::Pending(pause))
     }
 }
 

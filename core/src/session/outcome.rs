@@ -81,10 +81,6 @@ impl<P: Provider> Session<P> {
                 }
                 self.in_flight = slot;
             }
-            Ok(Step::Again(_)) => {
-                let error = ServiceError::malformed("an exchange that waits for a person");
-                self.finish(slot, Err(error.into()));
-            }
             Ok(Step::Done(grant)) => self.finish(slot, Ok(grant)),
             Err(error) => self.finish(slot, Err(error)),
         }

@@ -1,7 +1,7 @@
 //! The device flow (RFC 8628).
 
 use perennial_core::oauth2::{DeviceAuthorization, DevicePoll};
-use perennial_core::{Error, Exchange, Step};
+use perennial_core::{Error, Exchange, Polled, PollingExchange, Step};
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn start(body: &str) -> Result<DeviceAuthorization, Error> {
 
 fn poll() -> DevicePoll {
     let mut poll = start(STARTED).unwrap().poll();
-    let request = poll.start(now(1));
+    let request = poll.request(now(1));
     assert_eq!(field(&request, "device_code").unwrap(), "dc-1");
     assert_eq!(field(&request, "grant_type").unwrap(), "urn:ietf:params:oauth:grant-type:device_code");
     poll
@@ -34,7 +34,7 @@ fn poll() -> DevicePoll {
 
 fn pause(poll: &mut DevicePoll, status: u16, body: &str) -> Duration {
     match poll.receive(answer(status, body), now(2)).unwrap() {
-        Step::Again(pause) => pause,
+        Polled::Pending(pause) => pause,
         _ => panic!("{status} {body} ends it"),
     }
 }
@@ -58,7 +58,7 @@ fn it_polls_every_5_seconds_unless_the_server_names_an_interval() {
     for (told, seconds) in [("7", 7), ("\"7\"", 7), ("0", 5), ("null", 5), ("-1", 5), ("1e18", 300)] {
         let body = STARTED.replace("\"expires_in\":60", &format!("\"expires_in\":6000,\"interval\":{told}"));
         let mut poll = start(&body).unwrap().poll();
-        poll.start(now(1));
+        poll.request(now(1));
         assert_eq!(pause(&mut poll, 400, PENDING), Duration::from_secs(seconds), "{told}");
     }
 }
@@ -67,7 +67,7 @@ fn it_polls_every_5_seconds_unless_the_server_names_an_interval() {
 fn slow_down_adds_5_seconds_for_good() {
     let authorization = start(STARTED).unwrap();
     let mut poll = authorization.poll();
-    poll.start(now(1));
+    poll.request(now(1));
     assert_eq!(pause(&mut poll, 400, r#"{"error":"slow_down"}"#), Duration::from_secs(10));
     assert_eq!(pause(&mut poll, 400, PENDING), Duration::from_secs(10));
     assert_eq!(pause(&mut poll, 400, r#"{"error":"slow_down"}"#), Duration::from_secs(15));
@@ -81,7 +81,9 @@ fn a_failing_server_is_asked_again() {
     assert_eq!(pause(&mut poll(), 500, r#"{"error":"access_denied"}"#), Duration::from_secs(5));
     let mut busy = answer(429, "");
     busy.headers_mut().insert("retry-after", http::HeaderValue::from_static("30"));
-    assert!(matches!(poll().receive(busy, now(2)).unwrap(), Step::Again(pause) if pause == Duration::from_secs(30)));
+    assert!(
+        matches!(poll().receive(busy, now(2)).unwrap(), Polled::Pending(pause) if pause == Duration::from_secs(30))
+    );
 }
 
 #[test]
@@ -106,13 +108,13 @@ fn any_other_error_ends_it() {
 fn a_code_expires_by_our_own_clock() {
     let Error::Service(error) = poll().receive(answer(400, PENDING), now(55)).unwrap_err() else { panic!("too late") };
     assert_eq!((error.kind(), error.code()), (ServiceErrorKind::NotGranted, Some("expired_token")));
-    assert!(matches!(poll().receive(answer(400, PENDING), now(54)), Ok(Step::Again(_))));
+    assert!(matches!(poll().receive(answer(400, PENDING), now(54)), Ok(Polled::Pending(_))));
 }
 
 #[test]
 fn an_approved_device_is_a_grant() {
     let body = r#"{"access_token":"at","refresh_token":"rt","expires_in":60}"#;
-    let Step::Done(grant) = poll().receive(answer(200, body), now(2)).unwrap() else { panic!("not done") };
+    let Polled::Ready(grant) = poll().receive(answer(200, body), now(2)).unwrap() else { panic!("not done") };
     assert_eq!(grant.grant_type, Some("device_code"));
     assert_eq!(grant.access.unwrap().expose(), "at");
 }

@@ -164,7 +164,6 @@ impl Walk {
                 check_grant(&grant, now);
                 self.trace.push_str(grant.access.as_ref().map_or("", |access| access.expose()));
             }
-            Ok(Step::Again(_)) => panic!("nobody is waited for"),
             Err(Error::Service(error)) => {
                 check_error(&error, body.as_ref());
                 let wait = Error::from(error.clone()).retry_after();

@@ -13,6 +13,7 @@ use perennial_core::oauth2::{
     parse_revocation, parse_token,
 };
 use perennial_core::wire::is_safe;
+use perennial_core::{Polled, PollingExchange as _};
 
 const ISSUER: &str = "https://a.example";
 const CLIENT_SECRET: &str = "CANARY-client-s3cret";
@@ -91,15 +92,14 @@ pub(super) fn oauth_device(data: &[u8]) {
 
     let mut poll = authorization.poll();
     for answer in answers.take(8).filter_map(received) {
-        poll.start(answer.now);
+        poll.request(answer.now);
         let before = authorization.interval();
         match poll.receive(answer.response, answer.now) {
-            Ok(Step::Done(grant)) => return check_grant(&grant, answer.now),
-            Ok(Step::Again(pause)) => {
+            Ok(Polled::Ready(grant)) => return check_grant(&grant, answer.now),
+            Ok(Polled::Pending(pause)) => {
                 assert!(pause >= before && authorization.interval() >= before, "faster than it was asked to");
                 assert!(pause <= perennial_core::wire::MAX_RETRY_AFTER, "{pause:?}");
             }
-            Ok(Step::Send(_)) => panic!("a poll is one request"),
             Err(Error::Service(error)) => return check_error(&error, answer.body),
             Err(error) => panic!("no answer of a service: {error}"),
         }
@@ -140,7 +140,6 @@ pub(super) fn oauth_metadata(data: &[u8]) {
     match discovery.receive(answer.response.clone(), answer.now) {
         Ok(Step::Done(_)) => assert!(said.is_ok()),
         Ok(Step::Send(request)) => assert!(said.is_err() && is_safe(request.http.uri())),
-        Ok(Step::Again(_)) => panic!("nobody is waited for"),
         Err(error) => assert!(said.is_err() && shown(&error).len() < 3000),
     }
 }

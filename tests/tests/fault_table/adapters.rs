@@ -3,12 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use perennial_adapter::SessionBuilder;
-use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, Provider};
+use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, PollingExchange, Provider};
 use perennial_tests::{Blocking, Hyper, Link};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) trait Side<P: Provider>: Clone + Send + 'static {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error>;
+    #[allow(dead_code, reason = "not every program that includes this file polls")]
+    fn poll<X: PollingExchange>(link: Link, exchange: X) -> Result<X::Output, Error>;
     fn build(link: Link, setup: SessionBuilder<P>) -> Result<Self, Error>;
     fn credentials(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error>;
     fn renew(&self, lease_id: LeaseId) -> Result<Arc<Credentials>, Error>;
@@ -31,6 +33,10 @@ fn runtime() -> &'static Runtime {
 impl<P: Provider> Side<P> for OverHyper<P> {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error> {
         runtime().block_on(Hyper::client(link).run(exchange))
+    }
+
+    fn poll<X: PollingExchange>(link: Link, exchange: X) -> Result<X::Output, Error> {
+        runtime().block_on(Hyper::client(link).poll(exchange))
     }
 
     fn build(link: Link, setup: SessionBuilder<P>) -> Result<Self, Error> {
@@ -63,6 +69,10 @@ impl<P: Provider> Side<P> for OverHyper<P> {
 impl<P: Provider> Side<P> for OverBlocking<P> {
     fn run<X: Exchange>(link: Link, exchange: X) -> Result<X::Output, Error> {
         Blocking::client(link).run(exchange)
+    }
+
+    fn poll<X: PollingExchange>(link: Link, exchange: X) -> Result<X::Output, Error> {
+        Blocking::client(link).poll(exchange)
     }
 
     fn build(link: Link, setup: SessionBuilder<P>) -> Result<Self, Error> {

@@ -156,7 +156,7 @@ fn device<H: Side<OAuth2>>(service: &Service, answer: Answer, profile: &Profile)
     service.answer_with(Answer { status: 200, shape: Shape::Granted });
     let device = H::run(link(), profile.device(&["a"]).unwrap()).unwrap();
     service.answer_with(answer);
-    run::<_, H, _>(answer, "a device's question", device.poll());
+    look(answer, "a device's question", &H::poll(link(), device.poll()));
 }
 
 #[test]

@@ -20,8 +20,8 @@ use perennial_core::store::{
 use perennial_core::wire::{Body, BodyBuffer, LoginText, Object, Text};
 use perennial_core::{
     AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Input, LeaseId, Now, Output, Policy,
-    Provider, Request, RequestId, Response, SavedSession, ServiceError, ServiceErrorKind, Session, SessionError, Step,
-    StoreError, StoreErrorKind, TransportError, TransportErrorKind, Unfinished, Validity,
+    Polled, Provider, Request, RequestId, Response, SavedSession, ServiceError, ServiceErrorKind, Session,
+    SessionError, Step, StoreError, StoreErrorKind, TransportError, TransportErrorKind, Unfinished, Validity,
 };
 use perennial_file::{FileStore, Key};
 use perennial_redis::RedisStore;
@@ -338,6 +338,7 @@ fn session() -> Vec<Shown> {
         "core/src/wire/message.rs Request": request(),
         "core/src/exchange.rs Step": Step::<Grant>::Send(request()),
         "core/src/exchange.rs Step": Step::Done(grant()),
+        "core/src/exchange.rs Polled": Polled::Ready(grant()),
     });
     all
 }
@@ -428,6 +429,10 @@ fn adapters() -> Vec<Shown> {
         "adapter/src/session.rs Session": (*hyper).clone(),
         "adapter-hyper/src/session.rs Session": hyper.clone(),
         "adapter/src/session.rs Updates": hyper.updates(LeaseId::Access),
+        "adapter/src/source.rs CredentialSource": hyper.source(),
+        "adapter/src/source.rs CredentialSource": perennial_adapter::CredentialSource::fixed(have()),
+        "adapter/src/source.rs SourceUpdates": hyper.source().updates(LeaseId::Access),
+        "adapter-blocking/src/source.rs CredentialSource": blocking.source(),
         "adapter-blocking/src/session.rs Session": blocking.clone(),
         "adapter-blocking/src/session.rs Updates": blocking.updates(LeaseId::Access),
         "core/src/credentials/token.rs AccessToken": headers,

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use perennial_adapter::SessionBuilder;
+use perennial_core::PollingExchange;
 use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, SignOut};
 use tokio::runtime::Runtime;
@@ -12,6 +13,7 @@ pub trait Adapter: 'static {
     type Session: Clone + Send + 'static;
 
     fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error>;
+    fn poll<X: PollingExchange>(exchange: X) -> Result<X::Output, Error>;
     fn build(setup: SessionBuilder<OAuth2>) -> Self::Session;
     fn credentials(session: &Self::Session) -> Result<Arc<Credentials>, Error>;
     fn renew(session: &Self::Session) -> Result<Arc<Credentials>, Error>;
@@ -29,6 +31,10 @@ impl Adapter for Hyper {
 
     fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error> {
         RUNTIME.block_on(perennial_hyper::Connector::new().run(exchange))
+    }
+
+    fn poll<X: PollingExchange>(exchange: X) -> Result<X::Output, Error> {
+        RUNTIME.block_on(perennial_hyper::Connector::new().poll(exchange))
     }
 
     fn build(setup: SessionBuilder<OAuth2>) -> Self::Session {
@@ -59,6 +65,10 @@ impl Adapter for Blocking {
 
     fn run<X: Exchange>(exchange: X) -> Result<X::Output, Error> {
         perennial_blocking::Connector::new().run(exchange)
+    }
+
+    fn poll<X: PollingExchange>(exchange: X) -> Result<X::Output, Error> {
+        perennial_blocking::Connector::new().poll(exchange)
     }
 
     fn build(setup: SessionBuilder<OAuth2>) -> Self::Session {

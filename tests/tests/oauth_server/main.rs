@@ -17,7 +17,8 @@ use perennial_core::oauth2::{
     PendingAuthorization, Profile, scopes,
 };
 use perennial_core::providers::oauth2::{Login, OAuth2};
-use perennial_core::{Error, Exchange, Grant, Now, Request, Response, Secret, ServiceErrorKind, SessionError, Step};
+use perennial_core::{Error, Exchange, Grant, Now, Request, Response, Secret, ServiceErrorKind, SessionError};
+use perennial_core::{Polled, PollingExchange};
 
 use self::adapters::{Adapter, Blocking, Hyper};
 use self::browser::Browser;
@@ -197,19 +198,18 @@ fn a_wrong_client_secret_is_refused_and_not_tried_again<A: Adapter>() {
 /// Asks once, and tells the pause before the next time.
 struct Once(DevicePoll);
 
-impl Exchange for Once {
+impl PollingExchange for Once {
     type Output = Option<Duration>;
 
-    fn start(&mut self, now: Now) -> Request {
-        self.0.start(now)
+    fn request(&mut self, now: Now) -> Request {
+        self.0.request(now)
     }
 
-    fn receive(&mut self, response: Response, now: Now) -> Result<Step<Self::Output>, Error> {
-        Ok(match self.0.receive(response, now)? {
-            Step::Again(pause) => Step::Done(Some(pause)),
-            Step::Send(request) => Step::Send(request),
-            Step::Done(_) => Step::Done(None),
-        })
+    fn receive(&mut self, response: Response, now: Now) -> Result<Polled<Self::Output>, Error> {
+        Ok(Polled::Ready(match self.0.receive(response, now)? {
+            Polled::Pending(pause) => Some(pause),
+            Polled::Ready(_) => None,
+        }))
     }
 }
 
@@ -219,16 +219,16 @@ fn device_flow<A: Adapter>() {
     let device = A::run(profile.device(&["openid", "offline_access"]).unwrap()).unwrap();
     assert!(device.verification_uri().starts_with(server.issuer()));
     assert!(device.verification_uri_complete().unwrap().ends_with(device.user_code()));
-    assert_eq!(A::run(Once(device.poll())).unwrap(), Some(Duration::from_secs(5)));
+    assert_eq!(A::poll(Once(device.poll())).unwrap(), Some(Duration::from_secs(5)));
 
     Browser::default().approve(device.verification_uri(), device.user_code());
-    let grant = A::run(device.poll()).unwrap();
+    let grant = A::poll(device.poll()).unwrap();
     assert_eq!(grant.grant_type, Some("device_code"));
     let session = A::build(SessionBuilder::new(OAuth2::new(profile)));
     A::accept(&session, grant);
     assert!(server.is_active(A::renew(&session).unwrap().access().expose()));
     // The code worked once.
-    assert_eq!(kind(&A::run(device.poll()).unwrap_err()), ServiceErrorKind::InvalidCredentials);
+    assert_eq!(kind(&A::poll(device.poll()).unwrap_err()), ServiceErrorKind::InvalidCredentials);
 }
 
 fn revocation<A: Adapter>() {

@@ -28,7 +28,6 @@
 //!     match exchange.receive(transport(request), now)? {
 //!         Step::Send(next) => request = next,
 //!         Step::Done(grant) => return Ok(grant),
-//!         Step::Again(_) => unreachable!("nobody is waited for"),
 //!     }
 //! }
 //! # }

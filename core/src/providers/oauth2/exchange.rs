@@ -43,7 +43,6 @@ impl exchange::Exchange for Exchange {
             Kind::Token(exchange) => exchange.receive(response, now),
             Kind::Revocation(exchange) => Ok(match exchange.receive(response, now)? {
                 Step::Send(request) => Step::Send(request),
-                Step::Again(pause) => Step::Again(pause),
                 Step::Done(()) => Step::Done(Grant::default()),
             }),
         }

@@ -23,7 +23,6 @@
 //!     match exchange.receive(transport(request), now)? {
 //!         Step::Done(grant) => break grant,
 //!         Step::Send(corrected) => request = corrected, // signed again for the service's time
-//!         Step::Again(_) => unreachable!("nobody is waited for"),
 //!     }
 //! };
 //! assert!(grant.access.is_some());

@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode};
 use perennial_core::store::StoreDriver;
 use perennial_core::wire::Body;
 use perennial_core::{Exchange, Input, Now, Output, Provider, Request, Response, Session, Step, Timestamp};
+use perennial_core::{Polled, PollingExchange};
 
 /// What a scene holds at its end.
 pub(crate) type Held = Result<Vec<Box<dyn Any>>, Box<dyn Error>>;
@@ -76,8 +77,20 @@ pub(crate) fn run<X: Exchange>(
     loop {
         match exchange.receive(service(&request), now(1))? {
             Step::Send(next) => request = next,
-            Step::Again(_) => request = exchange.start(now(1)),
             Step::Done(output) => return Ok(output),
+        }
+    }
+}
+
+/// Polls until the person has acted.
+pub(crate) fn poll<X: PollingExchange>(
+    mut exchange: X,
+    service: &dyn Fn(&Request) -> Response,
+) -> Result<X::Output, perennial_core::Error> {
+    loop {
+        let request = exchange.request(now(1));
+        if let Polled::Ready(output) = exchange.receive(service(&request), now(1))? {
+            return Ok(output);
         }
     }
 }

@@ -6,7 +6,7 @@ use perennial_core::{LeaseId, Policy, Request, Response, Secret, Session};
 use perennial_tests::forgetful::Secrets;
 use zeroize::Zeroizing;
 
-use crate::answers::{Held, answer, drive, now, path, run};
+use crate::answers::{Held, answer, drive, now, path, poll, run};
 
 fn tokens(secrets: Secrets) -> Response {
     let (access, refresh, id) = (secrets.get("oauth access"), secrets.get("oauth refresh"), secrets.get("oauth id"));
@@ -109,7 +109,7 @@ pub(crate) fn play(secrets: Secrets) -> Held {
 
     // A device.
     let device = run(basic.device(&["a"]).ok_or("no device endpoint")?, &answered)?;
-    run(device.poll(), &answered)?;
+    poll(device.poll(), &answered)?;
 
     Ok(vec![
         Box::new(session),
