@@ -552,10 +552,6 @@ fn a_rejected_lease_that_was_exhausted_is_renewed_with_a_new_login() {
     }
 }
 
-/// A provider whose exchange waits for a person.
-#[derive(Clone)]
-struct Patient;
-
 #[cfg(feature = "navien")]
 #[test]
 fn another_programs_file_is_imported_and_retired_before_it_is_overwritten() {

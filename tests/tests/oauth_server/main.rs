@@ -17,7 +17,7 @@ use perennial_core::oauth2::{
     PendingAuthorization, Profile, scopes,
 };
 use perennial_core::providers::oauth2::{Login, OAuth2};
-use perennial_core::{Error, Exchange, Grant, Now, Request, Response, Secret, ServiceErrorKind, SessionError};
+use perennial_core::{Error, Grant, Now, Request, Response, Secret, ServiceErrorKind, SessionError};
 use perennial_core::{Polled, PollingExchange};
 
 use self::adapters::{Adapter, Blocking, Hyper};
