@@ -1,20 +1,37 @@
-//! Keeps a sign-in alive in threaded programs, over std sockets.
+//! OAuth 2 access tokens and AWS credentials, refreshed before they expire, for threaded programs and command-line tools.
+//!
+//! A session signs in to one account, hands out access tokens that work, and renews them ahead of time: exactly once,
+//! however many threads or processes ask. A refresh token that the service rotated is saved before anybody hears of it.
 //!
 //! ```no_run
-//! use perennial_blocking::{Connector, SessionBuilder};
-//! use perennial_core::providers::navien::{Login, Navien};
+//! # #[cfg(feature = "navien")] {
+//! use perennial_blocking::Session;
+//! use perennial_blocking::providers::navien::{Login, Navien};
 //!
 //! # fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let login = Login::new("grower@example.com", "correct horse battery")?;
-//! let session = Connector::new().connect(SessionBuilder::new(Navien::default()).login(login))?;
+//! let session = Session::builder(Navien::default()).login(login).connect()?;
 //!
 //! let mut headers = http::HeaderMap::new();
-//! session.authorize(&mut headers)?; // never waits while valid credentials are held
+//! session.authorize(&mut headers)?; // never waits while a valid token is held
 //! # Ok(()) }
+//! # }
 //! ```
 //!
-//! A [`Connector`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Session`] is
-//! what callers hold. `perennial-hyper` has the same nouns and verbs for tasks.
+//! The most important types are [`Session`], what callers hold; its [`SessionBuilder`]; [`CredentialSource`], a session
+//! without its provider's type; and [`Connector`], which opens sessions over a transport of yours. `perennial-hyper` has
+//! the same names for tasks.
+//!
+//! # Features
+//!
+//! | feature | |
+//! | --- | --- |
+//! | `oauth2` (default) | any OAuth 2 server: client credentials, code with PKCE, device, refresh |
+//! | `navien`, `mosaia`, `auth0`, `settrade` | a service |
+//! | `aws` | pre-signed addresses for MQTT on AWS IoT |
+//! | `es256` | clients that sign in with a P-256 key (`private_key_jwt`) |
+//! | `file`, `file-encrypted`, `redis` | where a session is kept, and shared with other processes |
+//! | `test-util` | `ManualClock`, `Session::settle`: tests in which time passes only when they say so |
 //!
 //! # TLS
 //!

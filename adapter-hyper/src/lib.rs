@@ -1,20 +1,37 @@
-//! Keeps a sign-in alive in async services, over tokio and hyper.
+//! OAuth 2 access tokens and AWS credentials, refreshed before they expire, for async services over tokio and hyper.
+//!
+//! A session signs in to one account, hands out access tokens that work, and renews them ahead of time: exactly once,
+//! however many tasks or processes ask. A refresh token that the service rotated is saved before anybody hears of it.
 //!
 //! ```no_run
-//! use perennial_core::providers::navien::{Login, Navien};
-//! use perennial_hyper::{Connector, SessionBuilder};
+//! # #[cfg(feature = "navien")] {
+//! use perennial_hyper::Session;
+//! use perennial_hyper::providers::navien::{Login, Navien};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let login = Login::new("grower@example.com", "correct horse battery")?;
-//! let session = Connector::new().connect(SessionBuilder::new(Navien::default()).login(login)).await?;
+//! let session = Session::builder(Navien::default()).login(login).connect().await?;
 //!
 //! let mut headers = http::HeaderMap::new();
-//! session.authorize(&mut headers).await?; // never waits while valid credentials are held
+//! session.authorize(&mut headers).await?; // never waits while a valid token is held
 //! # Ok(()) }
+//! # }
 //! ```
 //!
-//! A [`Connector`] carries out what sessions ask for; a [`SessionBuilder`] says what a session is made of; a [`Session`] is
-//! what callers hold. `perennial-blocking` has the same nouns and verbs for threads.
+//! The most important types are [`Session`], what callers hold; its [`SessionBuilder`]; [`CredentialSource`], a session
+//! without its provider's type; and [`Connector`], which opens sessions over a transport of yours. `perennial-blocking`
+//! has the same names for threads.
+//!
+//! # Features
+//!
+//! | feature | |
+//! | --- | --- |
+//! | `oauth2` (default) | any OAuth 2 server: client credentials, code with PKCE, device, refresh |
+//! | `navien`, `mosaia`, `auth0`, `settrade` | a service |
+//! | `aws` | pre-signed addresses for MQTT on AWS IoT |
+//! | `es256` | clients that sign in with a P-256 key (`private_key_jwt`) |
+//! | `file`, `file-encrypted`, `redis` | where a session is kept, and shared with other processes |
+//! | `test-util` | `ManualClock`, `Session::settle`: tests in which time passes only when they say so |
 //!
 //! # TLS
 //!

@@ -1,7 +1,7 @@
-//! Perennial keeps a sign-in alive. You give it an account at a service, it hands you credentials that work now
-//! and goes on handing you working ones. This crate is its pure core: no I/O, no clock, no randomness, no
-//! threads, no async. It builds requests, parses answers and decides when; you carry out what it asks for, over
-//! any transport:
+//! Refreshes OAuth 2 access tokens and AWS credentials for long-lived programs: the sans-IO core. It builds requests,
+//! parses answers, and decides when to sign in, when to refresh, and what becomes of a refresh token that the service
+//! rotated. It does no I/O and knows no clock, randomness, threads or async: you carry out what it asks for, over any
+//! transport. Most programs take `perennial-hyper` or `perennial-blocking`, which do that.
 //!
 //! ```
 //! # #[cfg(feature = "navien")] {
@@ -61,6 +61,15 @@
 //! | [`mqtt`] | how to open one MQTT connection now |
 //! | `aws` | pre-signed addresses for MQTT on AWS IoT (feature `aws`) |
 //! | [`wire`] | reading and writing HTTP messages, shared by providers |
+//!
+//! # Features
+//!
+//! | feature | |
+//! | --- | --- |
+//! | `oauth2` (default) | any OAuth 2 server: client credentials, code with PKCE, device, refresh |
+//! | `navien`, `mosaia`, `auth0`, `settrade` | a service |
+//! | `aws` | SigV4 pre-signed addresses for MQTT on AWS IoT |
+//! | `es256` | clients that sign in with a P-256 key (`private_key_jwt`) |
 
 #[cfg(feature = "aws")]
 pub mod aws;

@@ -6,9 +6,9 @@ pub(crate) const HELP: &str = "\
 Keeps a sign-in alive and tells what happens.
 
 usage: session [--provider NAME] [--json] [--save FILE] [--seconds N]
-       session --provider oauth --issuer URL --client-id ID [--device] [--scope SCOPE]… [--json]
+       session --provider oauth2 --issuer URL --client-id ID [--device] [--scope SCOPE]… [--json]
 
-  --provider NAME  navien (the default), mosaia, auth0, settrade, oauth
+  --provider NAME  navien (the default), mosaia, auth0, settrade, oauth2
   --json           one JSON object a line in place of text
   --save FILE      keep the session in this file, and share it with whoever else does
   --seconds N      end after so long
@@ -75,7 +75,7 @@ impl Args {
     fn check(&self) -> Result<(), String> {
         let person = self.issuer.is_some() || self.client_id.is_some() || self.device || !self.scopes.is_empty();
         if person && self.provider != Service::OAuth {
-            return Err("--issuer, --client-id, --device and --scope go with --provider oauth".into());
+            return Err("--issuer, --client-id, --device and --scope go with --provider oauth2".into());
         }
         if person && (self.issuer.is_none() || self.client_id.is_none()) {
             return Err("a sign-in at an OAuth 2 server needs both --issuer and --client-id".into());
@@ -95,8 +95,8 @@ impl Service {
             "mosaia" => Self::Mosaia,
             "auth0" => Self::Auth0,
             "settrade" => Self::Settrade,
-            "oauth" => Self::OAuth,
-            other => return Err(format!("unknown provider {other:?}: navien, mosaia, auth0, settrade, oauth")),
+            "oauth2" => Self::OAuth,
+            other => return Err(format!("unknown provider {other:?}: navien, mosaia, auth0, settrade, oauth2")),
         })
     }
 
