@@ -283,7 +283,10 @@ impl Lease {
             Pace::ProgramAnswered => (MAX_BACKOFF_PROGRAM, Why::Answered),
         };
         let pause = random.backoff(self.failures, longest);
-        self.retry = Some(Retry { at: now.monotonic.saturating_add(pause), since: now.monotonic, why });
+        let at = now.monotonic.saturating_add(pause);
+        // A rejection while the attempt was running has set a pause of its own: a failure does not cut that short.
+        let damped = self.retry.filter(|retry| retry.why == Why::Damped && retry.at > at);
+        self.retry = damped.or(Some(Retry { at, since: now.monotonic, why }));
         // What a new login or a refusal asks for is asked for until it is done.
         self.renew_requested &= self.login_first || self.rejected;
         self.report(error);
@@ -358,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rung_is_lost_and_ruled_out_by_itself() {
+    fn each_method_is_lost_and_refused_by_itself() {
         let mut lease = Lease::default();
         lease.mark_lost(1);
         lease.mark_refused(2);
@@ -373,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_one_use_token_clears_its_own_rung_and_what_had_stopped_for_it() {
+    fn a_new_one_use_token_clears_its_own_method_and_what_had_stopped_for_it() {
         for (lost, position, goes_on) in [(true, 1, true), (false, 1, true), (true, 3, false)] {
             let mut lease = Lease { exhausted: Some(error().into()), ..Lease::default() };
             if lost {
@@ -454,6 +457,21 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_does_not_cut_the_pause_after_a_fresh_rejection_short() {
+        let (mut lease, mut random) = (Lease::default(), Random::new(7));
+        lease.renewed(&Validity::with_lifetime(now(0), Duration::from_secs(3600)), &mut random, now(0), true);
+        lease.rejected = false;
+        lease.rejections = 4;
+        lease.begin(now(1));
+        // The API rejects the generation that is held while its renewal is under way.
+        lease.reject(&mut random, now(1));
+        let paused_until = lease.start_at();
+        assert!(paused_until > at(5), "{paused_until:?}");
+        lease.back_off(error(), Pace::Outage, false, &mut random, now(2));
+        assert_eq!(lease.start_at(), paused_until);
+    }
+
+    #[test]
     fn a_failure_ends_a_wish_for_new_ones_but_not_a_login_or_a_refusal() {
         let forced = |login_first, rejected| {
             let mut lease = Lease { renew_requested: true, login_first, rejected, ..Lease::default() };
@@ -464,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rung_counts_as_failing_from_the_second_unknown_outcome_in_a_row() {
+    fn a_method_counts_as_failing_from_the_second_unknown_outcome_in_a_row() {
         let mut lease = Lease::default();
         lease.falter(1);
         assert!(!lease.is_failing(1));
