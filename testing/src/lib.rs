@@ -26,7 +26,9 @@
 //! | [`Step`], [`steps`] | what can happen, as data: `Arbitrary` for fuzzing, a strategy for `proptest` |
 //! | [`Model`], [`Rule`], [`Violation`] | the rules, each by its name |
 //! | [`Harness`], [`run`], [`Subject`] | clock, service, session and model together |
+//! | [`conformance::store`] | what every [`Store`](perennial_core::store::Store) has to do, as tests for one of your own |
 
+pub mod conformance;
 mod harness;
 mod model;
 mod rule;

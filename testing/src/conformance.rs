@@ -1,0 +1,3 @@
+//! Suites for what you implement yourself: each case has a name and a reason.
+
+pub mod store;

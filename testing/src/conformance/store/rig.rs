@@ -1,0 +1,173 @@
+//! What the cases share: short ways to lock, read and write, each with an error that says what failed.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perennial_core::store::{LockGuard, Store, StoreError, StoreErrorKind, WatchGuard};
+use perennial_core::wire::Body;
+
+use super::StoreUnderTest;
+
+/// A time to live that no lock reaches within a case: an hour.
+pub(super) const TTL: Duration = Duration::from_secs(3600);
+
+/// A time to live that a case waits for.
+pub(super) const SHORT_TTL: Duration = Duration::from_millis(50);
+
+/// The timeouts of a lock that must not succeed. The next one is taken if the store was not reached in time.
+const BUSY_TIMEOUTS: [Duration; 3] =
+    [Duration::from_millis(60), Duration::from_millis(600), Duration::from_millis(6000)];
+
+pub(super) fn body(text: impl Into<Vec<u8>>) -> Body {
+    Body::from(text.into())
+}
+
+/// The record that was read, as text where it is text.
+#[track_caller]
+pub(super) fn text(read: Result<Option<Body>, StoreError>) -> Option<String> {
+    let record = read.unwrap_or_else(|error| panic!("`read` fails: {}", shown(&error)));
+    record.map(|record| String::from_utf8_lossy(record.as_ref()).into_owned())
+}
+
+/// Asserts that the operation succeeded.
+#[track_caller]
+pub(super) fn done(what: &str, outcome: Result<(), StoreError>) {
+    outcome.unwrap_or_else(|error| panic!("`{what}` fails: {}", shown(&error)));
+}
+
+/// Asserts that the operation failed with `Lost`.
+#[track_caller]
+pub(super) fn assert_lost<T>(what: &str, outcome: Result<T, StoreError>) {
+    match outcome {
+        Ok(_) => panic!("`{what}` succeeds under a lock that was lost"),
+        Err(error) if error.kind() == StoreErrorKind::Lost => {}
+        Err(error) => panic!("`{what}` under a lock that was lost is not `Lost`: {}", shown(&error)),
+    }
+}
+
+/// The error and its sources, in both forms in which a program may log them.
+pub(super) fn shown(error: &StoreError) -> String {
+    let mut text = format!("{:?}: {error} {error:?}", error.kind());
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause} {cause:?}"));
+        next = cause.source();
+    }
+    text
+}
+
+/// A watch, and the calls of its callback.
+pub(super) struct Watching<T> {
+    /// The store that is watched, kept for as long as the watch.
+    _store: T,
+    pub(super) guard: WatchGuard,
+    pub(super) changes: Receiver<()>,
+}
+
+/// What a case does with the store under test.
+pub(super) trait Rig: StoreUnderTest {
+    /// Locks by another store, for long.
+    #[track_caller]
+    fn lock(&self) -> Box<dyn LockGuard> {
+        self.lock_for(TTL)
+    }
+
+    #[track_caller]
+    fn lock_for(&self, ttl: Duration) -> Box<dyn LockGuard> {
+        let lock = self.open().lock(self.patience(), ttl);
+        lock.unwrap_or_else(|error| panic!("`lock` fails although nobody holds the lock: {}", shown(&error)))
+    }
+
+    /// Locks and writes by another store.
+    #[track_caller]
+    fn write(&self, record: &str) {
+        done("write", self.lock().write(&body(record), self.patience()));
+    }
+
+    /// Reads by another store, without the lock.
+    #[track_caller]
+    fn read(&self) -> Option<String> {
+        text(self.open().read(self.patience()))
+    }
+
+    /// Asserts that the lock cannot be had by another store, and that it is told so in time.
+    #[track_caller]
+    fn assert_busy(&self) {
+        let mut last = String::new();
+        for timeout in BUSY_TIMEOUTS {
+            let (store, (answer, answers)) = (self.open(), mpsc::channel());
+            thread::spawn(move || {
+                let _ = answer.send(store.lock(timeout, TTL));
+            });
+            match answers.recv_timeout(self.patience()) {
+                Ok(Ok(_)) => panic!("a second store gets the lock that another one holds"),
+                Ok(Err(error)) => match error.kind() {
+                    StoreErrorKind::Busy => return,
+                    StoreErrorKind::Unavailable | StoreErrorKind::TimedOut => last = shown(&error),
+                    _ => panic!("`lock` is not `Busy` while another holds the lock: {}", shown(&error)),
+                },
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("`lock` with a timeout of {timeout:?} has not ended after {:?}", self.patience());
+                }
+                Err(RecvTimeoutError::Disconnected) => panic!("`lock` panics while another holds the lock"),
+            }
+        }
+        panic!("`lock` is never `Busy` while another holds the lock: {last}");
+    }
+
+    /// A lock that was lost, while nobody holds it. `None` where none can be.
+    fn lost_lock(&self) -> Option<Box<dyn LockGuard>> {
+        if self.locks_expire() {
+            let lost = self.lock_for(SHORT_TTL);
+            drop(self.lock()); // waits for the expiry
+            return Some(lost);
+        }
+        let held = self.lock();
+        if self.break_lock() {
+            return Some(held);
+        }
+        does_not_apply("no lock can be lost");
+        None
+    }
+
+    /// Watches. `None` where the store says that it does not.
+    #[track_caller]
+    fn watch(&self) -> Option<Watching<Self::Store>> {
+        let (store, (sender, changes)) = (self.open(), mpsc::channel());
+        let guard = store.watch(Arc::new(move || {
+            let _ = sender.send(());
+        }));
+        match (guard, self.notifies()) {
+            (Some(guard), true) => Some(Watching { _store: store, guard, changes }),
+            (None, false) => {
+                does_not_apply("it does not notify");
+                None
+            }
+            (Some(_), false) => panic!("`watch` returns a guard, but `StoreUnderTest::notifies` is false"),
+            (None, true) => panic!("`watch` returns None, but `StoreUnderTest::notifies` is true"),
+        }
+    }
+
+    /// Waits for a call after which the record is this one.
+    #[track_caller]
+    fn expect_change(&self, changes: &Receiver<()>, what: &str, record: Option<&str>) {
+        let started = Instant::now();
+        loop {
+            let left = self.patience().saturating_sub(started.elapsed());
+            let called = changes.recv_timeout(left);
+            assert!(called.is_ok(), "`{what}` of another store is not reported within {:?}", self.patience());
+            if self.read().as_deref() == record {
+                return;
+            }
+        }
+    }
+}
+
+impl<S: StoreUnderTest> Rig for S {}
+
+/// Says that a case tests what this store does not promise.
+pub(super) fn does_not_apply(why: &str) {
+    println!("does not apply: {why}");
+}
