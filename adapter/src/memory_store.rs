@@ -104,6 +104,8 @@ impl LockGuard for Lock {
         let mut state = self.0.state();
         let record = state.record.take();
         state.aside.extend(record);
+        drop(state);
+        self.0.notify();
         Ok(())
     }
 
@@ -111,6 +113,8 @@ impl LockGuard for Lock {
         let mut state = self.0.state();
         let record = state.record.take();
         state.retired.extend(record);
+        drop(state);
+        self.0.notify();
         Ok(())
     }
 

@@ -11,6 +11,42 @@ use perennial_core::store::{
     StoreReply, StoreRequest,
 };
 use perennial_core::wire::Body;
+use perennial_testing::conformance::store::StoreUnderTest;
+
+#[derive(Default)]
+struct UnderTest(MemoryStore);
+
+impl StoreUnderTest for UnderTest {
+    type Store = MemoryStore;
+
+    fn open(&self) -> MemoryStore {
+        self.0.clone()
+    }
+
+    fn locks_expire(&self) -> bool {
+        false
+    }
+
+    fn notifies(&self) -> bool {
+        true
+    }
+
+    fn quarantined(&self) -> Option<Vec<Vec<u8>>> {
+        Some(self.0.aside().iter().map(|record| record.as_ref().to_vec()).collect())
+    }
+
+    fn retired(&self) -> Option<Vec<Vec<u8>>> {
+        Some(self.0.retired().iter().map(|record| record.as_ref().to_vec()).collect())
+    }
+
+    fn debug(&self, store: &MemoryStore) -> Option<String> {
+        Some(format!("{store:?}"))
+    }
+}
+
+mod conformance {
+    perennial_testing::store_conformance!(super::UnderTest::default);
+}
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -50,31 +86,6 @@ fn clones_share_one_record_and_only_one_holds_its_lock() {
     assert_eq!(text(other.read(STORE_TIMEOUT)).unwrap(), "one");
     drop(lock);
     assert!(other.lock(Duration::ZERO, LEASE).is_ok());
-}
-
-#[test]
-fn a_waiting_session_gets_the_lock_when_it_is_released() {
-    let store = MemoryStore::new();
-    let lock = store.lock(Duration::ZERO, LEASE).unwrap();
-    let waiting = store.clone();
-    let waiter = std::thread::spawn(move || kind(waiting.lock(Duration::from_secs(20), LEASE)));
-    drop(lock);
-    assert_eq!(waiter.join().unwrap(), None);
-}
-
-#[test]
-fn a_quarantined_record_is_kept_and_no_longer_read() {
-    let store = MemoryStore::new();
-    let mut lock = store.lock(Duration::ZERO, LEASE).unwrap();
-    lock.quarantine(STORE_TIMEOUT).unwrap();
-    assert_eq!(store.aside().len(), 0, "there was nothing");
-    for record in ["first", "second"] {
-        lock.write(&body(record), STORE_TIMEOUT).unwrap();
-        lock.quarantine(STORE_TIMEOUT).unwrap();
-        assert_eq!(text(lock.read(STORE_TIMEOUT)), None);
-    }
-    let aside: Vec<_> = store.aside().iter().map(|record| record.as_ref().to_vec()).collect();
-    assert_eq!(aside, [b"first".to_vec(), b"second".to_vec()]);
 }
 
 #[test]
@@ -156,27 +167,6 @@ fn a_driver_works_under_the_named_lock_alone() {
 }
 
 #[test]
-fn a_sign_out_removes_what_was_retired_and_nothing_else() {
-    let store = MemoryStore::new();
-    let mut driver = StoreDriver::new(store.clone());
-    let lock = OpId(1);
-    assert!(driver.execute(op(1, StoreCommand::Lock { ttl: LEASE })).is_ok());
-    let mut does = |command| assert!(matches!(driver.execute(op(2, command)), Ok(StoreReply::Done)));
-    does(StoreCommand::Write { lock, record: body("damaged") });
-    does(StoreCommand::Quarantine { lock });
-    does(StoreCommand::Write { lock, record: body("another program's") });
-    does(StoreCommand::Retire { lock });
-    let texts = |bodies: Vec<Body>| bodies.into_iter().map(|body| text(Ok(Some(body))).unwrap()).collect::<Vec<_>>();
-    assert_eq!(
-        (texts(store.aside()), texts(store.retired())),
-        (vec!["damaged".into()], vec!["another program's".into()])
-    );
-    does(StoreCommand::Clear { lock, record: body("signed out") });
-    assert_eq!((texts(store.aside()), texts(store.retired())), (vec!["damaged".into()], vec![]));
-    assert_eq!(text(store.read(STORE_TIMEOUT)).unwrap(), "signed out");
-}
-
-#[test]
 fn a_store_may_quarantine_what_is_retired() {
     /// The calls that it got.
     struct Told(Arc<std::sync::Mutex<Vec<&'static str>>>);
@@ -206,11 +196,4 @@ fn a_driver_releases_a_lock_before_it_requests_another() {
     for id in 1..3 {
         assert!(driver.execute(op(id, StoreCommand::Lock { ttl: LEASE })).is_ok());
     }
-}
-
-#[test]
-fn debug_of_a_store_shows_no_record() {
-    let store = MemoryStore::new();
-    store.lock(Duration::ZERO, LEASE).unwrap().write(&body("secret"), STORE_TIMEOUT).unwrap();
-    assert_eq!(format!("{store:?}"), "MemoryStore");
 }
