@@ -12,9 +12,9 @@ use rustix::fs::OFlags;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use crate::MAX_BYTES;
 use crate::directory::{Directory, retry_interrupted};
 use crate::error::{FileError, FileErrorKind};
+use crate::format::MAX_FILE;
 
 const PRIVATE_FILE: u32 = 0o600;
 /// The mode bits that give other users any access.
@@ -75,7 +75,7 @@ fn open_error(error: io::Error, path: &Path) -> FileErrorKind {
 }
 
 fn read_to_end(mut file: &File) -> Result<Body, FileErrorKind> {
-    let mut content = BodyBuffer::new(MAX_BYTES);
+    let mut content = BodyBuffer::new(MAX_FILE);
     let mut buffer = Zeroizing::new(vec![0; READ_BUFFER]);
     loop {
         match retry_interrupted(|| file.read(&mut buffer)).map_err(FileErrorKind::system("read"))? {

@@ -14,6 +14,9 @@ use crate::error::FileErrorKind;
 /// How encrypted files of every version begin. No JSON begins like this, so a plaintext record is never taken for one.
 const ENCRYPTED_PREFIX: &[u8] = b"perennial encrypted session ";
 
+/// The largest file in any format: 70 bytes more than the record, for the line, the nonce and the tag of an encrypted one.
+pub(crate) const MAX_FILE: usize = MAX_BYTES + 70;
+
 /// The format in which a store writes and reads its file.
 #[derive(Clone, Debug)]
 pub(crate) enum Format {
@@ -25,19 +28,19 @@ pub(crate) enum Format {
 impl Format {
     /// The content of the file for this record.
     pub(crate) fn encode<'a>(&self, record: &'a [u8]) -> Result<Cow<'a, [u8]>, FileErrorKind> {
-        let content = match self {
-            Self::Plaintext => Cow::Borrowed(record),
+        check_size(record)?;
+        match self {
+            Self::Plaintext => Ok(Cow::Borrowed(record)),
             #[cfg(feature = "encrypted")]
-            Self::Encrypted(key) => Cow::Owned(key.encrypt(record)?),
-        };
-        if content.len() > MAX_BYTES { Err(FileErrorKind::TooLarge) } else { Ok(content) }
+            Self::Encrypted(key) => key.encrypt(record).map(Cow::Owned),
+        }
     }
 
     /// The record in the content of a file. An empty file is passed on in either format: the session cannot parse it, and
     /// quarantines it.
     pub(crate) fn decode(&self, content: Body) -> Result<Body, FileErrorKind> {
         let encrypted = content.as_ref().starts_with(ENCRYPTED_PREFIX);
-        match self {
+        let record = match self {
             _ if content.as_ref().is_empty() => Ok(content),
             Self::Plaintext if encrypted => Err(FileErrorKind::Encrypted),
             Self::Plaintext => Ok(content),
@@ -45,8 +48,14 @@ impl Format {
             Self::Encrypted(_) if !encrypted => Err(FileErrorKind::NotEncrypted),
             #[cfg(feature = "encrypted")]
             Self::Encrypted(key) => key.decrypt(content.as_ref()),
-        }
+        }?;
+        check_size(record.as_ref())?;
+        Ok(record)
     }
+}
+
+fn check_size(record: &[u8]) -> Result<(), FileErrorKind> {
+    if record.len() > MAX_BYTES { Err(FileErrorKind::TooLarge) } else { Ok(()) }
 }
 
 #[cfg(test)]

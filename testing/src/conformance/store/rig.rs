@@ -1,5 +1,6 @@
 //! What the cases share: short ways to lock, read and write, each with an error that says what failed.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -47,12 +48,12 @@ pub(super) fn assert_lost<T>(what: &str, outcome: Result<T, StoreError>) {
     }
 }
 
-/// The error and its sources, in both forms in which a program may log them.
+/// The error's kind and its sources.
 pub(super) fn shown(error: &StoreError) -> String {
-    let mut text = format!("{:?}: {error} {error:?}", error.kind());
-    let mut next = std::error::Error::source(error);
+    let mut text = format!("{:?}", error.kind());
+    let mut next = error.source();
     while let Some(cause) = next {
-        text.push_str(&format!(": {cause} {cause:?}"));
+        text.push_str(&format!(": {cause}"));
         next = cause.source();
     }
     text

@@ -1,5 +1,6 @@
 //! What a store shows of itself, and how sessions drive it.
 
+use std::error::Error;
 use std::time::Duration;
 
 use perennial_core::store::{
@@ -7,7 +8,7 @@ use perennial_core::store::{
 };
 
 use super::StoreUnderTest;
-use super::rig::{Rig, SHORT_TTL, TTL, body, shown, text};
+use super::rig::{Rig, SHORT_TTL, TTL, body, text};
 
 /// What no output may have.
 const SECRET: &str = "hunter2-hunter2";
@@ -41,12 +42,23 @@ pub(super) fn no_debug_and_no_error_shows_a_record<S: StoreUnderTest>(under_test
     if under_test.locks_expire() {
         note(store.lock(under_test.patience(), SHORT_TTL).map(drop));
     }
-    let shown = errors.iter().map(shown).chain(under_test.debug(&store));
+    let shown = errors.iter().map(every_form).chain(under_test.debug(&store));
     for text in shown {
         let quoted = format!("{:?}", SECRET.as_bytes());
         let shows = text.contains(SECRET) || text.contains(quoted.trim_matches(['[', ']']));
         assert!(!shows, "a part of the record is shown: {text}");
     }
+}
+
+/// The error and its sources, in both forms in which a program may log them.
+fn every_form(error: &StoreError) -> String {
+    let mut text = format!("{error} {error:?} {error:#?}");
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause} {cause:?} {cause:#?}"));
+        next = cause.source();
+    }
+    text
 }
 
 pub(super) fn a_store_driver_executes_every_command<S: StoreUnderTest>(under_test: &S) {
