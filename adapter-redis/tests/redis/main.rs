@@ -5,6 +5,7 @@
 mod server;
 
 mod concurrency;
+mod conformance;
 mod error_replies;
 mod locks;
 mod lost_replies;
