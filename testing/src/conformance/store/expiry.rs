@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use perennial_core::store::Store;
 
 use super::StoreUnderTest;
-use super::rig::{Rig, SHORT_TTL, TTL, assert_lost, body, does_not_apply, done, shown};
+use super::rig::{Rig, SHORT_TTL, TTL, assert_lost, body, does_not_apply, done, expect_record, shown};
 
 pub(super) fn a_lock_never_claims_to_last_longer_than_its_ttl<S: StoreUnderTest>(under_test: &S) {
     let store = under_test.open();
@@ -45,7 +45,7 @@ pub(super) fn after_its_ttl_another_store_can_lock<S: StoreUnderTest>(under_test
     let _ = held.write(&body("by the first"), under_test.patience());
     let mut next = under_test.lock();
     done("write", next.write(&body("by the next"), under_test.patience()));
-    assert_eq!(under_test.read().as_deref(), Some("by the next"));
+    expect_record("read afterwards", under_test.read(), Some("by the next"));
 }
 
 pub(super) fn every_operation_of_a_lost_lock_is_lost<S: StoreUnderTest>(under_test: &S) {
@@ -58,10 +58,10 @@ pub(super) fn every_operation_of_a_lost_lock_is_lost<S: StoreUnderTest>(under_te
     assert_lost("quarantine", lost.quarantine(patience));
     assert_lost("retire", lost.retire(patience));
     assert_lost("clear", lost.clear(&late, patience));
-    assert_eq!(under_test.read().as_deref(), Some("there is a record"), "none of them changed it");
+    expect_record("after operations under a lost lock", under_test.read(), Some("there is a record"));
     done("write", next.write(&body("by the next"), patience));
     assert_lost("write", lost.write(&late, patience));
-    assert_eq!(under_test.read().as_deref(), Some("by the next"));
+    expect_record("read afterwards", under_test.read(), Some("by the next"));
 }
 
 pub(super) fn a_late_write_is_lost_and_changes_nothing<S: StoreUnderTest>(under_test: &S) {
@@ -69,11 +69,19 @@ pub(super) fn a_late_write_is_lost_and_changes_nothing<S: StoreUnderTest>(under_
     let late = body("too late");
     let Some(mut lost) = under_test.lost_lock() else { return };
     assert_lost("write", lost.write(&late, under_test.patience()));
-    assert_eq!(under_test.read().as_deref(), Some("before"), "nobody holds the lock, and nobody has written");
+    expect_record(
+        "after a late write, while nobody held the lock and nobody had written",
+        under_test.read(),
+        Some("before"),
+    );
     under_test.write("in time");
     assert_lost("write", lost.write(&late, under_test.patience()));
     assert_lost("clear", lost.clear(&late, under_test.patience()));
-    assert_eq!(under_test.read().as_deref(), Some("in time"), "nobody holds the lock, and another has written");
+    expect_record(
+        "after a late write, while nobody held the lock and another had written",
+        under_test.read(),
+        Some("in time"),
+    );
 }
 
 pub(super) fn a_lost_guard_does_not_release_the_next_lock<S: StoreUnderTest>(under_test: &S) {
@@ -83,5 +91,5 @@ pub(super) fn a_lost_guard_does_not_release_the_next_lock<S: StoreUnderTest>(und
     under_test.assert_busy();
     done("write", next.write(&body("still the holder"), under_test.patience()));
     drop(next);
-    assert_eq!(under_test.read().as_deref(), Some("still the holder"));
+    expect_record("read afterwards", under_test.read(), Some("still the holder"));
 }

@@ -7,7 +7,7 @@ use std::{panic, thread};
 use perennial_core::store::Store;
 
 use super::StoreUnderTest;
-use super::rig::{Rig, TTL, body, done, shown, text};
+use super::rig::{Rig, TTL, all_of, body, done, expect_record, shown, text};
 
 pub(super) fn only_one_store_at_a_time_holds_the_lock<S: StoreUnderTest>(under_test: &S) {
     let store = under_test.open();
@@ -34,7 +34,7 @@ pub(super) fn a_lock_waits_no_longer_than_its_timeout_and_is_busy<S: StoreUnderT
 pub(super) fn the_longest_timeout_and_ttl_are_accepted<S: StoreUnderTest>(under_test: &S) {
     const LONGEST: Duration = Duration::MAX;
     let store = under_test.open();
-    assert_eq!(text(store.read(LONGEST)), None);
+    expect_record("read afterwards", text(store.read(LONGEST)), None);
     let lock = store.lock(LONGEST, LONGEST);
     let mut lock = lock.unwrap_or_else(|error| panic!("`lock` fails: {}", shown(&error)));
     thread::scope(|scope| {
@@ -50,7 +50,7 @@ pub(super) fn the_longest_timeout_and_ttl_are_accepted<S: StoreUnderTest>(under_
         done("quarantine", lock.quarantine(LONGEST));
         done("retire", lock.retire(LONGEST));
         done("clear", lock.clear(&body("last"), LONGEST));
-        assert_eq!(text(lock.read(LONGEST)).as_deref(), Some("last"));
+        expect_record("read afterwards", text(lock.read(LONGEST)), Some("last"));
         drop(lock);
         let waited = waiter.join();
         done("lock", waited.unwrap_or_else(|_| panic!("`lock` panics where it has to wait")));
@@ -74,7 +74,7 @@ pub(super) fn a_waiting_store_gets_the_lock_when_it_is_released<S: StoreUnderTes
     done("write", held.write(&body("while the other waited"), patience));
     drop(held);
     match answers.recv_timeout(2 * patience) {
-        Ok(read) => assert_eq!(text(read).as_deref(), Some("while the other waited")),
+        Ok(read) => expect_record("read afterwards", text(read), Some("while the other waited")),
         Err(_) => panic!("`lock` has not ended although the lock was released"),
     }
 }
@@ -85,7 +85,7 @@ const TURNS: usize = 5;
 
 pub(super) fn many_lockers_get_the_lock_in_turn_and_lose_no_update<S: StoreUnderTest>(under_test: &S) {
     thread::scope(|scope| {
-        for _ in 0..LOCKERS {
+        let lockers = (0..LOCKERS).map(|_| {
             scope.spawn(|| {
                 let store = under_test.open();
                 for _ in 0..TURNS {
@@ -94,10 +94,12 @@ pub(super) fn many_lockers_get_the_lock_in_turn_and_lose_no_update<S: StoreUnder
                     let number = text(lock.read(under_test.patience())).map_or(0, |number| number.parse().unwrap_or(0));
                     done("write", lock.write(&body((number + 1).to_string()), under_test.patience()));
                 }
-            });
-        }
+            })
+        });
+        all_of(lockers.collect());
     });
-    assert_eq!(under_test.read(), Some((LOCKERS * TURNS).to_string()), "one was added under the lock each time");
+    let expected = (LOCKERS * TURNS).to_string();
+    expect_record("one was added under the lock each time", under_test.read(), Some(&expected));
 }
 
 pub(super) fn a_dropped_guard_releases_the_lock<S: StoreUnderTest>(under_test: &S) {
@@ -131,9 +133,9 @@ pub(super) fn a_guard_dropped_by_a_panicking_thread_releases_the_lock<S: StoreUn
         holder.join().is_err()
     });
     assert!(panicked);
-    assert_eq!(under_test.read().as_deref(), Some("before"));
+    expect_record("read afterwards", under_test.read(), Some("before"));
     under_test.write("after");
-    assert_eq!(under_test.read().as_deref(), Some("after"));
+    expect_record("read afterwards", under_test.read(), Some("after"));
 }
 
 pub(super) fn a_guard_may_be_used_and_dropped_by_another_thread<S: StoreUnderTest>(under_test: &S) {
@@ -141,12 +143,12 @@ pub(super) fn a_guard_may_be_used_and_dropped_by_another_thread<S: StoreUnderTes
     let mut lock = under_test.lock();
     done("write", lock.write(&body("by one thread"), patience));
     let used = thread::spawn(move || {
-        assert_eq!(text(lock.read(patience)).as_deref(), Some("by one thread"));
+        expect_record("read afterwards", text(lock.read(patience)), Some("by one thread"));
         done("write", lock.write(&body("by another"), patience));
         lock
     });
     let lock = used.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
     under_test.assert_busy();
     assert!(thread::spawn(move || drop(lock)).join().is_ok(), "dropping the guard in another thread panics");
-    assert_eq!(text(under_test.lock().read(patience)).as_deref(), Some("by another"));
+    expect_record("read afterwards", text(under_test.lock().read(patience)), Some("by another"));
 }

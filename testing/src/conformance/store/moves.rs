@@ -1,7 +1,7 @@
 //! Quarantined and retired records, and the sign-out that removes the retired ones.
 
 use super::StoreUnderTest;
-use super::rig::{Rig, body, done, text};
+use super::rig::{Rig, body, done, expect_record, text};
 
 /// Asserts that exactly these are quarantined, if anybody can look.
 #[track_caller]
@@ -20,20 +20,20 @@ fn assert_kept(what: &str, found: Option<Vec<Vec<u8>>>, expected: &[&str]) {
     let Some(found) = found else { return };
     let mut found: Vec<_> = found.iter().map(|record| String::from_utf8_lossy(record).into_owned()).collect();
     found.sort();
-    assert_eq!(found, expected, "the {what} records");
+    assert!(found == expected, "{what} are {found:?}, and should be {expected:?}");
 }
 
 pub(super) fn quarantine_moves_the_record_away_and_keeps_it<S: StoreUnderTest>(under_test: &S) {
     under_test.write("not understood");
     let mut lock = under_test.lock();
     done("quarantine", lock.quarantine(under_test.patience()));
-    assert_eq!(text(lock.read(under_test.patience())), None, "read under the same lock");
-    assert_eq!(under_test.read(), None, "read without the lock");
+    expect_record("read under the same lock", text(lock.read(under_test.patience())), None);
+    expect_record("read without the lock", under_test.read(), None);
     // The lock is still held, and goes on.
     under_test.assert_busy();
     done("write", lock.write(&body("new"), under_test.patience()));
     drop(lock);
-    assert_eq!(under_test.read().as_deref(), Some("new"));
+    expect_record("read afterwards", under_test.read(), Some("new"));
     assert_quarantined(under_test, &["not understood"]);
     assert_retired(under_test, &[]);
 }
@@ -43,7 +43,7 @@ pub(super) fn each_quarantined_record_has_a_place_of_its_own<S: StoreUnderTest>(
         let mut lock = under_test.lock();
         done("write", lock.write(&body(record), under_test.patience()));
         done("quarantine", lock.quarantine(under_test.patience()));
-        assert_eq!(under_test.read(), None);
+        expect_record("read afterwards", under_test.read(), None);
     }
     assert_quarantined(under_test, &["a first", "b second", "b second", "c third"]);
 }
@@ -53,12 +53,12 @@ pub(super) fn quarantine_and_retire_without_a_record_do_nothing<S: StoreUnderTes
     for _ in 0..2 {
         done("quarantine", lock.quarantine(under_test.patience()));
         done("retire", lock.retire(under_test.patience()));
-        assert_eq!(text(lock.read(under_test.patience())), None);
+        expect_record("read afterwards", text(lock.read(under_test.patience())), None);
         assert_quarantined(under_test, &[]);
         assert_retired(under_test, &[]);
     }
     drop(lock);
-    assert_eq!(under_test.read(), None);
+    expect_record("read afterwards", under_test.read(), None);
 }
 
 pub(super) fn clear_writes_and_removes_what_was_retired_and_nothing_else<S: StoreUnderTest>(under_test: &S) {
@@ -69,13 +69,13 @@ pub(super) fn clear_writes_and_removes_what_was_retired_and_nothing_else<S: Stor
     for record in ["b another program's", "c another program's, later"] {
         done("write", lock.write(&body(record), patience));
         done("retire", lock.retire(patience));
-        assert_eq!(text(lock.read(patience)), None, "read after the record was retired");
+        expect_record("read after the record was retired", text(lock.read(patience)), None);
     }
     assert_retired(under_test, &["b another program's", "c another program's, later"]);
     done("write", lock.write(&body("signed in"), patience));
     done("clear", lock.clear(&body("signed out"), patience));
-    assert_eq!(text(lock.read(patience)).as_deref(), Some("signed out"));
-    assert_eq!(under_test.read().as_deref(), Some("signed out"));
+    expect_record("read afterwards", text(lock.read(patience)), Some("signed out"));
+    expect_record("read afterwards", under_test.read(), Some("signed out"));
     assert_retired(under_test, &[]);
     if under_test.retired().is_some() {
         assert_quarantined(under_test, &["a damaged one"]);
@@ -89,12 +89,12 @@ pub(super) fn clear_without_retired_records_is_a_write<S: StoreUnderTest>(under_
     let mut lock = under_test.lock();
     for record in ["signed out before anything was written", "signed out again"] {
         done("clear", lock.clear(&body(record), under_test.patience()));
-        assert_eq!(text(lock.read(under_test.patience())).as_deref(), Some(record));
-        assert_eq!(under_test.read().as_deref(), Some(record));
+        expect_record("read afterwards", text(lock.read(under_test.patience())), Some(record));
+        expect_record("read afterwards", under_test.read(), Some(record));
     }
     drop(lock);
     under_test.write("signed in");
-    assert_eq!(under_test.read().as_deref(), Some("signed in"));
+    expect_record("read afterwards", under_test.read(), Some("signed in"));
     assert_quarantined(under_test, &[]);
     assert_retired(under_test, &[]);
 }

@@ -1,9 +1,10 @@
 //! What the cases share: short ways to lock, read and write, each with an error that says what failed.
 
 use std::error::Error;
+use std::panic;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use perennial_core::store::{LockGuard, Store, StoreError, StoreErrorKind, WatchGuard};
@@ -30,6 +31,26 @@ pub(super) fn body(text: impl Into<Vec<u8>>) -> Body {
 pub(super) fn text(read: Result<Option<Body>, StoreError>) -> Option<String> {
     let record = read.unwrap_or_else(|error| panic!("`read` fails: {}", shown(&error)));
     record.map(|record| String::from_utf8_lossy(record.as_ref()).into_owned())
+}
+
+/// Asserts that this record was found, where that one is expected.
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "callers read it for this alone")]
+pub(super) fn expect_record(when: &str, found: Option<String>, expected: Option<&str>) {
+    let brief = |record: Option<&str>| match record {
+        None => "no record".into(),
+        Some(record) if record.len() > 60 => format!("one of {} bytes", record.len()),
+        Some(record) => format!("{record:?}"),
+    };
+    let found = found.as_deref();
+    assert!(found == expected, "{when}: {} is found, and not {}", brief(found), brief(expected));
+}
+
+/// Waits for these threads, and goes on with the panic of the first that panicked.
+pub(super) fn all_of(threads: Vec<ScopedJoinHandle<'_, ()>>) {
+    for thread in threads {
+        thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+    }
 }
 
 /// Asserts that the operation succeeded.
@@ -59,12 +80,10 @@ pub(super) fn shown(error: &StoreError) -> String {
     text
 }
 
-/// A watch, and the calls of its callback.
-pub(super) struct Watching<T> {
-    /// The store that is watched, kept for as long as the watch.
-    _store: T,
+/// A watch, and what its callback read at each call.
+pub(super) struct Watching {
     pub(super) guard: WatchGuard,
-    pub(super) changes: Receiver<()>,
+    pub(super) changes: Receiver<Result<Option<Body>, StoreError>>,
 }
 
 /// What a case does with the store under test.
@@ -97,7 +116,11 @@ pub(super) trait Rig: StoreUnderTest {
     #[track_caller]
     fn assert_busy(&self) {
         let mut last = String::new();
-        for timeout in BUSY_TIMEOUTS {
+        // The first one, and those that are far below the patience.
+        let patience = self.patience();
+        let timeouts = BUSY_TIMEOUTS.iter().enumerate().filter(|(at, timeout)| *at == 0 || 10 * **timeout <= patience);
+        for (_, timeout) in timeouts {
+            let timeout = *timeout;
             let (store, (answer, answers)) = (self.open(), mpsc::channel());
             thread::spawn(move || {
                 let _ = answer.send(store.lock(timeout, TTL));
@@ -135,13 +158,14 @@ pub(super) trait Rig: StoreUnderTest {
 
     /// Watches. `None` where the store says that it does not.
     #[track_caller]
-    fn watch(&self) -> Option<Watching<Self::Store>> {
-        let (store, (sender, changes)) = (self.open(), mpsc::channel());
+    fn watch(&self) -> Option<Watching> {
+        let (store, (sender, changes)) = (Arc::new(self.open()), mpsc::channel());
+        let (reader, patience) = (Arc::clone(&store), self.patience());
         let guard = store.watch(Arc::new(move || {
-            let _ = sender.send(());
+            let _ = sender.send(reader.read(patience));
         }));
         match (guard, self.notifies()) {
-            (Some(guard), true) => Some(Watching { _store: store, guard, changes }),
+            (Some(guard), true) => Some(Watching { guard, changes }),
             (None, false) => {
                 does_not_apply("it does not notify");
                 None
@@ -151,15 +175,16 @@ pub(super) trait Rig: StoreUnderTest {
         }
     }
 
-    /// Waits for a call after which the record is this one.
+    /// Waits for a call that reads this record.
     #[track_caller]
-    fn expect_change(&self, changes: &Receiver<()>, what: &str, record: Option<&str>) {
+    fn expect_change(&self, watching: &Watching, what: &str, record: Option<&str>) {
         let started = Instant::now();
         loop {
             let left = self.patience().saturating_sub(started.elapsed());
-            let called = changes.recv_timeout(left);
-            assert!(called.is_ok(), "`{what}` of another store is not reported within {:?}", self.patience());
-            if self.read().as_deref() == record {
+            let Ok(read) = watching.changes.recv_timeout(left) else {
+                panic!("`{what}` of another store can be read at no call within {:?}", self.patience());
+            };
+            if text(read).as_deref() == record {
                 return;
             }
         }

@@ -8,7 +8,7 @@ use perennial_core::store::{
 };
 
 use super::StoreUnderTest;
-use super::rig::{Rig, SHORT_TTL, TTL, body, text};
+use super::rig::{Rig, SHORT_TTL, TTL, body, expect_record, text};
 
 /// What no output may have.
 const SECRET: &str = "hunter2-hunter2";
@@ -107,7 +107,7 @@ pub(super) fn a_store_driver_executes_every_command<S: StoreUnderTest>(under_tes
 #[track_caller]
 fn expect_read(reply: Result<StoreReply, StoreError>, expected: Option<&str>) {
     match reply {
-        Ok(StoreReply::Read(record)) => assert_eq!(text(Ok(record)).as_deref(), expected),
+        Ok(StoreReply::Read(record)) => expect_record("read afterwards", text(Ok(record)), expected),
         reply => panic!("`Read` is answered with {reply:?}"),
     }
 }

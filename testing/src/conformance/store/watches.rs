@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use perennial_core::store::{Store, WatchGuard};
 
 use super::StoreUnderTest;
-use super::rig::{Rig, body, done, text};
+use super::rig::{Rig, body, done, expect_record, text};
 
 /// The operations that change the record, and how the record begins then.
 const CHANGES: [(&str, Option<&str>); 5] = [
@@ -33,7 +33,7 @@ pub(super) fn a_watch_reports_every_write_of_another_store<S: StoreUnderTest>(un
                 _ => done(what, lock.retire(patience)),
             }
             drop(lock);
-            under_test.expect_change(&watching.changes, what, record.as_deref());
+            under_test.expect_change(&watching, what, record.as_deref());
         }
     }
 }
@@ -42,8 +42,8 @@ pub(super) fn a_dropped_watch_reports_nothing_more_and_frees_its_callback<S: Sto
     let Some(dropped) = under_test.watch() else { return };
     let Some(other) = under_test.watch() else { return };
     under_test.write("seen by both");
-    under_test.expect_change(&dropped.changes, "write", Some("seen by both"));
-    under_test.expect_change(&other.changes, "write", Some("seen by both"));
+    under_test.expect_change(&dropped, "write", Some("seen by both"));
+    under_test.expect_change(&other, "write", Some("seen by both"));
     drop(dropped.guard);
     // Calls that are under way may still arrive. The callback is freed when its sender is.
     let ended = loop {
@@ -53,7 +53,7 @@ pub(super) fn a_dropped_watch_reports_nothing_more_and_frees_its_callback<S: Sto
     };
     assert!(ended == RecvTimeoutError::Disconnected, "the callback is kept after its watch was dropped");
     under_test.write("seen by one");
-    under_test.expect_change(&other.changes, "write", Some("seen by one"));
+    under_test.expect_change(&other, "write", Some("seen by one"));
 }
 
 pub(super) fn a_callback_may_read_the_store_and_drop_its_own_watch<S: StoreUnderTest>(under_test: &S) {
@@ -82,10 +82,10 @@ pub(super) fn a_callback_may_read_the_store_and_drop_its_own_watch<S: StoreUnder
         };
         let found = text(read);
         if dropped {
-            assert_eq!(found.as_deref(), Some("written"), "what the callback read");
+            expect_record("what the callback read", found, Some("written"));
             break;
         }
     }
     under_test.write("nobody watches");
-    assert_eq!(under_test.read().as_deref(), Some("nobody watches"));
+    expect_record("read afterwards", under_test.read(), Some("nobody watches"));
 }
