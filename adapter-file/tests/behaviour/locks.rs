@@ -23,53 +23,6 @@ fn a_second_lock_in_the_same_process_is_busy_after_its_timeout() {
 }
 
 #[test]
-fn a_waiting_thread_gets_the_lock_when_it_is_released() {
-    let dir = TestDir::new();
-    let held = lock(&dir.store());
-    let (started, start) = mpsc::channel();
-    let waiter = thread::spawn({
-        let store = dir.store();
-        move || {
-            started.send(()).unwrap();
-            drop(lock(&store));
-        }
-    });
-    start.recv().unwrap();
-    assert!(!waiter.is_finished());
-    drop(held);
-    waiter.join().unwrap();
-}
-
-#[test]
-fn eight_threads_lose_no_update() {
-    let dir = TestDir::new();
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                let store = dir.store();
-                for _ in 0..10 {
-                    let mut lock = lock(&store);
-                    let number = lock.read(LONG).unwrap();
-                    let number = number.map_or(0, |text| std::str::from_utf8(text.as_ref()).unwrap().parse().unwrap());
-                    lock.write(&body(&u64::to_string(&(number + 1))), LONG).unwrap();
-                }
-            });
-        }
-    });
-    assert_eq!(read(&dir.store()).as_deref(), Some("80"));
-}
-
-#[test]
-fn reading_without_the_lock_does_not_wait_for_it() {
-    let dir = TestDir::new();
-    save(&dir.store(), "old");
-    let mut held = lock(&dir.store());
-    assert_eq!(read(&dir.store()).as_deref(), Some("old"));
-    held.write(&body("new"), LONG).unwrap();
-    assert_eq!(read(&dir.store()).as_deref(), Some("new"));
-}
-
-#[test]
 fn a_lock_preallocates_room_for_the_next_record() {
     let dir = TestDir::new();
     save(&dir.store(), "old");
@@ -135,10 +88,4 @@ fn a_lock_whose_directory_was_replaced_is_lost_and_writes_to_neither() {
     assert_eq!(read(&store).as_deref(), Some("restored"));
     assert_eq!(fs::read(dir.join("backup").join("session")).unwrap(), b"old");
     assert_eq!(temp_files(&dir.join("backup")), Vec::<String>::new());
-}
-
-#[test]
-fn a_file_store_cannot_be_watched() {
-    let dir = TestDir::new();
-    assert!(dir.store().watch(std::sync::Arc::new(|| {})).is_none());
 }

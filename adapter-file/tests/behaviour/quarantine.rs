@@ -45,17 +45,6 @@ fn a_quarantine_without_a_record_does_nothing() {
 }
 
 #[test]
-fn the_lock_is_still_held_after_a_quarantine() {
-    let dir = TestDir::new();
-    save(&dir.store(), "old");
-    let mut held = lock(&dir.store());
-    held.quarantine(LONG).unwrap();
-    assert!(held.read(LONG).unwrap().is_none());
-    held.write(&crate::support::body("new"), LONG).unwrap();
-    assert_eq!(read(&dir.store()).as_deref(), Some("new"));
-}
-
-#[test]
 fn a_quarantine_after_a_thousand_is_unusable() {
     let dir = TestDir::new();
     save(&dir.store(), "the last one");

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::time::Duration;
 
-use perennial_core::store::{OpId, Store, StoreCommand, StoreDriver, StoreErrorKind, StoreReply, StoreRequest};
+use perennial_core::store::{Store, StoreErrorKind};
 use perennial_core::{AccessToken, Credentials, Grant, Now, SavedSession, Secret, Timestamp, Validity};
 use perennial_file::{FileStore, MAX_BYTES, read_private, write_private};
 
@@ -31,20 +31,6 @@ fn a_record_is_read_back_as_it_was_written() {
 }
 
 #[test]
-fn the_holder_of_the_lock_reads_back_what_it_wrote() {
-    let dir = TestDir::new();
-    let store = dir.store();
-    let mut lock = lock(&store);
-    assert_eq!(lock.remaining(), None);
-    assert!(lock.read(LONG).unwrap().is_none());
-    for text in ["mark", "record", "another"] {
-        lock.write(&body(text), LONG).unwrap();
-        assert_eq!(lock.read(LONG).unwrap().unwrap().as_ref(), text.as_bytes());
-        assert_eq!(read(&store).as_deref(), Some(text));
-    }
-}
-
-#[test]
 fn a_saved_session_can_be_parsed_from_the_file() {
     let dir = TestDir::new();
     let now = Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(9));
@@ -59,19 +45,6 @@ fn a_saved_session_can_be_parsed_from_the_file() {
     save(&dir.store(), saved.to_json().expose());
     let read = SavedSession::parse(&fs::read(dir.session()).unwrap(), now).unwrap();
     assert_eq!(read.credentials().refresh_token().unwrap().expose(), "refresh");
-}
-
-#[test]
-fn a_store_driver_executes_its_commands_on_the_file() {
-    let dir = TestDir::new();
-    let mut driver = StoreDriver::new(dir.store());
-    let mut execute = |id, command| driver.execute(StoreRequest { id: OpId(id), command, timeout: LONG }).unwrap();
-    assert!(matches!(execute(1, StoreCommand::Read), StoreReply::Read(None)));
-    let locked = execute(2, StoreCommand::Lock { ttl: LONG });
-    assert!(matches!(locked, StoreReply::Locked { record: None, remaining: None }));
-    execute(3, StoreCommand::Write { lock: OpId(2), record: body("{}") });
-    execute(4, StoreCommand::Unlock { lock: OpId(2) });
-    assert_eq!(read(&dir.store()).as_deref(), Some("{}"));
 }
 
 #[test]

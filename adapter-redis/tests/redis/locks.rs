@@ -44,37 +44,6 @@ pub(crate) fn eval_count(server: &RedisServer) -> u64 {
 }
 
 #[test]
-fn after_its_time_to_live_a_lock_is_lost_and_every_operation_on_it_is_refused() {
-    let Some(server) = RedisServer::for_test(&[]) else { return };
-    let (one, other) = (store(&server), store(&server));
-    let mut late = one.lock(LONG, Duration::from_millis(50)).unwrap();
-    let mut next = lock(&other);
-    expect_error(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
-    next.write(&body("in time"), LONG).unwrap();
-    expect_error(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
-    expect_error(late.quarantine(LONG), StoreErrorKind::Lost);
-    expect_error(late.retire(LONG), StoreErrorKind::Lost);
-    expect_error(late.clear(&body("late"), LONG), StoreErrorKind::Lost);
-    expect_error(late.read(LONG), StoreErrorKind::Lost);
-    // Dropping the lost lock does not release the next one.
-    drop(late);
-    assert_busy(&one);
-    next.write(&body("still mine"), LONG).unwrap();
-    drop(next);
-    assert_eq!(saved(&one).as_deref(), Some("still mine"));
-}
-
-#[test]
-fn a_write_after_the_time_to_live_is_refused_although_nobody_holds_the_lock() {
-    let Some(server) = RedisServer::for_test(&[]) else { return };
-    let (one, other) = (store(&server), store(&server));
-    let mut late = one.lock(LONG, Duration::from_millis(50)).unwrap();
-    write(&other, "in time");
-    expect_error(late.write(&body("too late"), LONG), StoreErrorKind::Lost);
-    assert_eq!(saved(&one).as_deref(), Some("in time"));
-}
-
-#[test]
 fn an_older_lock_does_not_overwrite_a_newer_record_after_the_server_was_restored() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let (one, other) = (store(&server), store(&server));

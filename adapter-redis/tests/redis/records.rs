@@ -3,26 +3,6 @@
 use super::*;
 
 #[test]
-fn an_unused_key_reads_as_no_record() {
-    let Some(server) = RedisServer::for_test(&[]) else { return };
-    assert_eq!(saved(&store(&server)), None);
-    assert_eq!(text(lock(&store(&server)).read(LONG).unwrap()), None);
-}
-
-#[test]
-fn what_one_store_writes_every_store_reads_also_while_it_is_locked() {
-    let Some(server) = RedisServer::for_test(&[]) else { return };
-    let (one, other) = (store(&server), store(&server));
-    let mut locked = lock(&one);
-    locked.write(&body("first"), LONG).unwrap();
-    locked.write(&body("second"), LONG).unwrap();
-    assert_eq!(text(locked.read(LONG).unwrap()).as_deref(), Some("second"));
-    assert_eq!(saved(&other).as_deref(), Some("second"), "reading without the lock does not wait for it");
-    drop(locked);
-    assert_eq!(text(lock(&other).read(LONG).unwrap()).as_deref(), Some("second"));
-}
-
-#[test]
 fn any_bytes_up_to_a_megabyte_are_read_back_and_more_than_16_are_refused() {
     let Some(server) = RedisServer::for_test(&[]) else { return };
     let store = store(&server);
