@@ -26,7 +26,7 @@
 //! to [`MAX_RECORD`] bytes, which holds secrets. A database with row locks makes a store. This one is in memory:
 //!
 //! ```
-//! use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+//! use std::sync::{Arc, Condvar, Mutex};
 //! use std::time::Duration;
 //!
 //! use perennial_core::store::{LockGuard, Store, StoreError, StoreErrorKind};
@@ -36,12 +36,11 @@
 //! struct Row {
 //!     record: Mutex<Option<Body>>,
 //!     quarantined: Mutex<Vec<Body>>,
-//!     locked: Arc<Mutex<bool>>,
+//!     locked: Mutex<bool>,
+//!     released: Condvar,
 //! }
 //!
-//! struct Lock {
-//!     row: Arc<Row>,
-//! }
+//! struct Lock(Arc<Row>);
 //!
 //! struct Shared(Arc<Row>);
 //!
@@ -50,39 +49,46 @@
 //!         Ok(self.0.record.lock().unwrap().clone())
 //!     }
 //!
-//!     fn lock(&self, _timeout: Duration, _ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
-//!         let mut locked = self.0.locked.lock().unwrap();
+//!     fn lock(&self, timeout: Duration, _ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError> {
+//!         let locked = self.0.locked.lock().unwrap();
+//!         let (mut locked, _) = self.0.released.wait_timeout_while(locked, timeout, |locked| *locked).unwrap();
 //!         if std::mem::replace(&mut *locked, true) {
-//!             return Err(StoreErrorKind::Busy.into()); // a better one waits for up to `timeout`
+//!             return Err(StoreErrorKind::Busy.into());
 //!         }
-//!         Ok(Box::new(Lock { row: Arc::clone(&self.0) }))
+//!         Ok(Box::new(Lock(Arc::clone(&self.0))))
 //!     }
 //! }
 //!
 //! impl LockGuard for Lock {
 //!     fn read(&mut self, _timeout: Duration) -> Result<Option<Body>, StoreError> {
-//!         Ok(self.row.record.lock().unwrap().clone())
+//!         Ok(self.0.record.lock().unwrap().clone())
 //!     }
 //!
 //!     fn write(&mut self, record: &Body, _timeout: Duration) -> Result<(), StoreError> {
-//!         *self.row.record.lock().unwrap() = Some(record.clone()); // the whole record, or nothing
+//!         *self.0.record.lock().unwrap() = Some(record.clone()); // the whole record, or nothing
 //!         Ok(())
 //!     }
 //!
 //!     // A record that cannot be read is moved away and never deleted: it may be another program's.
 //!     fn quarantine(&mut self, _timeout: Duration) -> Result<(), StoreError> {
-//!         let record = self.row.record.lock().unwrap().take();
-//!         self.row.quarantined.lock().unwrap().extend(record);
+//!         let record = self.0.record.lock().unwrap().take();
+//!         self.0.quarantined.lock().unwrap().extend(record);
 //!         Ok(())
 //!     }
 //! }
 //!
 //! impl Drop for Lock {
 //!     fn drop(&mut self) {
-//!         *self.row.locked.lock().unwrap() = false;
+//!         *self.0.locked.lock().unwrap() = false;
+//!         self.0.released.notify_one();
 //!     }
 //! }
 //! ```
+//!
+//! What a store has to do stands with each method, and `perennial_testing::conformance::store` tests it: `cargo test`
+//! then names what your store does not do, and why sessions rely on it. The stores of Perennial run the same cases.
+//! They do not test what differs from store to store, and matters as much: that a write survives a crash, that nobody
+//! else can read the record, and what happens while a disk is full or a server cannot be reached.
 
 mod driver;
 mod failures;
@@ -118,19 +124,30 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// One record that several sessions share, in a file, a database or memory. Its calls block; the adapters keep them off
 /// async threads.
+///
+/// Several stores may be opened on one record, in this process and in others: each reads what any of them wrote.
+/// `perennial_testing::conformance::store` tests what is said here, for a store of your own.
+///
+/// Every timeout up to [`Duration::MAX`] has to be accepted. With a timeout of zero an operation may fail with
+/// [`StoreErrorKind::Unavailable`] before it has tried. No error and no `Debug` output may show a part of a record.
 pub trait Store: Send + Sync + 'static {
-    /// The last record that was written completely. `None` where none was ever written.
+    /// The last record that was written completely, byte by byte; an empty one is a record, too. `None` where none was
+    /// ever written, or the last one was moved away. Does not wait for the lock.
     fn read(&self, timeout: Duration) -> Result<Option<Body>, StoreError>;
 
-    /// Locks the record against every other session on it, in any process. Waits for at most `timeout`, then fails with
-    /// [`StoreErrorKind::Busy`].
+    /// Locks the record against every other session on it, in any process, and against this one. Waits until the lock
+    /// is released or expires, for at most `timeout`; then fails with [`StoreErrorKind::Busy`].
     ///
-    /// A lock that expires by itself is requested for `ttl`, which is long enough to renew and write.
+    /// A lock that expires by itself is requested for `ttl`, which is long enough to renew and write. A store may keep
+    /// it for less, but must not let another one have it before [`LockGuard::remaining`] has passed.
     fn lock(&self, timeout: Duration, ttl: Duration) -> Result<Box<dyn LockGuard>, StoreError>;
 
-    /// Calls `changed` from now on whenever another session has written or may have written; needless calls do no harm.
-    /// Dropping the returned guard ends that. Must not block. `None` where a store cannot notify: sessions then read
-    /// when they need to.
+    /// Calls `changed` from now on whenever another session has written, cleared or moved the record away, or may have;
+    /// needless calls do no harm. By the time of the call the change can be read. `changed` may read the store and drop
+    /// its own watch, so it must not be called under a lock that these need.
+    ///
+    /// Dropping the returned guard ends that and frees `changed`; a call that is under way may still come. Must not
+    /// block. `None` where a store cannot notify: sessions then read when they need to.
     fn watch(&self, changed: ChangeCallback) -> Option<WatchGuard> {
         drop(changed);
         None
@@ -157,24 +174,28 @@ pub type ChangeCallback = Arc<dyn Fn() + Send + Sync>;
 /// Keeps a [`Store::watch`] going until it is dropped.
 pub type WatchGuard = Box<dyn Any + Send>;
 
-/// The lock on a store's record. Dropping it releases the lock.
+/// The lock on a store's record. Dropping it releases the lock, on any thread and while one panics: then the next one can
+/// have it.
+///
+/// Where the lock is no longer held, because it has expired or was taken away, every operation fails with
+/// [`StoreErrorKind::Lost`] and changes nothing, also if nobody holds the lock by now. Dropping such a guard does not
+/// release the lock of another one.
 pub trait LockGuard: Send {
-    /// How long the lock is held, counted from the call of [`Store::lock`]. `None` where it is held until it is
-    /// released.
+    /// How long the lock is held, counted from the call of [`Store::lock`]. No longer than it surely is: the time that
+    /// the call has taken, and the time to live. `None` where it is held until it is released.
     fn remaining(&self) -> Option<Duration> {
         None
     }
 
-    /// The record, read under the lock.
+    /// The record, read under the lock: what was written under it before, too.
     fn read(&mut self, timeout: Duration) -> Result<Option<Body>, StoreError>;
 
     /// Replaces the record atomically: whatever happens, every reader sees the old record or the new one. Once this has
-    /// returned, the new one survives a crash. Must fail with [`StoreErrorKind::Lost`] where the lock is no longer
-    /// held.
+    /// returned, every store reads the new one, and it survives a crash. A record has up to [`MAX_RECORD`] bytes.
     fn write(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError>;
 
-    /// Moves the record to where nothing reads or deletes it, because it cannot be read or is another program's. The
-    /// store is empty afterwards.
+    /// Moves the record to where nothing reads or deletes it, because it cannot be read or is another program's; each
+    /// to a place of its own. The store is empty afterwards, and still locked. Without a record nothing happens.
     fn quarantine(&mut self, timeout: Duration) -> Result<(), StoreError>;
 
     /// As [`quarantine`](Self::quarantine), for a file of another program whose session was imported. It is kept until
@@ -185,7 +206,7 @@ pub trait LockGuard: Send {
     }
 
     /// As [`write`](Self::write), for the record of a sign-out: first removes what was [retired](Self::retire), since
-    /// its tokens may still work. What was quarantined stays.
+    /// its tokens may still work. What was quarantined stays. By default it writes.
     fn clear(&mut self, record: &Body, timeout: Duration) -> Result<(), StoreError> {
         self.write(record, timeout)
     }
