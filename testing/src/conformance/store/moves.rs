@@ -30,7 +30,7 @@ pub(super) fn quarantine_moves_the_record_away_and_keeps_it<S: StoreUnderTest>(u
     expect_record("read under the same lock", text(lock.read(under_test.patience())), None);
     expect_record("read without the lock", under_test.read(), None);
     // The lock is still held, and goes on.
-    under_test.assert_busy();
+    under_test.assert_held();
     done("write", lock.write(&body("new"), under_test.patience()));
     drop(lock);
     expect_record("read afterwards", under_test.read(), Some("new"));

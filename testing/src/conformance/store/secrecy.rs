@@ -77,7 +77,7 @@ pub(super) fn a_store_driver_executes_every_command<S: StoreUnderTest>(under_tes
         }
         reply => panic!("`Lock` is answered with {reply:?}"),
     }
-    under_test.assert_busy();
+    under_test.assert_held();
     for command in [
         StoreCommand::Write { lock: other, record: record() },
         StoreCommand::Clear { lock: other, record: record() },
@@ -87,7 +87,7 @@ pub(super) fn a_store_driver_executes_every_command<S: StoreUnderTest>(under_tes
         expect_lost(&execute(None, command), "another lock");
     }
     expect_done(&execute(None, StoreCommand::Unlock { lock: other }));
-    under_test.assert_busy();
+    under_test.assert_held();
     for (command, left) in [
         (StoreCommand::Write { lock, record: record() }, Some("by a driver")),
         (StoreCommand::Quarantine { lock }, None),
