@@ -1,8 +1,8 @@
 //! Every rule of a session, tested on its own: random histories through the reference model.
 //! The last tests prove that the model can fail: sessions that are wrong on purpose.
 
-use perennial_core::Session;
-use perennial_testing::{Harness, Rule, Step, Toy, steps};
+use perennial_core::{LeaseId, Session, SignOut};
+use perennial_testing::{Harness, Lives, Often, Rule, ScriptedReply, Span, Step, Stray, Toy, ToyMethod, Who, steps};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
@@ -32,6 +32,24 @@ fn where_work_is_handed_out_every_rule_holds_as_well() {
             outcome.map_err(|violation| TestCaseError::fail(violation.to_string()))
         })
         .unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// With the token from before, the login goes into the store: whoever has it forgotten there means this one.
+#[test]
+fn a_login_is_saved_when_its_sign_in_gives_way_to_the_session_from_before() {
+    let history = [
+        Step::Weather(ToyMethod::SignIn, Some(ScriptedReply::TooLarge)),
+        Step::Accept(Who::AnnMistyped, Lives::HOUR),
+        Step::ForgetLogin,
+        Step::Answer(ScriptedReply::Works(Lives::HOUR)),
+        Step::SignInElsewhere(Lives::HOUR),
+        Step::Pass(Span::Hours(1)),
+        Step::SignIn(Who::Ann),
+        Step::Stray(Stray::Late),
+        Step::Insist(LeaseId::Access, Often::EachSecond(3)),
+        Step::SignOutElsewhere(SignOut::ForgetLogin),
+    ];
+    assert_eq!(check(Rule::SignedOutCanComeBack, 1_128_656_544_929_105_216, &history), Ok(()));
 }
 
 fn check(rule: Rule, seed: u64, steps: &[Step]) -> Result<(), String> {

@@ -147,8 +147,8 @@ impl Model {
         }
     }
 
-    /// The session has written this.
-    pub(super) fn wrote(&mut self, record: &Body) {
+    /// The session has written this. `signs_in`: beside what is there, for a login that has not brought anything yet.
+    pub(super) fn wrote(&mut self, record: &Body, signs_in: bool) {
         let written = Record::parse(record.as_ref(), self.now).ok();
         let login = written.as_ref().and_then(|written| login_of(written.meta.login.as_ref()));
         let signs_out = written.is_some_and(|written| written.is_signed_out());
@@ -157,7 +157,6 @@ impl Model {
             (self.leaving.unwritten, self.leaving.forgets) = (None, false);
         }
         let sign_out = signs_out.then(|| login.clone());
-        let signs_in = self.login_first;
         self.account.refusal_was_written(self.login.as_ref().filter(|_| self.login_refused));
         if let Some(store) = &mut self.store {
             // What is noted beside what another one wrote says nothing of our login.
