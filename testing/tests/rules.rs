@@ -2,7 +2,7 @@
 //! The last tests prove that the model can fail: sessions that are wrong on purpose.
 
 use perennial_core::{LeaseId, Session, SignOut};
-use perennial_testing::{Harness, Lives, Often, Rule, ScriptedReply, Span, Step, Stray, Toy, ToyMethod, Who, steps};
+use perennial_testing::{Harness, Life, Lives, Often, Rule, ScriptedReply, Span, Step, Toy, Who, steps};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
@@ -34,22 +34,76 @@ fn where_work_is_handed_out_every_rule_holds_as_well() {
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// With the token from before, the login goes into the store: whoever has it forgotten there means this one.
+/// Histories that broke a rule once, by what is right in them.
 #[test]
-fn a_login_is_saved_when_its_sign_in_gives_way_to_the_session_from_before() {
+fn a_login_that_is_forgotten_while_it_signs_in_over_a_sign_out_does_not_come_back_from_the_store() {
+    let over_when_it_comes = Lives { access: Life::Millis(0), aws: Some(Life::Hour) };
     let history = [
-        Step::Weather(ToyMethod::SignIn, Some(ScriptedReply::TooLarge)),
-        Step::Accept(Who::AnnMistyped, Lives::HOUR),
-        Step::ForgetLogin,
-        Step::Answer(ScriptedReply::Works(Lives::HOUR)),
-        Step::SignInElsewhere(Lives::HOUR),
-        Step::Pass(Span::Hours(1)),
+        Step::Insist(LeaseId::Access, Often::EachSecond(1)),
+        Step::SignOutElsewhere(SignOut::KeepLogin),
         Step::SignIn(Who::Ann),
-        Step::Stray(Stray::Late),
-        Step::Insist(LeaseId::Access, Often::EachSecond(3)),
-        Step::SignOutElsewhere(SignOut::ForgetLogin),
+        Step::NextWake,
+        Step::NextWake,
+        Step::Answer(ScriptedReply::Works(over_when_it_comes)),
+        Step::ForgetLogin,
     ];
-    assert_eq!(check(Rule::SignedOutCanComeBack, 1_128_656_544_929_105_216, &history), Ok(()));
+    assert_eq!(check(Rule::SignedOutCanComeBack, 14_230_621_779_581_941_056, &history), Ok(()));
+    let history = [
+        Step::SignOut(SignOut::KeepLogin),
+        Step::SignIn(Who::Ann),
+        Step::ForgetLogin,
+        Step::Answer(ScriptedReply::Refuses),
+    ];
+    assert_eq!(check(Rule::SignedOutCanComeBack, 6_802_530_473_520_069_376, &history), Ok(()));
+}
+
+#[test]
+fn a_refusal_from_before_a_person_gave_the_login_again_does_not_count_after_an_odd_answer() {
+    let history = [
+        Step::Demand(LeaseId::Access),
+        Step::Answer(ScriptedReply::Works(Lives::HOUR)),
+        Step::NextWake,
+        Step::SignIn(Who::Bob),
+        Step::Answer(ScriptedReply::Refuses),
+        Step::SignIn(Who::Ann),
+        Step::Restart,
+        Step::SignIn(Who::Bob),
+        Step::Answer(ScriptedReply::TooLarge),
+        Step::SignOut(SignOut::KeepLogin),
+        Step::Answer(ScriptedReply::Works(Lives::HOUR)),
+    ];
+    assert_eq!(check(Rule::SignedOutCanComeBack, 14_545_169_140_443_625_252, &history), Ok(()));
+}
+
+#[test]
+fn a_login_that_rests_stays_the_one_to_keep_while_the_session_from_before_serves() {
+    let history = [
+        Step::SignIn(Who::Ann),
+        Step::Answer(ScriptedReply::Works(Lives::HOUR)),
+        Step::SignIn(Who::AnnMistyped),
+        Step::Answer(ScriptedReply::TooLarge),
+        Step::Pass(Span::Millis(1000)),
+        Step::Answer(ScriptedReply::WebPage),
+        Step::SignInAgain,
+        Step::SignOut(SignOut::KeepLogin),
+    ];
+    assert_eq!(check(Rule::SignedOutCanComeBack, 8_343_247_934_727_761_344, &history), Ok(()));
+}
+
+#[test]
+fn after_a_sign_out_that_forgets_anybody_may_sign_in_elsewhere_and_is_followed() {
+    let history = [
+        Step::SignOut(SignOut::KeepLogin),
+        Step::SignIn(Who::Bob),
+        Step::Restart,
+        Step::ForgetLogin,
+        Step::Insist(LeaseId::Access, Often::EachSecond(1)),
+        Step::SignInAgain,
+        Step::SignOut(SignOut::ForgetLogin),
+        Step::SignInElsewhere(Lives::HOUR),
+        Step::NextWake,
+    ];
+    assert_eq!(check(Rule::SignedOutCanComeBack, 15_299_654_237_197_208_832, &history), Ok(()));
 }
 
 fn check(rule: Rule, seed: u64, steps: &[Step]) -> Result<(), String> {

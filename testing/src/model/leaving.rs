@@ -107,20 +107,24 @@ impl Model {
     pub(super) fn forget_login(&mut self) {
         self.login = None;
         self.login_refused = false;
-        if let Some(store) = &mut self.store {
-            store.there.login = None;
-        }
         if let Some(unwritten) = &mut self.leaving.unwritten {
             *unwritten = SignOut::ForgetLogin;
         }
-        self.leaving.forgets = self.signed_out && self.store.is_some();
+        // One that a sign-out left beside it is not kept for later either.
+        let over_a_sign_out = self.signs_in_over_a_sign_out();
+        self.leaving.forgets = self.store.is_some() && (self.signed_out || over_a_sign_out);
+        if let Some(store) = &mut self.store {
+            // Whoever wrote since did so before it, and this session has yet to see what.
+            self.leaving.maybe_forgotten |= store.there.is_news;
+            store.there.sign_out = store.there.sign_out.take().map(|login| login.filter(|_| !over_a_sign_out));
+        }
     }
 
     /// A person has decided here.
     pub(super) fn decided(&mut self, brings: bool) {
         self.leaving = Leaving::default();
         if let Some(store) = &mut self.store {
-            (store.there.brought, store.there.login) = (brings, None);
+            store.there.brought = brings;
             store.there.is_read_since = store.is_locked();
         }
     }
@@ -147,8 +151,8 @@ impl Model {
         }
     }
 
-    /// The session has written this. `signs_in`: beside what is there, for a login that has not brought anything yet.
-    pub(super) fn wrote(&mut self, record: &Body, signs_in: bool) {
+    /// The session has written this.
+    pub(super) fn wrote(&mut self, record: &Body) {
         let written = Record::parse(record.as_ref(), self.now).ok();
         let login = written.as_ref().and_then(|written| login_of(written.meta.login.as_ref()));
         let signs_out = written.is_some_and(|written| written.is_signed_out());
@@ -159,8 +163,6 @@ impl Model {
         let sign_out = signs_out.then(|| login.clone());
         self.account.refusal_was_written(self.login.as_ref().filter(|_| self.login_refused));
         if let Some(store) = &mut self.store {
-            // What is noted beside what another one wrote says nothing of our login.
-            let login = if signs_in { store.there.login.take() } else { login };
             let record = Some(record.clone());
             store.there = There { record, login, sign_out, is_known: true, is_read_since: true, ..There::default() };
         }
@@ -198,18 +200,19 @@ impl Model {
         self.leaving.forgets &= !news;
         store.there.sign_out = None;
         let beside = read.meta;
+        let before = std::mem::replace(&mut store.there.login, login_of(beside.login.as_ref()));
         match read.state {
             RecordState::SignedOut { .. } => {
                 store.saved = None;
-                let login = login_of(beside.login.as_ref());
+                let login = login_of(beside.login.as_ref()).filter(|_| !self.leaving.forgets);
                 store.there.sign_out = Some(login.clone());
                 match self.leaving.unwritten {
                     Some(choice) => {
                         let is_kept = choice == SignOut::KeepLogin;
-                        store.there.login = login.filter(|_| is_kept);
+                        let kept = login.filter(|_| is_kept);
                         // A sign-out that says the same is as good.
-                        let wanted = ours.filter(|_| is_kept).or_else(|| store.there.login.clone());
-                        let is_said = match (&wanted, &store.there.login) {
+                        let wanted = ours.filter(|_| is_kept).or_else(|| kept.clone());
+                        let is_said = match (&wanted, &kept) {
                             (Some(wanted), Some(there)) => same(wanted, there),
                             (wanted, there) => wanted.is_none() && there.is_none(),
                         };
@@ -217,7 +220,7 @@ impl Model {
                     }
                     None if decides && !is_later => {}
                     None if self.signed_out && !news => {}
-                    None => self.follow_sign_out(login),
+                    None => self.follow_sign_out(login, before.as_ref()),
                 }
             }
             RecordState::NeverSignedIn => {}
@@ -248,21 +251,21 @@ impl Model {
             return;
         }
         if let Some(login) = there.sign_out.clone() {
-            self.follow_sign_out(login);
+            let before = there.login.clone();
+            self.follow_sign_out(login, before.as_ref());
         }
     }
 
-    /// Another session signed out: so does this one.
-    fn follow_sign_out(&mut self, login: Option<ToyLogin>) {
+    /// Another session signed out: so does this one. `before`: the login that had stood there.
+    fn follow_sign_out(&mut self, login: Option<ToyLogin>, before: Option<&ToyLogin>) {
         self.signed_out = true;
         self.leave();
         let Some(store) = &mut self.store else { return };
         let first = !std::mem::replace(&mut store.there.is_known, true);
-        let before = std::mem::replace(&mut store.there.login, login.clone());
         if login.is_some() {
             self.follow_login(login, first);
         } else if self.policy.login_persistence == LoginPersistence::Stored
-            && matches!((&self.login, &before), (Some(ours), Some(before)) if same(ours, before))
+            && self.login.as_ref().zip(before).is_some_and(|(ours, before)| same(ours, before))
         {
             self.login = None;
             self.login_refused = false;
@@ -272,7 +275,7 @@ impl Model {
     /// A login that was given here stands against one that is found first, and not against a later one.
     fn follow_login(&mut self, found: Option<ToyLogin>, first: bool) {
         if let Some(store) = &mut self.store {
-            (store.there.login, store.there.is_known) = (found.clone(), true);
+            store.there.is_known = true;
         }
         let wanted = self.policy.login_persistence == LoginPersistence::Stored && (!self.has_login() || !first);
         if let Some(found) = found.filter(|_| wanted)
@@ -313,6 +316,10 @@ impl Model {
         }
         let maybe =
             self.login.as_ref().zip(self.account.maybe_refused.as_ref()).is_some_and(|(one, other)| same(one, other));
+        if !says && self.leaving.maybe_forgotten {
+            self.login = None;
+        }
+        self.leaving.maybe_forgotten &= self.store.as_ref().is_some_and(|store| store.there.is_news);
         // One whose endpoint is not there may be given up on a moment later.
         let maybe = maybe || self.missing[ToyMethod::SignIn as usize].is_some();
         if says != self.has_login() && !maybe && !self.is_store_unread() {

@@ -139,6 +139,8 @@ pub(super) struct Leaving {
     pub(super) is_over: bool,
     /// The login was forgotten while nobody was signed in: neither does the store keep it, unless somebody wrote since.
     pub(super) forgets: bool,
+    /// Whether a login was forgotten can be argued: a sign-out elsewhere left one there just before it was forgotten here.
+    pub(super) maybe_forgotten: bool,
 }
 
 /// What the store holds, as far as sign-outs are concerned.
@@ -155,7 +157,7 @@ pub(super) struct There {
     pub(super) is_read_since: bool,
     /// This process has not read it yet, and cannot know of a login that was refused in another one.
     pub(super) is_unread: bool,
-    /// The login that this session has seen there last.
+    /// The login that this session has read or written there last.
     pub(super) login: Option<ToyLogin>,
     /// What this session has read or written there last is a sign-out, and this login stands beside it.
     pub(super) sign_out: Option<Option<ToyLogin>>,

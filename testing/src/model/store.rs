@@ -35,13 +35,10 @@ impl Model {
             StoreCommand::Read => self.has_read(),
             StoreCommand::Write { record, .. } | StoreCommand::Clear { record, .. } => {
                 store.unsaved = false;
-                let before = store.marked;
-                let mut marks = false;
                 (store.saved, store.marked) = match Record::parse(record.as_ref(), now) {
                     Ok(record) => match record.credentials() {
                         Some(held) => {
                             let refresh = held.refresh_token().map(|token| serial(token.expose()));
-                            marks = record.meta.refresh_sent_at == Some(now.wall) && before != refresh;
                             (Some(serial(held.access().expose())), refresh.filter(|_| record.is_uncertain()))
                         }
                         None => (None, None),
@@ -51,8 +48,7 @@ impl Model {
                         return;
                     }
                 };
-                // Where a token from before is about to be sent, a sign-in has given way to what is held.
-                self.wrote(&record, self.login_first && !marks);
+                self.wrote(&record);
             }
             StoreCommand::Quarantine { .. } | StoreCommand::Retire { .. } => store.there.is_set_aside(),
             StoreCommand::Unlock { .. } => {}

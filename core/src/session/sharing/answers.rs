@@ -64,6 +64,7 @@ impl<P: Provider> Session<P> {
         let brings_access = granted.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
         let signs_in = self.is_taking_over() && !brings_access;
         let Some(cell) = &mut self.store else { return };
+        cell.known_login = cell.held_lock.as_ref().and_then(|hold| hold.stored.as_ref()?.meta.login.clone());
         if saving.purpose == Purpose::Note {
             (cell.note, cell.failures) = (Note::None, 0);
             if let Decided::SignIn { over: Over::SignOut { revision, .. }, .. } = &mut cell.decided {
@@ -94,7 +95,8 @@ impl<P: Provider> Session<P> {
         cell.saved = saving.change;
         cell.error = None;
         match cell.decided {
-            Decided::SignIn { .. } if signs_in => {}
+            // A session stands there now, of a login that was good: no sign-out waits beneath it.
+            Decided::SignIn { ref mut over, .. } if signs_in => *over = Over::Session,
             Decided::SignIn { at, .. } => (cell.decided, cell.signed_in_at) = (Decided::Nothing, Some(at.wall)),
             Decided::SignOut(ref leaving) => {
                 cell.signed_out_at = Some(leaving.at);

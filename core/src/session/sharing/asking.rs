@@ -104,6 +104,8 @@ impl<P: Provider> Session<P> {
             record.meta.written = Some(WriteStamp::now(credentials, self.now));
         }
         (record.meta.revision, record.meta.failures) = (Some(saving.revision), failures);
+        let cell = self.store.as_ref()?;
+        record.meta.login.take_if(|_| cell.decided.forgets_login());
         Some(record)
     }
 

@@ -22,9 +22,6 @@ impl<P: Provider> Session<P> {
     pub(super) fn failures_to_save(&mut self) -> Failures {
         let quiet = self.quiet.as_ref().filter(|quiet| quiet.until > self.now.monotonic);
         let not_before = quiet.map(|quiet| self.wall_at(quiet.until).unix_millis());
-        if let Some(cell) = &mut self.store {
-            cell.heeded = not_before;
-        }
         let answer = match &self.login_state {
             LoginState::Open | LoginState::Given => None,
             LoginState::Odd(odd) => {
@@ -36,23 +33,30 @@ impl<P: Provider> Session<P> {
             let salt = [self.random.next(), self.random.next()];
             LoginFailure { of: LoginDigest::new(&text, salt), answer }
         });
-        Failures { not_before, login }
+        let failures = Failures { not_before, login };
+        if let Some(cell) = &mut self.store {
+            cell.known_failures.clone_from(&failures);
+        }
+        failures
     }
 
-    /// Takes up what others have met. A person who signs in here is not held up by it.
+    /// Takes up what others have met. A person who signs in here is not held up by what was there before.
     pub(super) fn heed(&mut self, failures: &Failures) {
+        let Some(cell) = &mut self.store else { return };
         if matches!(self.login_state, LoginState::Given) {
+            cell.known_failures.login.clone_from(&failures.login);
             return;
         }
         // Once: where a clock was set back, a moment may never come.
-        let heeded = self.store.as_mut().map(|cell| std::mem::replace(&mut cell.heeded, failures.not_before));
+        let known = std::mem::replace(&mut cell.known_failures, failures.clone());
         if failures.not_before.is_none() {
             self.quiet.take_if(|quiet| quiet.told_by == ToldBy::Store);
         }
-        if let Some(until) = failures.not_before().filter(|_| heeded.flatten() != failures.not_before) {
+        if let Some(until) = failures.not_before().filter(|_| known.not_before != failures.not_before) {
             self.heed_quiet(until);
         }
-        let told = failures.login.as_ref();
+        let is_news = failures.login != known.login || matches!(self.login_state, LoginState::Open);
+        let told = failures.login.as_ref().filter(|_| is_news);
         let text = told.and_then(|_| self.login_text());
         if let (Some(told), Some(text)) = (told, text)
             && told.of.is_of(&text)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::state::{Decided, FileOf, Note, Operation, Over, ReadUnder, StoreSync};
+use super::state::{Decided, FileOf, LoginBeside, Note, Operation, Over, ReadUnder, StoreSync};
 use crate::credentials::{Credentials, LeaseId, Now, Secret, Timestamp, same_user};
 use crate::error::ImportError;
 use crate::exchange::Provider;
@@ -35,6 +35,15 @@ impl Found {
     }
 }
 
+impl Found {
+    fn login(&self) -> Option<&Secret> {
+        match self {
+            Found::Record(record) => record.meta.login.as_ref(),
+            Found::Nothing | Found::Unreadable(_) | Found::Foreign(_) => None,
+        }
+    }
+}
+
 /// How what is there stands to what is held here.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Age {
@@ -47,6 +56,7 @@ impl<P: Provider> Session<P> {
     /// What was read, by an operation that began at `since`.
     pub(super) fn examine(&mut self, record: Option<&Body>, under: ReadUnder, since: Now) {
         let found = self.understand(record);
+        let login = found.as_ref().ok().and_then(Found::login).cloned();
         let understood = found.is_ok();
         let revision = found.as_ref().ok().and_then(Found::revision);
         match found {
@@ -86,6 +96,7 @@ impl<P: Provider> Session<P> {
         let Some(cell) = &mut self.store else { return };
         if understood {
             cell.decided.has_found(revision.unwrap_or(0), under, since);
+            cell.known_login = login;
         }
         if revision.is_some() && revision == cell.known_revision {
             cell.known_at = Some(since);
@@ -206,8 +217,14 @@ impl<P: Provider> Session<P> {
             hold.stored = Some(record);
         }
         let known = age == Age::Same && self.mode == Mode::SignedOut;
+        // A login that was to be forgotten here stays forgotten.
+        let forgets = cell.decided.forgets_login();
         match &mut cell.decided {
-            Decided::SignIn { over, .. } => (*over, cell.differs) = (Over::SignOut { revision, login }, true),
+            Decided::SignIn { over, .. } => {
+                cell.differs = true;
+                let login = if forgets { LoginBeside::Forgotten } else { LoginBeside::Kept(login) };
+                *over = Over::SignOut { revision, login };
+            }
             Decided::SignOut(leaving) if at.is_none_or(|at| at <= leaving.at) => self.keep_login_there(login),
             // Somebody has signed out since: what could not be told is.
             Decided::SignOut(_) => {
@@ -246,10 +263,8 @@ impl<P: Provider> Session<P> {
     }
 
     fn take_sign_out(&mut self, revision: u64) {
+        let unsaved = self.take_unsaved();
         let Some(cell) = &mut self.store else { return };
-        let was_saved = |held: &Credentials| cell.known_fingerprint == Some(held.fingerprint());
-        let imported = cell.imports && cell.known_revision.is_none();
-        let unsaved = self.credentials.take().filter(|held| !imported && !was_saved(held));
         (cell.known_revision, cell.known_fingerprint) = (Some(revision), None);
         (cell.error, cell.maybe_written_from, cell.save_at) = (None, None, Duration::ZERO);
         // What the service said of the login stays to be told.
@@ -257,10 +272,22 @@ impl<P: Provider> Session<P> {
         if let Some(cell) = self.store.as_mut().filter(|_| is_known) {
             cell.saved = cell.changes;
         }
+        self.leave(unsaved);
+    }
+
+    /// Takes what is held away, and answers it where the store does not know of it: whoever signs out revokes the rest.
+    pub(super) fn take_unsaved(&mut self) -> Option<Arc<Credentials>> {
+        let cell = self.store.as_ref()?;
+        let was_saved = |held: &Credentials| cell.known_fingerprint == Some(held.fingerprint());
+        let imported = cell.imports && cell.known_revision.is_none();
+        self.credentials.take().filter(|held| !imported && !was_saved(held))
+    }
+
+    /// Nobody is signed in any more. What the store does not know of is revoked here.
+    pub(super) fn leave(&mut self, unsaved: Option<Arc<Credentials>>) {
         if std::mem::replace(&mut self.mode, Mode::SignedOut) == Mode::SignedOut {
             return;
         }
-        // Whoever signed out has revoked what was saved.
         self.revocations.begin();
         self.orphan_flight();
         self.revocations.extend(unsaved);
@@ -311,8 +338,12 @@ impl<P: Provider> Session<P> {
         }
         // Somebody has signed in elsewhere while a sign-in of ours still waits, or this session was there before and our
         // login rests: that serves as well.
+        let serves_meanwhile = rests
+            && cell.account.as_ref().is_some_and(same)
+            && matches!(cell.decided, Decided::SignIn { over: Over::Session, .. });
+        let is_seen = rests && beside.signed_in_at == cell.signed_in_at;
         let joins = match &cell.decided {
-            Decided::SignIn { over: Over::Session, .. } if rests && cell.account.as_ref().is_some_and(same) => true,
+            _ if serves_meanwhile => true,
             Decided::SignIn { found: Some(found), .. } => {
                 let another = beside.signed_in_at.is_some() && beside.signed_in_at != cell.signed_in_at;
                 another && revision > *found && cell.account.as_ref().is_some_and(same)
@@ -392,7 +423,7 @@ impl<P: Provider> Session<P> {
         }
         let concerns_ours = match age {
             Age::Newer => {
-                self.adopt(credentials, beside);
+                self.adopt(credentials, beside, serves_meanwhile || is_seen);
                 true
             }
             _ => self.credentials.as_ref().is_some_and(|ours| ours.has_same_refresh_token(&credentials)),
@@ -440,11 +471,12 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// Takes up what another session saved, whole: a grant of ours that was not saved is given up for it.
-    fn adopt(&mut self, credentials: Credentials, beside: RecordMeta) {
+    /// Takes up what another session saved, whole: a grant of ours that was not saved is given up for it. `for_now`: a
+    /// login that a person has given here rests, and stays the one to try.
+    fn adopt(&mut self, credentials: Credentials, beside: RecordMeta, for_now: bool) {
         let RecordMeta { revision, login, signed_in_at, .. } = beside;
         let Some(cell) = &mut self.store else { return };
-        let first = cell.known_revision.is_none();
+        let first = cell.known_revision.is_none() || for_now;
         (cell.known_revision, cell.known_fingerprint) = (Some(revision.unwrap_or(0)), Some(credentials.fingerprint()));
         (cell.saved, cell.error) = (cell.changes, None);
         (cell.maybe_written_from, cell.differs) = (None, false);
@@ -463,7 +495,8 @@ impl<P: Provider> Session<P> {
     fn follow_login(&mut self, found: Option<Secret>) {
         let first = self.store.as_ref().is_none_or(|cell| cell.known_revision.is_none());
         let Some(cell) = &mut self.store else { return };
-        let before = std::mem::replace(&mut cell.login, found.clone());
+        cell.login.clone_from(&found);
+        let before = cell.known_login.clone();
         if found.is_some() {
             return self.adopt_login(found, first);
         }

@@ -41,10 +41,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(in crate::session) use self::state::{Busy, StoreSync};
-use self::state::{Decided, HeldLock, Note, Operation, Over, PendingSignOut, Purpose};
+use self::state::{Decided, HeldLock, LoginBeside, Note, Operation, Over, PendingSignOut, Purpose};
 use super::flight::{InFlight, Mode, Source};
 use super::pending::{Failed, Granted, Pending};
-use super::{Event, LoginPersistence, Output, Session, SignOut};
+use super::{LoginPersistence, Session, SignOut};
 use crate::credentials::{Credentials, LeaseId, Timestamp};
 use crate::exchange::{Consumes, Provider, REQUEST_TIMEOUT};
 use crate::store::{STORE_TIMEOUT, StoreError, StoreErrorKind};
@@ -223,15 +223,21 @@ impl<P: Provider> Session<P> {
                 Decided::SignIn { over: Over::SignOut { revision, login }, .. } => {
                     // What stands beside it may tell of that login.
                     (cell.poll_wanted, cell.poll_at) = (true, Duration::ZERO);
-                    self.follow_sign_out(revision, login);
+                    match login {
+                        LoginBeside::Kept(login) => self.follow_sign_out(revision, login),
+                        LoginBeside::Forgotten => {
+                            self.follow_sign_out(revision, None);
+                            self.save_anew();
+                        }
+                    }
                 }
                 Decided::SignIn { over: Over::UnwrittenSignOut(leaving), .. } => {
                     // It is still to be written.
                     cell.decided = Decided::SignOut(leaving);
                     (cell.failures, cell.save_at) = (0, Duration::ZERO);
                     cell.changes += u64::from(cell.changes == cell.saved);
-                    self.mode = Mode::SignedOut;
-                    self.outputs.push_back(Output::Event(Event::SignedOut));
+                    let unsaved = self.take_unsaved();
+                    self.leave(unsaved);
                 }
                 _ => {}
             }
@@ -307,17 +313,31 @@ impl<P: Provider> Session<P> {
             };
             cell.decided = Decided::SignOut(PendingSignOut { login, at: self.now.wall, account });
             (cell.failures, cell.error, cell.save_at) = (0, None, Duration::ZERO);
-            cell.note = Note::None;
+            // Who signs in next may be anybody.
+            (cell.account, cell.note) = (None, Note::None);
             cell.changes += 1;
             self.revocations.extend(cell.held_lock.as_mut().and_then(|hold| hold.displaced.take()));
         }
     }
 
-    /// The login is not kept any longer.
+    /// The login is not kept any longer, nor is one that a sign-out left in the store.
     pub(super) fn forget_stored_login(&mut self) {
-        if let Some(cell) = &mut self.store
-            && (cell.login.take().is_some() || self.policy.login_persistence == LoginPersistence::Stored)
-        {
+        let Some(cell) = &mut self.store else { return };
+        match &mut cell.decided {
+            Decided::SignOut(leaving) | Decided::SignIn { over: Over::UnwrittenSignOut(leaving), .. } => {
+                leaving.login = SignOut::ForgetLogin;
+            }
+            Decided::SignIn { over: Over::SignOut { login, .. }, .. } => *login = LoginBeside::Forgotten,
+            Decided::SignIn { .. } | Decided::Nothing => {}
+        }
+        if cell.login.take().is_some() || self.policy.login_persistence == LoginPersistence::Stored {
+            cell.changes += 1;
+        }
+    }
+
+    /// What stands there is to be written anew.
+    fn save_anew(&mut self) {
+        if let Some(cell) = &mut self.store {
             cell.changes += 1;
         }
     }

@@ -7,7 +7,7 @@ use crate::credentials::{Credentials, Deadline, Fingerprint, Now, Secret, Timest
 use crate::error::{ImportError, StoreError};
 use crate::session::flight::Mode;
 use crate::session::policy::SignOut;
-use crate::store::{OpId, Record};
+use crate::store::{Failures, OpId, Record};
 
 /// What a session knows of its store.
 #[derive(Default)]
@@ -43,10 +43,12 @@ pub(in crate::session) struct StoreSync {
     /// No attempt to save before this.
     pub(super) save_at: Duration,
     pub(super) error: Option<StoreError>,
-    /// The login as it stands in the store.
+    /// The login of others that is kept there.
     pub(super) login: Option<Secret>,
-    /// The quiet that stands there, in Unix milliseconds, and was taken up already.
-    pub(super) heeded: Option<i64>,
+    /// The login that stood there when it was last read or written, whether or not it is kept.
+    pub(super) known_login: Option<Secret>,
+    /// What stands there of failures, and was taken up already or is not to be.
+    pub(super) known_failures: Failures,
     /// Whose session it is, since a person said so.
     pub(super) account: Option<String>,
     pub(super) note: Note,
@@ -80,9 +82,17 @@ pub(super) enum Over {
     /// A session of another account, which does not.
     AnotherAccount,
     /// A sign-out, which stands where the login is no good, and the login beside it.
-    SignOut { revision: u64, login: Option<Secret> },
+    SignOut { revision: u64, login: LoginBeside },
     /// The same, of which the store does not know.
     UnwrittenSignOut(PendingSignOut),
+}
+
+/// The login that stands beside a sign-out in the store.
+pub(super) enum LoginBeside {
+    /// It stays there, where there is one.
+    Kept(Option<Secret>),
+    /// It was forgotten here since, and is to go.
+    Forgotten,
 }
 
 /// A sign-out that is not yet written.
@@ -197,7 +207,8 @@ impl StoreSync {
             Decided::SignIn { .. } | Decided::Nothing => match was {
                 Mode::SignedIn => Over::Session,
                 Mode::SignedOut => {
-                    Over::SignOut { revision: self.known_revision.unwrap_or(0), login: self.login.clone() }
+                    let login = LoginBeside::Kept(self.login.clone());
+                    Over::SignOut { revision: self.known_revision.unwrap_or(0), login }
                 }
             },
         };
@@ -209,6 +220,17 @@ impl StoreSync {
 }
 
 impl Decided {
+    /// Whether the login that stands beside a sign-out is to go.
+    pub(super) fn forgets_login(&self) -> bool {
+        match self {
+            Self::SignOut(leaving) | Self::SignIn { over: Over::UnwrittenSignOut(leaving), .. } => {
+                leaving.login == SignOut::ForgetLogin
+            }
+            Self::SignIn { over: Over::SignOut { login, .. }, .. } => matches!(login, LoginBeside::Forgotten),
+            Self::SignIn { .. } | Self::Nothing => false,
+        }
+    }
+
     /// What was read is known: under the lock it stays, else it was there at least until this moment.
     pub(super) fn has_found(&mut self, revision: u64, under: ReadUnder, since: Now) {
         if let Self::SignIn { at, found, .. } = self
