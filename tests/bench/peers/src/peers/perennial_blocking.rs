@@ -4,9 +4,9 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use perennial_adapter::SessionBuilder;
 use perennial_blocking::{Connector, Session};
 use perennial_core::Policy;
-use perennial_adapter::SessionBuilder;
 use perennial_core::providers::oauth2::{Login, OAuth2};
 use tokio::task::spawn_blocking;
 
