@@ -31,7 +31,8 @@
 use std::time::Duration;
 
 use super::flight::{Begun, Choice, InFlight, Mode, RunningExchange, Source};
-use super::lease::Lease;
+use super::lease::{Demand, Expiry, Lease, Trigger};
+use super::methods::Standing;
 use super::pending::{Granted, Pending};
 use super::schedule::MIN_TIMEOUT;
 use super::work::{Place, Task, WORK_TIMEOUT, caught};
@@ -61,7 +62,7 @@ impl<P: Provider> Session<P> {
             // Its rest may be over before a lease heard of it: others tell of it by their clocks.
             self.leases.iter_mut().for_each(Lease::waits_for_no_login);
         }
-        let is_forgotten = self.leases[LeaseId::Access.index()].login_first && self.login.is_none();
+        let is_forgotten = self.leases[LeaseId::Access.index()].is_login_first() && self.login.is_none();
         if is_forgotten && self.unreported.is_none() && !self.is_showing_login() {
             self.abandon_login(LeaseId::Access);
         }
@@ -82,7 +83,7 @@ impl<P: Provider> Session<P> {
                 Choice::Blocked => self.request(LeaseId::Access),
                 Choice::LoginRests(until) => self.rest_login(lease_id, until),
                 Choice::Passed => self.leases[lease_id.index()].delay(self.now),
-                Choice::Exhausted if self.leases[lease_id.index()].login_first => self.abandon_login(lease_id),
+                Choice::Exhausted if self.leases[lease_id.index()].is_login_first() => self.abandon_login(lease_id),
                 Choice::Exhausted => self.exhaust(lease_id),
             }
         }
@@ -114,7 +115,7 @@ impl<P: Provider> Session<P> {
     /// just signed in, or the one that ends first.
     fn most_urgent(&self) -> Option<LeaseId> {
         let ready = || LeaseId::ALL.into_iter().filter(|lease_id| self.is_ready(*lease_id));
-        if let Some(lease_id) = ready().find(|lease_id| self.leases[lease_id.index()].login_first) {
+        if let Some(lease_id) = ready().find(|lease_id| self.leases[lease_id.index()].is_login_first()) {
             return Some(lease_id);
         }
         ready().min_by_key(|lease_id| {
@@ -136,29 +137,29 @@ impl<P: Provider> Session<P> {
 
     pub(super) fn is_due(&self, lease_id: LeaseId) -> bool {
         let lease = &self.leases[lease_id.index()];
-        if self.mode == Mode::SignedOut || self.is_ending() || lease.exhausted.is_some() {
+        if self.mode == Mode::SignedOut || self.is_ending() || lease.exhausted().is_some() {
             return false;
         }
         let by_itself = match self.policy.refresh_mode {
             RefreshMode::Proactive => true,
             RefreshMode::OnDemand => false,
-            RefreshMode::OneShot if !lease.awaited => return false,
+            RefreshMode::OneShot if !lease.is_waited_for() => return false,
             RefreshMode::OneShot => false,
         };
-        lease.renew_requested
+        lease.trigger != Trigger::None
             || match self.validity(lease_id) {
                 Some(validity) => {
                     let reached = lease.renewal_at(validity, self.now).is_some_and(|at| at <= self.now.monotonic);
-                    reached && (lease.awaited || by_itself)
+                    reached && (lease.is_waited_for() || by_itself)
                 }
-                None => lease.awaited || (lease.auto_renew && by_itself),
+                None => lease.is_waited_for() || (lease.demand != Demand::None && by_itself),
             }
     }
 
     /// Whether somebody has made this lease go, or it goes by itself.
     pub(super) fn is_awaited(&self, lease_id: LeaseId) -> bool {
         let lease = &self.leases[lease_id.index()];
-        lease.awaited || self.is_due(lease_id)
+        lease.is_waited_for() || self.is_due(lease_id)
     }
 
     /// Whether this lease has to wait for the access token: its cheap methods need a live one, and a sign-in would
@@ -166,7 +167,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn is_blocked(&self, lease_id: LeaseId) -> bool {
         lease_id != LeaseId::Access
             && !self.is_valid(LeaseId::Access)
-            && self.leases[LeaseId::Access.index()].exhausted.is_none()
+            && self.leases[LeaseId::Access.index()].exhausted().is_none()
             && self
                 .provider
                 .methods(lease_id)
@@ -183,8 +184,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn request(&mut self, lease_id: LeaseId) {
         let valid = self.is_valid(lease_id);
         let lease = &mut self.leases[lease_id.index()];
-        lease.awaited = true;
-        lease.auto_renew = true;
+        lease.ask();
         if !valid {
             lease.shorten_backoff();
         }
@@ -203,11 +203,20 @@ impl<P: Provider> Session<P> {
     /// The method to take: the first that may work. One whose one-use token went out without an answer comes last, and
     /// one whose endpoint does not exist only where there is no other.
     pub(super) fn choose(&self, lease_id: LeaseId) -> Choice<P::Exchange> {
+        self.choose_as(lease_id, self.leases[lease_id.index()].is_moving_on())
+    }
+
+    /// The same, were the running attempt to go on.
+    pub(super) fn choose_next(&self, lease_id: LeaseId) -> Choice<P::Exchange> {
+        self.choose_as(lease_id, true)
+    }
+
+    fn choose_as(&self, lease_id: LeaseId, moving_on: bool) -> Choice<P::Exchange> {
         if self.is_blocked(lease_id) {
             return Choice::Blocked;
         }
         let lease = &self.leases[lease_id.index()];
-        let way = self.open_methods(lease_id).find(|(position, _)| !lease.has_passed(*position));
+        let way = self.open_methods(lease_id).find(|(position, _)| !lease.has_passed(*position, moving_on));
         if let Some((position, exchange)) = way {
             return Choice::Begin(position, exchange);
         }
@@ -218,8 +227,9 @@ impl<P: Provider> Session<P> {
         if self.has_older_method(lease_id) {
             return Choice::Exhausted;
         }
-        let mut left =
-            methods().filter(|(position, method)| !lease.is_refused(*position) && self.makes_sense(lease_id, *method));
+        let mut left = methods().filter(|(position, method)| {
+            lease.methods.standing(*position) != Standing::Refused && self.makes_sense(lease_id, *method)
+        });
         if let Some(until) = self.login_rests_until()
             && left.clone().any(|(_, method)| self.shows_person(method))
         {
@@ -235,11 +245,10 @@ impl<P: Provider> Session<P> {
     fn open_methods(&self, lease_id: LeaseId) -> impl Iterator<Item = (usize, Begun<P::Exchange>)> {
         let lease = &self.leases[lease_id.index()];
         let methods = || self.provider.methods(lease_id).iter().copied().enumerate();
-        let fresh = methods().filter(|(position, _)| !lease.is_lost(*position));
-        let lost = methods().filter(|(position, _)| lease.is_lost(*position));
-        fresh
-            .chain(lost)
-            .filter(move |(position, method)| !lease.is_refused(*position) && self.is_open(lease_id, *method))
+        let of = |standing| methods().filter(move |(position, _)| lease.methods.standing(*position) == standing);
+        of(Standing::Open)
+            .chain(of(Standing::AnswerLost))
+            .filter(move |(_, method)| self.is_open(lease_id, *method))
             .filter_map(|(position, method)| Some((position, self.exchange(method)?)))
     }
 
@@ -256,11 +265,11 @@ impl<P: Provider> Session<P> {
     /// Whether there is a way besides a new login, which is to be tried first.
     pub(super) fn has_older_method(&self, lease_id: LeaseId) -> bool {
         let lease = &self.leases[lease_id.index()];
-        lease.login_first
+        lease.is_login_first()
             && self.may_hold_older_session()
             && self.provider.methods(lease_id).iter().copied().enumerate().any(|(position, method)| {
                 self.consumes(method) != Consumes::LoginAttempt
-                    && !lease.is_refused(position)
+                    && lease.methods.standing(position) != Standing::Refused
                     && !self.endpoints.is_left_out(method, self.now.monotonic)
                     && self.provider.requires(method).is_none_or(|base| self.is_valid(base))
                     && self.exchange(method).is_some()
@@ -282,7 +291,7 @@ impl<P: Provider> Session<P> {
     /// Whether the lease that this method requires is there.
     fn makes_sense(&self, lease_id: LeaseId, method: P::Method) -> bool {
         let spends_login = self.consumes(method) == Consumes::LoginAttempt;
-        let login_first = self.leases[lease_id.index()].login_first;
+        let login_first = self.leases[lease_id.index()].is_login_first();
         (!spends_login || self.has_login())
             && (!login_first || spends_login)
             && self.provider.requires(method).is_none_or(|base| self.is_valid(base))
@@ -380,7 +389,7 @@ impl<P: Provider> Session<P> {
         if let InFlight::Renewing(flight) = &self.in_flight {
             let method = self.provider.methods(flight.lease_id)[flight.position];
             if self.consumes(method) == Consumes::RefreshToken && flight.steps > 0 {
-                self.leases[flight.lease_id.index()].mark_lost(flight.position);
+                self.leases[flight.lease_id.index()].methods.lose_answer(flight.position);
             }
             self.outputs.push_back(Output::Cancel(flight.id));
             self.in_flight = InFlight::Free;
@@ -414,10 +423,11 @@ impl<P: Provider> Session<P> {
     pub(super) fn forget_credentials(&mut self) {
         self.credentials = None;
         for lease in &mut self.leases {
-            let asked = lease.awaited;
+            let waits = lease.is_waited_for() && self.mode == Mode::SignedIn;
             lease.reset();
-            lease.awaited = asked && self.mode == Mode::SignedIn;
-            lease.auto_renew = lease.awaited;
+            if waits {
+                lease.ask();
+            }
         }
     }
 
@@ -430,8 +440,8 @@ impl<P: Provider> Session<P> {
         for lease_id in LeaseId::ALL {
             let expired = self.validity(lease_id).is_some_and(|validity| validity.is_expired(self.now));
             let lease = &mut self.leases[lease_id.index()];
-            if expired && !lease.expiry_told {
-                lease.expiry_told = true;
+            if expired && lease.held.expiry == Expiry::Ahead {
+                lease.held.expiry = Expiry::Told;
                 self.outputs.push_back(Output::Event(Event::Expired { lease_id }));
             }
         }
@@ -442,7 +452,8 @@ impl<P: Provider> Session<P> {
         let wake = |at: Duration, why| Some(Wake { at: at.max(self.now.monotonic), why });
         let flight = self.in_flight.flight().and_then(|flight| wake(flight.deadline, Timer::RequestDeadline));
         let expiry = |lease_id: LeaseId| {
-            let validity = self.validity(lease_id).filter(|_| !self.leases[lease_id.index()].expiry_told)?;
+            let validity =
+                self.validity(lease_id).filter(|_| self.leases[lease_id.index()].held.expiry == Expiry::Ahead)?;
             let left = validity.deadline()?.remaining(self.now);
             wake(self.now.monotonic.saturating_add(left), Timer::Expiry(lease_id))
         };
@@ -452,7 +463,7 @@ impl<P: Provider> Session<P> {
                 || self.awaits_store()
                 || self.mode == Mode::SignedOut
                 || self.is_ending()
-                || lease.exhausted.is_some()
+                || lease.exhausted().is_some()
                 || self.is_queued(lease_id)
             {
                 None

@@ -6,6 +6,7 @@ mod io;
 mod lease;
 mod login;
 mod machine;
+mod methods;
 mod one_shot;
 mod outcome;
 mod pending;
@@ -27,7 +28,7 @@ use http::HeaderMap;
 pub use self::ending::Unfinished;
 use self::flight::{InFlight, Mode, Source};
 pub use self::io::{Event, Input, Output, State, Stats, Timer, Wake};
-use self::lease::Lease;
+use self::lease::{Demand, Lease};
 use self::login::LoginState;
 use self::pending::Pending;
 use self::phase::Phase;
@@ -194,7 +195,7 @@ impl<P: Provider> Session<P> {
         self.tick(now);
         let held = self.validity(lease_id).is_some() && self.mode == Mode::SignedIn;
         let lease = &mut self.leases[lease_id.index()];
-        if !held || lease.generation != generation || lease.rejected {
+        if !held || lease.held.generation != generation || lease.is_rejected() {
             return;
         }
         lease.reject(&mut self.random, self.now);
@@ -208,7 +209,7 @@ impl<P: Provider> Session<P> {
         self.tick(now);
         if self.mode == Mode::SignedIn && self.may_be_waited_for(lease_id) {
             let lease = &mut self.leases[lease_id.index()];
-            lease.renew_requested = true;
+            lease.request_renewal();
             self.request(lease_id);
             self.advance();
         }
@@ -239,7 +240,7 @@ impl<P: Provider> Session<P> {
         if let Some(refusal) = self.login_state.refusal() {
             return Err(refusal.clone());
         }
-        if self.leases[LeaseId::Access.index()].login_first || self.is_showing_login() {
+        if self.leases[LeaseId::Access.index()].is_login_first() || self.is_showing_login() {
             self.confirm_sign_in();
             if self.may_be_waited_for(LeaseId::Access) {
                 self.request(LeaseId::Access);
@@ -282,9 +283,9 @@ impl<P: Provider> Session<P> {
         // A sign-in brings every lease; the access token asks for it.
         let waits = self.may_be_waited_for(LeaseId::Access);
         let access = &mut self.leases[LeaseId::Access.index()];
-        (access.renew_requested, access.login_first, access.auto_renew) = (true, true, true);
+        access.try_login();
         if waits {
-            access.awaited = true;
+            access.ask();
             access.shorten_backoff();
         }
         self.advance();
@@ -387,7 +388,7 @@ impl<P: Provider> Session<P> {
     pub fn credentials(&self, lease_id: LeaseId, now: Now) -> Option<&Arc<Credentials>> {
         self.credentials.as_ref().filter(|held| {
             let (validity, lease) = (held.validity(lease_id), &self.leases[lease_id.index()]);
-            !lease.rejected && lease.age.may_be_served() && validity.is_some_and(|validity| !validity.is_expired(now))
+            lease.held.service.may_be_served() && validity.is_some_and(|validity| !validity.is_expired(now))
         })
     }
 
@@ -429,7 +430,7 @@ impl<P: Provider> Session<P> {
     fn is_worth_waiting(&self, lease_id: LeaseId) -> bool {
         let soon = self.now.monotonic.saturating_add(MAX_BACKOFF_FOREGROUND);
         let lease = &self.leases[lease_id.index()];
-        lease.exhausted.is_none() && lease.is_damped() && !self.is_quiet() && self.start_at(lease_id) <= soon
+        lease.exhausted().is_none() && lease.is_damped() && !self.is_quiet() && self.start_at(lease_id) <= soon
     }
 
     /// Why no attempt at renewing this lease begins now, whether or not it is still valid: the pause after a
@@ -439,10 +440,10 @@ impl<P: Provider> Session<P> {
         if self.is_renewing(lease_id) {
             return None;
         }
-        if lease.exhausted.is_some() {
-            return lease.exhausted.as_deref().cloned();
+        if let Some(error) = lease.exhausted() {
+            return Some(error.clone());
         }
-        let ours = lease.retry.zip(lease.error.as_deref()).map(|(retry, error)| (retry.at, error));
+        let ours = lease.pause().zip(lease.error()).map(|(pause, error)| (pause.until, error));
         let quiet = self.quiet.as_ref().map(|quiet| (quiet.until, &*quiet.error));
         let (until, error) = [ours, quiet].into_iter().flatten().max_by_key(|(until, _)| *until)?;
         (until > self.now.monotonic).then(|| error.clone().with_retry_at(Some(self.wall_at(until))))
@@ -464,14 +465,14 @@ impl<P: Provider> Session<P> {
 
     /// Whether somebody has asked for this lease since its last attempt ended.
     pub fn is_asked_for(&self, lease_id: LeaseId) -> bool {
-        self.leases[lease_id.index()].awaited
+        self.leases[lease_id.index()].is_waited_for()
     }
 
     /// How many failures those who waited for this need were told, and the last one: a driver tells its callers
     /// when the count moves.
     pub fn failures(&self, lease_id: LeaseId) -> (u64, Option<&Error>) {
         let lease = &self.leases[lease_id.index()];
-        (lease.failures_reported, lease.error.as_deref())
+        (lease.failures_told(), lease.error())
     }
 
     /// What the session is doing.
@@ -482,10 +483,10 @@ impl<P: Provider> Session<P> {
             () if self.mode == Mode::SignedOut => State::SignedOut,
             () if self.is_valid(LeaseId::Access) && busy => State::Renewing,
             () if self.is_valid(LeaseId::Access) => State::Live,
-            () if access.exhausted.is_some() || access.awaits_person(self.now) => State::SignInRequired,
+            () if access.exhausted().is_some() || access.awaits_person(self.now) => State::SignInRequired,
             () if busy => State::SigningIn,
-            () if access.retry.is_some() || self.is_quiet() => State::Waiting,
-            () if access.auto_renew => State::SigningIn,
+            () if access.pause().is_some() || self.is_quiet() => State::Waiting,
+            () if access.demand != Demand::None => State::SigningIn,
             () => State::Idle,
         }
     }

@@ -34,8 +34,8 @@ impl<P: Provider> Session<P> {
             return;
         }
         for lease_id in LeaseId::ALL {
-            if self.leases[lease_id.index()].awaited && self.hindrance(lease_id).is_some() {
-                self.leases[lease_id.index()].awaited = false;
+            if self.leases[lease_id.index()].is_waited_for() && self.hindrance(lease_id).is_some() {
+                self.leases[lease_id.index()].stop_waiting();
             }
         }
     }

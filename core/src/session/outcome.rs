@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::flight::{Choice, InFlight, RunningExchange, Source};
-use super::lease::Age;
+use super::lease::Serving;
 use super::login::LoginState;
+use super::methods::Standing;
 use super::pending::{Answer, Failed, Failure, Granted, Shown};
 use super::schedule::{MIN_RETRY_INTERVAL, Pace};
 use super::service::{Quiet, ToldBy, quiet_asked};
@@ -201,12 +202,14 @@ impl<P: Provider> Session<P> {
             let lease = &mut self.leases[lease_id.index()];
             let validity = credentials.validity(lease_id).copied().filter(|_| covers[lease_id.index()]);
             if let Some(validity) = &validity {
-                let asked = lease.awaited;
+                let waited = lease.is_waited_for();
                 lease.renewed(validity, &mut self.random, self.now, origin == Source::Issued);
                 // Whoever asked waits for the renewal of what is found near its end.
-                lease.awaited |= asked && looks_at_margin && validity.renewal_due(self.now);
+                if waited && looks_at_margin && validity.renewal_due(self.now) {
+                    lease.ask();
+                }
             }
-            let generation = lease.generation;
+            let generation = lease.held.generation;
             credentials.set_generation(lease_id, generation);
             // What is over when it comes is a failure, and told as one.
             if let Some(validity) = validity.filter(|validity| !validity.is_expired(self.now)) {
@@ -277,16 +280,18 @@ impl<P: Provider> Session<P> {
             };
             let pace = self.pace_after(method, &error);
             let lease = &mut self.leases[lease_id.index()];
-            lease.error = Some(Box::new(error.clone()));
-            lease.next_method = !waits;
-            if !lease.is_refused(position) {
+            lease.note_error(error.clone());
+            if !waits {
+                lease.move_on();
+            }
+            if lease.methods.standing(position) != Standing::Refused {
                 lease.slow_down(pace);
             }
             self.outputs.push_back(Output::Event(Event::Fallback { lease_id, method: name, error }));
         } else {
             self.make_room_for_older_ways(lease_id, position);
             // What was refused is not asked again: it does not set the pace.
-            let is_refused = self.leases[lease_id.index()].is_refused(position);
+            let is_refused = self.leases[lease_id.index()].methods.standing(position) == Standing::Refused;
             let pace = if is_refused { Pace::Outage } else { self.pace_after(method, &error) };
             self.back_off(lease_id, name, error, pace);
         }
@@ -300,11 +305,11 @@ impl<P: Provider> Session<P> {
     fn make_room_for_older_ways(&mut self, lease_id: LeaseId, position: usize) {
         let lease = &self.leases[lease_id.index()];
         let rests = self.login_state.rests_until(self.now).is_some();
-        let is_stuck = lease.is_failing(position) || rests;
+        let is_stuck = lease.methods.is_failing(position) || rests;
         // While it rests, the store may know another way.
         let is_known = self.may_hold_older_session() && (self.credentials.is_some() || rests && self.store.is_some());
-        if lease.login_first && is_stuck && is_known {
-            self.leases[lease_id.index()].login_first = false;
+        if lease.is_login_first() && is_stuck && is_known {
+            self.leases[lease_id.index()].give_way();
             self.leave_store();
         }
     }
@@ -339,7 +344,7 @@ impl<P: Provider> Session<P> {
     /// The service asks to be left alone: those who wait for another lease of the account hear of it, too.
     pub(super) fn tell_of_quiet(&mut self, asked_for: Option<LeaseId>, error: &Error) {
         for lease_id in LeaseId::ALL.into_iter().filter(|lease_id| Some(*lease_id) != asked_for) {
-            if self.leases[lease_id.index()].awaited && !self.is_valid(lease_id) {
+            if self.leases[lease_id.index()].is_waited_for() && !self.is_valid(lease_id) {
                 let at = self.wall_at(self.start_at(lease_id));
                 self.leases[lease_id.index()].report(error.clone().with_retry_at(Some(at)));
             }
@@ -363,10 +368,10 @@ impl<P: Provider> Session<P> {
         let lost = consumes == Consumes::RefreshToken && carried_out;
         let lease = &mut self.leases[lease_id.index()];
         if lost {
-            lease.mark_lost(position);
+            lease.methods.lose_answer(position);
         }
         match outcome {
-            Outcome::Rejected => lease.mark_refused(position),
+            Outcome::Rejected => lease.methods.refuse(position),
             Outcome::Unsupported => self.endpoints.is_missing(method, self.now.monotonic),
             Outcome::Indeterminate if !lost => lease.falter(position),
             Outcome::Indeterminate | Outcome::NotProcessed => {}
@@ -378,7 +383,7 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether an attempt that failed so goes on with another method at once.
-    fn goes_on(&mut self, failed: &Failed) -> bool {
+    fn goes_on(&self, failed: &Failed) -> bool {
         let Failed { lease_id, position, error, outcome, lost } = failed;
         match outcome {
             Outcome::Rejected | Outcome::Unsupported => self.is_another_way_ahead(*lease_id),
@@ -391,23 +396,17 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether going on from a method that was refused, or is not there, leads anywhere but to a pause.
-    fn is_another_way_ahead(&mut self, lease_id: LeaseId) -> bool {
-        let falling = std::mem::replace(&mut self.leases[lease_id.index()].next_method, true);
-        let choice = self.choose(lease_id);
-        self.leases[lease_id.index()].next_method = falling;
-        !matches!(choice, Choice::LoginRests(_) | Choice::Passed)
+    fn is_another_way_ahead(&self, lease_id: LeaseId) -> bool {
+        !matches!(self.choose_next(lease_id), Choice::LoginRests(_) | Choice::Passed)
     }
 
     /// Whether a method that keeps failing is given up for the next one in this attempt. A person's login is not shown for
     /// it while valid credentials are held.
-    fn falls_further(&mut self, lease_id: LeaseId, position: usize) -> bool {
-        if !self.leases[lease_id.index()].is_failing(position) {
+    fn falls_further(&self, lease_id: LeaseId, position: usize) -> bool {
+        if !self.leases[lease_id.index()].methods.is_failing(position) {
             return false;
         }
-        let falling = std::mem::replace(&mut self.leases[lease_id.index()].next_method, true);
-        let choice = self.choose(lease_id);
-        self.leases[lease_id.index()].next_method = falling;
-        match choice {
+        match self.choose_next(lease_id) {
             Choice::Begin(next, _) => {
                 next > position
                     && !(self.is_valid(lease_id) && self.shows_person(self.provider.methods(lease_id)[next]))
@@ -428,10 +427,10 @@ impl<P: Provider> Session<P> {
 
     /// Tells everybody who waits, and pauses.
     pub(super) fn back_off(&mut self, lease_id: LeaseId, method: &'static str, error: Error, pace: Pace) {
-        self.leases[lease_id.index()].settle_age(Age::Accepted);
+        self.leases[lease_id.index()].settle(Serving::Accepted);
         let valid = self.is_valid(lease_id);
         let lease = &mut self.leases[lease_id.index()];
-        lease.next_method = false;
+        lease.stop_moving_on();
         lease.back_off(error.clone(), pace, valid, &mut self.random, self.now);
         if valid && let Some(deadline) = self.validity(lease_id).and_then(Validity::deadline) {
             let end = self.now.monotonic.saturating_add(deadline.remaining(self.now));
@@ -447,7 +446,7 @@ impl<P: Provider> Session<P> {
         };
         let error = error.with_retry_at(Some(self.wall_at(self.start_at(lease_id))));
         self.report_dependents(lease_id, &error);
-        self.leases[lease_id.index()].error = Some(Box::new(error.clone()));
+        self.leases[lease_id.index()].note_error(error.clone());
         self.outputs.push_back(Output::Event(Event::Failed { lease_id, method, error }));
     }
 
@@ -473,24 +472,22 @@ impl<P: Provider> Session<P> {
     pub(super) fn report_dependents(&mut self, lease_id: LeaseId, error: &Error) {
         let waits = self.is_blocked(LeaseId::Aws) || self.waits_for_login(LeaseId::Aws);
         let lease = &mut self.leases[LeaseId::Aws.index()];
-        if lease_id == LeaseId::Access && lease.awaited && waits {
+        if lease_id == LeaseId::Access && lease.is_waited_for() && waits {
             lease.report(error.clone());
             if error.retry_at().is_some() {
-                lease.settle_age(Age::Accepted);
+                lease.settle(Serving::Accepted);
             }
         }
     }
 
     /// The new login is no good, or was forgotten. What was held before it goes on; who waited is told.
     pub(super) fn abandon_login(&mut self, lease_id: LeaseId) {
-        let lease = &mut self.leases[lease_id.index()];
-        lease.login_first = false;
-        lease.renew_requested = lease.rejected;
+        self.leases[lease_id.index()].abandon_login();
         self.leave_store();
         let lease = &mut self.leases[lease_id.index()];
-        let failed = std::mem::take(&mut lease.next_method);
-        let (asked, paused) = (lease.awaited, lease.retry.is_some());
-        let error = lease.error.as_deref().filter(|_| failed || paused).cloned();
+        let failed = lease.stop_moving_on();
+        let (asked, paused) = (lease.is_waited_for(), lease.pause().is_some());
+        let error = lease.error().filter(|_| failed || paused).cloned();
         if let Some(error) = error.filter(|_| failed || asked) {
             self.report(lease_id, &error);
         } else if asked && self.is_valid(lease_id) {
@@ -499,15 +496,17 @@ impl<P: Provider> Session<P> {
         }
         self.leases[lease_id.index()].delay(self.now);
         // Without anything valid the next methods are tried, to whatever end.
-        self.leases[lease_id.index()].awaited |= !self.is_valid(lease_id) && !self.is_one_shot();
+        if !self.is_valid(lease_id) && !self.is_one_shot() {
+            self.leases[lease_id.index()].ask();
+        }
     }
 
     /// No method is left.
     pub(super) fn exhaust(&mut self, lease_id: LeaseId) {
-        let error = self.leases[lease_id.index()].error.take().map(|error| *error);
+        let error = self.leases[lease_id.index()].take_error();
         // Where there was no way to try, what may be over is all there is.
         let tried = error.is_some() || self.login_state.refusal().is_some();
-        self.leases[lease_id.index()].settle_age(if tried { Age::Refused } else { Age::Accepted });
+        self.leases[lease_id.index()].settle(if tried { Serving::Refused } else { Serving::Accepted });
         let error = match (self.login_state.refusal(), error) {
             _ if self.provider.methods(lease_id).is_empty() => SessionError::NotOffered { lease_id }.into(),
             (_, Some(error)) if is_not_granted(&error) => error,
@@ -517,11 +516,7 @@ impl<P: Provider> Session<P> {
         };
         // Those whose lease waits for this one learn it from this lease, or go their own way.
         self.report(lease_id, &error);
-        let lease = &mut self.leases[lease_id.index()];
-        lease.exhausted = Some(Box::new(error.clone()));
-        lease.renew_requested = false;
-        lease.login_first = false;
-        lease.next_method = false;
+        self.leases[lease_id.index()].exhaust(error.clone());
         self.outputs.push_back(Output::Event(Event::Exhausted { lease_id, error }));
     }
 }

@@ -55,7 +55,7 @@ impl<P: Provider> Session<P> {
     pub fn driver_panicked(&mut self, now: Now) {
         self.tick(now);
         for lease_id in LeaseId::ALL {
-            if self.leases[lease_id.index()].awaited || self.is_ready(lease_id) {
+            if self.leases[lease_id.index()].is_waited_for() || self.is_ready(lease_id) {
                 self.back_off(lease_id, "driver", ServiceError::panicked(ExchangePhase::Request).into(), Pace::Outage);
             }
         }

@@ -8,6 +8,7 @@ use crate::credentials::{Credentials, LeaseId, Secret};
 use crate::error::ImportError;
 use crate::exchange::{Consumes, Provider};
 use crate::session::flight::Mode;
+use crate::session::methods::Standing;
 use crate::session::work::caught;
 use crate::session::{LoginPersistence, MIN_RETRY_INTERVAL, Output, Session};
 use crate::store::{
@@ -148,16 +149,14 @@ impl<P: Provider> Session<P> {
 
     /// Whether a one-use token went out, and nobody knows what became of it.
     pub(in crate::session) fn is_in_doubt(&self) -> bool {
-        self.one_use_positions().any(|(lease_id, position)| {
-            let lease = &self.leases[lease_id.index()];
-            lease.is_lost(position) || lease.is_refused(position)
-        })
+        self.one_use_positions()
+            .any(|(lease_id, position)| self.leases[lease_id.index()].methods.standing(position) != Standing::Open)
     }
 
     pub(super) fn doubt(&mut self) {
         let positions: Vec<_> = self.one_use_positions().collect();
         for (lease_id, position) in positions {
-            self.leases[lease_id.index()].mark_lost(position);
+            self.leases[lease_id.index()].methods.lose_answer(position);
         }
     }
 

@@ -261,7 +261,8 @@ impl<P: Provider> Session<P> {
 
     /// A person has signed in here, and that has not brought anything yet.
     fn is_taking_over(&self) -> bool {
-        self.store.as_deref().is_some_and(StoreSync::takes_over) && self.leases[LeaseId::Access.index()].login_first
+        self.store.as_deref().is_some_and(StoreSync::takes_over)
+            && self.leases[LeaseId::Access.index()].is_login_first()
     }
 
     /// When somebody last signed out, for the record.
