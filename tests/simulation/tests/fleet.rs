@@ -1,20 +1,21 @@
-//! Many processes on one store, in virtual time: `PERENNIAL_SEEDS` fleets (1,000 where it is not set), or the one of
-//! `PERENNIAL_SEED`.
+//! Many processes on one store, in virtual time: `PERENNIAL_SEEDS` fleets (1,000 where it is not set, fresh ones with
+//! `PERENNIAL_FRESH=1`), or the one of `PERENNIAL_SEED`.
 
 #![allow(clippy::disallowed_methods, reason = "core does no I/O; its tests are told how many seeds to take")]
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use perennial_simulation::fleet::{self, FleetReport, FleetRule, FleetViolation, Sabotage, Scenario};
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
-}
+mod seeds;
+
+use seeds::number;
 
 /// Runs seeds on all cores. Of those that break a rule, the first is given.
-fn run_all(seeds: u64) -> Result<FleetReport, Box<FleetViolation>> {
-    let next = AtomicU64::new(0);
+fn run_all(seeds: Range<u64>) -> Result<FleetReport, Box<FleetViolation>> {
+    let next = AtomicU64::new(seeds.start);
     let total = Mutex::new(FleetReport::default());
     let broken: Mutex<Option<FleetViolation>> = Mutex::new(None);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -24,7 +25,7 @@ fn run_all(seeds: u64) -> Result<FleetReport, Box<FleetViolation>> {
                 let mut sum = FleetReport::default();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds || broken.lock().expect("no run panics").is_some() {
+                    if seed >= seeds.end || broken.lock().expect("no run panics").is_some() {
                         break;
                     }
                     match fleet::run(seed) {
@@ -44,7 +45,7 @@ fn run_all(seeds: u64) -> Result<FleetReport, Box<FleetViolation>> {
 fn no_rule_is_broken_by_any_fleet() {
     let outcome = match number("PERENNIAL_SEED") {
         Some(seed) => fleet::run(seed).map_err(Box::new),
-        None => run_all(number("PERENNIAL_SEEDS").unwrap_or(1000)),
+        None => run_all(seeds::range(1000)),
     };
     let report = outcome.unwrap_or_else(|violation| panic!("{violation}"));
     println!("{report}");

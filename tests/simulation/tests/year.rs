@@ -1,5 +1,5 @@
-//! A year of one account, in virtual time: `PERENNIAL_SEEDS` years (4 where it is not set), or the one of
-//! `PERENNIAL_SEED`, of which `PERENNIAL_DAYS=12..40` takes some days and `PERENNIAL_FAULTS=3,17` (or `none`) some
+//! A year of one account, in virtual time: `PERENNIAL_SEEDS` years (4 where it is not set, fresh ones with
+//! `PERENNIAL_FRESH=1`), or the one of `PERENNIAL_SEED`, of which `PERENNIAL_DAYS=12..40` takes some days and `PERENNIAL_FAULTS=3,17` (or `none`) some
 //! faults.
 
 #![allow(clippy::disallowed_methods, reason = "core does no I/O; its tests are told how many seeds to take")]
@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use perennial_simulation::year::{self, Sabotage, Year, YearReport, YearRule, YearViolation};
 
-fn number(name: &str) -> Option<u64> {
-    text(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
-}
+mod seeds;
+
+use seeds::number;
 
 fn text(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -40,8 +40,8 @@ fn read_days(text: &str) -> Option<Range<u16>> {
 }
 
 /// Lives through years on all cores. Of those that break a rule, the first is given.
-fn run_all(seeds: u64) -> Result<YearReport, Box<YearViolation>> {
-    let next = AtomicU64::new(0);
+fn run_all(seeds: Range<u64>) -> Result<YearReport, Box<YearViolation>> {
+    let next = AtomicU64::new(seeds.start);
     let total = Mutex::new(YearReport::default());
     let broken: Mutex<Option<Box<YearViolation>>> = Mutex::new(None);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -50,7 +50,7 @@ fn run_all(seeds: u64) -> Result<YearReport, Box<YearViolation>> {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds || broken.lock().expect("no run panics").is_some() {
+                    if seed >= seeds.end || broken.lock().expect("no run panics").is_some() {
                         break;
                     }
                     match year::run(&Year::of(seed)) {
@@ -69,7 +69,7 @@ fn run_all(seeds: u64) -> Result<YearReport, Box<YearViolation>> {
 fn no_rule_is_broken_in_any_year() {
     let outcome = match number("PERENNIAL_SEED") {
         Some(seed) => year::run(&asked_for(seed)),
-        None => run_all(number("PERENNIAL_SEEDS").unwrap_or(4)),
+        None => run_all(seeds::range(4)),
     };
     let report = outcome.unwrap_or_else(|violation| panic!("{}", year::shrink(violation)));
     println!("{report}");

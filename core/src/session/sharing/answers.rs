@@ -18,12 +18,12 @@ impl<P: Provider> Session<P> {
         };
         match (asked.what, result) {
             (Operation::Poll, Ok(StoreReply::Read(record))) => {
-                cell.polled = true;
+                cell.look.is_done = true;
                 self.examine(record.as_ref(), ReadUnder::Nothing, asked.since);
             }
             (Operation::Lock, Ok(StoreReply::Locked { record, remaining })) => {
                 let until = remaining.map(|remaining| Deadline::after(asked.since, remaining));
-                (cell.polled, cell.poll_wanted) = (true, false);
+                (cell.look.is_done, cell.look.is_wanted) = (true, false);
                 cell.held_lock = Some(HeldLock::new(id, until));
                 self.examine(record.as_ref(), ReadUnder::Lock, asked.since);
             }
@@ -55,7 +55,7 @@ impl<P: Provider> Session<P> {
     pub(in crate::session) fn store_changed(&mut self) {
         if let Some(cell) = &mut self.store {
             // What we write ourselves is no news.
-            cell.poll_wanted |= cell.held_lock.is_none();
+            cell.look.is_wanted |= cell.held_lock.is_none();
         }
     }
 
@@ -64,43 +64,48 @@ impl<P: Provider> Session<P> {
         let brings_access = granted.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
         let signs_in = self.is_taking_over() && !brings_access;
         let Some(cell) = &mut self.store else { return };
-        cell.known_login = cell.held_lock.as_ref().and_then(|hold| hold.stored.as_ref()?.meta.login.clone());
+        cell.known.login = cell.held_lock.as_ref().and_then(|hold| hold.stored.as_ref()?.meta.login.clone());
         if saving.purpose == Purpose::Note {
-            (cell.note, cell.failures) = (Note::None, 0);
-            if let Decided::SignIn { over: Over::SignOut { revision, .. }, .. } = &mut cell.decided {
+            (cell.unsaved.note, cell.unsaved.failures) = (Note::None, 0);
+            if let Decided::SignIn { over: Over::SignOut { revision, .. }, .. } = &mut cell.claim.decided {
                 *revision = saving.revision;
             }
             if let Some(hold) = &mut cell.held_lock {
                 // What was not taken up before is not now either: it is still another revision than the one that was seen.
-                cell.known_revision =
-                    cell.known_revision.map(|seen| if seen == hold.revision { saving.revision } else { seen });
+                cell.known.revision =
+                    cell.known.revision.map(|seen| if seen == hold.revision { saving.revision } else { seen });
                 hold.revision = saving.revision;
             }
             return self.report_pending();
         }
-        let news = cell.changes != cell.saved;
+        let news = cell.unsaved.changes != cell.unsaved.saved;
         if let Some(hold) = &mut cell.held_lock {
             (hold.revision, hold.displaced) = (saving.revision, None);
             // Somebody may have brought another token meanwhile: that one is not marked.
-            hold.marked |= saving.purpose == Purpose::Mark && saving.change == cell.changes;
+            hold.marked |= saving.purpose == Purpose::Mark && saving.change == cell.unsaved.changes;
         }
-        (cell.known_revision, cell.known_fingerprint, cell.known_at) =
+        (cell.known.revision, cell.known.fingerprint, cell.known.at) =
             (Some(saving.revision), saving.fingerprint, Some(since));
-        cell.failures = 0;
-        cell.mark_stored &= !brings_access;
-        (cell.maybe_written_from, cell.differs) = (None, false);
-        if cell.changes != saving.change {
+        cell.unsaved.failures = 0;
+        cell.known.is_marked &= !brings_access;
+        cell.unsaved.maybe_written_from = None;
+        if let Decided::SignIn { differs, .. } = &mut cell.claim.decided {
+            *differs = false;
+        }
+        if cell.unsaved.changes != saving.change {
             return;
         }
-        cell.saved = saving.change;
-        cell.error = None;
-        match cell.decided {
+        cell.unsaved.saved = saving.change;
+        cell.unsaved.error = None;
+        match cell.claim.decided {
             // A session stands there now, of a login that was good: no sign-out waits beneath it.
             Decided::SignIn { ref mut over, .. } if signs_in => *over = Over::Session,
-            Decided::SignIn { at, .. } => (cell.decided, cell.signed_in_at) = (Decided::Nothing, Some(at.wall)),
+            Decided::SignIn { at, .. } => {
+                (cell.claim.decided, cell.known.signed_in_at) = (Decided::Nothing, Some(at.wall))
+            }
             Decided::SignOut(ref leaving) => {
-                cell.signed_out_at = Some(leaving.at);
-                cell.decided = Decided::Nothing;
+                cell.known.signed_out_at = Some(leaving.at);
+                cell.claim.decided = Decided::Nothing;
             }
             Decided::Nothing => {}
         }
@@ -109,7 +114,7 @@ impl<P: Provider> Session<P> {
         }
         let login = self.login_to_keep();
         if let Some(cell) = &mut self.store {
-            cell.login = login;
+            cell.claim.kept_login = login;
         }
         self.report_pending();
     }
@@ -117,13 +122,13 @@ impl<P: Provider> Session<P> {
     pub(super) fn store_failed(&mut self, what: Operation, error: &StoreError) {
         let pause = match &mut self.store {
             Some(cell) => {
-                cell.failures = cell.failures.saturating_add(1);
-                self.random.backoff(cell.failures, MAX_BACKOFF_FOREGROUND)
+                cell.unsaved.failures = cell.unsaved.failures.saturating_add(1);
+                self.random.backoff(cell.unsaved.failures, MAX_BACKOFF_FOREGROUND)
             }
             None => return,
         };
         if let Some(cell) = &mut self.store {
-            cell.save_at = self.now.monotonic.saturating_add(pause);
+            cell.unsaved.retry_at = self.now.monotonic.saturating_add(pause);
             if error.kind() == StoreErrorKind::Lost {
                 cell.held_lock = None;
             }
@@ -138,14 +143,14 @@ impl<P: Provider> Session<P> {
             if let (Operation::Save(saving), true) = (&what, maybe)
                 && saving.purpose != Purpose::Note
             {
-                cell.maybe_written_from.get_or_insert(saving.revision);
+                cell.unsaved.maybe_written_from.get_or_insert(saving.revision);
             }
         }
         self.fail_save(error);
         match what {
             Operation::Save(Saving { purpose: Purpose::Keep | Purpose::Note, .. }) => {}
             // Only news was missed: whoever needs something locks and reads.
-            Operation::Poll if self.store.as_ref().is_some_and(|cell| cell.polled) => {}
+            Operation::Poll if self.store.as_ref().is_some_and(|cell| cell.look.is_done) => {}
             Operation::Poll | Operation::Lock | Operation::Save(_) | Operation::Quarantine(_) => {
                 self.fail_callers(error);
             }
@@ -158,7 +163,7 @@ impl<P: Provider> Session<P> {
             return;
         }
         if let Some(cell) = &mut self.store {
-            cell.error = Some(error.clone());
+            cell.unsaved.error = Some(error.clone());
         }
         self.outputs.push_back(Output::Event(Event::NotSaved { error: error.clone() }));
     }

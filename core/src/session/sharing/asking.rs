@@ -33,8 +33,8 @@ impl<P: Provider> Session<P> {
         // Whoever asks while nobody is signed in makes us look.
         let gap = if self.mode == Mode::SignedOut { MIN_RETRY_INTERVAL } else { PEEK_INTERVAL };
         if let Some(cell) = &mut self.store {
-            cell.poll_wanted = false;
-            cell.poll_at = self.now.monotonic.saturating_add(gap);
+            cell.look.is_wanted = false;
+            cell.look.at = self.now.monotonic.saturating_add(gap);
         }
         self.ask(StoreCommand::Read, STORE_TIMEOUT, Some(Operation::Poll));
     }
@@ -56,8 +56,9 @@ impl<P: Provider> Session<P> {
         let Some(hold) = &cell.held_lock else { return };
         let lock = hold.op;
         // What is only put back is as old as it was: somebody may hold what is newer, and not yet saved.
-        let changed = cell.changes != cell.saved && cell.changes != cell.restores || purpose == Purpose::Note;
-        let (revision, change) = (hold.revision.saturating_add(changed.into()), cell.changes);
+        let changed = cell.unsaved.changes != cell.unsaved.saved && cell.unsaved.changes != cell.unsaved.restores
+            || purpose == Purpose::Note;
+        let (revision, change) = (hold.revision.saturating_add(changed.into()), cell.unsaved.changes);
         let fingerprint = self.to_save().map(Credentials::fingerprint);
         let saving = Saving { revision, fingerprint, change, purpose };
         let aside = match hold.file {
@@ -106,7 +107,7 @@ impl<P: Provider> Session<P> {
         }
         (record.meta.revision, record.meta.failures) = (Some(saving.revision), failures);
         let cell = self.store.as_ref()?;
-        record.meta.login.take_if(|_| cell.decided.forgets_login());
+        record.meta.login.take_if(|_| cell.claim.decided.forgets_login());
         Some(record)
     }
 
@@ -123,7 +124,7 @@ impl<P: Provider> Session<P> {
         };
         let granted = self.unreported.as_ref().and_then(|pending| pending.granted());
         let new = granted.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
-        let known = self.is_in_doubt() || self.store.as_ref().is_some_and(|cell| cell.mark_stored);
+        let known = self.is_in_doubt() || self.store.as_ref().is_some_and(|cell| cell.known.is_marked);
         let sent = saving.purpose == Purpose::Mark || (!new && known);
         let refresh_sent_at = sent.then_some(self.now.wall);
         let (written, signed_in_at) = (Some(WriteStamp::now(held, self.now)), self.signed_in_at());
@@ -139,7 +140,7 @@ impl<P: Provider> Session<P> {
     pub(super) fn login_to_keep(&self) -> Option<Secret> {
         let kept = self.policy.login_persistence == LoginPersistence::Stored && self.has_login();
         let ours = if kept { self.written_login() } else { None };
-        ours.or_else(|| self.store.as_ref()?.login.clone())
+        ours.or_else(|| self.store.as_ref()?.claim.kept_login.clone())
     }
 
     /// Our login, in the provider's words.

@@ -35,7 +35,7 @@ impl<P: Provider> Session<P> {
         });
         let failures = Failures { not_before, login };
         if let Some(cell) = &mut self.store {
-            cell.known_failures.clone_from(&failures);
+            cell.known.failures.clone_from(&failures);
         }
         failures
     }
@@ -44,11 +44,11 @@ impl<P: Provider> Session<P> {
     pub(super) fn heed(&mut self, failures: &Failures) {
         let Some(cell) = &mut self.store else { return };
         if matches!(self.login_state, LoginState::Given) {
-            cell.known_failures.login.clone_from(&failures.login);
+            cell.known.failures.login.clone_from(&failures.login);
             return;
         }
         // Once: where a clock was set back, a moment may never come.
-        let known = std::mem::replace(&mut cell.known_failures, failures.clone());
+        let known = std::mem::replace(&mut cell.known.failures, failures.clone());
         if failures.not_before.is_none() {
             self.quiet.take_if(|quiet| quiet.told_by == ToldBy::Store);
         }

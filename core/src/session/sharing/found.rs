@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::state::{Decided, FileOf, LoginBeside, Note, Operation, Over, ReadUnder, StoreSync};
+use super::state::{Decided, FileOf, Known, LoginBeside, Note, Operation, Over, ReadUnder, StoreSync};
 use crate::credentials::{Credentials, LeaseId, Now, Secret, Timestamp, same_user};
 use crate::error::ImportError;
 use crate::exchange::Provider;
@@ -87,7 +87,7 @@ impl<P: Provider> Session<P> {
                 let error = StoreError::new(StoreErrorKind::Refused(error));
                 self.unlock();
                 if let Some(cell) = &mut self.store {
-                    cell.save_at = self.now.monotonic.saturating_add(MAX_BACKOFF_FOREGROUND);
+                    cell.unsaved.retry_at = self.now.monotonic.saturating_add(MAX_BACKOFF_FOREGROUND);
                 }
                 self.fail_save(&error);
                 self.fail_callers(&error);
@@ -95,11 +95,11 @@ impl<P: Provider> Session<P> {
         }
         let Some(cell) = &mut self.store else { return };
         if understood {
-            cell.decided.has_found(revision.unwrap_or(0), under, since);
-            cell.known_login = login;
+            cell.claim.decided.has_found(revision.unwrap_or(0), under, since);
+            cell.known.login = login;
         }
-        if revision.is_some() && revision == cell.known_revision {
-            cell.known_at = Some(since);
+        if revision.is_some() && revision == cell.known.revision {
+            cell.known.at = Some(since);
         }
     }
 
@@ -137,9 +137,9 @@ impl<P: Provider> Session<P> {
         };
         let ours = self.login.as_ref().and_then(|login| self.provider.user_id(login));
         let held = self.credentials.as_ref().map(|held| held.account().user_id.as_str());
-        let said = self.store.as_ref().and_then(|cell| cell.account.as_deref());
+        let said = self.store.as_ref().and_then(|cell| cell.claim.account.as_deref());
         let user = ours.or(said).or(held.filter(|user| !user.is_empty()));
-        let counts = self.store.as_ref().is_some_and(|cell| matches!(cell.decided, Decided::Nothing));
+        let counts = self.store.as_ref().is_some_and(|cell| matches!(cell.claim.decided, Decided::Nothing));
         let user = user.filter(|_| counts || signed_in_since);
         let theirs = credentials.map_or("", |credentials| &credentials.account().user_id);
         match user {
@@ -161,18 +161,18 @@ impl<P: Provider> Session<P> {
     fn find_gone(&mut self, revision: u64, under: ReadUnder) {
         let held = self.newest().is_some();
         let Some(cell) = &mut self.store else { return };
-        let seen = cell.known_revision;
+        let seen = cell.known.revision;
         if let Some(hold) = &mut cell.held_lock {
             hold.revision = seen.unwrap_or(0).max(revision);
         }
         if !held || self.mode == Mode::SignedOut {
             return;
         }
-        if cell.changes == cell.saved {
-            cell.changes += 1;
-            cell.restores = cell.changes;
+        if cell.unsaved.changes == cell.unsaved.saved {
+            cell.unsaved.changes += 1;
+            cell.unsaved.restores = cell.unsaved.changes;
         }
-        if under == ReadUnder::Lock && seen.is_some() && matches!(cell.decided, Decided::Nothing) {
+        if under == ReadUnder::Lock && seen.is_some() && matches!(cell.claim.decided, Decided::Nothing) {
             // Nobody knows what others did with the token since then.
             self.outputs.push_back(Output::Event(Event::StoreRegressed));
             self.doubt();
@@ -198,30 +198,32 @@ impl<P: Provider> Session<P> {
         // A sign-in that has lost its login decides nothing.
         let lost = self.is_taking_over() && !self.has_login();
         let Some(cell) = &mut self.store else { return };
-        let another = at.is_none() || at != cell.signed_out_at;
-        let later = match &cell.decided {
+        let another = at.is_none() || at != cell.known.signed_out_at;
+        let later = match &cell.claim.decided {
             Decided::SignIn { found: Some(found), .. } => lost || another && revision > *found,
             // The store could not be read in between: only clocks can tell.
-            Decided::SignIn { at: decided, found: None, .. } => lost || cell.failures > 0 && at > Some(decided.wall),
+            Decided::SignIn { at: decided, found: None, .. } => {
+                lost || cell.unsaved.failures > 0 && at > Some(decided.wall)
+            }
             Decided::SignOut(_) | Decided::Nothing => false,
         };
         if later {
-            (cell.decided, age) = (Decided::Nothing, Age::Newer);
+            (cell.claim.decided, age) = (Decided::Nothing, Age::Newer);
         }
-        cell.signed_out_at = at;
+        cell.known.signed_out_at = at;
         if age == Age::Older && (holds || self.mode == Mode::SignedOut) {
             return self.find_gone(revision, under);
         }
         if let Some(hold) = &mut cell.held_lock {
-            hold.revision = revision.max(cell.known_revision.unwrap_or(0));
+            hold.revision = revision.max(cell.known.revision.unwrap_or(0));
             hold.stored = Some(record);
         }
         let known = age == Age::Same && self.mode == Mode::SignedOut;
         // A login that was to be forgotten here stays forgotten.
-        let forgets = cell.decided.forgets_login();
-        match &mut cell.decided {
-            Decided::SignIn { over, .. } => {
-                cell.differs = true;
+        let forgets = cell.claim.decided.forgets_login();
+        match &mut cell.claim.decided {
+            Decided::SignIn { over, differs, .. } => {
+                *differs = true;
                 let login = if forgets { LoginBeside::Forgotten } else { LoginBeside::Kept(login) };
                 *over = Over::SignOut { revision, login };
             }
@@ -242,7 +244,7 @@ impl<P: Provider> Session<P> {
         if login.map(Secret::expose) == ours.as_ref().map(Secret::expose)
             && let Some(cell) = &mut self.store
         {
-            cell.decided = Decided::Nothing;
+            cell.claim.decided = Decided::Nothing;
             self.take_sign_out(revision);
         }
     }
@@ -250,9 +252,9 @@ impl<P: Provider> Session<P> {
     /// Somebody signs out here: the login that is there stays there, if that was said.
     fn keep_login_there(&mut self, login: Option<Secret>) {
         if let Some(cell) = &mut self.store
-            && matches!(&cell.decided, Decided::SignOut(leaving) if leaving.login == SignOut::KeepLogin)
+            && matches!(&cell.claim.decided, Decided::SignOut(leaving) if leaving.login == SignOut::KeepLogin)
         {
-            cell.login = login;
+            cell.claim.kept_login = login;
         }
     }
 
@@ -265,12 +267,12 @@ impl<P: Provider> Session<P> {
     fn take_sign_out(&mut self, revision: u64) {
         let unsaved = self.take_unsaved();
         let Some(cell) = &mut self.store else { return };
-        (cell.known_revision, cell.known_fingerprint) = (Some(revision), None);
-        (cell.error, cell.maybe_written_from, cell.save_at) = (None, None, Duration::ZERO);
+        (cell.known.revision, cell.known.fingerprint) = (Some(revision), None);
+        (cell.unsaved.error, cell.unsaved.maybe_written_from, cell.unsaved.retry_at) = (None, None, Duration::ZERO);
         // What the service said of the login stays to be told.
         let is_known = !self.has_failures();
         if let Some(cell) = self.store.as_mut().filter(|_| is_known) {
-            cell.saved = cell.changes;
+            cell.unsaved.saved = cell.unsaved.changes;
         }
         self.leave(unsaved);
     }
@@ -278,8 +280,8 @@ impl<P: Provider> Session<P> {
     /// Takes what is held away, and answers it where the store does not know of it: whoever signs out revokes the rest.
     pub(super) fn take_unsaved(&mut self) -> Option<Arc<Credentials>> {
         let cell = self.store.as_ref()?;
-        let was_saved = |held: &Credentials| cell.known_fingerprint == Some(held.fingerprint());
-        let imported = cell.imports && cell.known_revision.is_none();
+        let was_saved = |held: &Credentials| cell.known.fingerprint == Some(held.fingerprint());
+        let imported = cell.claim.imports && cell.known.revision.is_none();
         self.credentials.take().filter(|held| !imported && !was_saved(held))
     }
 
@@ -298,10 +300,10 @@ impl<P: Provider> Session<P> {
     /// Whether somebody has signed in since a sign-out of ours that could not be written. Only then clocks are asked:
     /// a sign-out that is written at once is of all that it finds.
     fn is_signed_in_since(&self, beside: &RecordMeta) -> bool {
-        self.store.as_ref().is_some_and(|cell| match &cell.decided {
+        self.store.as_ref().is_some_and(|cell| match &cell.claim.decided {
             Decided::SignOut(leaving) => {
-                let another = beside.signed_in_at != cell.signed_in_at;
-                another && cell.failures > 0 && beside.signed_in_at > Some(leaving.at)
+                let another = beside.signed_in_at != cell.known.signed_in_at;
+                another && cell.unsaved.failures > 0 && beside.signed_in_at > Some(leaving.at)
             }
             _ => false,
         })
@@ -314,7 +316,7 @@ impl<P: Provider> Session<P> {
         let sent = beside.refresh_sent_at.is_some();
         let same = |account: &String| same_user(account, &credentials.account().user_id);
         let may_stay = |cell: &StoreSync| {
-            cell.held_lock.is_some() && (!cell.takes_over() || cell.account.as_ref().is_some_and(same))
+            cell.held_lock.is_some() && (!cell.takes_over() || cell.claim.account.as_ref().is_some_and(same))
         };
         if !foreign && self.store.as_deref().is_some_and(may_stay) {
             let record = self.record(RecordState::SignedIn(Box::new(credentials.clone())), beside.clone());
@@ -330,8 +332,8 @@ impl<P: Provider> Session<P> {
         let rests = self.login_rests_until().is_some();
         let Some(cell) = &mut self.store else { return };
         // It is of after the sign-out that a sign-in here was put over; a store that began anew counts from one again.
-        let anew = beside.signed_in_at > cell.signed_out_at;
-        if let Decided::SignIn { over, .. } = &mut cell.decided
+        let anew = beside.signed_in_at > cell.known.signed_out_at;
+        if let Decided::SignIn { over, .. } = &mut cell.claim.decided
             && matches!(over, Over::SignOut { revision: before, .. } if *before < revision || anew)
         {
             *over = Over::Session;
@@ -339,32 +341,32 @@ impl<P: Provider> Session<P> {
         // Somebody has signed in elsewhere while a sign-in of ours still waits, or this session was there before and our
         // login rests: that serves as well.
         let serves_meanwhile = rests
-            && cell.account.as_ref().is_some_and(same)
-            && matches!(cell.decided, Decided::SignIn { over: Over::Session, .. });
-        let is_seen = rests && beside.signed_in_at == cell.signed_in_at;
-        let joins = match &cell.decided {
+            && cell.claim.account.as_ref().is_some_and(same)
+            && matches!(cell.claim.decided, Decided::SignIn { over: Over::Session, .. });
+        let is_seen = rests && beside.signed_in_at == cell.known.signed_in_at;
+        let joins = match &cell.claim.decided {
             _ if serves_meanwhile => true,
             Decided::SignIn { found: Some(found), .. } => {
-                let another = beside.signed_in_at.is_some() && beside.signed_in_at != cell.signed_in_at;
-                another && revision > *found && cell.account.as_ref().is_some_and(same)
+                let another = beside.signed_in_at.is_some() && beside.signed_in_at != cell.known.signed_in_at;
+                another && revision > *found && cell.claim.account.as_ref().is_some_and(same)
             }
             _ => false,
         };
         if signed_in_since || joins || cell.takes_over() && goes_on {
-            (cell.decided, cell.note, age) = (Decided::Nothing, Note::None, Age::Newer);
+            (cell.claim.decided, cell.unsaved.note, age) = (Decided::Nothing, Note::None, Age::Newer);
         }
-        let floor = revision.max(cell.known_revision.unwrap_or(0));
-        match &mut cell.decided {
-            Decided::SignIn { over, .. } => {
-                if matches!(over, Over::Session) && cell.account.as_ref().is_some_and(|ours| !same(ours)) {
+        let floor = revision.max(cell.known.revision.unwrap_or(0));
+        match &mut cell.claim.decided {
+            Decided::SignIn { over, differs, .. } => {
+                if matches!(over, Over::Session) && cell.claim.account.as_ref().is_some_and(|ours| !same(ours)) {
                     *over = Over::AnotherAccount;
                 }
                 let held = self.credentials.as_ref();
                 let known = held.is_some_and(|held| held.same_token(LeaseId::Access, &credentials));
-                cell.differs = !known;
-                cell.signed_in_at = beside.signed_in_at;
+                *differs = !known;
+                cell.known.signed_in_at = beside.signed_in_at;
                 // What is held from before may be saved again, under the same mark.
-                cell.mark_stored = sent && held.is_some_and(|held| held.has_same_refresh_token(&credentials));
+                cell.known.is_marked = sent && held.is_some_and(|held| held.has_same_refresh_token(&credentials));
                 if let Some(hold) = &mut cell.held_lock {
                     hold.revision = floor;
                     hold.file = if foreign { FileOf::Stranger } else { FileOf::Perennial };
@@ -374,9 +376,9 @@ impl<P: Provider> Session<P> {
             }
             Decided::SignOut(leaving) => {
                 if leaving.login == SignOut::KeepLogin {
-                    cell.login = beside.login;
+                    cell.claim.kept_login = beside.login;
                 }
-                cell.signed_in_at = beside.signed_in_at;
+                cell.known.signed_in_at = beside.signed_in_at;
                 if let Some(hold) = &mut cell.held_lock {
                     let theirs = &credentials.account().user_id;
                     let ours = leaving.account.as_deref().is_none_or(|user| user.is_empty() || same_user(user, theirs));
@@ -429,7 +431,7 @@ impl<P: Provider> Session<P> {
             _ => self.credentials.as_ref().is_some_and(|ours| ours.has_same_refresh_token(&credentials)),
         };
         if let Some(cell) = &mut self.store {
-            cell.mark_stored = sent && concerns_ours;
+            cell.known.is_marked = sent && concerns_ours;
         }
         // Under the lock nobody is still waiting for the answer.
         let granted = self.unreported.as_ref().and_then(|pending| pending.granted());
@@ -440,13 +442,14 @@ impl<P: Provider> Session<P> {
 
     /// Whether what has the revision that was seen is something else, and not ours either.
     fn is_branch(&self, found: &Credentials, ours: &Credentials) -> bool {
-        let seen = self.store.as_ref().and_then(|cell| cell.known_fingerprint);
+        let seen = self.store.as_ref().and_then(|cell| cell.known.fingerprint);
         seen != Some(found.fingerprint()) && !ours.same_token(LeaseId::Access, found)
     }
 
     /// Machines that share a store need not share a clock. What is newer than what was seen here was written since then.
     fn date(&self, credentials: Credentials, beside: &RecordMeta) -> Credentials {
-        let Some(StoreSync { known_revision: Some(seen), known_at: Some(seen_at), .. }) = self.store.as_deref() else {
+        let Some(Known { revision: Some(seen), at: Some(seen_at), .. }) = self.store.as_ref().map(|cell| &cell.known)
+        else {
             return credentials;
         };
         match &beside.written {
@@ -459,11 +462,11 @@ impl<P: Provider> Session<P> {
 
     /// Whether a save of ours that failed may have come before this revision.
     pub(super) fn was_tried(&self, revision: u64) -> bool {
-        self.store.as_ref().and_then(|cell| cell.maybe_written_from).is_some_and(|tried| revision >= tried)
+        self.store.as_ref().and_then(|cell| cell.unsaved.maybe_written_from).is_some_and(|tried| revision >= tried)
     }
 
     fn age(&self, revision: u64) -> Age {
-        match self.store.as_ref().and_then(|cell| cell.known_revision) {
+        match self.store.as_ref().and_then(|cell| cell.known.revision) {
             None => Age::Newer,
             Some(seen) if revision > seen => Age::Newer,
             Some(seen) if revision == seen => Age::Same,
@@ -476,11 +479,11 @@ impl<P: Provider> Session<P> {
     fn adopt(&mut self, credentials: Credentials, beside: RecordMeta, for_now: bool) {
         let RecordMeta { revision, login, signed_in_at, .. } = beside;
         let Some(cell) = &mut self.store else { return };
-        let first = cell.known_revision.is_none() || for_now;
-        (cell.known_revision, cell.known_fingerprint) = (Some(revision.unwrap_or(0)), Some(credentials.fingerprint()));
-        (cell.saved, cell.error) = (cell.changes, None);
-        (cell.maybe_written_from, cell.differs) = (None, false);
-        (cell.login, cell.signed_in_at) = (login.clone(), signed_in_at);
+        let first = cell.known.revision.is_none() || for_now;
+        (cell.known.revision, cell.known.fingerprint) = (Some(revision.unwrap_or(0)), Some(credentials.fingerprint()));
+        (cell.unsaved.saved, cell.unsaved.error) = (cell.unsaved.changes, None);
+        cell.unsaved.maybe_written_from = None;
+        (cell.claim.kept_login, cell.known.signed_in_at) = (login.clone(), signed_in_at);
         self.unreported = None;
         self.adopt_login(login, first);
         let old = self.credentials.clone();
@@ -493,10 +496,10 @@ impl<P: Provider> Session<P> {
 
     /// A login that stood in the store, and that a sign-out took out of it, is forgotten; one that it left there is not.
     fn follow_login(&mut self, found: Option<Secret>) {
-        let first = self.store.as_ref().is_none_or(|cell| cell.known_revision.is_none());
+        let first = self.store.as_ref().is_none_or(|cell| cell.known.revision.is_none());
         let Some(cell) = &mut self.store else { return };
-        cell.login.clone_from(&found);
-        let before = cell.known_login.clone();
+        cell.claim.kept_login.clone_from(&found);
+        let before = cell.known.login.clone();
         if found.is_some() {
             return self.adopt_login(found, first);
         }
@@ -528,7 +531,7 @@ impl<P: Provider> Session<P> {
             // A login that was refused is not kept.
             None if ours.is_some() && self.has_login() => {
                 if let Some(cell) = &mut self.store {
-                    cell.changes += 1;
+                    cell.unsaved.changes += 1;
                 }
             }
             _ => {}

@@ -81,7 +81,7 @@ impl<P: Provider> Session<P> {
                 self.unlock();
                 self.lock();
             }
-            None if cell.polled => self.lock(),
+            None if cell.look.is_done => self.lock(),
             None => self.poll(),
         }
         false
@@ -113,9 +113,9 @@ impl<P: Provider> Session<P> {
     /// New credentials, by whatever way: with a store they are saved first.
     pub(super) fn save_and_announce(&mut self, granted: Granted) {
         let Some(cell) = &mut self.store else { return self.announce(granted) };
-        cell.changes += 1;
-        cell.note = Note::None;
-        cell.save_at = Duration::ZERO;
+        cell.unsaved.changes += 1;
+        cell.unsaved.note = Note::None;
+        cell.unsaved.retry_at = Duration::ZERO;
         if let Some(hold) = &mut cell.held_lock {
             hold.marked = false;
         }
@@ -131,10 +131,10 @@ impl<P: Provider> Session<P> {
     pub(super) fn save_and_fail(&mut self, failed: Failed) {
         let takes_over = self.is_taking_over();
         if let Some(cell) = &mut self.store {
-            cell.save_at = Duration::ZERO;
+            cell.unsaved.retry_at = Duration::ZERO;
             match takes_over {
-                true => cell.note = Note::Due,
-                false => cell.changes += 1,
+                true => cell.unsaved.note = Note::Due,
+                false => cell.unsaved.changes += 1,
             }
         }
         let locked = self.store.as_ref().is_some_and(|cell| cell.held_lock.is_some());
@@ -161,15 +161,15 @@ impl<P: Provider> Session<P> {
             && let Some(hold) = &mut cell.held_lock
             && std::mem::take(&mut hold.marked)
         {
-            cell.mark_stored = false;
-            cell.changes += 1;
+            cell.known.is_marked = false;
+            cell.unsaved.changes += 1;
         }
     }
 
     /// Somebody may have written meanwhile.
     pub(super) fn poll_again(&mut self) {
         if let Some(cell) = &mut self.store {
-            cell.poll_wanted |= cell.polled;
+            cell.look.is_wanted |= cell.look.is_done;
         }
     }
 
@@ -178,7 +178,7 @@ impl<P: Provider> Session<P> {
         let now = self.now.monotonic;
         self.store.as_ref().is_some_and(|cell| match &cell.op {
             Some(op) => matches!(op.what, Operation::Poll),
-            None => cell.poll_wanted && cell.poll_at <= now && cell.held_lock.is_none(),
+            None => cell.look.is_wanted && cell.look.at <= now && cell.held_lock.is_none(),
         })
     }
 
@@ -189,9 +189,9 @@ impl<P: Provider> Session<P> {
         let account = self.login.as_ref().and_then(|login| self.provider.user_id(login)).map(str::to_owned);
         if let Some(cell) = &mut self.store {
             cell.begin_sign_in(self.now, was);
-            let another = cell.account != account;
-            (cell.login, cell.account) = (None, account);
-            (cell.maybe_written_from, cell.differs, cell.note) = (None, false, Note::None);
+            let another = cell.claim.account != account;
+            (cell.claim.kept_login, cell.claim.account) = (None, account);
+            (cell.unsaved.maybe_written_from, cell.unsaved.note) = (None, Note::None);
             if let Some(hold) = &mut cell.held_lock {
                 hold.displaced = hold.displaced.take().or(displaced);
             }
@@ -206,9 +206,9 @@ impl<P: Provider> Session<P> {
     pub(super) fn confirm_sign_in(&mut self) {
         let now = self.now;
         let Some(cell) = self.store.as_deref_mut() else { return };
-        if let Decided::SignIn { at, found, .. } = &mut cell.decided {
+        if let Decided::SignIn { at, found, .. } = &mut cell.claim.decided {
             (*at, *found) = (now, cell.held_lock.as_ref().map(|hold| hold.revision));
-            (cell.poll_wanted, cell.poll_at) = (true, Duration::ZERO);
+            (cell.look.is_wanted, cell.look.at) = (true, Duration::ZERO);
         }
     }
 
@@ -217,12 +217,12 @@ impl<P: Provider> Session<P> {
         if let Some(cell) = &mut self.store
             && cell.takes_over()
         {
-            cell.changes += u64::from(std::mem::take(&mut cell.note) == Note::Due);
-            cell.account = None;
-            match std::mem::take(&mut cell.decided) {
+            cell.unsaved.changes += u64::from(std::mem::take(&mut cell.unsaved.note) == Note::Due);
+            cell.claim.account = None;
+            match std::mem::take(&mut cell.claim.decided) {
                 Decided::SignIn { over: Over::SignOut { revision, login }, .. } => {
                     // What stands beside it may tell of that login.
-                    (cell.poll_wanted, cell.poll_at) = (true, Duration::ZERO);
+                    (cell.look.is_wanted, cell.look.at) = (true, Duration::ZERO);
                     match login {
                         LoginBeside::Kept(login) => self.follow_sign_out(revision, login),
                         LoginBeside::Forgotten => {
@@ -233,9 +233,9 @@ impl<P: Provider> Session<P> {
                 }
                 Decided::SignIn { over: Over::UnwrittenSignOut(leaving), .. } => {
                     // It is still to be written.
-                    cell.decided = Decided::SignOut(leaving);
-                    (cell.failures, cell.save_at) = (0, Duration::ZERO);
-                    cell.changes += u64::from(cell.changes == cell.saved);
+                    cell.claim.decided = Decided::SignOut(leaving);
+                    (cell.unsaved.failures, cell.unsaved.retry_at) = (0, Duration::ZERO);
+                    cell.unsaved.changes += u64::from(cell.unsaved.changes == cell.unsaved.saved);
                     let unsaved = self.take_unsaved();
                     self.leave(unsaved);
                 }
@@ -248,15 +248,15 @@ impl<P: Provider> Session<P> {
 
     /// Whether what is held or stored may be gone on with, should a new login be no good: not over a sign-out.
     pub(super) fn may_hold_older_session(&self) -> bool {
-        let decided = self.store.as_deref().map(|cell| &cell.decided);
+        let decided = self.store.as_deref().map(|cell| &cell.claim.decided);
         matches!(decided, None | Some(Decided::Nothing | Decided::SignIn { over: Over::Session, .. }))
     }
 
     /// A person has signed in here: no other lease is renewed from what was held before, which the store may know
     /// better.
     pub(super) fn waits_for_login(&self, lease_id: LeaseId) -> bool {
-        let differs = self.store.as_ref().is_some_and(|cell| cell.differs);
-        differs && lease_id != LeaseId::Access && self.is_taking_over()
+        let differs = |cell: &StoreSync| matches!(cell.claim.decided, Decided::SignIn { differs: true, .. });
+        lease_id != LeaseId::Access && self.store.as_deref().is_some_and(differs) && self.is_taking_over()
     }
 
     /// A person has signed in here, and that has not brought anything yet.
@@ -268,9 +268,9 @@ impl<P: Provider> Session<P> {
     /// When somebody last signed out, for the record.
     fn signed_out_at(&self) -> Option<Timestamp> {
         let cell = self.store.as_ref()?;
-        match &cell.decided {
+        match &cell.claim.decided {
             Decided::SignOut(leaving) => Some(leaving.at),
-            _ => cell.signed_out_at,
+            _ => cell.known.signed_out_at,
         }
     }
 
@@ -279,9 +279,9 @@ impl<P: Provider> Session<P> {
         let cell = self.store.as_ref()?;
         let pending = self.unreported.as_ref().and_then(|pending| pending.granted());
         let granted = pending.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
-        match cell.decided {
+        match cell.claim.decided {
             Decided::SignIn { at, .. } if granted || !self.is_taking_over() => Some(at.wall),
-            _ => cell.signed_in_at,
+            _ => cell.known.signed_in_at,
         }
     }
 
@@ -290,16 +290,16 @@ impl<P: Provider> Session<P> {
         if let Some(cell) = &mut self.store {
             cell.begin_sign_in(self.now, Mode::SignedIn);
             if origin == Source::SavedSession {
-                cell.decided = Decided::Nothing;
+                cell.claim.decided = Decided::Nothing;
             }
-            (cell.maybe_written_from, cell.differs, cell.note) = (None, false, Note::None);
-            (cell.login, cell.account, cell.signed_in_at) = (None, None, None);
+            (cell.unsaved.maybe_written_from, cell.unsaved.note) = (None, Note::None);
+            (cell.claim.kept_login, cell.claim.account, cell.known.signed_in_at) = (None, None, None);
             if let Some(hold) = &mut cell.held_lock {
                 hold.displaced = hold.displaced.take().or(displaced);
             }
-            cell.imports = origin == Source::SavedSession;
-            if cell.imports {
-                (cell.known_revision, cell.polled) = (None, false);
+            cell.claim.imports = origin == Source::SavedSession;
+            if cell.claim.imports {
+                (cell.known.revision, cell.look.is_done) = (None, false);
             }
         }
     }
@@ -307,16 +307,16 @@ impl<P: Provider> Session<P> {
     /// Signed out: the store is cleared.
     pub(super) fn clear_store(&mut self, login: SignOut, account: Option<String>) {
         if let Some(cell) = &mut self.store {
-            let login = match &cell.decided {
+            let login = match &cell.claim.decided {
                 // What was to be forgotten is.
                 Decided::SignOut(before) if before.login == SignOut::ForgetLogin => before.login,
                 _ => login,
             };
-            cell.decided = Decided::SignOut(PendingSignOut { login, at: self.now.wall, account });
-            (cell.failures, cell.error, cell.save_at) = (0, None, Duration::ZERO);
+            cell.claim.decided = Decided::SignOut(PendingSignOut { login, at: self.now.wall, account });
+            (cell.unsaved.failures, cell.unsaved.error, cell.unsaved.retry_at) = (0, None, Duration::ZERO);
             // Who signs in next may be anybody.
-            (cell.account, cell.note) = (None, Note::None);
-            cell.changes += 1;
+            (cell.claim.account, cell.unsaved.note) = (None, Note::None);
+            cell.unsaved.changes += 1;
             self.revocations.extend(cell.held_lock.as_mut().and_then(|hold| hold.displaced.take()));
         }
     }
@@ -324,22 +324,22 @@ impl<P: Provider> Session<P> {
     /// The login is not kept any longer, nor is one that a sign-out left in the store.
     pub(super) fn forget_stored_login(&mut self) {
         let Some(cell) = &mut self.store else { return };
-        match &mut cell.decided {
+        match &mut cell.claim.decided {
             Decided::SignOut(leaving) | Decided::SignIn { over: Over::UnwrittenSignOut(leaving), .. } => {
                 leaving.login = SignOut::ForgetLogin;
             }
             Decided::SignIn { over: Over::SignOut { login, .. }, .. } => *login = LoginBeside::Forgotten,
             Decided::SignIn { .. } | Decided::Nothing => {}
         }
-        if cell.login.take().is_some() || self.policy.login_persistence == LoginPersistence::Stored {
-            cell.changes += 1;
+        if cell.claim.kept_login.take().is_some() || self.policy.login_persistence == LoginPersistence::Stored {
+            cell.unsaved.changes += 1;
         }
     }
 
     /// What stands there is to be written anew.
     fn save_anew(&mut self) {
         if let Some(cell) = &mut self.store {
-            cell.changes += 1;
+            cell.unsaved.changes += 1;
         }
     }
 
@@ -351,14 +351,16 @@ impl<P: Provider> Session<P> {
         let kept = self.credentials.is_some() && !self.is_taking_over();
         let failures = self.has_failures() && !self.is_taking_over();
         let held = self.unreported.as_ref().is_some_and(|pending| pending.granted().is_some()) || kept || failures;
-        self.store.as_ref().is_some_and(|cell| cell.changes != cell.saved && (held || self.mode == Mode::SignedOut))
+        self.store
+            .as_ref()
+            .is_some_and(|cell| cell.unsaved.changes != cell.unsaved.saved && (held || self.mode == Mode::SignedOut))
     }
 
     /// Whether there is something to note beside what was found under the lock.
     fn has_note(&self) -> bool {
         let Some(cell) = &self.store else { return false };
         let is_known = cell.held_lock.as_ref().is_some_and(|hold| hold.stored.is_some());
-        cell.note == Note::Due && is_known && self.is_taking_over()
+        cell.unsaved.note == Note::Due && is_known && self.is_taking_over()
     }
 
     /// What of the store a program that ends would leave half done. Looks leave nothing behind.
@@ -373,19 +375,20 @@ impl<P: Provider> Session<P> {
 
     /// Whether a sign-out has still to be tried at the store.
     pub(super) fn is_clearing(&self) -> bool {
-        let untried = |cell: &StoreSync| matches!(cell.decided, Decided::SignOut(_)) && cell.failures == 0;
+        let untried =
+            |cell: &StoreSync| matches!(cell.claim.decided, Decided::SignOut(_)) && cell.unsaved.failures == 0;
         self.has_unsaved() && self.store.as_deref().is_some_and(untried)
     }
 
     /// Whether there is a store that was not read yet: a login that is kept there may still be found.
     pub fn has_unread_store(&self) -> bool {
-        self.store.as_ref().is_some_and(|cell| !cell.polled)
+        self.store.as_ref().is_some_and(|cell| !cell.look.is_done)
     }
 
     /// Why what is held is not saved, if the last try failed.
     pub(super) fn save_error(&self) -> Option<&StoreError> {
         let cell = self.store.as_ref()?;
-        cell.error.as_ref().filter(|_| cell.changes != cell.saved)
+        cell.unsaved.error.as_ref().filter(|_| cell.unsaved.changes != cell.unsaved.saved)
     }
 
     /// When the store has to be looked at again.
@@ -395,8 +398,8 @@ impl<P: Provider> Session<P> {
         let tell = self.unreported.as_ref().map(|_| self.report_at);
         let work = match &cell.op {
             Some(op) => Some(op.deadline),
-            None if self.has_unsaved() || self.has_note() => Some(cell.save_at).filter(|_| !renewing),
-            None if self.wants_to_poll() => Some(cell.poll_at),
+            None if self.has_unsaved() || self.has_note() => Some(cell.unsaved.retry_at).filter(|_| !renewing),
+            None if self.wants_to_poll() => Some(cell.look.at),
             None => None,
         };
         let end = cell
@@ -418,7 +421,7 @@ impl<P: Provider> Session<P> {
         !self.is_ending()
             && matches!(self.in_flight, InFlight::Free)
             && self.unreported.is_none()
-            && self.store.as_ref().is_some_and(|cell| cell.poll_wanted && cell.held_lock.is_none())
+            && self.store.as_ref().is_some_and(|cell| cell.look.is_wanted && cell.held_lock.is_none())
     }
 
     /// The longest that an attempt with everything around it takes.
@@ -459,15 +462,15 @@ impl<P: Provider> Session<P> {
         let now = self.now.monotonic;
         match &cell.held_lock {
             Some(_) if renewing => {}
-            Some(_) if notes && cell.save_at <= now => self.save(Purpose::Note),
+            Some(_) if notes && cell.unsaved.retry_at <= now => self.save(Purpose::Note),
             Some(_) if notes => {}
-            Some(_) if unsaved && cell.save_at <= now => self.save(Purpose::Keep),
+            Some(_) if unsaved && cell.unsaved.retry_at <= now => self.save(Purpose::Keep),
             Some(_) if unsaved && self.is_finished() => self.unlock(),
             // Others wait: they would renew with what is already spent.
             Some(_) if unsaved => {}
             Some(_) => self.unlock(),
-            None if unsaved && !renewing && cell.save_at <= now => self.lock(),
-            None if looks && cell.poll_at <= now => self.poll(),
+            None if unsaved && !renewing && cell.unsaved.retry_at <= now => self.lock(),
+            None if looks && cell.look.at <= now => self.poll(),
             None => {}
         }
     }

@@ -15,48 +15,71 @@ pub(in crate::session) struct StoreSync {
     pub(super) op: Option<PendingOp>,
     pub(super) last_op: OpId,
     pub(super) held_lock: Option<HeldLock>,
-    /// The revision that what is held is based on.
-    pub(super) known_revision: Option<u64>,
-    /// The issue that stood there; `None` after a sign-out.
-    pub(super) known_fingerprint: Option<Fingerprint>,
-    /// When the store was last asked and had nothing newer than that.
-    pub(super) known_at: Option<Now>,
-    /// What is held was brought as a save: it fills an empty store.
-    pub(super) imports: bool,
-    /// The store holds something else than what a person takes over with.
-    pub(super) differs: bool,
-    /// From this revision on, what is there may go back to a save of ours that failed.
-    pub(super) maybe_written_from: Option<u64>,
+    pub(super) look: Look,
+    pub(super) known: Known,
+    pub(super) unsaved: Unsaved,
+    pub(super) claim: Claim,
+}
+
+/// The looks into it without the lock.
+#[derive(Default)]
+pub(super) struct Look {
     /// Whether anybody has looked into it at all.
-    pub(super) polled: bool,
+    pub(super) is_done: bool,
     /// Somebody may have written.
-    pub(super) poll_wanted: bool,
-    pub(super) poll_at: Duration,
-    /// The refresh token in the store is marked as sent: it stays so, whether or not that means anything here.
-    pub(super) mark_stored: bool,
+    pub(super) is_wanted: bool,
+    /// Not before this.
+    pub(super) at: Duration,
+}
+
+/// What stands there, as it was last read or written.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The revision that what is held is based on.
+    pub(super) revision: Option<u64>,
+    /// The issue that stood there; `None` after a sign-out.
+    pub(super) fingerprint: Option<Fingerprint>,
+    /// When the store was last asked and had nothing newer than that.
+    pub(super) at: Option<Now>,
+    /// The login beside it, whether or not it is kept.
+    pub(super) login: Option<Secret>,
+    /// The failures beside it that were taken up already, or are not to be.
+    pub(super) failures: Failures,
+    /// The refresh token is marked as sent: it stays so, whether or not that means anything here.
+    pub(super) is_marked: bool,
+    /// When somebody last signed in: a sign-out of before that is over.
+    pub(super) signed_in_at: Option<Timestamp>,
+    /// When somebody last signed out.
+    pub(super) signed_out_at: Option<Timestamp>,
+}
+
+/// What is to be written there.
+#[derive(Default)]
+pub(super) struct Unsaved {
     /// Counts what has changed here; what of that is saved.
     pub(super) changes: u64,
     pub(super) saved: u64,
     /// The change that is none: the store has forgotten what is held, and gets it again.
     pub(super) restores: u64,
+    pub(super) note: Note,
+    /// From this revision on, what is there may go back to a save of ours that failed.
+    pub(super) maybe_written_from: Option<u64>,
     pub(super) failures: u32,
     /// No attempt to save before this.
-    pub(super) save_at: Duration,
+    pub(super) retry_at: Duration,
     pub(super) error: Option<StoreError>,
-    /// The login of others that is kept there.
-    pub(super) login: Option<Secret>,
-    /// The login that stood there when it was last read or written, whether or not it is kept.
-    pub(super) known_login: Option<Secret>,
-    /// What stands there of failures, and was taken up already or is not to be.
-    pub(super) known_failures: Failures,
+}
+
+/// Whose session the store's is to be.
+#[derive(Default)]
+pub(super) struct Claim {
+    pub(super) decided: Decided,
     /// Whose session it is, since a person said so.
     pub(super) account: Option<String>,
-    pub(super) note: Note,
-    pub(super) decided: Decided,
-    /// When somebody last signed in, as far as the store tells: a sign-out of before that is over.
-    pub(super) signed_in_at: Option<Timestamp>,
-    /// When somebody last signed out, likewise.
-    pub(super) signed_out_at: Option<Timestamp>,
+    /// The login of others that is kept there.
+    pub(super) kept_login: Option<Secret>,
+    /// What is held was brought as a save: it fills an empty store.
+    pub(super) imports: bool,
 }
 
 /// What a person has decided here and the store does not hold yet.
@@ -71,6 +94,8 @@ pub(super) enum Decided {
         /// The revision that the first look after it found.
         found: Option<u64>,
         over: Over,
+        /// The store holds something else than what is held here.
+        differs: bool,
     },
     SignOut(PendingSignOut),
 }
@@ -193,29 +218,30 @@ pub(super) enum ReadUnder {
 impl StoreSync {
     /// Whether a person signs in here, or has brought a grant.
     pub(super) fn takes_over(&self) -> bool {
-        matches!(self.decided, Decided::SignIn { .. })
+        matches!(self.claim.decided, Decided::SignIn { .. })
     }
 
     /// Somebody signs in. Should a sign-out of before that come late, it is known; failures of before do not count.
     pub(super) fn begin_sign_in(&mut self, at: Now, was: Mode) {
-        let over = match std::mem::take(&mut self.decided) {
+        let over = match std::mem::take(&mut self.claim.decided) {
             Decided::SignOut(leaving) => {
-                self.signed_out_at = Some(leaving.at);
+                self.known.signed_out_at = Some(leaving.at);
                 Over::UnwrittenSignOut(leaving)
             }
             Decided::SignIn { over, .. } if was == Mode::SignedIn => over,
             Decided::SignIn { .. } | Decided::Nothing => match was {
                 Mode::SignedIn => Over::Session,
                 Mode::SignedOut => {
-                    let login = LoginBeside::Kept(self.login.clone());
-                    Over::SignOut { revision: self.known_revision.unwrap_or(0), login }
+                    let login = LoginBeside::Kept(self.claim.kept_login.clone());
+                    Over::SignOut { revision: self.known.revision.unwrap_or(0), login }
                 }
             },
         };
         // A sign-out that comes later than what is there now ends it.
-        (self.poll_wanted, self.poll_at) = (true, Duration::ZERO);
-        self.decided = Decided::SignIn { at, found: self.held_lock.as_ref().map(|hold| hold.revision), over };
-        self.failures = 0;
+        (self.look.is_wanted, self.look.at) = (true, Duration::ZERO);
+        let found = self.held_lock.as_ref().map(|hold| hold.revision);
+        self.claim.decided = Decided::SignIn { at, found, over, differs: false };
+        self.unsaved.failures = 0;
     }
 }
 

@@ -92,7 +92,9 @@ impl World {
             _ => sight.sees = None,
         }
         let over = new.kind == RecordKind::Session && old.kind == RecordKind::SignedOut;
-        let undecided = matches!(decided, Decided::No | Decided::Overtaken(_)) && !given_up;
+        // Who signs out does not call back what the store is at work on already.
+        let asked_before = sight.asked.zip(sight.left_at).is_some_and(|((_, asked), left_at)| asked <= left_at);
+        let undecided = matches!(decided, Decided::No | Decided::Overtaken(_)) && !given_up && !asked_before;
         if over && undecided && !self.has_forgotten() {
             let what = format!("writes {new:?} over a sign-out, and nobody has signed in here");
             self.breaks(FleetRule::SignOutHolds, process, what);

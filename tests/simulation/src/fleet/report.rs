@@ -251,10 +251,7 @@ impl fmt::Display for FleetViolation {
             writeln!(f, "{line}")?;
         }
         writeln!(f, "“{rule}” is broken by process {process} at {:.3} s: {what}", at.as_secs_f64())?;
-        write!(
-            f,
-            "again: PERENNIAL_SEED={seed} cargo test -p perennial-core --features testing --test fleet -- --nocapture"
-        )
+        write!(f, "again: PERENNIAL_SEED={seed} cargo test -p perennial-simulation --test fleet -- --nocapture")
     }
 }
 

@@ -107,7 +107,7 @@ impl fmt::Display for YearViolation {
             let numbers: Vec<String> = year.faults.iter().map(|fault| fault.number.to_string()).collect();
             write!(f, " PERENNIAL_FAULTS={}", if numbers.is_empty() { "none".into() } else { numbers.join(",") })?;
         }
-        f.write_str(" cargo test -p perennial-core --features testing --test year -- --nocapture")
+        f.write_str(" cargo test -p perennial-simulation --test year -- --nocapture")
     }
 }
 
