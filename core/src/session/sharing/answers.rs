@@ -101,7 +101,7 @@ impl<P: Provider> Session<P> {
             // A session stands there now, of a login that was good: no sign-out waits beneath it.
             Decided::SignIn { ref mut over, .. } if signs_in => *over = Over::Session,
             Decided::SignIn { at, .. } => {
-                (cell.claim.decided, cell.known.signed_in_at) = (Decided::Nothing, Some(at.wall))
+                (cell.claim.decided, cell.known.signed_in_at) = (Decided::Nothing, Some(at.wall));
             }
             Decided::SignOut(ref leaving) => {
                 cell.known.signed_out_at = Some(leaving.at);
