@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::event::{Event, Phase};
-use super::process::{Asked, Decided, Held, Leaving, Plan, Running};
+use super::process::{Asked, AskedStore, Decided, Held, Leaving, Plan, Running};
 use super::scenario::{Level, Sabotage, StoreKind};
 use super::store::{Waiter, WrittenRecord};
 use super::world::World;
@@ -20,7 +20,8 @@ impl World {
         let truth = self.now;
         let state = &mut self.processes[process];
         if !matches!(op.command, StoreCommand::Unlock { .. }) {
-            state.sight.asked = Some((op.id, truth));
+            let (decided, brings_after) = (state.sight.decided, state.sight.brings_after);
+            state.sight.asked = Some(AskedStore { id: op.id, at: truth, decided, brings_after });
         }
         if matches!(op.command, StoreCommand::Lock { .. }) {
             state.sight.asked_lock = Some(Asked { truth, now: state.clock.read(truth) });

@@ -1,12 +1,10 @@
 //! What one process signs out is signed out for all, until somebody signs in.
 
-use std::time::Duration;
-
 use super::process::Decided;
 use super::report::FleetRule;
 use super::store::{Facts, RecordKind};
 use super::world::World;
-use perennial_core::store::{OpId, StoreRequest};
+use perennial_core::store::StoreRequest;
 use perennial_core::{Event, SignOut, State};
 
 impl World {
@@ -51,7 +49,7 @@ impl World {
     pub(super) fn observe_sight(&mut self, process: usize, read: Option<Facts>, op: &StoreRequest) {
         let now = self.now;
         let sight = &mut self.processes[process].sight;
-        let Some((_, asked)) = sight.asked.filter(|(id, _): &(OpId, Duration)| *id == op.id) else { return };
+        let Some(asked) = sight.asked.filter(|asked| asked.id == op.id).map(|asked| asked.at) else { return };
         if now.saturating_sub(asked) >= op.timeout {
             sight.sees = None;
             return;
@@ -77,7 +75,7 @@ impl World {
         let running = state.keeper.running.as_ref().map(|running| running.op.id);
         let is_out = state.session.as_ref().is_none_or(|session| session.state() == State::SignedOut);
         let sight = &mut state.sight;
-        let (decided, given_up) = (sight.decided, running != sight.asked.map(|(id, _)| id));
+        let (decided, given_up) = (sight.decided, running != sight.asked.map(|asked| asked.id));
         // What was given up and is carried out all the same was decided on before, who knows when.
         sight.sees = Some(new).filter(|_| !given_up);
         match new.kind {
@@ -93,8 +91,9 @@ impl World {
         }
         let over = new.kind == RecordKind::Session && old.kind == RecordKind::SignedOut;
         // Who signs out does not call back what the store is at work on already.
-        let asked_before = sight.asked.zip(sight.left_at).is_some_and(|((_, asked), left_at)| asked <= left_at);
-        let undecided = matches!(decided, Decided::No | Decided::Overtaken(_)) && !given_up && !asked_before;
+        let then = sight.asked.map_or(Decided::No, |asked| asked.decided);
+        let is_no = |decided| matches!(decided, Decided::No | Decided::Overtaken(_));
+        let undecided = is_no(decided) && is_no(then) && !given_up;
         if over && undecided && !self.has_forgotten() {
             let what = format!("writes {new:?} over a sign-out, and nobody has signed in here");
             self.breaks(FleetRule::SignOutHolds, process, what);

@@ -218,7 +218,8 @@ impl World {
         let sight = &self.processes[process].sight;
         let unseen = sight.version != self.store.version;
         // What a person brings here counts more than what others have found meanwhile.
-        let brought = sight.brings_after.is_some_and(|newest| new.access > newest);
+        let then = sight.asked.and_then(|asked| asked.brings_after);
+        let brought = [sight.brings_after, then].into_iter().flatten().any(|newest| new.access > newest);
         self.observe_decision(process, new, old);
         if new.kind == RecordKind::Garbage {
             self.breaks(FleetRule::NoTornCell, process, "writes what nobody can read");

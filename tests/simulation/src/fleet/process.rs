@@ -112,6 +112,16 @@ pub(super) struct Flight {
     pub(super) halted: bool,
 }
 
+/// An operation that was asked of the store, and what was decided then: a person may decide something else while the store
+/// is at work on it.
+#[derive(Clone, Copy)]
+pub(super) struct AskedStore {
+    pub(super) id: OpId,
+    pub(super) at: Duration,
+    pub(super) decided: Decided,
+    pub(super) brings_after: Option<Serial>,
+}
+
 /// What the observer knows of a process.
 #[derive(Default)]
 pub(super) struct Sight {
@@ -131,8 +141,8 @@ pub(super) struct Sight {
     pub(super) newest_served: Serial,
     pub(super) last_served: Serial,
     pub(super) waits: [Option<Wait>; 2],
-    /// What it has asked of the store last, and when.
-    pub(super) asked: Option<(OpId, Duration)>,
+    /// What it has asked of the store last.
+    pub(super) asked: Option<AskedStore>,
     /// The true time of the lock request, and its clocks then.
     pub(super) asked_lock: Option<Asked>,
     /// The service refused the login that it has.
