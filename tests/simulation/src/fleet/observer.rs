@@ -12,7 +12,7 @@ use super::views::Forgotten;
 use super::world::World;
 use perennial_core::session::SAVE_GRACE;
 use perennial_core::store::{StoreError, StoreReply};
-use perennial_core::{Credentials, Event, LeaseId};
+use perennial_core::{Credentials, Event, LeaseId, State};
 use perennial_testing::Asked;
 
 /// No caller waits longer: a lock, a mark, two methods with two requests each, and another lock.
@@ -308,7 +308,9 @@ impl World {
                 .is_some_and(|validity| !validity.is_expired(now));
             // Where somebody has tried to sign in again since, the record tells of that.
             let nobody = matches!(read.kind, RecordKind::SignedOut | RecordKind::NeverSignedIn);
-            let signed_out_elsewhere = gone && nobody;
+            // Or nothing does, in a store that has forgotten: the sign-out that was seen before stands.
+            let is_out = state.session.as_ref().is_some_and(|session| session.state() == State::SignedOut);
+            let signed_out_elsewhere = gone && (nobody || is_out && state.sight.out.is_some());
             if valid && served.is_none() && !commanded && (same || gone) && !signed_out_elsewhere {
                 self.breaks(FleetRule::ValidNeverWait, process, format!("valid {lease_id} are not served any more"));
             }
