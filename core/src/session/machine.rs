@@ -140,20 +140,29 @@ impl<P: Provider> Session<P> {
         if self.mode == Mode::SignedOut || self.is_ending() || lease.exhausted().is_some() {
             return false;
         }
+        let waits = self.is_waited_for(lease_id);
         let by_itself = match self.policy.refresh_mode {
             RefreshMode::Proactive => true,
             RefreshMode::OnDemand => false,
-            RefreshMode::OneShot if !lease.is_waited_for() => return false,
+            RefreshMode::OneShot if !waits => return false,
             RefreshMode::OneShot => false,
         };
         lease.trigger != Trigger::None
             || match self.validity(lease_id) {
                 Some(validity) => {
                     let reached = lease.renewal_at(validity, self.now).is_some_and(|at| at <= self.now.monotonic);
-                    reached && (lease.is_waited_for() || by_itself)
+                    reached && (waits || by_itself)
                 }
-                None => lease.is_waited_for() || (lease.demand != Demand::None && by_itself),
+                None => waits || (lease.demand != Demand::None && by_itself),
             }
+    }
+
+    /// Whether somebody waits for this lease, or for one that cannot do without it.
+    fn is_waited_for(&self, lease_id: LeaseId) -> bool {
+        let waits = |lease_id: &LeaseId| self.leases[lease_id.index()].is_waited_for();
+        let depends =
+            |other: &LeaseId| lease_id == LeaseId::Access && (self.is_blocked(*other) || self.waits_for_login(*other));
+        waits(&lease_id) || LeaseId::ALL.iter().any(|other| waits(other) && depends(other))
     }
 
     /// Whether somebody has made this lease go, or it goes by itself.
@@ -188,7 +197,7 @@ impl<P: Provider> Session<P> {
         if !valid {
             lease.shorten_backoff();
         }
-        if self.is_blocked(lease_id) {
+        if self.is_blocked(lease_id) || self.waits_for_login(lease_id) {
             // What is on its way may do.
             if !self.is_renewing(lease_id) {
                 self.request(LeaseId::Access);

@@ -103,3 +103,17 @@ fn a_violation_says_what_happened_and_how_to_see_it_again() {
     assert!(text.contains("PERENNIAL_SEED=1 "), "{text}");
     assert!(!violation.history.is_empty());
 }
+
+/// Fleets that broke a rule once. In four of them a one-shot program waited for AWS credentials that only a login could
+/// bring, and nobody waited for the login; in the others the observer was wrong.
+#[test]
+fn fleets_that_broke_a_rule_once_break_none() {
+    let one_shot_waits_for_a_login =
+        [251_117_458_454_966, 251_117_458_455_143, 251_117_458_470_716, 251_117_458_482_571];
+    let observed_wrongly = [19_715, 84_434_293_427_804, 140_821_336_046_256];
+    for seed in one_shot_waits_for_a_login.into_iter().chain(observed_wrongly) {
+        if let Err(violation) = fleet::run(seed) {
+            panic!("{violation}");
+        }
+    }
+}
