@@ -41,6 +41,8 @@ pub enum Rule {
     LeasesFailApart,
     /// A one-use token whose answer was lost is not blindly repeated.
     LostAnswer,
+    /// A refresh token that came counts, whatever is wrong with the rest of the answer.
+    WhatCameIsKept,
     /// A refusal of an old generation does nothing; refusals of the present one cause one renewal.
     NameWhatWasRefused,
     /// Who has named a generation as refused does not get it again: he waits for the next one, or hears when that comes.
@@ -81,7 +83,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 31] = [
+    pub const ALL: [Rule; 32] = [
         Rule::OneAtATime,
         Rule::NoWaitingOnValid,
         Rule::FailureNeverDisplaces,
@@ -96,6 +98,7 @@ impl Rule {
         Rule::RefusedMethodIsLeftOut,
         Rule::LeasesFailApart,
         Rule::LostAnswer,
+        Rule::WhatCameIsKept,
         Rule::NameWhatWasRefused,
         Rule::RejectedStaysAway,
         Rule::WholeSets,
@@ -132,6 +135,7 @@ impl Rule {
             Rule::RefusedMethodIsLeftOut => "a refused method is left out",
             Rule::LeasesFailApart => "leases fail apart",
             Rule::LostAnswer => "lost answer",
+            Rule::WhatCameIsKept => "what came is kept",
             Rule::NameWhatWasRefused => "name what was refused",
             Rule::RejectedStaysAway => "who named it does not get it back",
             Rule::WholeSets => "whole sets",

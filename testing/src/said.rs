@@ -46,6 +46,11 @@ pub enum Said {
     },
     /// The service failed: who knows what happened.
     Failed,
+    /// A new refresh token beside an access token that cannot be used.
+    Unusable {
+        /// The number of the refresh token.
+        serial: u64,
+    },
     /// Something that is neither a grant nor a plain no.
     Odd,
     /// Provably nothing was sent.

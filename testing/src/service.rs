@@ -184,7 +184,8 @@ impl Service {
                 self.work(asked, Lives::HOUR);
                 Answered::page(StatusCode::OK)
             }
-            ScriptedReply::Torn | ScriptedReply::NoToken => {
+            ScriptedReply::Unusable if matches!(asked, Asked::Refresh { .. }) => self.work_badly(asked),
+            ScriptedReply::Torn | ScriptedReply::NoToken | ScriptedReply::Unusable => {
                 self.work(asked, Lives::HOUR);
                 let body = match outcome {
                     ScriptedReply::Torn => format!("{{\"access\":\"{CANARY}"),
@@ -241,6 +242,16 @@ impl Service {
         };
         let answer = self.issue(method, &user, lives);
         Answered { said: Said::Granted(self.facts(&answer)), delivery: Ok(json(&answer)) }
+    }
+
+    /// Rotates the refresh token, and gives an access token that no header can carry.
+    fn work_badly(&mut self, asked: &Asked) -> Answered {
+        let Some(Pending { method, user }) = self.admit(asked) else {
+            return Answered::status(StatusCode::UNAUTHORIZED, After::Absent);
+        };
+        let mut answer = self.issue(method, &user, Lives::HOUR);
+        answer.access = answer.access.map(|token| format!("{token}\n"));
+        Answered { said: Said::Unusable { serial: self.issued }, delivery: Ok(json(&answer)) }
     }
 
     fn begin(&mut self, asked: &Asked) -> Answered {

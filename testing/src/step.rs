@@ -141,6 +141,9 @@ pub enum ScriptedReply {
     Precondition,
     /// HTTP 200, without a token that could be used; the service did its work.
     NoToken,
+    /// HTTP 200, with a new refresh token beside an access token that no header can carry; the service did its work. To
+    /// anything but a refresh as [`NoToken`](Self::NoToken).
+    Unusable,
     /// HTTP 401, however right the login or token is.
     Refuses,
     /// HTTP 200 with a web page; the service did its work.
@@ -349,6 +352,7 @@ fn outcome() -> impl Strategy<Value = ScriptedReply> {
         1 => Just(ScriptedReply::BadRequest),
         1 => Just(ScriptedReply::Precondition),
         1 => Just(ScriptedReply::NoToken),
+        1 => Just(ScriptedReply::Unusable),
         2 => Just(ScriptedReply::Refuses),
         1 => Just(ScriptedReply::WebPage),
         1 => Just(ScriptedReply::Torn),

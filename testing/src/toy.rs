@@ -262,13 +262,16 @@ impl Answer {
             Some(ms) => Validity::with_lifetime(sent, Duration::from_millis(ms)),
             None => Validity::unknown(sent),
         };
+        let access = self.access.as_deref().map(|token| AccessToken::new("Bearer", token, validity(self.access_ms)));
+        // Beside an access token that cannot be used, a refresh token is kept.
+        let (access, flaw) = match access.transpose().map_err(invalid) {
+            Ok(access) => (access, None),
+            Err(flaw) if self.refresh.is_some() => (None, Some(flaw)),
+            Err(flaw) => return Err(flaw),
+        };
         Ok(Grant {
-            access: self
-                .access
-                .as_deref()
-                .map(|token| AccessToken::new("Bearer", token, validity(self.access_ms)))
-                .transpose()
-                .map_err(invalid)?,
+            access,
+            flaw,
             refresh_token: self.refresh.as_deref().map(Secret::from),
             aws: self
                 .aws

@@ -141,6 +141,7 @@ rules! {
     a_refused_method_is_left_out: RefusedMethodIsLeftOut,
     leases_fail_apart: LeasesFailApart,
     lost_answer: LostAnswer,
+    what_came_is_kept: WhatCameIsKept,
     name_what_was_refused: NameWhatWasRefused,
     who_named_it_does_not_get_it_back: RejectedStaysAway,
     whole_sets: WholeSets,

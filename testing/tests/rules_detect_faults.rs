@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{StatusCode, header};
 use perennial_core::session::{Stats, Timer};
 use perennial_core::store::{StoreCommand, StoreReply, StoreRequest};
+use perennial_core::wire::Body;
 use perennial_core::{
     AwsCredentials, Credentials, Error, Event, Generation, Grant, ImportError, Input, LeaseId, Now, Output, Policy,
     Request, RequestId, SavedSession, Session, SignOut, State, Timestamp, TransportError, TransportErrorKind, Validity,
@@ -76,6 +77,10 @@ impl Wrong {
                 };
                 *response.status_mut() = taken_for;
                 match self.fault {
+                    // An answer with something wrong in it is thrown away whole.
+                    Rule::WhatCameIsKept if granted && response.body().as_ref().windows(2).any(|two| two == b"\\n") => {
+                        *response.body_mut() = Body::from(b"{\"access\":\"\"}".to_vec());
+                    }
                     Rule::QuietIsTheServices => drop(response.headers_mut().remove(header::RETRY_AFTER)),
                     // Nobody has seen the password.
                     Rule::PasswordIsNotRepeated if status != StatusCode::UNAUTHORIZED && !granted => {

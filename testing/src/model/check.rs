@@ -76,8 +76,9 @@ impl Model {
         let refresh = refresh.map(|token| serial(token.expose()));
         if refresh != self.refresh {
             let what = format!("refresh token {refresh:?} is held, not {:?}", self.refresh);
-            self.breaks(Rule::TransientIsNotRefused, what);
-            self.refresh = refresh;
+            let rule = if self.came_beside_a_flaw { Rule::WhatCameIsKept } else { Rule::TransientIsNotRefused };
+            self.breaks(rule, what);
+            (self.refresh, self.came_beside_a_flaw) = (refresh, false);
         }
         if let Some(aws) = credentials.and_then(|credentials| credentials.aws()) {
             let parts = [aws.access_key_id(), aws.secret_access_key(), aws.session_token()];

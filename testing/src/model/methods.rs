@@ -34,10 +34,10 @@ impl Lease {
     fn note_answer(&mut self, method: ToyMethod, said: &Said, now: Duration, held: Holding) {
         self.arguable |= *said == Said::TooLarge;
         let answers = &mut self.answers[method as usize];
-        if matches!(said, Said::Odd | Said::Missing | Said::TooMany { .. }) {
+        if matches!(said, Said::Odd | Said::Unusable { .. } | Said::Missing | Said::TooMany { .. }) {
             (answers.noes, answers.last_no, answers.held) = (answers.noes + 1, now, held);
         }
-        let unknown = matches!(said, Said::Odd | Said::Failed | Said::Unheard | Said::TooLarge);
+        let unknown = matches!(said, Said::Odd | Said::Unusable { .. } | Said::Failed | Said::Unheard | Said::TooLarge);
         answers.unknown = if unknown { answers.unknown + 1 } else { 0 };
     }
 }

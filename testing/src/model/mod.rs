@@ -115,6 +115,8 @@ pub struct Model {
     /// The refresh token that is held, by its number; and what became of it.
     refresh: Option<u64>,
     refresh_refused: bool,
+    /// The refresh token came beside an access token that could not be used.
+    came_beside_a_flaw: bool,
     refresh_lost_at: Option<Duration>,
     /// Ways to AWS credentials that did not bring any.
     aws_ruled_out: Vec<ToyMethod>,
@@ -176,6 +178,7 @@ impl Model {
             leases: Default::default(),
             refresh: None,
             refresh_refused: false,
+            came_beside_a_flaw: false,
             refresh_lost_at: None,
             aws_ruled_out: Vec::new(),
             store: None,
@@ -428,6 +431,10 @@ impl Model {
             {
                 self.revocations.push_back(facts.serial);
             }
+            // A refresh token alone is revoked with the access token of before.
+            if let (Said::Unusable { .. }, Some(before)) = (said, self.revocations.back().copied()) {
+                self.revocations.push_back(before);
+            }
             return;
         }
         match said {
@@ -437,6 +444,11 @@ impl Model {
                 return self.granted(lease_id, method, &flight, facts);
             }
             Said::Continues | Said::SignedOut => {}
+            Said::Unusable { serial } => {
+                self.note_grant();
+                (self.refresh, self.came_beside_a_flaw) = (Some(*serial), true);
+                (self.refresh_refused, self.refresh_lost_at) = (false, None);
+            }
             Said::Refused => match method {
                 ToyMethod::SignIn => {
                     (self.login_refused, self.login_first) = (true, false);
@@ -474,7 +486,7 @@ impl Model {
             self.user = Some(user.clone());
         }
         if facts.refresh {
-            self.refresh = Some(facts.serial);
+            (self.refresh, self.came_beside_a_flaw) = (Some(facts.serial), false);
             self.refresh_refused = false;
             self.refresh_lost_at = None;
         }

@@ -89,7 +89,8 @@ impl Model {
     fn check_refresh(&mut self, serial: u64) {
         if Some(serial) != self.refresh {
             let what = format!("sends refresh token {serial}, the latest is {:?}", self.refresh);
-            self.breaks(Rule::LostAnswer, what);
+            let rule = if self.came_beside_a_flaw { Rule::WhatCameIsKept } else { Rule::LostAnswer };
+            self.breaks(rule, what);
         }
         self.check_mark(serial);
         if self.refresh_refused {
