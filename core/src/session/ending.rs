@@ -72,10 +72,10 @@ impl<P: Provider> Session<P> {
         self.phase == Phase::Ending
     }
 
-    /// A mark says that a token was sent. Where that will not happen any more, it goes: whoever found it would have to
-    /// take the token for spent.
+    /// A mark says that a token was sent. Where something else came between, it goes: whoever found it would have to take
+    /// the token for spent.
     pub(super) fn settle_mark(&mut self) {
-        if self.is_ending()
+        if (self.is_ending() || !self.awaits_store())
             && matches!(self.in_flight, InFlight::Free)
             && self.unreported.is_none()
             && !self.is_in_doubt()

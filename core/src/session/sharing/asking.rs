@@ -12,7 +12,8 @@ use crate::session::methods::Standing;
 use crate::session::work::caught;
 use crate::session::{LoginPersistence, MIN_RETRY_INTERVAL, Output, Session};
 use crate::store::{
-    LOCK_TIMEOUT, OpId, Record, RecordMeta, RecordState, STORE_TIMEOUT, StoreCommand, StoreRequest, WriteStamp,
+    Failures, LOCK_TIMEOUT, OpId, Record, RecordMeta, RecordState, STORE_TIMEOUT, StoreCommand, StoreRequest,
+    WriteStamp,
 };
 
 impl<P: Provider> Session<P> {
@@ -105,7 +106,9 @@ impl<P: Provider> Session<P> {
         if let Some(credentials) = record.credentials() {
             record.meta.written = Some(WriteStamp::now(credentials, self.now));
         }
-        (record.meta.revision, record.meta.failures) = (Some(saving.revision), failures);
+        // The service still wants the quiet that it asked for before a person tried here.
+        let not_before = failures.not_before.max(record.meta.failures.not_before);
+        (record.meta.revision, record.meta.failures) = (Some(saving.revision), Failures { not_before, ..failures });
         let cell = self.store.as_ref()?;
         record.meta.login.take_if(|_| cell.claim.decided.forgets_login());
         Some(record)
@@ -124,7 +127,7 @@ impl<P: Provider> Session<P> {
         };
         let granted = self.unreported.as_ref().and_then(|pending| pending.granted());
         let new = granted.is_some_and(|granted| granted.covers[LeaseId::Access.index()]);
-        let known = self.is_in_doubt() || self.store.as_ref().is_some_and(|cell| cell.known.is_marked);
+        let known = self.is_in_doubt() || self.store.as_ref().is_some_and(|cell| cell.is_marked());
         let sent = saving.purpose == Purpose::Mark || (!new && known);
         let refresh_sent_at = sent.then_some(self.now.wall);
         let (written, signed_in_at) = (Some(WriteStamp::now(held, self.now)), self.signed_in_at());

@@ -6,6 +6,7 @@ use crate::credentials::{Secret, Timestamp};
 use crate::error::{Error, ServiceError, ServiceErrorKind};
 use crate::exchange::Provider;
 use crate::session::Session;
+use crate::session::flight::Mode;
 use crate::session::login::{LoginState, OddAnswers, rest_after};
 use crate::session::service::{Quiet, ToldBy};
 use crate::store::{Failures, LoginAnswer, LoginDigest, LoginFailure, Refusal};
@@ -29,10 +30,17 @@ impl<P: Provider> Session<P> {
             }
             LoginState::Refused(error) => Some(LoginAnswer::Refused(refusal(error))),
         };
-        let login = answer.zip(self.login_text()).map(|(answer, text)| {
-            let salt = [self.random.next(), self.random.next()];
-            LoginFailure { of: LoginDigest::new(&text, salt), answer }
-        });
+        let login = match self.login_text() {
+            Some(text) => answer.map(|answer| {
+                let salt = [self.random.next(), self.random.next()];
+                LoginFailure { of: LoginDigest::new(&text, salt), answer }
+            }),
+            // Of a login that others have.
+            None if self.mode == Mode::SignedIn => {
+                self.store.as_ref().and_then(|cell| cell.known.failures.login.clone())
+            }
+            None => None,
+        };
         let failures = Failures { not_before, login };
         if let Some(cell) = &mut self.store {
             cell.known.failures.clone_from(&failures);
@@ -42,20 +50,17 @@ impl<P: Provider> Session<P> {
 
     /// Takes up what others have met. A person who signs in here is not held up by what was there before.
     pub(super) fn heed(&mut self, failures: &Failures) {
+        let is_given = matches!(self.login_state, LoginState::Given);
+        // Where what others signed in with serves, a login that was given is of no use now.
+        if !is_given || !self.is_taking_over() {
+            self.heed_quiet(failures);
+        }
         let Some(cell) = &mut self.store else { return };
-        if matches!(self.login_state, LoginState::Given) {
-            cell.known.failures.login.clone_from(&failures.login);
+        let known = std::mem::replace(&mut cell.known.failures.login, failures.login.clone());
+        if is_given {
             return;
         }
-        // Once: where a clock was set back, a moment may never come.
-        let known = std::mem::replace(&mut cell.known.failures, failures.clone());
-        if failures.not_before.is_none() {
-            self.quiet.take_if(|quiet| quiet.told_by == ToldBy::Store);
-        }
-        if let Some(until) = failures.not_before().filter(|_| known.not_before != failures.not_before) {
-            self.heed_quiet(until);
-        }
-        let is_news = failures.login != known.login || matches!(self.login_state, LoginState::Open);
+        let is_news = failures.login != known || matches!(self.login_state, LoginState::Open);
         let told = failures.login.as_ref().filter(|_| is_news);
         let text = told.and_then(|_| self.login_text());
         if let (Some(told), Some(text)) = (told, text)
@@ -65,7 +70,14 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    fn heed_quiet(&mut self, until: Timestamp) {
+    fn heed_quiet(&mut self, failures: &Failures) {
+        let Some(cell) = &mut self.store else { return };
+        if failures.not_before.is_none() {
+            self.quiet.take_if(|quiet| quiet.told_by == ToldBy::Store);
+        }
+        // Once: where a clock was set back, a moment may never come.
+        let known = std::mem::replace(&mut cell.known.failures.not_before, failures.not_before);
+        let Some(until) = failures.not_before().filter(|_| known != failures.not_before) else { return };
         let until = self.now.monotonic.saturating_add(self.time_until(until, MAX_RETRY_AFTER));
         if until > self.now.monotonic && self.quiet.as_ref().is_none_or(|quiet| quiet.until < until) {
             let quiet = Quiet::found(until);

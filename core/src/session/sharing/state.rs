@@ -221,6 +221,11 @@ impl StoreSync {
         matches!(self.claim.decided, Decided::SignIn { .. })
     }
 
+    /// Whether the token that is held is marked as sent: by others, or because it will be.
+    pub(super) fn is_marked(&self) -> bool {
+        self.known.is_marked || self.held_lock.as_ref().is_some_and(|hold| hold.marked)
+    }
+
     /// Somebody signs in. Should a sign-out of before that come late, it is known; failures of before do not count.
     pub(super) fn begin_sign_in(&mut self, at: Now, was: Mode) {
         let over = match std::mem::take(&mut self.claim.decided) {
