@@ -161,7 +161,10 @@ impl Model {
             (self.leaving.unwritten, self.leaving.forgets) = (None, false);
         }
         let sign_out = signs_out.then(|| login.clone());
-        self.account.refusal_was_written(self.login.as_ref().filter(|_| self.login_refused));
+        // What others have met with a login stays, where this session has none.
+        if self.login.is_some() || sign_out.is_some() {
+            self.account.refusal_was_written(self.login.as_ref().filter(|_| self.login_refused));
+        }
         if let Some(store) = &mut self.store {
             let record = Some(record.clone());
             store.there = There { record, login, sign_out, is_known: true, is_read_since: true, ..There::default() };

@@ -448,6 +448,7 @@ impl Model {
                 self.note_grant();
                 (self.refresh, self.came_beside_a_flaw) = (Some(*serial), true);
                 (self.refresh_refused, self.refresh_lost_at) = (false, None);
+                self.worked[method as usize] = true;
             }
             Said::Refused => match method {
                 ToyMethod::SignIn => {
