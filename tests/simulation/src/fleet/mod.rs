@@ -22,6 +22,7 @@
 //! | `recovery` | all is well again: is everybody served? |
 
 mod event;
+mod failures;
 mod keeper;
 mod leaving;
 mod network;

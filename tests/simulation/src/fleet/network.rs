@@ -199,6 +199,9 @@ impl World {
             (first.end, first.ended_at) = (if late { End::Unknown } else { end }, self.now);
             self.processes[process].flight = None;
             self.observe_end(process, flight, end);
+            if let Ok(response) = &delivery {
+                self.observe_response(process, flight, response, end);
+            }
         }
         let input = match delivery {
             Ok(response) => Input::Response(id, response),

@@ -48,6 +48,9 @@ impl World {
                 self.breaks(FleetRule::OneRenewal, process, what);
             }
         }
+        if index == flight.first {
+            self.check_quiet(process);
+        }
         if !self.holds_lock(process) && !flight.halted && self.should_know(process) {
             self.breaks(FleetRule::OneRenewal, process, "a request without the lock");
         }
@@ -161,6 +164,8 @@ impl World {
             End::Granted(serial) => {
                 (state.sight.granted, state.sight.granted_at) = (serial, state.clock.read(self.now).monotonic);
             }
+            // Nobody listens to what an attempt from before a sign-out brings.
+            End::Refused if flight.orphaned => {}
             End::Refused if signs_in => {
                 state.sight.refused = true;
                 self.observe_refused_login(process);
@@ -220,6 +225,7 @@ impl World {
         // What a person brings here counts more than what others have found meanwhile.
         let then = sight.asked.and_then(|asked| asked.brings_after);
         let brought = [sight.brings_after, then].into_iter().flatten().any(|newest| new.access > newest);
+        self.observe_told_quiet(process);
         self.observe_decision(process, new, old);
         if new.kind == RecordKind::Garbage {
             self.breaks(FleetRule::NoTornCell, process, "writes what nobody can read");

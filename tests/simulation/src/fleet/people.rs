@@ -309,6 +309,10 @@ impl World {
                 let text = String::from_utf8_lossy(body.as_ref()).replace("refresh_sent_at", "refresh_forgot");
                 Some(Body::from(text.into_bytes()))
             }
+            Some(Sabotage::IgnoresFailures) => {
+                let text = String::from_utf8_lossy(body.as_ref()).replace("\"failures\"", "\"forgot\"");
+                Some(Body::from(text.into_bytes()))
+            }
             Some(Sabotage::IgnoresSignOuts) if record.as_ref()?.facts.kind == RecordKind::SignedOut => None,
             _ => Some(body),
         }

@@ -30,6 +30,9 @@ pub enum FleetRule {
     SignOutClears,
     /// What one process signs out is signed out for all, until somebody signs in; then it is for all.
     SignOutHolds,
+    /// Where a service wants quiet, nobody asks it; a password that is answered oddly is shown three times in an hour and
+    /// eight times in a day, by all together.
+    NoesAreHeeded,
     /// Whoever waits is served or told within a bounded time.
     WaitsEnd,
     /// Little is asked of service and store, and a wake-up lies ahead.
@@ -40,7 +43,7 @@ pub enum FleetRule {
 
 impl FleetRule {
     /// All of them.
-    pub const ALL: [FleetRule; 14] = [
+    pub const ALL: [FleetRule; 15] = [
         FleetRule::OneRenewal,
         FleetRule::NoReuse,
         FleetRule::MarkThenSend,
@@ -52,6 +55,7 @@ impl FleetRule {
         FleetRule::ValidNeverWait,
         FleetRule::SignOutClears,
         FleetRule::SignOutHolds,
+        FleetRule::NoesAreHeeded,
         FleetRule::WaitsEnd,
         FleetRule::BoundedWork,
         FleetRule::ProgramsEnd,
@@ -71,6 +75,7 @@ impl FleetRule {
             FleetRule::ValidNeverWait => "valid never wait",
             FleetRule::SignOutClears => "sign-out clears",
             FleetRule::SignOutHolds => "sign-out holds",
+            FleetRule::NoesAreHeeded => "noes are heeded",
             FleetRule::WaitsEnd => "waits end",
             FleetRule::BoundedWork => "bounded work",
             FleetRule::ProgramsEnd => "a program has an end",

@@ -94,6 +94,8 @@ pub enum Sabotage {
     ForgetsToClear,
     /// A session does not see that another one has signed out.
     IgnoresSignOuts,
+    /// A session does not see what others have met at the service.
+    IgnoresFailures,
     /// A session makes its callers wait while the store is busy.
     WaitsForStore,
     /// A session wants to be woken at once, again and again.
@@ -104,7 +106,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 15] = [
+    pub const ALL: [Sabotage; 16] = [
         Sabotage::LockIgnored,
         Sabotage::WritesLost,
         Sabotage::TornReads,
@@ -117,6 +119,7 @@ impl Sabotage {
         Sabotage::KeepsLock,
         Sabotage::ForgetsToClear,
         Sabotage::IgnoresSignOuts,
+        Sabotage::IgnoresFailures,
         Sabotage::WaitsForStore,
         Sabotage::Spins,
         Sabotage::EndsAtOnce,

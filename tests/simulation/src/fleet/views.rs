@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::failures::Noes;
 use super::service::Serial;
 use perennial_core::Timestamp;
 
@@ -21,6 +22,7 @@ pub(super) struct Views {
     pub(super) cleared: BTreeSet<usize>,
     /// The sign-outs that were ever in the cell, each known by its moment.
     pub(super) sign_outs: BTreeSet<Option<Timestamp>>,
+    pub(super) noes: Noes,
 }
 
 #[derive(Clone, Copy)]
