@@ -50,6 +50,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     let credentials = session.credentials(LeaseId::Access, now()).ok_or("the service granted nothing")?;
-    println!("signed in as {}; asleep until {wake:?}", credentials.account().full_name());
+    println!("signed in as {}; asleep until {wake:?}", credentials.account().name);
     Ok(())
 }

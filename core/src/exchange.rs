@@ -38,9 +38,9 @@ pub trait Provider: Clone + Send + Sync + 'static {
     /// session with another namespace does not import it.
     fn namespace(&self) -> String;
 
-    /// The account that a login is for, as in [`Account::user_id`](crate::Account::user_id). `None` where the login
-    /// does not tell.
-    fn user_id<'a>(&self, login: &'a Self::Login) -> Option<&'a str>;
+    /// The account that a login is for, as in [`Account::id`](crate::Account::id). `None` where the login does not
+    /// tell.
+    fn account_id<'a>(&self, login: &'a Self::Login) -> Option<&'a str>;
 
     /// Whether the login is a person's or a program's own. A person's password is not sent again and again, because
     /// services lock accounts.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::credentials::{AccessToken, Account, AwsCredentials, Credentials, LeaseId, MAX_EXTRA, Secret};
+use crate::credentials::{AccessToken, Account, AwsCredentials, Credentials, LeaseId, Secret, within_limit};
 use crate::error::ServiceError;
 
 /// The credentials that one exchange brought: access token, refresh token, ID token, AWS credentials. What the service
@@ -71,10 +71,10 @@ impl Credentials {
     /// AWS credentials that were not renewed (with their old deadline), the account. `None` where neither has an access
     /// token.
     ///
-    /// Extra fields of more than [`MAX_EXTRA`] bytes are dropped, so that a store has room for the tokens.
+    /// Extra fields of more than [`MAX_EXTRA`](crate::credentials::MAX_EXTRA) bytes are dropped, so that a store has room for the tokens.
     pub fn from_grant(grant: Grant, old: Option<&Credentials>) -> Option<Self> {
         let account = match (grant.account, old) {
-            (Some(account), _) => Arc::new(account.within(MAX_EXTRA)),
+            (Some(account), _) => Arc::new(account.within_limits()),
             (None, Some(old)) => Arc::clone(&old.account),
             (None, None) => Arc::default(),
         };
@@ -86,7 +86,7 @@ impl Credentials {
             account,
             grant_type: grant.grant_type.map(Cow::Borrowed).or_else(|| old.and_then(|old| old.grant_type.clone())),
             extra: match grant.extra {
-                Some(extra) => Some(extra).filter(|extra| extra.expose().len() <= MAX_EXTRA),
+                Some(extra) => within_limit(Some(extra)),
                 None => old.and_then(|old| old.extra.clone()),
             },
             generations: old.map_or_else(Default::default, |old| old.generations),

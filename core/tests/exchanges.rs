@@ -29,7 +29,7 @@ fn held(user_id: &str) -> Credentials {
     let grant = Grant {
         access: Some(access()),
         refresh_token: Some("refresh-1".into()),
-        account: Some(Account { user_id: user_id.into(), ..Account::default() }),
+        account: Some(Account::new(user_id)),
         ..Grant::default()
     };
     Credentials::from_grant(grant, None).unwrap()

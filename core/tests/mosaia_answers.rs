@@ -79,14 +79,14 @@ fn a_sign_in_grants_tokens_and_says_how_it_was_begun() {
     assert_eq!(have.bearer(), "Bearer ey.1");
     assert_eq!(have.refresh_token().unwrap().expose(), "r-1");
     assert_eq!(have.expires_at(), Some(now(3600).wall));
-    assert_eq!(have.account().user_id, "grower@example.com");
+    assert_eq!(have.account().id, "grower@example.com");
     assert_eq!((have.grant_type(), SignInMethod::of(&have)), (Some("password"), Some(SignInMethod::Password)));
     assert_eq!((have.extra("sub"), have.extra("iat")), (Some("user-7".into()), Some("1754078400".into())));
     assert!(!have.renewal_due(now(3299)) && have.renewal_due(now(3300)));
 
     let robot = Login::client("robot", "s").unwrap();
     let grant = parse_sign_in(&answer, &robot, now(0), now(1)).unwrap();
-    assert_eq!((grant.grant_type, grant.account.unwrap().user_id), (Some("client"), "robot".to_owned()));
+    assert_eq!((grant.grant_type, grant.account.unwrap().id), (Some("client"), "robot".to_owned()));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_refresh_changes_neither_how_the_session_was_begun_nor_whose_it_is() {
     let bare = json!({"access_token": "ey.2", "refresh_token": null, "sub": "user-7", "exp": 1_754_082_000});
     let have = Credentials::from_grant(refresh(&answer(200, nested(&bare))).unwrap(), Some(&old)).unwrap();
     assert_eq!((have.access().expose(), have.refresh_token().unwrap().expose()), ("ey.2", "r-1"));
-    assert_eq!((have.grant_type(), &*have.account().user_id), (Some("password"), "grower@example.com"));
+    assert_eq!((have.grant_type(), &*have.account().id), (Some("password"), "grower@example.com"));
 }
 
 #[test]
@@ -390,7 +390,7 @@ fn bug_a_code_exchange_raised_after_the_service_had_used_the_code() {
     let grant = done(exchange.receive(dated(answer(200, tokens(&json!("1754082000"))), DATE), now(1)));
     let have = Credentials::from_grant(grant, None).unwrap();
     assert_eq!(SignInMethod::of(&have), Some(SignInMethod::OAuth));
-    assert_eq!((have.account().user_id.as_str(), have.expires_at()), ("user-7", Some(now(3600).wall)));
+    assert_eq!((have.account().id.as_str(), have.expires_at()), ("user-7", Some(now(3600).wall)));
 }
 
 #[test]

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use perennial_core::providers::navien::{
-    DEFAULT_LIFETIME, Login, Navien, parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in,
+    DEFAULT_LIFETIME, Login, Navien, UserInfo, parse_refresh, parse_secured_sign_in, parse_session_refresh,
+    parse_sign_in,
 };
 use perennial_core::{
     Credentials, Error, Exchange, Grant, LeaseId, Now, Provider, Response, SavedSession, ServiceErrorKind, Timestamp,
@@ -79,12 +80,13 @@ fn a_sign_in_grants_everything() {
     assert_eq!(have.aws_expires_at(), Some(now(3500).wall));
 
     let account = have.account();
-    assert_eq!(account.user_id, EMAIL);
-    assert_eq!(account.full_name(), "Rosa Gardner");
-    assert_eq!((account.user_type.as_str(), account.status.as_str()), ("O", "NORMAL"));
-    assert_eq!(account.sequence, Some(36001));
-    assert_eq!(account.legal[0]["name"], "terms");
-    assert_eq!((account.code, account.message.as_str()), (Some(200), "SUCCESS"));
+    assert_eq!((account.id.as_str(), account.name.as_str()), (EMAIL, "Rosa Gardner"));
+    let user = UserInfo::of(account);
+    assert_eq!((user.first_name.as_str(), user.last_name.as_str()), ("Rosa", "Gardner"));
+    assert_eq!((user.user_type.as_str(), user.status.as_str()), ("O", "NORMAL"));
+    assert_eq!(user.sequence, Some(36001));
+    assert_eq!(user.legal[0]["name"], "terms");
+    assert_eq!((user.code, user.message.as_str()), (Some(200), "SUCCESS"));
 }
 
 #[test]
@@ -98,9 +100,10 @@ fn both_leases_are_renewed_300_s_before_their_ends() {
 fn missing_fields_of_an_account_have_defaults() {
     let bare = answer(r#"{"data":{"token":{"accessToken":"ey.1"}}}"#);
     let account = parse_sign_in(&bare, EMAIL, now(0), now(1)).unwrap().account.unwrap();
-    assert_eq!(account.full_name(), "");
-    assert_eq!((account.sequence, account.legal.len()), (None, 0));
-    assert_eq!((account.code, account.message.as_str()), (Some(200), "SUCCESS"));
+    assert_eq!(account.name, "");
+    let user = UserInfo::of(&account);
+    assert_eq!((user.sequence, user.legal.len()), (None, 0));
+    assert_eq!((user.code, user.message.as_str()), (Some(200), "SUCCESS"));
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn a_secured_sign_in_brings_aws_credentials_and_the_account() {
     let grant = parse_secured_sign_in(&answer(SECURED_SIGN_IN), EMAIL, now(5), now(6)).unwrap();
     assert!(grant.covers(LeaseId::Aws) && !grant.covers(LeaseId::Access));
     assert_eq!(grant.aws.unwrap().validity().issued_at(), now(5).wall);
-    assert_eq!(grant.account.unwrap().first_name, "Rosa");
+    assert_eq!(UserInfo::of(&grant.account.unwrap()).first_name, "Rosa");
 }
 
 #[test]
@@ -118,7 +121,7 @@ fn a_session_refresh_replaces_the_whole_aws_set_and_nothing_else() {
     assert_eq!(have.aws().unwrap().access_key_id().expose(), "ASIAMADEUPKEY0000002");
     assert_eq!(have.aws_expires_at(), Some(now(6700).wall));
     assert_eq!(have.expires_at(), Some(now(3600).wall));
-    assert_eq!(have.account().first_name, "Rosa");
+    assert_eq!(UserInfo::of(have.account()).first_name, "Rosa");
 }
 
 // -- Bugs that users of other clients met.
@@ -130,7 +133,7 @@ fn bug_a_refresh_answer_without_a_refresh_token_wiped_the_stored_one() {
     let have = Credentials::from_grant(grant, Some(&signed_in())).unwrap();
     assert_eq!(have.access().expose(), "eyJ.access-2.sig");
     assert_eq!(have.refresh_token().unwrap().expose(), "refresh-1");
-    assert_eq!(have.account().user_id, EMAIL);
+    assert_eq!(have.account().id, EMAIL);
 
     // An empty one counts as absent.
     let empty = answer(r#"{"code":200,"data":{"accessToken":"ey.3","refreshToken":"","idToken":""}}"#);

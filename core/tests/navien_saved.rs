@@ -40,7 +40,7 @@ fn a_file_of_version_6_is_imported() {
     assert_eq!(have.access().expose(), "eyJ.access-1.sig");
     assert_eq!(have.refresh_token().unwrap().expose(), "refresh-1");
     assert_eq!(have.id_token().unwrap().expose(), "eyJ.id-1.sig");
-    assert_eq!(have.account().user_id, "grower@example.com");
+    assert_eq!(have.account().id, "grower@example.com");
     assert!(have.are_valid(now(600)) && !have.renewal_due(now(600)));
     assert!(have.renewal_due(now(3301)));
     // Its AWS set may be older than its JWTs: the deadline is the latest possible, and renewal is due.
@@ -132,7 +132,7 @@ fn both_key_styles_are_read_and_the_one_with_a_value_counts() {
     assert_eq!(have.refresh_token().unwrap().expose(), "r-1");
     assert_eq!(have.expires_at(), Some(now(60).wall));
     assert_eq!(have.aws().unwrap().access_key_id().expose(), "k");
-    assert_eq!(have.account().user_id, "");
+    assert_eq!(have.account().id, "");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn perennials_own_format_is_read_too() {
     let own = SavedSession::new("navien", "https://a.example/api", read(NEW, now(3000))).to_json();
     let saved = navien.read_saved_session(own.expose().as_bytes(), now(3000)).unwrap();
     assert_eq!(saved.namespace(), "https://a.example/api");
-    assert_eq!(saved.credentials().account().user_id, "grower@example.com");
+    assert_eq!(saved.credentials().account().id, "grower@example.com");
 
     let newer = Navien::default().read_saved_session(br#"{"perennial":99,"access_token":"a"}"#, now(0));
     assert_eq!(newer.unwrap_err(), ImportError::Newer { version: 99 });
@@ -181,7 +181,7 @@ fn issued(access: [i64; 2], aws: Option<[i64; 2]>) -> Credentials {
     let grant = Grant {
         access: Some(AccessToken::new("Bearer", "eyJ.access-1.sig", validity(access)).unwrap()),
         aws: aws.map(|aws| AwsCredentials::new("AKIA", "key/+", "session==", validity(aws)).unwrap()),
-        account: Some(Account { user_id: "grower@example.com".into(), ..Account::default() }),
+        account: Some(Account::new("grower@example.com")),
         ..Grant::default()
     };
     Credentials::from_grant(grant, None).unwrap()

@@ -26,7 +26,7 @@ fn granted(access: Validity, aws: Option<Validity>) -> Credentials {
         access: Some(AccessToken::new("Bearer", "hunter-access", access).unwrap()),
         refresh_token: Some("hunter-refresh".into()),
         aws: aws.map(|validity| AwsCredentials::new("AKIA", "hunter-key", "hunter-session", validity).unwrap()),
-        account: Some(Account { user_id: "grower@example.com".into(), sequence: Some(7), ..Account::default() }),
+        account: Some(Account::new("grower@example.com").with_name("Rosa")),
         grant_type: Some("password"),
         ..Grant::default()
     };
@@ -56,7 +56,7 @@ fn credentials_show_deadlines_and_no_secret() {
     let shown = format!("{have:?} {:?} {:?}", have.access(), have.account());
     assert!(!shown.contains("hunter") && !shown.contains("grower"), "{shown}");
     assert!(shown.starts_with("Credentials { access: AccessToken { validity: Validity {"), "{shown}");
-    assert!(shown.ends_with("Account { user_id: g***@example.com, sequence: Some(7), .. }"), "{shown}");
+    assert!(shown.ends_with("Account { id: g***@example.com, .. }"), "{shown}");
     assert!(format!("{:?}", have.access()).starts_with("AccessToken { validity: Validity {"));
 }
 

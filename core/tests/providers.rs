@@ -27,7 +27,7 @@ fn granted(grant_type: Option<&'static str>) -> Credentials {
         access: Some(AccessToken::new("Bearer", "ey.access", validity).unwrap()),
         refresh_token: Some("refresh-1".into()),
         aws: Some(AwsCredentials::new("AKIA", "key", "ey.session", validity).unwrap()),
-        account: Some(Account { user_id: USER.into(), ..Account::default() }),
+        account: Some(Account::new(USER)),
         grant_type,
         ..Grant::default()
     };
@@ -53,7 +53,7 @@ fn settrade() -> settrade::Settrade {
 /// A provider's name, namespace, the account of a login, and the names of the methods for a lease.
 fn card<P: Provider>(provider: &P, login: &P::Login, lease_id: LeaseId) -> String {
     let methods: Vec<_> = provider.methods(lease_id).iter().map(|method| provider.method_name(*method)).collect();
-    let user = provider.user_id(login).unwrap_or("nobody");
+    let user = provider.account_id(login).unwrap_or("nobody");
     format!("{} at {} for {user}: {}", provider.name(), provider.namespace(), methods.join(", "))
 }
 
@@ -114,7 +114,7 @@ fn only_naviens_aws_methods_need_the_access_token() {
 fn is_kept<P: Provider>(provider: &P, login: &P::Login) {
     let text = provider.write_login(login).unwrap();
     let read = provider.read_login(text.expose()).unwrap();
-    assert_eq!(provider.user_id(&read), provider.user_id(login));
+    assert_eq!(provider.account_id(&read), provider.account_id(login));
     assert_eq!(provider.write_login(&read).unwrap().expose(), text.expose());
     assert!(provider.read_login("{}").is_none());
 }

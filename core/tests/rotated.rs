@@ -65,7 +65,7 @@ impl<P: Provider> Desk<P> {
         let grant = Grant {
             access: Some(AccessToken::new("Bearer", "at-1", validity).unwrap()),
             refresh_token: Some("rt-1".into()),
-            account: Some(Account { user_id: USER.into(), ..Account::default() }),
+            account: Some(Account::new(USER)),
             grant_type,
             ..Grant::default()
         };
@@ -306,7 +306,7 @@ fn with_aws(user: &str) -> Desk<navien::Navien> {
         access: Some(AccessToken::new("Bearer", "at-1", validity(36_000)).unwrap()),
         refresh_token: Some("rt-1".into()),
         aws: Some(AwsCredentials::new("AKIA", "key", "st-1", validity(3600)).unwrap()),
-        account: Some(Account { user_id: user.into(), ..Account::default() }),
+        account: Some(Account::new(user)),
         ..Grant::default()
     };
     desk.session.install_grant(grant, desk.now).unwrap();

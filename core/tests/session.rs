@@ -396,7 +396,7 @@ fn late_and_foreign_answers_are_counted_and_ignored() -> Told {
     assert!(harness.session().held().is_none(), "another account's credentials are gone");
     harness.run_step(Step::Answer(HOUR))?;
     let held = harness.session().held().expect("granted");
-    assert_eq!(held.account().user_id, Who::Bob.user());
+    assert_eq!(held.account().id, Who::Bob.user());
     Ok(())
 }
 

@@ -197,7 +197,7 @@ fn a_grant_without_an_access_token_is_not_accepted() {
 }
 
 #[test]
-fn a_saved_session_without_a_user_id_fits_any_account() {
+fn a_saved_session_without_an_account_id_fits_any_account() {
     let mut donor = Desk::new(Policy::default());
     donor.demand(LeaseId::Access);
     donor.answer(200, r#"{"access":"at-1","access_ms":3600000,"refresh":"rt-1"}"#);

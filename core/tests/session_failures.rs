@@ -178,8 +178,8 @@ impl Provider for Apart {
         Toy.namespace()
     }
 
-    fn user_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
-        Toy.user_id(login)
+    fn account_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
+        Toy.account_id(login)
     }
 
     fn methods(&self, lease_id: LeaseId) -> &'static [ToyMethod] {

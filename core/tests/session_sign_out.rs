@@ -112,7 +112,7 @@ fn brought(serial: u32, user: &str, now: Now) -> Grant {
     Grant {
         access: Some(access),
         refresh_token: Some(Secret::from(format!("rt-{serial}"))),
-        account: Some(Account { user_id: user.into(), ..Account::default() }),
+        account: Some(Account::new(user)),
         ..Grant::default()
     }
 }

@@ -147,7 +147,7 @@ fn brought(number: u32, now: Now) -> Grant {
     Grant {
         access: Some(access.expect("a token")),
         refresh_token: Some(Secret::from(format!("refresh-{number}"))),
-        account: Some(Account { user_id: "ann".into(), ..Account::default() }),
+        account: Some(Account::new("ann")),
         ..Grant::default()
     }
 }

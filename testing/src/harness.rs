@@ -15,7 +15,7 @@ use super::step::{Lives, Often, ScriptedReply, Step, Stray, Which, Who};
 use super::store::FakeStore;
 use super::subject::Subject;
 use super::toy::{CANARY, Toy, ToyLogin, ToyMethod};
-use perennial_core::credentials::same_user;
+use perennial_core::credentials::same_account;
 use perennial_core::exchange::MAX_STEPS;
 use perennial_core::store::Record;
 use perennial_core::store::{OpId, StoreCommand, StoreError, StoreReply, StoreRequest};
@@ -412,7 +412,7 @@ impl<S: Subject> Harness<S> {
 
     fn restore(&mut self, saved: SavedSession) -> Result<(), Violation> {
         let credentials = Arc::new(saved.credentials().clone());
-        let user = credentials.account().user_id.clone();
+        let user = credentials.account().id.clone();
         if self.call(Call::Restore(Box::new(saved))) {
             self.drop_login(&user);
             self.user = user;
@@ -462,7 +462,7 @@ impl<S: Subject> Harness<S> {
         match record.map(|record| Record::parse(record.as_ref(), self.now)) {
             Some(Ok(record)) => record
                 .credentials()
-                .is_some_and(|held| user.is_some_and(|user| !same_user(user, &held.account().user_id))),
+                .is_some_and(|held| user.is_some_and(|user| !same_account(user, &held.account().id))),
             Some(Err(_)) | None => false,
         }
     }

@@ -151,7 +151,7 @@ impl Provider for Toy {
         "https://toy.example".into()
     }
 
-    fn user_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
+    fn account_id<'a>(&self, login: &'a ToyLogin) -> Option<&'a str> {
         Some(&login.user)
     }
 
@@ -279,7 +279,7 @@ impl Answer {
                 .map(|[key, secret, session]| AwsCredentials::new(key, secret, session, validity(self.aws_ms)))
                 .transpose()
                 .map_err(invalid)?,
-            account: self.user.clone().map(|user_id| Account { user_id, ..Account::default() }),
+            account: self.user.clone().map(Account::new),
             ..Grant::default()
         })
     }

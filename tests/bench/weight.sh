@@ -79,7 +79,7 @@ use perennial_hyper::{Client, Setup};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let login = Login::new("grower@example.com", "correct horse battery")?;
     let session = Client::new().connect(Setup::new(Navien::default()).login(login)).await?;
-    println!("hello, {}", session.account().unwrap_or_default().full_name());
+    println!("hello, {}", session.account().unwrap_or_default().name);
     Ok(())
 }' <<END
 perennial-core = { path = "$root/core", default-features = false, features = ["navien"] }
@@ -97,7 +97,7 @@ use perennial_core::providers::navien::{Login, Navien};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let login = Login::new("grower@example.com", "correct horse battery")?;
     let session = Client::new().connect(Setup::new(Navien::default()).login(login))?;
-    println!("hello, {}", session.account().unwrap_or_default().full_name());
+    println!("hello, {}", session.account().unwrap_or_default().name);
     Ok(())
 }' <<END
 perennial-blocking = { path = "$root/adapter-blocking" }

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         SessionBuilder::new(Navien::new(&service.navien_url())?).login(login).on_event(|event| println!("{event}"));
     let session = Connector::over(http).connect(setup).await?;
 
-    println!("signed in as {}", session.account().unwrap_or_default().full_name());
+    println!("signed in as {}", session.account().unwrap_or_default().name);
     session.renew(LeaseId::Access).await?;
     session.sign_out(SignOut::ForgetLogin).await?;
     Ok(())

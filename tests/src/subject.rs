@@ -46,7 +46,7 @@ pub trait Subject: Clone + Send + Sync + 'static {
     fn state(&self) -> State;
     fn has_login(&self) -> bool;
     fn is_authenticated(&self) -> bool;
-    fn user_id(&self) -> Option<String>;
+    fn account_id(&self) -> Option<String>;
     fn export(&self) -> Option<SavedSession>;
     fn close(&self);
     fn finish(&self, within: Duration) -> Result<(), Unfinished>;

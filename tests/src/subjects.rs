@@ -9,7 +9,7 @@ use http::HeaderMap;
 use perennial_adapter::{CredentialsRef, SessionBuilder};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{
-    Account, Credentials, Error, LeaseId, Request, Response, SavedSession, SignOut, State, TransportError, Unfinished,
+    Credentials, Error, LeaseId, Request, Response, SavedSession, SignOut, State, TransportError, Unfinished,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -157,8 +157,8 @@ impl Subject for Hyper {
         self.0.is_authenticated()
     }
 
-    fn user_id(&self) -> Option<String> {
-        self.0.account().map(user_id)
+    fn account_id(&self) -> Option<String> {
+        self.0.account().map(|account| account.id)
     }
 
     fn export(&self) -> Option<SavedSession> {
@@ -291,8 +291,8 @@ impl Subject for Blocking {
         self.0.is_authenticated()
     }
 
-    fn user_id(&self) -> Option<String> {
-        self.0.account().map(user_id)
+    fn account_id(&self) -> Option<String> {
+        self.0.account().map(|account| account.id)
     }
 
     fn export(&self) -> Option<SavedSession> {
@@ -321,8 +321,4 @@ impl Issues for perennial_blocking::Updates<Navien> {
     fn next(&mut self) -> Result<Arc<Credentials>, Error> {
         kept(self.next())
     }
-}
-
-fn user_id(account: Account) -> String {
-    account.user_id
 }

@@ -56,5 +56,5 @@ fn the_child() {
 fn signs_in<S: Subject>(setup: SessionBuilder<Navien>) {
     let world = World::new();
     let session = S::connect(world.link(), setup).unwrap();
-    assert_eq!(session.credentials(LeaseId::Access).unwrap().account().user_id, NavienSettings::EMAIL);
+    assert_eq!(session.credentials(LeaseId::Access).unwrap().account().id, NavienSettings::EMAIL);
 }

@@ -137,7 +137,7 @@ fn what_the_published_client_saved_is_taken_up<S: Subject>() {
     let session: S = world.try_build(world.stranger().import(output.stdout)).unwrap();
     let held = session.credentials(LeaseId::Access).unwrap();
     assert!(world.accepts(LeaseId::Access, &held));
-    assert_eq!(held.account().user_id, NavienSettings::EMAIL);
+    assert_eq!(held.account().id, NavienSettings::EMAIL);
     // Whatever this machine's time zone is: an hour from now.
     let left = held.time_until_expiry(perennial_adapter::Clock::now(&world.clock)).unwrap();
     assert!((3500..=3600).contains(&left.whole_seconds()), "{left}");

@@ -73,7 +73,7 @@ fn a_login_opens_the_api<S: Side>() {
     let session: S = world.connect();
     assert_eq!(world.call(&session), 200);
     let credentials = session.credentials().unwrap();
-    assert_eq!(credentials.account().user_id, SettradeSettings::APP_ID);
+    assert_eq!(credentials.account().id, SettradeSettings::APP_ID);
     assert!(world.emulator.settrade().is_refresh_valid(credentials.refresh_token().unwrap().expose()));
     assert_eq!((world.emulator.settrade().logins(), world.emulator.requests().len()), (1, 2));
 }

@@ -77,9 +77,9 @@ async fn end<P: Provider>(screen: &Screen, session: &Session<P>) -> Result<(), B
 
 /// As whom, as far as the service says.
 fn named(account: &Account) -> String {
-    match (account.full_name(), account.user_id.as_str()) {
-        (name, "") if name.is_empty() => String::new(),
-        (name, id) if name.is_empty() => format!(" as {}", masked(id)),
+    match (account.name.as_str(), account.id.as_str()) {
+        ("", "") => String::new(),
+        ("", id) => format!(" as {}", masked(id)),
         (name, "") => format!(" as {name}"),
         (name, id) => format!(" as {name} ({})", masked(id)),
     }

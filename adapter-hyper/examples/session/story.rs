@@ -34,7 +34,7 @@ pub(crate) async fn run(screen: Screen) -> Outcome {
         .on_event(move |event| events.event(event));
     let session = Connector::new().connect(setup).await?;
     let account = session.account().unwrap_or_default();
-    screen.say(&format!("signed in as {} ({})", account.full_name(), masked(&account.user_id)));
+    screen.say(&format!("signed in as {} ({})", account.name, masked(&account.id)));
 
     let callers = Callers::start(&session);
     let story = Story { screen, service, session };

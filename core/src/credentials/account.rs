@@ -2,81 +2,109 @@
 
 use std::fmt;
 
-use super::secret::masked;
+use serde::Serialize;
 
-/// What a service says about the account. Services say different things, and an imported session may know less than a
-/// new one: an empty text or `None` means unknown.
-#[derive(Clone, Default, PartialEq, Eq)]
+use super::extra;
+use super::secret::{Secret, masked};
+
+/// The longest name that is kept, in bytes.
+const LONGEST_NAME: usize = 1024;
+
+/// Who the credentials belong to. Services tell different things of an account, and an imported session may know less
+/// than a new one.
+#[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Account {
-    /// The service's id for the account: an e-mail address, a user id, a client id.
-    pub user_id: String,
-    /// First name.
-    pub first_name: String,
-    /// Last name.
-    pub last_name: String,
-    /// The kind of account: Navien's `userType`.
-    pub user_type: String,
-    /// The account's status: Navien's `userStatus`.
-    pub status: String,
-    /// The account's number: Navien's `userSeq`.
-    pub sequence: Option<i64>,
-    /// The terms that the account agreed to, as the service sends them: Navien's `legal`.
-    pub legal: Vec<serde_json::Value>,
-    /// The code in the envelope of Navien's sign-in answer.
-    pub code: Option<i64>,
-    /// The message in the envelope of Navien's sign-in answer.
-    pub message: String,
+    /// The service's id for the account: an e-mail address, a user id, a client id. Empty where it is unknown.
+    pub id: String,
+    /// The full name, to show to people. Empty where it is unknown.
+    pub name: String,
+    /// As text, because that takes a fraction of the memory of a map.
+    pub(crate) extra: Option<Secret>,
 }
 
 impl Account {
-    /// Drops what is too long to keep: texts of more than 1024 bytes, and `legal` where it has more than `most` bytes.
-    /// The user id is kept at any length.
-    pub(crate) fn within(mut self, most: usize) -> Self {
-        const LONGEST_TEXT: usize = 1024;
-        let texts =
-            [&mut self.first_name, &mut self.last_name, &mut self.user_type, &mut self.status, &mut self.message];
-        for text in texts.into_iter().filter(|text| text.len() > LONGEST_TEXT) {
-            text.clear();
-        }
-        if serde_json::to_vec(&self.legal).is_ok_and(|legal| legal.len() > most) {
-            self.legal.clear();
-        }
+    /// An account of which the id is known.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into(), ..Self::default() }
+    }
+
+    /// With a full name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
         self
     }
 
-    /// First and last name with a space between them, as far as they are known.
-    pub fn full_name(&self) -> String {
-        format!("{} {}", self.first_name.trim(), self.last_name.trim()).trim().to_owned()
+    /// With further fields, as the service names them: anything that is written as a JSON object of at most
+    /// [`MAX_EXTRA`](super::MAX_EXTRA) bytes. All else leaves the account without any.
+    #[must_use]
+    pub fn with_extra(mut self, fields: &impl Serialize) -> Self {
+        self.extra = extra::write(fields);
+        self
+    }
+
+    /// A further field of what the service tells of the account, by its name there. `None` where it is absent or was too
+    /// large to keep.
+    pub fn extra(&self, name: &str) -> Option<serde_json::Value> {
+        extra::field(self.extra.as_ref()?, name)
+    }
+
+    /// Without what is too long to keep: a name of more than 1024 bytes, further fields of more than 16 KiB. The id is
+    /// kept at any length.
+    pub(crate) fn within_limits(mut self) -> Self {
+        if self.name.len() > LONGEST_NAME {
+            self.name.clear();
+        }
+        self.extra = extra::within_limit(self.extra);
+        self
     }
 }
 
-/// For logs: the masked user id and the number, no names.
+impl PartialEq for Account {
+    fn eq(&self, other: &Self) -> bool {
+        let extra = self.extra.as_ref().map(Secret::expose) == other.extra.as_ref().map(Secret::expose);
+        (&self.id, &self.name) == (&other.id, &other.name) && extra
+    }
+}
+
+impl Eq for Account {}
+
+/// For logs: the masked id, no name.
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account")
-            .field("user_id", &masked(&self.user_id))
-            .field("sequence", &self.sequence)
-            .finish_non_exhaustive()
+        f.debug_struct("Account").field("id", &masked(&self.id)).finish_non_exhaustive()
     }
 }
 
-/// Whether two user ids name one account: people write their e-mail address in more than one way.
-pub fn same_user(one: &str, other: &str) -> bool {
+/// Whether two ids name one account: people write their e-mail address in more than one way.
+pub fn same_account(one: &str, other: &str) -> bool {
     one.trim().eq_ignore_ascii_case(other.trim())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::MAX_EXTRA;
     use super::*;
 
     #[test]
-    fn full_names_are_trimmed() {
-        let name = |first: &str, last: &str| {
-            Account { first_name: first.into(), last_name: last.into(), ..Account::default() }.full_name()
+    fn further_fields_are_kept_under_the_names_of_the_service() {
+        let account = Account::new("ann").with_extra(&serde_json::json!({ "userSeq": 7, "terms": [1.5, "x"] }));
+        assert_eq!(account.extra("userSeq"), Some(7.into()));
+        assert_eq!(account.extra("terms"), Some(serde_json::json!([1.5, "x"])));
+        assert_eq!(account.extra("name"), None);
+        assert_eq!(account.with_extra(&"no object"), Account::new("ann"));
+    }
+
+    #[test]
+    fn names_and_further_fields_are_dropped_above_their_limits() {
+        let account = |name: usize, extra: usize| {
+            let account = Account::new("i".repeat(5000)).with_name("n".repeat(name));
+            account.with_extra(&serde_json::json!({ "x": "x".repeat(extra) })).within_limits()
         };
-        assert_eq!(name(" Ada ", " Lovelace"), "Ada Lovelace");
-        assert_eq!(name("Ada", ""), "Ada");
-        assert_eq!(name("", "Lovelace "), "Lovelace");
-        assert_eq!(name("", ""), "");
+        let kept = account(LONGEST_NAME, MAX_EXTRA - 8);
+        assert_eq!((kept.id.len(), kept.name.len(), kept.extra("x").is_some()), (5000, LONGEST_NAME, true));
+        let dropped = account(LONGEST_NAME + 1, MAX_EXTRA - 7);
+        assert_eq!((dropped.id.len(), dropped.name.len(), dropped.extra("x").is_some()), (5000, 0, false));
     }
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod aws;
+mod extra;
 mod lease;
 mod secret;
 mod time;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 
 use ::time::Duration as SignedDuration;
 use http::HeaderValue;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-pub use self::account::{Account, same_user};
+pub use self::account::{Account, same_account};
 pub use self::aws::AwsCredentials;
+pub use self::extra::MAX_EXTRA;
+pub(crate) use self::extra::within_limit;
 pub use self::lease::{Generation, LeaseId};
 pub(crate) use self::secret::ZeroizingBytes;
 pub(crate) use self::secret::check_visible;
@@ -25,9 +27,6 @@ pub use self::secret::{InvalidToken, MAX_TOKEN, Masked, Secret, check_token, mas
 pub(crate) use self::time::CLOCK_TOLERANCE;
 pub use self::time::{Deadline, MAX_LIFETIME, Now, Timestamp, Validity};
 pub use self::token::AccessToken;
-
-/// The most bytes that are kept of a service's extra fields as JSON, and of its account's `legal`: 16 KiB.
-pub const MAX_EXTRA: usize = 16 * 1024;
 
 /// A hash that identifies tokens, see [`Credentials::fingerprint`]. It is compared in this process alone and never
 /// saved.
@@ -88,8 +87,7 @@ impl Credentials {
     /// A further field of the service's answer, by its name there: `scope`, for instance. `None` where it is absent or
     /// was too large to keep.
     pub fn extra(&self, name: &str) -> Option<serde_json::Value> {
-        let mut json = serde_json::Deserializer::from_str(self.extra.as_ref()?.expose());
-        FieldSeed(name).deserialize(&mut json).ok()?
+        extra::field(self.extra.as_ref()?, name)
     }
 
     /// When a lease was issued and when it expires. `None` for AWS credentials where there are none.
@@ -233,37 +231,6 @@ impl Credentials {
     }
 }
 
-/// Reads one field of an object. No copies are made of the others, which may be secret.
-struct FieldSeed<'a>(&'a str);
-
-impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
-    type Value = Option<serde_json::Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for FieldSeed<'_> {
-    type Value = Option<serde_json::Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            if name == self.0 {
-                found = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
-}
-
 /// Deadlines, and which parts are there. No secrets.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -290,26 +257,13 @@ mod tests {
 
     #[test]
     fn extra_fields_are_dropped_above_their_cap_and_tokens_are_kept() {
-        let granted = |extra: usize, legal: usize| {
+        for (length, kept) in [(MAX_EXTRA - 8, true), (MAX_EXTRA - 7, false)] {
             let access = AccessToken::new("Bearer", "at", Validity::unknown(Now::default())).unwrap();
-            let account = Account {
-                user_id: "u".repeat(5000),
-                first_name: "f".repeat(1024),
-                status: "s".repeat(1025),
-                legal: vec!["l".repeat(legal).into()],
-                ..Account::default()
-            };
-            let extra = Some(Secret::from(format!("{{\"x\":\"{}\"}}", "x".repeat(extra))));
-            let refresh_token = Some(Secret::from("rt"));
+            let extra = Some(Secret::from(format!("{{\"x\":\"{}\"}}", "x".repeat(length))));
             let grant =
-                Grant { access: Some(access), refresh_token, extra, account: Some(account), ..Grant::default() };
-            Credentials::from_grant(grant, Some(&with(None))).unwrap()
-        };
-        for (extra, legal, kept) in [(MAX_EXTRA - 8, MAX_EXTRA - 4, true), (MAX_EXTRA - 7, MAX_EXTRA - 3, false)] {
-            let credentials = granted(extra, legal);
-            let account = credentials.account();
-            assert_eq!((credentials.extra("x").is_some(), account.legal.len()), (kept, usize::from(kept)));
-            assert_eq!((account.user_id.len(), account.first_name.len(), account.status.len()), (5000, 1024, 0));
+                Grant { access: Some(access), refresh_token: Some(Secret::from("rt")), extra, ..Grant::default() };
+            let credentials = Credentials::from_grant(grant, Some(&with(None))).unwrap();
+            assert_eq!(credentials.extra("x").is_some(), kept);
             assert_eq!(credentials.refresh_token().map(Secret::expose), Some("rt"));
         }
     }

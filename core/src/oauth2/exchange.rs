@@ -142,7 +142,7 @@ impl Exchange for TokenRequest {
             },
         };
         if let GrantParams::Password { username, .. } = &self.params {
-            grant.account = Some(Account { user_id: username.to_string(), ..Account::default() });
+            grant.account = Some(Account::new(username.to_string()));
         }
         Ok(Step::Done(grant))
     }

@@ -76,7 +76,7 @@
 //!         self.0.as_str().to_owned()
 //!     }
 //!
-//!     fn user_id<'a>(&self, _: &'a Key) -> Option<&'a str> {
+//!     fn account_id<'a>(&self, _: &'a Key) -> Option<&'a str> {
 //!         None // a key does not tell which account it belongs to
 //!     }
 //!

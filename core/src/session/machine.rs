@@ -37,7 +37,7 @@ use super::pending::{Granted, Pending};
 use super::schedule::MIN_TIMEOUT;
 use super::work::{Place, Task, WORK_TIMEOUT, caught};
 use super::{Event, Output, RefreshMode, RefreshTokens, Session, Timer, Wake};
-use crate::credentials::{Credentials, LeaseId, Now, same_user};
+use crate::credentials::{Credentials, LeaseId, Now, same_account};
 use crate::error::{Error, ExchangePhase, ServiceError};
 use crate::exchange::{Consumes, LoginOwner, Provider, Request, RequestId};
 
@@ -369,9 +369,9 @@ impl<P: Provider> Session<P> {
         let displaced = self.credentials.clone();
         self.forget_credentials();
         // A login of another account must not renew these; nor, after a sign-out, one that may be of another.
-        let theirs = &credentials.account().user_id;
-        let user = self.login.as_ref().and_then(|login| self.provider.user_id(login));
-        let same = user.is_some_and(|user| same_user(user, theirs));
+        let theirs = &credentials.account().id;
+        let user = self.login.as_ref().and_then(|login| self.provider.account_id(login));
+        let same = user.is_some_and(|user| same_account(user, theirs));
         let may_be_theirs = same || self.mode == Mode::SignedIn && (user.is_none() || theirs.is_empty());
         if !may_be_theirs {
             self.drop_login();

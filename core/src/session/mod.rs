@@ -43,7 +43,7 @@ pub use self::sharing::SAVE_GRACE;
 use self::sharing::StoreSync;
 use self::work::Runs;
 pub use self::work::{Done, WORK_TIMEOUT, Work};
-use crate::credentials::{Credentials, Generation, LeaseId, Now, Validity, same_user};
+use crate::credentials::{Credentials, Generation, LeaseId, Now, Validity, same_account};
 use crate::error::ImportError;
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError};
 use crate::exchange::{Consumes, Provider, RequestId};
@@ -258,15 +258,15 @@ impl<P: Provider> Session<P> {
     /// `again`: what is held came by this login, unless the two say that they are of different accounts.
     fn make_room_for(&mut self, login: &P::Login, again: bool) -> Option<Arc<Credentials>> {
         self.drop_flight();
-        let same_account = match (self.provider.user_id(login), &self.credentials) {
+        let same = match (self.provider.account_id(login), &self.credentials) {
             (Some(user), Some(held)) => {
-                let theirs = &held.account().user_id;
-                same_user(user, theirs) || again && theirs.is_empty()
+                let theirs = &held.account().id;
+                same_account(user, theirs) || again && theirs.is_empty()
             }
             (None, Some(_)) | (_, None) => again,
         };
-        let displaced = self.credentials.clone().filter(|_| !same_account);
-        if !same_account {
+        let displaced = self.credentials.clone().filter(|_| !same);
+        if !same {
             self.unreported = None;
             self.forget_credentials();
         } else if let Some(Pending::Granted(granted)) = self.unreported.take() {
@@ -308,7 +308,7 @@ impl<P: Provider> Session<P> {
     /// is there stands.
     pub fn import(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError> {
         self.tick(now);
-        let user_id = self.login.as_ref().and_then(|login| self.provider.user_id(login));
+        let user_id = self.login.as_ref().and_then(|login| self.provider.account_id(login));
         saved.check(self.provider.name(), &self.provider.namespace(), user_id)?;
         self.install(saved.into_credentials(), Source::SavedSession);
         Ok(())
@@ -324,8 +324,8 @@ impl<P: Provider> Session<P> {
     pub fn sign_out(&mut self, login: SignOut, now: Now) {
         self.tick(now);
         let held = self.credentials.clone();
-        let user = self.login.as_ref().and_then(|login| self.provider.user_id(login)).map(str::to_owned);
-        let user = user.or_else(|| Some(held.as_ref()?.account().user_id.clone()));
+        let user = self.login.as_ref().and_then(|login| self.provider.account_id(login)).map(str::to_owned);
+        let user = user.or_else(|| Some(held.as_ref()?.account().id.clone()));
         if login == SignOut::ForgetLogin {
             self.drop_login();
         }

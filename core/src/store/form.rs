@@ -62,7 +62,7 @@ pub(super) struct Form<'a, S> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     extra: Option<ExtraText<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    account: Option<AccountForm>,
+    account: Option<AccountForm<'a, S>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     login: Option<LoginText<'a>>,
     #[serde(default, skip_serializing_if = "Failures::is_empty")]
@@ -103,8 +103,12 @@ impl<'a> Form<'a, &'a str> {
                 validity: ValidityForm::from(aws.validity()),
             }),
             grant_type: credentials.grant_type(),
-            extra: credentials.extra_json().map(|extra| ExtraText(LoginText::from(extra.expose()))),
-            account: Some(AccountForm::from(credentials.account())),
+            extra: ExtraText::of(credentials.extra_json()),
+            account: Some(AccountForm {
+                id: &credentials.account().id,
+                name: &credentials.account().name,
+                extra: ExtraText::of(credentials.account().extra.as_ref()),
+            }),
             ..Self::without_session(provider, namespace, meta)
         }
     }
@@ -185,9 +189,14 @@ struct AwsForm<S> {
 #[serde(transparent)]
 struct ExtraText<'a>(LoginText<'a>);
 
-impl ExtraText<'_> {
-    fn as_str(&self) -> &str {
-        self.0.as_str()
+impl<'a> ExtraText<'a> {
+    fn of(extra: Option<&'a Secret>) -> Option<Self> {
+        extra.map(|extra| Self(LoginText::from(extra.expose())))
+    }
+
+    fn read(&self) -> Option<Secret> {
+        let extra = self.0.as_str();
+        if extra.trim().is_empty() { None } else { Some(Secret::from(extra)) }
     }
 }
 
@@ -250,15 +259,10 @@ impl<'a> Form<'a, Text<'a>> {
             aws: aws.transpose().map_err(invalid)?,
             refresh_token: secret(self.refresh_token),
             id_token: secret(self.id_token),
-            account: Some(self.account.unwrap_or_default().into()),
+            account: Some(self.account.as_ref().map_or_else(Account::default, AccountForm::read)),
             grant_type: None,
             flaw: None,
-            extra: self
-                .extra
-                .as_ref()
-                .map(ExtraText::as_str)
-                .filter(|extra| !extra.trim().is_empty())
-                .map(Secret::from),
+            extra: self.extra.as_ref().and_then(ExtraText::read),
         };
         let credentials = Credentials::from_grant(grant, None);
         let mut credentials = credentials.ok_or(ImportError::Malformed { what: "no access token" })?;
@@ -297,31 +301,21 @@ impl ValidityForm {
     }
 }
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct AccountForm {
-    user_id: String,
-    first_name: String,
-    last_name: String,
-    user_type: String,
-    status: String,
-    sequence: Option<i64>,
-    legal: Vec<serde_json::Value>,
-    code: Option<i64>,
-    message: String,
+#[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "S: Default + Deserialize<'de>"))]
+struct AccountForm<'a, S> {
+    #[serde(default)]
+    id: S,
+    #[serde(default)]
+    name: S,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    extra: Option<ExtraText<'a>>,
 }
 
-impl From<&Account> for AccountForm {
-    fn from(account: &Account) -> Self {
-        let Account { user_id, first_name, last_name, user_type, status, sequence, legal, code, message } =
-            account.clone();
-        Self { user_id, first_name, last_name, user_type, status, sequence, legal, code, message }
-    }
-}
-
-impl From<AccountForm> for Account {
-    fn from(form: AccountForm) -> Self {
-        let AccountForm { user_id, first_name, last_name, user_type, status, sequence, legal, code, message } = form;
-        Self { user_id, first_name, last_name, user_type, status, sequence, legal, code, message }
+impl AccountForm<'_, Text<'_>> {
+    fn read(&self) -> Account {
+        let text = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
+        let extra = self.extra.as_ref().and_then(ExtraText::read);
+        Account { id: text(&self.id), name: text(&self.name), extra }
     }
 }

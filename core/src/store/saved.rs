@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::form::Form;
 use super::meta::RecordMeta;
-use crate::credentials::{Credentials, LeaseId, Now, Secret, Validity, same_user};
+use crate::credentials::{Credentials, LeaseId, Now, Secret, Validity, same_account};
 use crate::error::ImportError;
 use crate::wire::Text;
 
@@ -61,14 +61,14 @@ impl SavedSession {
         Ok(Self::new(provider, namespace, form.credentials(now)?))
     }
 
-    /// Whether it may be taken up by a session with `user_id`, if that is known.
-    pub fn check(&self, provider: &str, namespace: &str, user_id: Option<&str>) -> Result<(), ImportError> {
+    /// Whether it may be taken up by a session of the account `account_id`, if that is known.
+    pub fn check(&self, provider: &str, namespace: &str, account_id: Option<&str>) -> Result<(), ImportError> {
         if self.provider != provider || self.namespace != namespace {
             return Err(ImportError::OtherProvider);
         }
-        let saved = &self.credentials.account().user_id;
-        match user_id {
-            Some(user_id) if !saved.is_empty() && !same_user(saved, user_id) => Err(ImportError::OtherAccount),
+        let saved = &self.credentials.account().id;
+        match account_id {
+            Some(account_id) if !saved.is_empty() && !same_account(saved, account_id) => Err(ImportError::OtherAccount),
             _ => Ok(()),
         }
     }
@@ -88,6 +88,8 @@ impl fmt::Display for SavedSession {
 mod tests {
     use std::time::Duration;
 
+    use serde_json::json;
+
     use super::*;
     use crate::credentials::{AccessToken, Account, AwsCredentials, Timestamp};
     use crate::grant::Grant;
@@ -104,7 +106,7 @@ mod tests {
             ),
             refresh_token: Some(Secret::from("refresh")),
             aws: Some(AwsCredentials::new("AKIA", "key", "session", Validity::unknown(now(-5))).unwrap()),
-            account: Some(Account { user_id: "a@example.com".into(), sequence: Some(7), ..Account::default() }),
+            account: Some(Account::new("a@example.com").with_name("Ann").with_extra(&json!({ "seq": 7 }))),
             ..Grant::default()
         };
         SavedSession::new("navien", "https://a.example", Credentials::from_grant(grant, None).unwrap())
@@ -123,6 +125,7 @@ mod tests {
             (new.expires_at(), new.issued_at(), new.account()),
             (old.expires_at(), old.issued_at(), old.account())
         );
+        assert_eq!((new.account().name.as_str(), new.account().extra("seq")), ("Ann", Some(7.into())));
         assert_eq!(new.time_until_expiry(now(600)), Some(time::Duration::seconds(3000)));
         assert_eq!(read.to_json().expose(), saved.to_json().expose());
     }

@@ -217,7 +217,7 @@ fn a_password_login_sets_the_account() {
     let mut exchange = profile().legacy_password("ada", &perennial_core::Secret::from("pass"), &["read"]);
     exchange.start(now(0));
     let granted = exchange.receive(answer(200, r#"{"access_token":"at"}"#), now(1));
-    assert!(matches!(granted, Ok(Step::Done(grant)) if grant.account.as_ref().unwrap().user_id == "ada"));
+    assert!(matches!(granted, Ok(Step::Done(grant)) if grant.account.as_ref().unwrap().id == "ada"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::check::{check_hidden, check_saved, check_silent, check_term, clock};
 use perennial_core::ImportError;
-use perennial_core::credentials::same_user;
+use perennial_core::credentials::same_account;
 use perennial_core::credentials::{LeaseId, Secret};
 use perennial_core::exchange::Provider;
 use perennial_core::session::{Input, Output, Policy, Session};
@@ -42,7 +42,7 @@ fn check(read: &Result<SavedSession, ImportError>, now: perennial_core::Now) {
             assert!(!secrets[0].is_empty(), "an empty token");
             secrets.extend(credentials.refresh_token().map(Secret::expose));
             secrets.extend(credentials.aws().map(|aws| aws.session_token().expose()));
-            let open = [saved.provider(), &credentials.account().user_id];
+            let open = [saved.provider(), &credentials.account().id];
             check_hidden(&format!("{credentials:?} {saved}"), &secrets, &open);
         }
         Err(error) => check_silent(*error),
@@ -76,8 +76,8 @@ pub(super) fn record(data: &[u8]) {
         Err(ImportError::Malformed { .. }) => false,
         Err(_) => true,
         Ok(record) => {
-            let theirs = record.credentials().map_or("", |held| held.account().user_id.as_str());
-            let another = !theirs.is_empty() && !same_user(theirs, Who::Ann.user());
+            let theirs = record.credentials().map_or("", |held| held.account().id.as_str());
+            let another = !theirs.is_empty() && !same_account(theirs, Who::Ann.user());
             record.provider != Toy.name() || record.namespace != Toy.namespace() || another
         }
     };
@@ -119,7 +119,7 @@ fn find(data: &[u8], left: bool, now: perennial_core::Now) {
     if let Some(held) = session.held() {
         assert!(!left, "somebody else's credentials are taken up");
         let shown = format!("{session:?}");
-        check_hidden(&shown, &[held.access().expose()], &[&held.account().user_id]);
+        check_hidden(&shown, &[held.access().expose()], &[&held.account().id]);
     }
 }
 

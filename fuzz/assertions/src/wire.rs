@@ -241,7 +241,7 @@ fn provider_login(provider: &impl perennial_core::exchange::Provider, text: &str
     let Some(login) = provider.read_login(text) else { return };
     let written = provider.write_login(&login).expect("what was read can be written");
     let again = provider.read_login(written.expose()).expect("what was written can be read");
-    assert_eq!(provider.user_id(&login), provider.user_id(&again));
+    assert_eq!(provider.account_id(&login), provider.account_id(&again));
     let rewritten = provider.write_login(&again).expect("what was read can be written");
     assert!(written.expose() == rewritten.expose(), "written back otherwise");
 }

@@ -7,7 +7,7 @@ use super::account::DAY;
 use super::{MIN_RETRY_INTERVAL, Model, View, lifetime_of, margin, most_pace, serial, token};
 use crate::rule::Rule;
 use crate::toy::ToyMethod;
-use perennial_core::credentials::same_user;
+use perennial_core::credentials::same_account;
 use perennial_core::session::{MAX_BACKOFF, MAX_BACKOFF_FOREGROUND, RefreshMode};
 use perennial_core::{Credentials, Error, LeaseId, SessionError, State};
 
@@ -68,7 +68,7 @@ impl Model {
     fn check_held(&mut self, view: &View) {
         let credentials = view.held.as_deref();
         if let (Some(credentials), Some(user)) = (credentials, &self.user)
-            && !same_user(&credentials.account().user_id, user)
+            && !same_account(&credentials.account().id, user)
         {
             self.breaks(Rule::NewLoginIsANewEpoch, "another account's credentials are held");
         }

@@ -4,7 +4,7 @@ use super::state::{Flight, Leaving, There};
 use super::{Model, serial};
 use crate::rule::Rule;
 use crate::toy::{Toy, ToyLogin, ToyMethod};
-use perennial_core::credentials::{Credentials, Secret, same_user};
+use perennial_core::credentials::{Credentials, Secret, same_account};
 use perennial_core::exchange::Provider;
 use perennial_core::session::LoginPersistence;
 use perennial_core::store::{Record, RecordState};
@@ -40,7 +40,7 @@ impl Model {
         let read = record.and_then(|record| Record::parse(record.as_ref(), self.now).ok());
         match (&self.user, read) {
             (Some(user), Some(record)) => {
-                record.credentials().is_some_and(|held| !same_user(user, &held.account().user_id))
+                record.credentials().is_some_and(|held| !same_account(user, &held.account().id))
             }
             _ => false,
         }
@@ -231,8 +231,8 @@ impl Model {
                 let access = serial(held.access().expose());
                 store.saved = Some(access);
                 let first = !store.there.is_known;
-                let theirs = &held.account().user_id;
-                let ours = self.login.as_ref().is_none_or(|login| same_user(login.user(), theirs));
+                let theirs = &held.account().id;
+                let ours = self.login.as_ref().is_none_or(|login| same_account(login.user(), theirs));
                 let bare = self.leases.iter().all(|lease| lease.held.is_none());
                 if self.leaving.unwritten.is_some() {
                     self.revocations.extend(Some(access).filter(|_| news));
@@ -306,7 +306,7 @@ impl Model {
             self.breaks(Rule::LockReadDecide, "takes up what is in the store in place of what is newer");
         }
         self.signed_out &= !std::mem::take(&mut self.leaving.is_over);
-        let user = &credentials.account().user_id;
+        let user = &credentials.account().id;
         self.user = Some(user.clone()).filter(|user| !user.is_empty()).or(self.user.take());
         self.hold(credentials);
     }

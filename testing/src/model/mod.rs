@@ -22,7 +22,7 @@ use self::state::{Attempt, Doubt, Failure, Fall, Flight, Held, Lease, Leaving, M
 use super::rule::Rule;
 use super::said::{Facts, Said};
 use super::toy::{ToyLogin, ToyMethod};
-use perennial_core::credentials::{MAX_LIFETIME, same_user};
+use perennial_core::credentials::{MAX_LIFETIME, same_account};
 use perennial_core::exchange::MAX_STEPS;
 use perennial_core::session::{MAX_BACKOFF, MIN_RETRY_INTERVAL, RefreshTokens};
 use perennial_core::{
@@ -325,7 +325,7 @@ impl Model {
     fn sign_in(&mut self, login: &ToyLogin) {
         self.drop_flight();
         self.commanded = true;
-        let same = self.user.as_deref().is_some_and(|user| same_user(user, login.user()));
+        let same = self.user.as_deref().is_some_and(|user| same_account(user, login.user()));
         if !same || self.signed_out {
             self.forget();
         }
@@ -346,7 +346,7 @@ impl Model {
         self.commanded = true;
         self.forget();
         let another = match (&self.login, user) {
-            (Some(login), Some(user)) => !same_user(login.user(), user),
+            (Some(login), Some(user)) => !same_account(login.user(), user),
             (login, None) => login.is_some() && self.signed_out,
             (None, Some(_)) => false,
         };
@@ -355,7 +355,7 @@ impl Model {
             self.forget_login();
         }
         self.signed_out = false;
-        if self.user.as_deref().zip(user).is_some_and(|(one, other)| !same_user(one, other)) {
+        if self.user.as_deref().zip(user).is_some_and(|(one, other)| !same_account(one, other)) {
             self.account.is_another();
         }
         self.user = user.map(str::to_owned);
@@ -363,7 +363,7 @@ impl Model {
     }
 
     fn restored(&mut self, credentials: &Credentials) {
-        let user = &credentials.account().user_id;
+        let user = &credentials.account().id;
         self.taken_up((!user.is_empty()).then_some(user));
         self.hold(credentials);
     }
@@ -590,7 +590,7 @@ fn most_pace(rejects: u32) -> Duration {
 }
 
 fn is_same(one: &ToyLogin, other: &ToyLogin) -> bool {
-    same_user(one.user(), other.user()) && one.password().expose() == other.password().expose()
+    same_account(one.user(), other.user()) && one.password().expose() == other.password().expose()
 }
 
 fn is_reusable(policy: &Policy) -> bool {

@@ -25,7 +25,7 @@ fn authenticate_walks_the_pages_once<S: Side>() {
     let grant = S::run(world.link(), world.provider().sign_in(&login())).unwrap();
     let auth0 = world.emulator.auth0();
     assert!(auth0.is_token_valid(grant.access.unwrap().expose()));
-    assert_eq!(grant.account.unwrap().user_id, Auth0Settings::EMAIL);
+    assert_eq!(grant.account.unwrap().id, Auth0Settings::EMAIL);
     assert_eq!((auth0.sign_ins(), auth0.broken_walks()), (1, 0));
     let walked: Vec<_> = world.emulator.requests().iter().map(|request| request.endpoint.unwrap()).collect();
     // The callback, and where it leads.

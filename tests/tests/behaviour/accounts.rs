@@ -38,19 +38,19 @@ fn an_answer_for_the_account_before_is_dropped<S: Subject>() {
     assert!(world.wait_for(Endpoint::Refresh, 1));
 
     let others = session.sign_in(other_login()).unwrap();
-    assert_eq!(others.account().user_id, OTHER);
+    assert_eq!(others.account().id, OTHER);
     gate.open();
     for _ in 0..3 {
         world.pass_for(&session, EXPIRY);
         for lease_id in LeaseId::ALL {
             let held = session.credentials(lease_id).unwrap();
-            assert_eq!(held.account().user_id, OTHER);
+            assert_eq!(held.account().id, OTHER);
             assert!(world.accepts(lease_id, &held));
         }
         let held = session.credentials(LeaseId::Access).unwrap();
         assert_eq!(world.emulator.navien().newest_access(OTHER).unwrap(), held.access().expose());
     }
-    assert_eq!(session.user_id().unwrap(), OTHER);
+    assert_eq!(session.account_id().unwrap(), OTHER);
     assert_eq!(world.emulator.navien().refused_calls(), 0);
 }
 
@@ -76,7 +76,7 @@ fn sign_out_wins_over_a_refresh_in_flight<S: Subject>() {
     }
     session.settle();
     assert_eq!(session.state(), State::SignedOut);
-    assert!(session.export().is_none() && session.user_id().is_none());
+    assert!(session.export().is_none() && session.account_id().is_none());
     assert_eq!(world.requests(), 2);
     let again = session.sign_in(perennial_tests::login()).unwrap();
     assert!(world.accepts(LeaseId::Access, &again));
@@ -154,7 +154,7 @@ fn moves<From: Subject, To: Subject>() {
     assert_eq!(taken_up.access().expose(), old.access().expose());
     assert_eq!(taken_up.expires_at(), old.expires_at());
     assert_eq!(taken_up.aws_expires_at(), old.aws_expires_at());
-    assert_eq!(to.user_id().unwrap(), NavienSettings::EMAIL);
+    assert_eq!(to.account_id().unwrap(), NavienSettings::EMAIL);
     to.settle();
     assert_eq!(world.requests(), 1);
     world.pass(EXPIRY);

@@ -72,17 +72,17 @@ fn aws() -> AwsCredentials {
 }
 
 fn account() -> Account {
-    Account {
-        user_id: format!("{}@host.example", canary("user")),
-        first_name: canary("first"),
-        last_name: canary("last"),
-        user_type: canary("type"),
-        status: canary("status"),
-        sequence: Some(1),
-        legal: vec![json!({ "name": canary("legal") })],
-        code: Some(200),
-        message: canary("message"),
-    }
+    let fields = json!({
+        "userFirstName": canary("first"),
+        "userLastName": canary("last"),
+        "userType": canary("type"),
+        "userStatus": canary("status"),
+        "userSeq": 1,
+        "legal": [{ "name": canary("legal") }],
+        "code": 200,
+        "msg": canary("message"),
+    });
+    Account::new(format!("{}@host.example", canary("user"))).with_name(canary("name")).with_extra(&fields)
 }
 
 fn grant() -> Grant {
@@ -122,6 +122,7 @@ fn credentials() -> Vec<Shown> {
         "core/src/credentials/token.rs AccessToken": access(),
         "core/src/credentials/aws.rs AwsCredentials": aws(),
         "core/src/credentials/account.rs Account": account(),
+        "core/src/providers/navien/account.rs UserInfo": navien::UserInfo::of(&account()),
         "core/src/grant.rs Grant": grant(),
         "core/src/credentials/mod.rs Credentials": have(),
         "core/src/store/saved.rs SavedSession": SavedSession::new("p", "r", have()),

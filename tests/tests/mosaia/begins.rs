@@ -45,7 +45,7 @@ fn a_password_signs_in<S: Side>() {
     let session: S = place.signed_in(person());
     let held = session.credentials().unwrap();
     assert!(place.accepts(&held));
-    assert_eq!((held.account().user_id.as_str(), SignInMethod::of(&held)), (EMAIL, Some(SignInMethod::Password)));
+    assert_eq!((held.account().id.as_str(), SignInMethod::of(&held)), (EMAIL, Some(SignInMethod::Password)));
     assert_eq!(held.extra("sub"), Some("user-1".into()));
     assert_eq!(place.asked(), ["POST /v1/auth/signin"]);
     assert_eq!(place.service().sign_ins(), 1);
@@ -56,7 +56,7 @@ fn a_programs_secret_signs_in<S: Side>() {
     let session: S = place.signed_in(robot());
     let held = session.credentials().unwrap();
     assert!(place.accepts(&held));
-    assert_eq!((held.account().user_id.as_str(), SignInMethod::of(&held)), (CLIENT_ID, Some(SignInMethod::Client)));
+    assert_eq!((held.account().id.as_str(), SignInMethod::of(&held)), (CLIENT_ID, Some(SignInMethod::Client)));
     assert_eq!(place.service().client_sign_ins(), 1);
 }
 
@@ -65,7 +65,7 @@ fn a_browser_signs_in_there_and_back<S: Side>() {
     let session: S = place.consented();
     let held = session.credentials().unwrap();
     assert!(place.accepts(&held));
-    assert_eq!((held.account().user_id.as_str(), SignInMethod::of(&held)), ("user-1", Some(SignInMethod::OAuth)));
+    assert_eq!((held.account().id.as_str(), SignInMethod::of(&held)), ("user-1", Some(SignInMethod::OAuth)));
     assert_eq!(place.asked(), ["GET /oauth", "POST /v1/auth/token"]);
     // The service compared verifier and challenge.
     assert_eq!((place.service().code_exchanges(), place.service().refused_codes()), (1, 0));
@@ -153,6 +153,6 @@ fn refusals_are_typed<S: Side>() {
         let error = S::run(place.provider().sign_in(&wrong)).unwrap_err();
         assert!(is_service(&error, ServiceErrorKind::InvalidCredentials), "{error:?}");
         assert_eq!(place.service().refused_sign_ins(), 4);
-        assert_eq!(place.provider().user_id(&wrong), Some(CLIENT_ID));
+        assert_eq!(place.provider().account_id(&wrong), Some(CLIENT_ID));
     }
 }

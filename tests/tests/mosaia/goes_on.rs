@@ -33,7 +33,7 @@ fn what_a_password_began_is_refreshed_where_it_began<S: Side>() {
         assert!(place.accepts(&session.credentials().unwrap()));
     }
     let held = session.credentials().unwrap();
-    assert_eq!((held.account().user_id.as_str(), SignInMethod::of(&held)), (EMAIL, Some(SignInMethod::Password)));
+    assert_eq!((held.account().id.as_str(), SignInMethod::of(&held)), (EMAIL, Some(SignInMethod::Password)));
     assert_eq!((place.service().sign_ins(), place.service().refreshes()), (1, 3));
     for request in place.requests_to(Endpoint::MosaiaSignIn) {
         assert!(request.header("authorization").is_none(), "a stale one would go out with it");
@@ -46,7 +46,7 @@ fn what_a_secret_began_is_refreshed_where_it_began<S: Side>() {
     place.pass(EXPIRY);
     let held = session.credentials().unwrap();
     assert!(place.accepts(&held));
-    assert_eq!((held.account().user_id.as_str(), SignInMethod::of(&held)), (CLIENT_ID, Some(SignInMethod::Client)));
+    assert_eq!((held.account().id.as_str(), SignInMethod::of(&held)), (CLIENT_ID, Some(SignInMethod::Client)));
     assert_eq!((place.service().client_sign_ins(), place.service().refreshes()), (1, 1));
 }
 

@@ -156,7 +156,7 @@ impl Exchange {
         let access = AccessToken::new("Bearer", token, claims.validity(self.sent, server));
         let grant = Grant {
             access: Some(access.map_err(|_| ServiceError::malformed(NOT_A_JWT))?),
-            account: Some(Account { user_id: self.login.email().to_owned(), ..Account::default() }),
+            account: Some(Account::new(self.login.email())),
             extra: Some(cookie_extra(name)),
             ..Grant::default()
         };

@@ -117,7 +117,7 @@ impl Provider for Auth0 {
     }
 
     /// The e-mail address.
-    fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
+    fn account_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         Some(login.email())
     }
 

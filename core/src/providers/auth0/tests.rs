@@ -156,7 +156,7 @@ fn a_sign_in_walks_the_pages_with_each_hosts_cookies() {
     assert_eq!(token(&grant), jwt("angel_jwt", START + 86_400));
     let validity = *grant.access.as_ref().unwrap().validity();
     assert_eq!(validity.deadline().unwrap().wall, now(86_400).wall);
-    assert_eq!(grant.account.unwrap().user_id, EMAIL);
+    assert_eq!(grant.account.unwrap().id, EMAIL);
     assert!(grant.refresh_token.is_none() && grant.aws.is_none());
 }
 

@@ -32,7 +32,7 @@ use crate::wire::{self, Object, Text};
 /// whether it comes as `error` under HTTP 200 or as `message` under another status.
 pub fn parse_sign_in(response: &Response, login: &Login, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     Ok(Grant {
-        account: Some(Account { user_id: login.name().to_owned(), ..Account::default() }),
+        account: Some(Account::new(login.name())),
         grant_type: Some(SignInMethod::of_login(login).name()),
         ..opened(response, RequestKind::SignIn, sent, now)?
     })

@@ -131,6 +131,5 @@ struct Subject<'a> {
 /// The account by the service's `sub`: with OAuth the program sees no e-mail address.
 fn account(extra: &Secret) -> Option<Account> {
     let Object(subject) = parse_json::<Object<Subject<'_>>>(extra.expose().as_bytes()).ok()?;
-    let user_id = subject?.sub.get()?.to_owned();
-    Some(Account { user_id, ..Account::default() })
+    Some(Account::new(subject?.sub.get()?))
 }

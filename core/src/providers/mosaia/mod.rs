@@ -124,7 +124,7 @@ impl Provider for Mosaia {
     }
 
     /// The e-mail address or the client id.
-    fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
+    fn account_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         Some(login.name())
     }
 

@@ -8,7 +8,8 @@ use crate::exchange::Response;
 use crate::grant::Grant;
 use crate::wire;
 
-use super::fields::{Aws, Legal, Tokens, UserInfo};
+use super::account::UserFields;
+use super::fields::{Aws, Legal, Tokens, User};
 use super::refusal::{Head, RequestKind, failure_in, failure_of};
 use super::settings::MARGIN;
 use crate::wire::{AnyText, Number, Object, Text, UnescapedStr};
@@ -71,7 +72,7 @@ fn sign_in<'a, T: AnyText + Deserialize<'a>>(
     let Opened { head, data } = open::<Nested<'a, T>>(response, RequestKind::SignIn, now)?;
     let mut grant = jwts(data.tokens(response)?, response, sent)?;
     let user_info = data.user_info.0.unwrap_or_default();
-    grant.account = Some(account(user_info, data.legal, &head, response, user_id));
+    grant.account = Some(account(&user_info, &data.legal, &head, response, user_id));
     Ok(grant)
 }
 
@@ -99,7 +100,8 @@ fn secured_sign_in<'a, T: AnyText + Deserialize<'a>>(
 ) -> Result<Grant, ServiceError> {
     let Opened { head, data } = open::<Nested<'a, T>>(response, RequestKind::Renewal, now)?;
     let mut grant = aws_first(data.tokens(response)?, response, sent)?;
-    grant.account = data.user_info.0.map(|user_info| account(user_info, data.legal, &head, response, user_id));
+    grant.account =
+        data.user_info.0.as_ref().map(|user_info| account(user_info, &data.legal, &head, response, user_id));
     Ok(grant)
 }
 
@@ -122,7 +124,7 @@ struct Envelope<'a, T> {
 #[serde(bound(deserialize = "T: AnyText + Deserialize<'de>"))]
 struct Nested<'a, T> {
     #[serde(borrow, default, alias = "userInfo")]
-    user_info: Object<UserInfo<'a>>,
+    user_info: Object<User<'a>>,
     #[serde(default)]
     legal: Legal,
     /// On the heap, because it is large and moved through several results.
@@ -221,12 +223,16 @@ fn aws_set<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Re
 }
 
 /// The account of a sign-in. Where the envelope leaves them out, `code` is the HTTP status and `message` is `SUCCESS`.
-fn account(user_info: UserInfo<'_>, legal: Legal, head: &Head<'_>, response: &Response, user_id: &str) -> Account {
-    let status = i64::from(response.status().as_u16());
-    Account {
-        legal: legal.0,
-        code: Some(head.code().unwrap_or(status)),
-        message: head.message().unwrap_or("SUCCESS").to_owned(),
-        ..user_info.into_account(user_id)
-    }
+fn account(user: &User<'_>, legal: &Legal, head: &Head<'_>, response: &Response, user_id: &str) -> Account {
+    let fields = UserFields {
+        user_first_name: user.user_first_name.get().unwrap_or_default(),
+        user_last_name: user.user_last_name.get().unwrap_or_default(),
+        user_type: user.user_type.get().unwrap_or_default(),
+        user_status: user.user_status.get().unwrap_or_default(),
+        user_seq: user.user_seq.value(),
+        legal: &legal.0,
+        code: head.code().unwrap_or(i64::from(response.status().as_u16())),
+        msg: head.message().unwrap_or("SUCCESS"),
+    };
+    fields.into_account(user_id)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::credentials::{AccessToken, Account, AwsCredentials, InvalidToken, Secret, Validity, check_token};
+use crate::credentials::{AccessToken, AwsCredentials, InvalidToken, Secret, Validity, check_token};
 use crate::wire::Lifetime;
 
 use super::settings::DEFAULT_LIFETIME;
@@ -128,32 +128,17 @@ fn secret(token: Option<&str>) -> Result<Option<Secret>, InvalidToken> {
 /// The `userInfo` object.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct UserInfo<'a> {
+pub(super) struct User<'a> {
     #[serde(borrow, alias = "userType")]
-    user_type: Text<'a>,
+    pub(super) user_type: Text<'a>,
     #[serde(borrow, alias = "userFirstName")]
-    user_first_name: Text<'a>,
+    pub(super) user_first_name: Text<'a>,
     #[serde(borrow, alias = "userLastName")]
-    user_last_name: Text<'a>,
+    pub(super) user_last_name: Text<'a>,
     #[serde(borrow, alias = "userStatus")]
-    user_status: Text<'a>,
+    pub(super) user_status: Text<'a>,
     #[serde(alias = "userSeq")]
-    user_seq: Number,
-}
-
-impl UserInfo<'_> {
-    pub(super) fn into_account(self, user_id: &str) -> Account {
-        let text = |field: &Text<'_>| field.get().unwrap_or_default().to_owned();
-        Account {
-            user_id: user_id.to_owned(),
-            first_name: text(&self.user_first_name),
-            last_name: text(&self.user_last_name),
-            user_type: text(&self.user_type),
-            status: text(&self.user_status),
-            sequence: self.user_seq.value(),
-            ..Account::default()
-        }
-    }
+    pub(super) user_seq: Number,
 }
 
 /// The `legal` array as it is; empty where it is null or no array.

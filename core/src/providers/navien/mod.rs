@@ -34,6 +34,7 @@
 //! The halves of an exchange are public too: the requests are methods of [`Navien`], the parsers are
 //! [`parse_sign_in`], [`parse_refresh`], [`parse_session_refresh`] and [`parse_secured_sign_in`].
 
+mod account;
 mod answer;
 mod env;
 mod exchange;
@@ -48,6 +49,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 
+pub use self::account::UserInfo;
 pub use self::answer::{parse_refresh, parse_secured_sign_in, parse_session_refresh, parse_sign_in};
 pub use self::exchange::Exchange;
 pub use self::login::{InvalidLogin, Login};
@@ -122,7 +124,7 @@ impl Provider for Navien {
     }
 
     /// The e-mail address.
-    fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
+    fn account_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         Some(login.email())
     }
 
@@ -207,7 +209,7 @@ impl Provider for Navien {
 /// The user id to send with the access token: that of its account, or the login's e-mail address where the session was
 /// imported from a file without one.
 fn user_id<'a>(login: Option<&'a Login>, have: &'a Credentials) -> Option<&'a str> {
-    let known = have.account().user_id.as_str();
+    let known = have.account().id.as_str();
     if known.is_empty() { login.map(Login::email) } else { Some(known) }
 }
 

@@ -75,10 +75,7 @@ fn read_python(saved: &[u8], now: Now) -> Result<Credentials, ImportError> {
         refresh_token: tokens.refresh_token().map_err(odd)?,
         id_token: tokens.id_token().map_err(odd)?,
         aws,
-        account: Some(Account {
-            user_id: meta.email.get().unwrap_or_default().trim().to_owned(),
-            ..Account::default()
-        }),
+        account: Some(Account::new(meta.email.get().unwrap_or_default().trim())),
         ..Grant::default()
     };
     Credentials::from_grant(grant, None).ok_or(malformed("no access token"))
@@ -159,7 +156,7 @@ fn python_form(credentials: &Credentials, write: impl Fn(Timestamp) -> String) -
         session_token: aws.map(|aws| aws.session_token().expose()),
         authorization_expires_in: credentials.aws_expires_at().map(seconds),
         issued_at: &moment,
-        email: &credentials.account().user_id,
+        email: &credentials.account().id,
         aws_credentials_issued_at: aws.filter(|aws| !aws.validity().is_uncertain()).map(|_| moment.as_str()),
     };
     let mut buffer = BodyBuffer::new(usize::MAX);

@@ -50,7 +50,7 @@ fn credentials(user_id: &str, refresh_token: Option<&str>) -> Credentials {
     let grant = Grant {
         access: Some(AccessToken::new("Bearer", "ey.access", Validity::unknown(now(0))).unwrap()),
         refresh_token: refresh_token.map(Secret::from),
-        account: Some(Account { user_id: user_id.to_owned(), ..Account::default() }),
+        account: Some(Account::new(user_id)),
         ..Grant::default()
     };
     Credentials::from_grant(grant, None).unwrap()
@@ -356,7 +356,7 @@ fn a_success_is_read_in_every_form() {
         for status in [200, 201] {
             let grant = sign_in(&answer(status, body)).unwrap();
             assert_eq!(grant.access.unwrap().expose(), "ey.1", "{body}");
-            assert_eq!(grant.account.unwrap().user_id, EMAIL);
+            assert_eq!(grant.account.unwrap().id, EMAIL);
         }
     }
 }

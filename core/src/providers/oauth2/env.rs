@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_password_is_a_login_and_half_of_one_is_an_error() {
         let (provider, login) = read(&[(USERNAME, "ada"), (PASSWORD, " x "), (ISSUER, "https://a.example/")]).unwrap();
-        assert_eq!(provider.user_id(&login.unwrap()), Some("ada"));
+        assert_eq!(provider.account_id(&login.unwrap()), Some("ada"));
         assert_eq!(provider.namespace(), "https://a.example/ app");
         assert_eq!(read(&[(USERNAME, "ada")]).unwrap_err().name, PASSWORD);
         assert_eq!(read(&[(PASSWORD, "x")]).unwrap_err().name, USERNAME);

@@ -92,7 +92,7 @@ impl Provider for OAuth2 {
     }
 
     /// The user name of a password login. Client credentials have no account.
-    fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
+    fn account_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         login.username()
     }
 

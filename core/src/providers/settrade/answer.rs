@@ -34,7 +34,7 @@ const MQTT_PORT: u16 = 443;
 /// [`Service`](crate::ServiceErrorKind::Service): see [`server_clock`](super::server_clock).
 pub fn parse_sign_in(response: &Response, app_id: &str, sent: Now, now: Now) -> Result<Grant, ServiceError> {
     let grant = open::<Tokens<'_>>(response, RequestKind::SignIn, now)?.grant(response, TOKEN_TYPE, sent)?;
-    Ok(Grant { account: Some(Account { user_id: app_id.to_owned(), ..Account::default() }), ..grant })
+    Ok(Grant { account: Some(Account::new(app_id)), ..grant })
 }
 
 /// Reads the answer to [`Settrade::refresh_request`]: new tokens. `token_type` is that of the old access token, for

@@ -109,7 +109,7 @@ impl Provider for Settrade {
     }
 
     /// The app's id.
-    fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
+    fn account_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         Some(login.app_id())
     }
 
@@ -174,7 +174,7 @@ impl Provider for Settrade {
 
 /// The app id to send with a refresh token: that of its account or, where it is unknown, the login's.
 fn app_id<'a>(login: Option<&'a Login>, have: &'a Credentials) -> Option<&'a str> {
-    let known = have.account().user_id.as_str();
+    let known = have.account().id.as_str();
     if known.is_empty() { login.map(Login::app_id) } else { Some(known) }
 }
 

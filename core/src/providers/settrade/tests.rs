@@ -72,7 +72,7 @@ fn credentials(token_type: &str, app_id: &str) -> Credentials {
     let grant = Grant {
         access: Some(access(token_type)),
         refresh_token: Some("refresh".into()),
-        account: Some(Account { user_id: app_id.to_owned(), ..Account::default() }),
+        account: Some(Account::new(app_id)),
         ..Grant::default()
     };
     Credentials::from_grant(grant, None).unwrap()
@@ -202,7 +202,7 @@ fn a_sign_in_answer_is_read_whole() {
     assert_eq!(access.validity().issued_at(), now(0).wall);
     assert_eq!(access.validity().margin(), MARGIN);
     assert_eq!(grant.refresh_token.unwrap().expose(), "refresh");
-    assert_eq!(grant.account.unwrap().user_id, APP_ID);
+    assert_eq!(grant.account.unwrap().id, APP_ID);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_refresh_answer_may_leave_out_the_type_and_the_refresh_token() {
     assert!(grant.refresh_token.is_none() && grant.account.is_none());
     let old = credentials("Basic", APP_ID);
     let kept = Credentials::from_grant(grant, Some(&old)).unwrap();
-    assert_eq!((kept.refresh_token().unwrap().expose(), kept.account().user_id.as_str()), ("refresh", APP_ID));
+    assert_eq!((kept.refresh_token().unwrap().expose(), kept.account().id.as_str()), ("refresh", APP_ID));
 }
 
 #[test]
@@ -454,7 +454,7 @@ fn a_saved_session_keeps_the_app_and_the_type_of_the_token() {
     let saved = SavedSession::new(NAME, settrade().namespace(), credentials("Basic", APP_ID)).to_json();
     let read = settrade().read_saved_session(saved.expose().as_bytes(), now(60)).unwrap();
     let have = read.credentials();
-    assert_eq!((have.access().token_type(), have.account().user_id.as_str()), ("Basic", APP_ID));
+    assert_eq!((have.access().token_type(), have.account().id.as_str()), ("Basic", APP_ID));
     assert!(settrade().begin(Method::Refresh, None, Some(have)).is_some());
 }
 

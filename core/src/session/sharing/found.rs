@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::{Decided, FileOf, Known, LoginBeside, Note, Operation, Over, ReadUnder, StoreSync};
-use crate::credentials::{Credentials, LeaseId, Now, Secret, Timestamp, same_user};
+use crate::credentials::{Credentials, LeaseId, Now, Secret, Timestamp, same_account};
 use crate::error::ImportError;
 use crate::exchange::Provider;
 use crate::session::flight::{Mode, Source};
@@ -135,15 +135,15 @@ impl<P: Provider> Session<P> {
             Found::Foreign(credentials) => (Some(&**credentials), self.is_signed_in_since(&RecordMeta::default())),
             Found::Nothing | Found::Unreadable(_) => (None, false),
         };
-        let ours = self.login.as_ref().and_then(|login| self.provider.user_id(login));
-        let held = self.credentials.as_ref().map(|held| held.account().user_id.as_str());
+        let ours = self.login.as_ref().and_then(|login| self.provider.account_id(login));
+        let held = self.credentials.as_ref().map(|held| held.account().id.as_str());
         let said = self.store.as_ref().and_then(|cell| cell.claim.account.as_deref());
         let user = ours.or(said).or(held.filter(|user| !user.is_empty()));
         let counts = self.store.as_ref().is_some_and(|cell| matches!(cell.claim.decided, Decided::Nothing));
         let user = user.filter(|_| counts || signed_in_since);
-        let theirs = credentials.map_or("", |credentials| &credentials.account().user_id);
+        let theirs = credentials.map_or("", |credentials| &credentials.account().id);
         match user {
-            Some(user) if !theirs.is_empty() && !same_user(theirs, user) => Err(ImportError::OtherAccount),
+            Some(user) if !theirs.is_empty() && !same_account(theirs, user) => Err(ImportError::OtherAccount),
             _ => Ok(found),
         }
     }
@@ -314,7 +314,7 @@ impl<P: Provider> Session<P> {
         let credentials = self.date(credentials, &beside);
         let mut age = self.age(revision);
         let sent = beside.refresh_sent_at.is_some();
-        let same = |account: &String| same_user(account, &credentials.account().user_id);
+        let same = |account: &String| same_account(account, &credentials.account().id);
         let may_stay = |cell: &StoreSync| {
             cell.held_lock.is_some() && (!cell.takes_over() || cell.claim.account.as_ref().is_some_and(same))
         };
@@ -324,7 +324,7 @@ impl<P: Provider> Session<P> {
                 hold.stored = Some(record);
             }
         }
-        let held = self.newest().filter(|held| same_user(&held.account().user_id, &credentials.account().user_id));
+        let held = self.newest().filter(|held| same_account(&held.account().id, &credentials.account().id));
         // Somebody has signed in since, or what we have saved is there after all, and went on perhaps.
         let issued_later = held.is_some_and(|held| credentials.issued_at() > held.issued_at());
         let goes_on = held.is_some() && self.was_tried(revision);
@@ -380,8 +380,9 @@ impl<P: Provider> Session<P> {
                 }
                 cell.known.signed_in_at = beside.signed_in_at;
                 if let Some(hold) = &mut cell.held_lock {
-                    let theirs = &credentials.account().user_id;
-                    let ours = leaving.account.as_deref().is_none_or(|user| user.is_empty() || same_user(user, theirs));
+                    let theirs = &credentials.account().id;
+                    let ours =
+                        leaving.account.as_deref().is_none_or(|user| user.is_empty() || same_account(user, theirs));
                     hold.revision = floor;
                     // What was saved of this account goes, whoever wrote it.
                     hold.file = if foreign && !ours { FileOf::Stranger } else { FileOf::Perennial };

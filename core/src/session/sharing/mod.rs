@@ -186,7 +186,7 @@ impl<P: Provider> Session<P> {
 
     /// A person signs in: what the store holds does not count.
     pub(super) fn take_over_store(&mut self, displaced: Option<Arc<Credentials>>, was: Mode) {
-        let account = self.login.as_ref().and_then(|login| self.provider.user_id(login)).map(str::to_owned);
+        let account = self.login.as_ref().and_then(|login| self.provider.account_id(login)).map(str::to_owned);
         if let Some(cell) = &mut self.store {
             cell.begin_sign_in(self.now, was);
             let another = cell.claim.account != account;

@@ -193,7 +193,7 @@ impl World {
         self.note(process, || format!("ACCEPT {:?}", answer.access));
         let now = self.processes[process].now(self.now);
         let Ok(grant) = answer.grant(now) else { return };
-        let grant = Grant { account: Some(Account { user_id: USER.into(), ..Account::default() }), ..grant };
+        let grant = Grant { account: Some(Account::new(USER)), ..grant };
         self.decide(process, self.service.newest().saturating_sub(1));
         let newest = self.service.newest();
         let sight = &mut self.processes[process].sight;

@@ -120,7 +120,7 @@ impl World<'_> {
             let answer = self.service.grant_to_person(self.now);
             let now = self.told_now();
             let Ok(grant) = answer.grant(now) else { return };
-            let account = Some(Account { user_id: USER.into(), ..Account::default() });
+            let account = Some(Account::new(USER));
             self.observe_issue(self.service.newest(), self.real_now());
             self.command(|session, now| drop(session.install_grant(Grant { account, ..grant }, now)));
         }
