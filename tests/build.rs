@@ -6,7 +6,7 @@ use std::{env, error, fs};
 
 /// What a test looks at when a block has run: variables of the block, by its name.
 const SHOWN: [(&str, &str); 7] = [
-    ("service", "(headers, options)"),
+    ("service", "(answer, options)"),
     ("threads", "(session, again)"),
     ("file", "session"),
     ("tool", "token"),

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, StatusCode, Uri};
 #[cfg(doc)]
 use perennial_adapter::CLOSE_TIMEOUT;
 use perennial_adapter::CredentialsRef;
 use perennial_core::{
-    Account, Credentials, Error, Grant, LeaseId, Provider, SavedSession, SignOut, State, StoreError, Unfinished,
+    Account, Credentials, Error, Grant, Judgement, LeaseId, Provider, SavedSession, SignOut, State, StoreError,
+    Unfinished,
 };
 
 use crate::park::block_on;
@@ -69,15 +70,36 @@ impl<P: Provider> Session<P> {
         self.0.current(lease_id)
     }
 
-    /// Puts valid credentials into the headers of an API call, as the service wants them.
-    pub fn authorize(&self, headers: &mut HeaderMap) -> Result<CredentialsRef, Error> {
-        let Some(current) = self.0.at_once(LeaseId::Access) else { return block_on(self.0.authorize(headers)) };
-        self.provider().authorize(&current, headers);
+    /// Puts valid credentials into the headers of an API call, as the service wants them. They may be good for this call
+    /// alone, where a service signs calls.
+    pub fn authorize(&self, method: &Method, uri: &Uri, headers: &mut HeaderMap) -> Result<CredentialsRef, Error> {
+        let current = self.credentials()?;
+        self.0.authorize_with(&current, method, uri, headers);
         Ok(current)
     }
 
-    /// The service's API refused these credentials (a 401): they are renewed once, however many callers say so.
-    /// Ask for credentials again and repeat the call once.
+    /// As [`authorize`](Self::authorize), for a whole request.
+    pub fn authorize_request<B>(&self, request: &mut http::Request<B>) -> Result<CredentialsRef, Error> {
+        let mut headers = std::mem::take(request.headers_mut());
+        let authorized = self.authorize(request.method(), request.uri(), &mut headers);
+        *request.headers_mut() = headers;
+        authorized
+    }
+
+    /// As [`authorize`](Self::authorize), with credentials that are at hand.
+    pub fn authorize_with(&self, credentials: &Credentials, method: &Method, uri: &Uri, headers: &mut HeaderMap) {
+        self.0.authorize_with(credentials, method, uri, headers);
+    }
+
+    /// What the answer to an API call says of the credentials that it was made with. Where they are
+    /// [`Rejected`](Judgement::Rejected), say so with [`rejected`](Self::rejected), authorize again, and repeat the call
+    /// once.
+    pub fn judge(&self, method: &Method, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> Judgement {
+        self.0.judge(method, uri, status, headers)
+    }
+
+    /// The service's API refused these credentials, as [`judge`](Self::judge) tells: they are renewed once, however many
+    /// callers say so. Ask for credentials again and repeat the call once.
     pub fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
         self.0.rejected(lease_id, credentials);
     }

@@ -1,8 +1,8 @@
 //! Credentials from anywhere, for code that does not name a provider.
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, StatusCode, Uri};
 use perennial_adapter::CredentialsRef;
-use perennial_core::{Credentials, Error, LeaseId, State};
+use perennial_core::{Credentials, Error, Judgement, LeaseId, State};
 
 use crate::park::block_on;
 
@@ -37,14 +37,34 @@ impl CredentialSource {
         self.0.current(lease_id)
     }
 
-    /// Puts valid credentials into the headers of an API call, as the service wants them.
-    pub fn authorize(&self, headers: &mut HeaderMap) -> Result<CredentialsRef, Error> {
+    /// Puts valid credentials into the headers of an API call, as the service wants them: see
+    /// [`Session::authorize`](crate::Session::authorize).
+    pub fn authorize(&self, method: &Method, uri: &Uri, headers: &mut HeaderMap) -> Result<CredentialsRef, Error> {
         let credentials = self.credentials()?;
-        self.0.authorize_with(&credentials, headers);
+        self.0.authorize_with(&credentials, method, uri, headers);
         Ok(credentials)
     }
 
-    /// The service's API refused these credentials (a 401): see [`Session::rejected`](crate::Session::rejected).
+    /// As [`authorize`](Self::authorize), for a whole request.
+    pub fn authorize_request<B>(&self, request: &mut http::Request<B>) -> Result<CredentialsRef, Error> {
+        let mut headers = std::mem::take(request.headers_mut());
+        let authorized = self.authorize(request.method(), request.uri(), &mut headers);
+        *request.headers_mut() = headers;
+        authorized
+    }
+
+    /// As [`authorize`](Self::authorize), with credentials that are at hand.
+    pub fn authorize_with(&self, credentials: &Credentials, method: &Method, uri: &Uri, headers: &mut HeaderMap) {
+        self.0.authorize_with(credentials, method, uri, headers);
+    }
+
+    /// What the answer to an API call says of the credentials that it was made with: see
+    /// [`Session::judge`](crate::Session::judge).
+    pub fn judge(&self, method: &Method, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> Judgement {
+        self.0.judge(method, uri, status, headers)
+    }
+
+    /// The service's API refused these credentials: see [`Session::rejected`](crate::Session::rejected).
     pub fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
         self.0.rejected(lease_id, credentials);
     }

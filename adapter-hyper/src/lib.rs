@@ -12,8 +12,8 @@
 //! let login = Login::new("grower@example.com", "correct horse battery")?;
 //! let session = Session::builder(Navien::default()).login(login).connect().await?;
 //!
-//! let mut headers = http::HeaderMap::new();
-//! session.authorize(&mut headers).await?; // never waits while a valid token is held
+//! let mut request = http::Request::get("https://nlus.naviensmartcontrol.com/api/v2.1/device/list").body(())?;
+//! session.authorize_request(&mut request).await?; // never waits while a valid token is held
 //! # Ok(()) }
 //! # }
 //! ```
@@ -69,8 +69,8 @@ pub use perennial_core::oauth2;
 #[doc(inline)]
 pub use perennial_core::providers;
 pub use perennial_core::{
-    AccessToken, Account, AwsCredentials, Credentials, Error, Event, Generation, Grant, LeaseId, Policy, Provider,
-    SavedSession, Secret, ServiceErrorKind, SessionError, SignOut, State, TransportSecurity, Unfinished,
+    AccessToken, Account, AwsCredentials, Credentials, Error, Event, Generation, Grant, Judgement, LeaseId, Policy,
+    Provider, SavedSession, Secret, ServiceErrorKind, SessionError, SignOut, State, TransportSecurity, Unfinished,
 };
 /// Sessions in files.
 #[cfg(feature = "file")]

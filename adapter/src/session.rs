@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, StatusCode, Uri};
 use tracing::{Instrument, debug_span};
 
 use super::shared::Shared;
 use super::sync::Guard;
 use super::{CLOSE_TIMEOUT, Clock};
 use crate::snapshot::{CredentialsRef, Snapshot, Use};
-use perennial_core::exchange::Provider;
+use perennial_core::exchange::{Call, Judgement, Provider};
 use perennial_core::session::{Session as Machine, SignOut, State, Unfinished};
 use perennial_core::store::StoreError;
 use perennial_core::{Account, Credentials, Generation, Grant, LeaseId, SavedSession, Timestamp, Validity};
@@ -159,18 +159,49 @@ impl<P: Provider> Session<P> {
         if self.shared.is_served(&view, lease_id, otherwise) { CredentialsRef::new(view) } else { None }
     }
 
-    /// Puts valid credentials into the headers of an API call, as the service wants them.
-    pub async fn authorize(&self, headers: &mut HeaderMap) -> Result<CredentialsRef, Error> {
+    /// Puts valid credentials into the headers of an API call, as the service wants them. They may be good for this call
+    /// alone, where a service signs calls.
+    pub async fn authorize(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &mut HeaderMap,
+    ) -> Result<CredentialsRef, Error> {
         let current = match self.at_once(LeaseId::Access) {
             Some(current) => current,
             None => self.wait_for(LeaseId::Access).await?,
         };
-        self.provider().authorize(&current, headers);
+        self.authorize_with(&current, method, uri, headers);
         Ok(current)
     }
 
-    /// The service's API refused these credentials (a 401): they are renewed once, however many callers say so.
-    /// Ask for credentials again and repeat the call once.
+    /// As [`authorize`](Self::authorize), for a whole request.
+    pub async fn authorize_request<B>(&self, request: &mut http::Request<B>) -> Result<CredentialsRef, Error> {
+        let current = self.credentials().await?;
+        let mut headers = std::mem::take(request.headers_mut());
+        self.authorize_with(&current, request.method(), request.uri(), &mut headers);
+        *request.headers_mut() = headers;
+        Ok(current)
+    }
+
+    /// As [`authorize`](Self::authorize), with credentials that are at hand.
+    pub fn authorize_with(&self, credentials: &Credentials, method: &Method, uri: &Uri, headers: &mut HeaderMap) {
+        self.provider().authorize(&self.call(method, uri), credentials, headers);
+    }
+
+    /// What the answer to an API call says of the credentials that it was made with. Where they are
+    /// [`Rejected`](Judgement::Rejected), say so with [`rejected`](Self::rejected), authorize again, and repeat the call
+    /// once.
+    pub fn judge(&self, method: &Method, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> Judgement {
+        self.provider().judge(&self.call(method, uri), status, headers)
+    }
+
+    fn call<'a>(&self, method: &'a Method, uri: &'a Uri) -> Call<'a> {
+        Call::new(method, uri, self.shared().clock.wall())
+    }
+
+    /// The service's API refused these credentials, as [`judge`](Self::judge) tells: they are renewed once, however many
+    /// callers say so. Ask for credentials again and repeat the call once.
     pub fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
         let generation = credentials.generation(lease_id);
         self.shared().command(|session, now| session.rejected(lease_id, generation, now));

@@ -3,29 +3,37 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::BoxFuture;
 use super::session::{Session, Updates};
 use super::snapshot::{CredentialsRef, Snapshot, Snapshots};
-use perennial_core::{Credentials, Error, LeaseId, Provider, State};
+use perennial_core::{Credentials, Error, Judgement, LeaseId, Provider, State};
 
 /// Valid credentials, whoever the provider is: what a client library, a middleware or a struct of yours keeps. Cheap to
 /// clone; while there is a clone the session goes on.
 ///
 /// ```
-/// # use http::HeaderMap;
+/// # use http::{Request, Response};
 /// # use perennial_adapter::CredentialSource;
-/// # use perennial_core::Error;
+/// # use perennial_core::{Error, Judgement, LeaseId};
+/// # async fn send(_: &Request<String>) -> Result<Response<String>, Error> { Ok(Response::new(String::new())) }
 /// struct Api {
 ///     credentials: CredentialSource, // no type parameter
 /// }
 ///
 /// impl Api {
-///     async fn headers(&self) -> Result<HeaderMap, Error> {
-///         let mut headers = HeaderMap::new();
-///         self.credentials.authorize(&mut headers).await?;
-///         Ok(headers)
+///     async fn call(&self, mut request: Request<String>) -> Result<Response<String>, Error> {
+///         let shown = self.credentials.authorize_request(&mut request).await?;
+///         let answer = send(&request).await?;
+///         match self.credentials.judge(request.method(), request.uri(), answer.status(), answer.headers()) {
+///             Judgement::Rejected => {
+///                 self.credentials.rejected(LeaseId::Access, &shown);
+///                 self.credentials.authorize_request(&mut request).await?;
+///                 send(&request).await
+///             }
+///             _ => Ok(answer),
+///         }
 ///     }
 /// }
 /// ```
@@ -69,19 +77,38 @@ impl CredentialSource {
         self.0.at_once(lease_id)
     }
 
-    /// Puts valid credentials into the headers of an API call, as the service wants them.
-    pub async fn authorize(&self, headers: &mut HeaderMap) -> Result<CredentialsRef, Error> {
+    /// Puts valid credentials into the headers of an API call, as the service wants them: see [`Session::authorize`].
+    pub async fn authorize(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &mut HeaderMap,
+    ) -> Result<CredentialsRef, Error> {
         let credentials = self.credentials().await?;
-        self.0.authorize(&credentials, headers);
+        self.0.authorize(&credentials, method, uri, headers);
         Ok(credentials)
     }
 
-    /// The same with credentials that are at hand.
-    pub fn authorize_with(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        self.0.authorize(credentials, headers);
+    /// As [`authorize`](Self::authorize), for a whole request.
+    pub async fn authorize_request<B>(&self, request: &mut http::Request<B>) -> Result<CredentialsRef, Error> {
+        let credentials = self.credentials().await?;
+        let mut headers = std::mem::take(request.headers_mut());
+        self.0.authorize(&credentials, request.method(), request.uri(), &mut headers);
+        *request.headers_mut() = headers;
+        Ok(credentials)
     }
 
-    /// The service's API refused these credentials (a 401): see [`Session::rejected`].
+    /// As [`authorize`](Self::authorize), with credentials that are at hand.
+    pub fn authorize_with(&self, credentials: &Credentials, method: &Method, uri: &Uri, headers: &mut HeaderMap) {
+        self.0.authorize(credentials, method, uri, headers);
+    }
+
+    /// What the answer to an API call says of the credentials that it was made with: see [`Session::judge`].
+    pub fn judge(&self, method: &Method, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> Judgement {
+        self.0.judge(method, uri, status, headers)
+    }
+
+    /// The service's API refused these credentials: see [`Session::rejected`].
     pub fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
         self.0.rejected(lease_id, credentials);
     }
@@ -133,7 +160,8 @@ trait Source: Send + Sync {
     fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef>;
     fn at_once(&self, lease_id: LeaseId) -> Option<CredentialsRef>;
     fn wait_for(&self, lease_id: LeaseId) -> BoxFuture<Result<CredentialsRef, Error>>;
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap);
+    fn authorize(&self, credentials: &Credentials, method: &Method, uri: &Uri, headers: &mut HeaderMap);
+    fn judge(&self, method: &Method, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> Judgement;
     fn rejected(&self, lease_id: LeaseId, credentials: &Credentials);
     fn updates(&self, lease_id: LeaseId) -> Box<dyn NextUpdate>;
     fn state(&self) -> State;
@@ -157,8 +185,12 @@ impl<P: Provider> Source for Session<P> {
         Box::pin(async move { session.credentials_for(lease_id).await })
     }
 
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        self.provider().authorize(credentials, headers);
+    fn authorize(&self, credentials: &Credentials, method: &Method, uri: &Uri, headers: &mut HeaderMap) {
+        self.authorize_with(credentials, method, uri, headers);
+    }
+
+    fn judge(&self, method: &Method, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> Judgement {
+        self.judge(method, uri, status, headers)
     }
 
     fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
@@ -197,8 +229,12 @@ impl Source for Fixed {
         Box::pin(std::future::pending())
     }
 
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+    fn authorize(&self, credentials: &Credentials, _: &Method, _: &Uri, headers: &mut HeaderMap) {
         headers.insert(http::header::AUTHORIZATION, credentials.bearer().clone());
+    }
+
+    fn judge(&self, _: &Method, _: &Uri, status: StatusCode, _: &HeaderMap) -> Judgement {
+        if status == StatusCode::UNAUTHORIZED { Judgement::Rejected } else { Judgement::Accepted }
     }
 
     fn rejected(&self, _: LeaseId, _: &Credentials) {}

@@ -5,9 +5,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 
-use crate::credentials::{Credentials, LeaseId, Now, Secret};
+use crate::credentials::{Credentials, LeaseId, Now, Secret, Timestamp};
 use crate::error::{Error, ImportError};
 use crate::grant::Grant;
 use crate::store::SavedSession;
@@ -20,7 +20,8 @@ pub const MAX_STEPS: u32 = 32;
 /// session decides when. A guide with a whole example is at [`providers`](crate::providers).
 ///
 /// The work is done by its [exchanges](Exchange), which may take their time. The methods here must be quick and must
-/// not block: adapters call them under the session's lock, [`authorize`](Self::authorize) apart. A panic in `begin`,
+/// not block: adapters call them under the session's lock, [`authorize`](Self::authorize) and [`judge`](Self::judge)
+/// apart. A panic in `begin`,
 /// `sign_out`, `write_login`, `read_login` or `read_saved_session` counts as a failed attempt. A panic in the others,
 /// which do little more than name constants, reaches the caller or everybody who waits.
 pub trait Provider: Clone + Send + Sync + 'static {
@@ -78,8 +79,18 @@ pub trait Provider: Clone + Send + Sync + 'static {
     /// sign-out is then local.
     fn sign_out(&self, have: &Credentials) -> Option<Self::Exchange>;
 
-    /// Puts the credentials into the headers of an API call, usually as `Authorization`.
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap);
+    /// Puts the credentials into the headers of an API call: by default as `Authorization`, the access token with its type
+    /// in front (RFC 6750 §2.1).
+    fn authorize(&self, call: &Call<'_>, credentials: &Credentials, headers: &mut HeaderMap) {
+        let _ = call;
+        headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
+    }
+
+    /// Whether the answer to an API call refuses the credentials that it was made with: by default a 401 does.
+    fn judge(&self, call: &Call<'_>, status: StatusCode, headers: &HeaderMap) -> Judgement {
+        let _ = (call, headers);
+        if status == StatusCode::UNAUTHORIZED { Judgement::Rejected } else { Judgement::Accepted }
+    }
 
     /// How long before a deadline renewal is due by default: 5 minutes. At most a quarter of the lifetime is used.
     fn margin(&self) -> Duration {
@@ -103,6 +114,43 @@ pub trait Provider: Clone + Send + Sync + 'static {
     fn read_saved_session(&self, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
         SavedSession::parse(saved, now)
     }
+}
+
+/// A call of the service's API. Most credentials are the same for every call; some are made for one, such as a signature
+/// over its address.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Call<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// Where it goes: the whole address, as far as the caller knows it.
+    pub uri: &'a Uri,
+    /// The wall clock, to a few milliseconds.
+    pub now: Timestamp,
+}
+
+impl<'a> Call<'a> {
+    /// A call that is made now.
+    pub fn new(method: &'a Method, uri: &'a Uri, now: Timestamp) -> Self {
+        Self { method, uri, now }
+    }
+}
+
+/// Method, host and path: a query may be secret.
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.method, self.uri.host().unwrap_or_default(), self.uri.path())
+    }
+}
+
+/// What the answer to an API call says of the credentials that it was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Judgement {
+    /// Nothing against them, whatever else it says: the call may have failed for another reason.
+    Accepted,
+    /// They are refused. Tell the session, which renews them, and repeat the call once.
+    Rejected,
 }
 
 /// A provider that can be configured by environment variables.

@@ -93,8 +93,8 @@ pub use self::error::{
     StoreErrorKind, TransportError, TransportErrorKind,
 };
 pub use self::exchange::{
-    Consumes, Exchange, FromEnv, InvalidEnv, LoginOwner, Polled, PollingExchange, Provider, Request, RequestId,
-    Response, Step,
+    Call, Consumes, Exchange, FromEnv, InvalidEnv, Judgement, LoginOwner, Polled, PollingExchange, Provider, Request,
+    RequestId, Response, Step,
 };
 pub use self::grant::Grant;
 pub use self::session::{Event, Input, Output, Policy, Session, SignOut, State, Unfinished, Wake};

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use perennial_core::oauth2::Profile;
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::{
-    AccessToken, Account, AwsCredentials, Credentials, Exchange, Grant, LeaseId, LoginOwner, Now, Provider, Timestamp,
-    Validity,
+    AccessToken, Account, AwsCredentials, Call, Credentials, Exchange, Grant, Judgement, LeaseId, LoginOwner, Now,
+    Provider, Timestamp, Validity,
 };
 
 const USER: &str = "grower@example.com";
@@ -143,7 +143,7 @@ fn each_provider_has_the_margin_that_it_documents() {
 
 fn authorized<P: Provider>(provider: &P) -> String {
     let mut headers = HeaderMap::new();
-    provider.authorize(&granted(None), &mut headers);
+    provider.authorize(&Call::new(&Method::GET, &Uri::default(), now().wall), &granted(None), &mut headers);
     let line = |name, value: &http::HeaderValue| format!("{name}: {}", value.to_str().unwrap());
     headers.iter().map(|(name, value)| line(name, value)).collect::<Vec<_>>().join("\n")
 }
@@ -154,6 +154,33 @@ fn each_provider_puts_the_token_where_its_service_expects_it() {
     assert_eq!(authorized(&navien::Navien::default()), "authorization: ey.access");
     assert_eq!(authorized(&oauth2()), "authorization: Bearer ey.access");
     assert_eq!(authorized(&settrade()), "authorization: Bearer ey.access");
+}
+
+fn judged<P: Provider>(provider: &P, status: u16, challenge: &'static str) -> Judgement {
+    let headers = HeaderMap::from_iter([(http::header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))]);
+    let (uri, status) = (Uri::default(), StatusCode::from_u16(status).unwrap());
+    provider.judge(&Call::new(&Method::GET, &uri, now().wall), status, &headers)
+}
+
+#[test]
+fn each_provider_takes_a_401_for_a_refusal() {
+    for status in [200, 302, 400, 403, 404, 429, 500] {
+        let all = [
+            judged(&mosaia(), status, ""),
+            judged(&navien::Navien::default(), status, ""),
+            judged(&settrade(), status, ""),
+        ];
+        assert_eq!((all, judged(&oauth2(), status, "")), ([Judgement::Accepted; 3], Judgement::Accepted), "{status}");
+    }
+    let all = [judged(&mosaia(), 401, ""), judged(&navien::Navien::default(), 401, ""), judged(&settrade(), 401, "")];
+    assert_eq!((all, judged(&oauth2(), 401, "")), ([Judgement::Rejected; 3], Judgement::Rejected));
+}
+
+#[test]
+fn a_call_shows_no_query() {
+    let uri = Uri::from_static("https://api.example/devices?key=hunter2");
+    let shown = format!("{:?}", Call::new(&Method::GET, &uri, now().wall));
+    assert_eq!(shown, "GET api.example/devices");
 }
 
 /// The address to which a method of Mosaia sends its request; `None` where it makes no exchange.

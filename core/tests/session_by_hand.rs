@@ -5,12 +5,12 @@ mod desk;
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, Uri};
 use perennial_core::session::{MIN_RETRY_INTERVAL, SAVE_GRACE};
 use perennial_core::store::{LOCK_TIMEOUT, OpId, STORE_TIMEOUT, StoreCommand, StoreReply};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Error, Event, Generation, Grant, Input, LeaseId, Now, Output, Policy, Provider, ServiceErrorKind, Session,
+    Call, Error, Event, Generation, Grant, Input, LeaseId, Now, Output, Policy, Provider, ServiceErrorKind, Session,
     SessionError, SignOut, State, StoreError, StoreErrorKind, Timestamp,
 };
 use perennial_testing::ToyLogin;
@@ -138,8 +138,10 @@ fn a_session_gives_access_to_its_provider_and_policy() {
     let desk = signed_in(policy);
     assert_eq!(desk.session.policy(), &policy);
     assert_eq!(desk.session.provider().name(), "toy");
+    let (method, uri) = (Method::GET, Uri::from_static("https://api.example/"));
+    let call = Call::new(&method, &uri, desk::START.wall);
     let mut headers = HeaderMap::new();
-    desk.session.authorize(desk.session.held().unwrap(), &mut headers);
+    desk.session.provider().authorize(&call, desk.session.held().unwrap(), &mut headers);
     assert_eq!(headers[http::header::AUTHORIZATION], "Bearer at-1");
     assert_eq!(desk.session.held().unwrap().generation(LeaseId::Access).get(), 1);
 }

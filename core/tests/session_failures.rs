@@ -5,7 +5,6 @@ mod desk;
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use perennial_core::session::MIN_RETRY_INTERVAL;
 use perennial_core::{
     AccessToken, Consumes, Credentials, Error, Event, Grant, LeaseId, Output, Policy, Provider, Session, SessionError,
@@ -203,10 +202,6 @@ impl Provider for Apart {
 
     fn sign_out(&self, have: &Credentials) -> Option<ToyExchange> {
         Toy.sign_out(have)
-    }
-
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        Toy.authorize(credentials, headers);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use perennial_core::session::{Done, MAX_BACKOFF, WORK_TIMEOUT, Work};
 use perennial_core::store::{StoreCommand, StoreReply, StoreRequest};
 use perennial_core::wire::Body;
@@ -104,10 +104,6 @@ impl Provider for Frail {
     fn sign_out(&self, have: &Credentials) -> Option<FrailExchange> {
         self.reaches(At::SignOut);
         Some(self.exchange(Toy.sign_out(have)?))
-    }
-
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        Toy.authorize(credentials, headers);
     }
 
     fn write_login(&self, login: &ToyLogin) -> Option<Secret> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use http::{HeaderMap, StatusCode, Uri, header};
+use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
 use perennial_core::credentials::masked;
@@ -195,10 +195,6 @@ impl Provider for Toy {
         let ask = Ask { token: Some(have.access().expose().into()), ..Ask::default() };
         let uri = Uri::from_static("https://toy.example/sign-out");
         Some(ToyExchange::new(Kind::SignOut, uri, &ask))
-    }
-
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
     }
 
     fn write_login(&self, login: &ToyLogin) -> Option<Secret> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, Uri};
 use perennial_adapter::{CredentialsRef, SessionBuilder};
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::{
@@ -104,7 +104,7 @@ impl Subject for Hyper {
     }
 
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error> {
-        kept(runtime().block_on(self.0.authorize(headers)))
+        kept(runtime().block_on(self.0.authorize(&Method::GET, &Uri::default(), headers)))
     }
 
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
@@ -129,7 +129,7 @@ impl Subject for Hyper {
     }
 
     fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<CredentialsRef, Error>> {
-        at_once(self.0.authorize(headers))
+        at_once(self.0.authorize(&Method::GET, &Uri::default(), headers))
     }
 
     fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
@@ -240,7 +240,7 @@ impl Subject for Blocking {
     }
 
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error> {
-        kept(self.0.authorize(headers))
+        kept(self.0.authorize(&Method::GET, &Uri::default(), headers))
     }
 
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
@@ -264,7 +264,7 @@ impl Subject for Blocking {
     }
 
     fn authorize_at_once(&self, headers: &mut HeaderMap) -> Option<Result<CredentialsRef, Error>> {
-        Some(self.0.authorize(headers))
+        Some(self.0.authorize(&Method::GET, &Uri::default(), headers))
     }
 
     fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {

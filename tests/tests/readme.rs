@@ -16,9 +16,10 @@ use std::process::{Command, Output};
 use std::{env, fs};
 
 use http::HeaderMap;
+use perennial_adapter::{Clock, SystemClock};
 use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::navien::Navien;
-use perennial_core::{Credentials, FromEnv};
+use perennial_core::{Call, Credentials, FromEnv, Provider};
 use perennial_emulator::{Builder, Emulator, Endpoint, Fault, NavienSettings};
 
 use crate::redis::{RedisServer, own_directory};
@@ -64,9 +65,10 @@ fn a_block_in_another_test() -> Outcome {
 }
 
 async fn service() -> Outcome {
-    let call = async |headers: &HeaderMap| call(headers);
-    let (headers, options) = readme!("service");
-    assert_eq!(call(&headers).await?.status(), 200);
+    let query = format!("{{\"offset\":0,\"count\":20,\"userId\":\"{}\"}}", NavienSettings::EMAIL);
+    let send = async |request: &http::Request<String>| call(request.headers());
+    let (answer, options) = readme!("service");
+    assert_eq!(answer.status(), 200);
     assert_eq!(open_mqtt(options.unwrap())?, 101);
     Ok(())
 }
@@ -105,7 +107,8 @@ fn once() -> Outcome {
 /// The service takes these.
 fn is_right(credentials: &Credentials) -> Outcome {
     let mut headers = HeaderMap::new();
-    perennial_core::Provider::authorize(&Navien::default(), credentials, &mut headers);
+    let (uri, now) = (http::Uri::default(), SystemClock.wall());
+    Navien::default().authorize(&Call::new(&http::Method::POST, &uri, now), credentials, &mut headers);
     assert_eq!(call(&headers)?.status(), 200);
     Ok(())
 }
@@ -154,7 +157,7 @@ fn a_service_calls_the_api_and_connects_to_mqtt_at_once() {
     let place = Place::with(Emulator::builder().mqtt_broker(broker.local_addr().unwrap()));
     place.runs("service", &[]);
     let navien = place.emulator.navien();
-    assert_eq!((navien.sign_ins(), place.emulator.requests_to(Endpoint::DeviceList).len()), (1, 2));
+    assert_eq!((navien.sign_ins(), place.emulator.requests_to(Endpoint::DeviceList).len()), (1, 1));
     // Nothing had to be renewed for it.
     assert_eq!((navien.refreshes(), navien.session_refreshes(), place.emulator.mqtt().opened()), (0, 0, 1));
 }
@@ -167,6 +170,7 @@ fn a_service_whose_call_is_refused_renews_once() {
     place.runs("service", &[]);
     let navien = place.emulator.navien();
     assert_eq!((navien.sign_ins(), navien.refreshes(), place.emulator.mqtt().opened()), (1, 1, 1));
+    assert_eq!(place.emulator.requests_to(Endpoint::DeviceList).len(), 2);
 }
 
 #[test]

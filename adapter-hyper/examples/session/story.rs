@@ -6,7 +6,7 @@ use std::time::Duration;
 use perennial_core::credentials::masked;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::wire::json_request;
-use perennial_core::{LeaseId, Response, SignOut};
+use perennial_core::{Judgement, LeaseId, Response, SignOut};
 use perennial_emulator::{Emulator, Endpoint, Fault, NavienSettings};
 use perennial_hyper::{Connector, HttpTransport, Session, SessionBuilder, Transport};
 use serde_json::json;
@@ -120,18 +120,20 @@ impl Story {
     }
 }
 
-/// One API call: with a 401, it says so and repeats the call once. Answers whether it had to.
+/// One API call: where its credentials are rejected, it says so and repeats the call once. Answers whether it had to.
 async fn call_api(session: Session<Navien>, url: String) -> Result<bool, Box<dyn Error + Send + Sync>> {
     let transport = HttpTransport::new();
     for attempt in 0..2 {
         let body = json!({ "offset": 0, "count": 20, "userId": NavienSettings::EMAIL });
         let mut request = json_request(format!("{url}/device/list").parse()?, &body);
-        let credentials = session.authorize(request.http.headers_mut()).await?;
+        let credentials = session.authorize_request(&mut request.http).await?;
+        let (method, uri) = (request.http.method().clone(), request.http.uri().clone());
         let response: Response = transport.send(request).await?;
-        if response.status() == 200 {
-            return Ok(attempt > 0);
+        match session.judge(&method, &uri, response.status(), response.headers()) {
+            Judgement::Rejected => session.rejected(LeaseId::Access, &credentials),
+            _ if response.status() == 200 => return Ok(attempt > 0),
+            _ => return Err(response.status().to_string().into()),
         }
-        session.rejected(LeaseId::Access, &credentials);
     }
     Err("refused twice".into())
 }

@@ -14,7 +14,8 @@
 //! 3. **An exchange**: the conversation that carries out one method. [`start`](crate::Exchange::start) makes the first
 //!    request, [`receive`](crate::Exchange::receive) reads each answer and returns the next request, a
 //!    [`Grant`](crate::Grant) or an error.
-//! 4. **`authorize`**: how the token goes into an API call.
+//! 4. **`authorize` and `judge`**: how the token goes into an API call, and which answers say that it is refused. Where
+//!    it is a bearer token and that is a 401, there is nothing to write.
 //!
 //! Where the service speaks OAuth 2, the provider `oauth2` may need no code at all, and the exchanges of the module
 //! `oauth` do the work of part 3.
@@ -105,9 +106,7 @@
 //!         None // the service cannot revoke tokens: a sign-out forgets them locally
 //!     }
 //!
-//!     fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-//!         headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
-//!     }
+//!     // `authorize` and `judge` are as in most: a bearer token, and a 401 says that it is refused.
 //! }
 //!
 //! // The exchange. It owns all that it needs.

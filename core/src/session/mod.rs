@@ -23,8 +23,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
-
 pub use self::ending::Unfinished;
 use self::flight::{InFlight, Mode, Source};
 pub use self::io::{Event, Input, Output, State, Stats, Timer, Wake};
@@ -530,11 +528,6 @@ impl<P: Provider> Session<P> {
     pub fn export(&self) -> Option<SavedSession> {
         let held = self.credentials.as_ref()?;
         Some(SavedSession::new(self.provider.name(), self.provider.namespace(), Credentials::clone(held)))
-    }
-
-    /// Puts credentials into the headers of an API call, as the service wants them.
-    pub fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        self.provider.authorize(credentials, headers);
     }
 
     /// The provider.

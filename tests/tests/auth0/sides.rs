@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, Uri};
 use perennial_adapter::SessionBuilder;
 use perennial_core::providers::auth0::{Auth0, Login};
 use perennial_core::{Credentials, Error, Exchange, Grant, LeaseId, SavedSession, SignOut, State};
@@ -76,7 +76,7 @@ impl Side for OverHyper {
         runtime().block_on(self.0.credentials()).map(|current| current.to_arc())
     }
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error> {
-        runtime().block_on(self.0.authorize(headers)).map(|current| current.to_arc())
+        runtime().block_on(self.0.authorize(&Method::GET, &Uri::default(), headers)).map(|current| current.to_arc())
     }
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
         runtime().block_on(self.0.sign_in(login)).map(|current| current.to_arc())
@@ -111,7 +111,7 @@ impl Side for OverBlocking {
         self.0.credentials().map(|current| current.to_arc())
     }
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error> {
-        self.0.authorize(headers).map(|current| current.to_arc())
+        self.0.authorize(&Method::GET, &Uri::default(), headers).map(|current| current.to_arc())
     }
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
         self.0.sign_in(login).map(|current| current.to_arc())

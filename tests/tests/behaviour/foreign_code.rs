@@ -7,7 +7,6 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use http::HeaderMap;
 use perennial_adapter::{ManualClock, SessionBuilder};
 use perennial_core::{
     Consumes, Credentials, Error, Event, Exchange, ExchangePhase, Grant, LeaseId, Now, Provider, Request, Response,
@@ -128,10 +127,6 @@ impl Provider for Odd {
     fn sign_out(&self, have: &Credentials) -> Option<OddExchange> {
         let inner = Toy.sign_out(have)?;
         Some(OddExchange { inner, path: "sign-out", odd: self.clone() })
-    }
-
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        Toy.authorize(credentials, headers);
     }
 }
 

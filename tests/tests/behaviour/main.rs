@@ -4,6 +4,7 @@
 mod accounts;
 mod ahead;
 mod aws;
+mod calls;
 mod changes;
 mod crowds;
 mod endings;

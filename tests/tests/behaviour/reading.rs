@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, StatusCode, Uri};
 use perennial_adapter::{Clock, ManualClock};
-use perennial_core::{Event, LeaseId, Now, Policy, SignOut, Timestamp};
+use perennial_core::{Event, Judgement, LeaseId, Now, Policy, SignOut, Timestamp};
 use perennial_emulator::{Endpoint, Fault, Gate, NavienSettings};
 use perennial_tests::{Blocking, Hyper, Issues, Subject, TIMEOUT, World, both};
 
@@ -287,7 +287,7 @@ fn a_source_gives_what_its_session_gives_without_naming_the_provider() {
     let session = runtime.block_on(Hyper::client(world.link()).connect(world.setup())).unwrap();
     let api = Api::<perennial_hyper::CredentialSource>(session.source());
     let mut headers = HeaderMap::new();
-    let read = runtime.block_on(api.0.authorize(&mut headers)).unwrap();
+    let read = runtime.block_on(api.0.authorize(&Method::GET, &Uri::default(), &mut headers)).unwrap();
     assert_eq!(headers[AUTHORIZATION], *read.access().raw_header());
     assert!(std::ptr::eq(&raw const *read, &raw const *session.current(LeaseId::Access).unwrap()));
     let mut updates = api.0.updates(LeaseId::Access);
@@ -308,7 +308,7 @@ fn a_blocking_source_gives_what_its_session_gives_without_naming_the_provider() 
     let session: Blocking = world.connect();
     let api = Api(session.0.source());
     let mut headers = HeaderMap::new();
-    let read = api.0.authorize(&mut headers).unwrap();
+    let read = api.0.authorize(&Method::GET, &Uri::default(), &mut headers).unwrap();
     // As this service wants it.
     assert_eq!(headers[AUTHORIZATION], *read.access().raw_header());
     drop(session);
@@ -325,8 +325,11 @@ fn a_fixed_source_hands_out_what_it_was_given() {
     let source = perennial_blocking::CredentialSource::fixed((*held).clone());
     world.pass(EXPIRY);
     let mut headers = HeaderMap::new();
-    source.authorize(&mut headers).unwrap();
+    source.authorize(&Method::GET, &Uri::default(), &mut headers).unwrap();
     assert_eq!(headers[AUTHORIZATION], *held.bearer());
+    let judged = |status| source.judge(&Method::GET, &Uri::default(), status, &HeaderMap::new());
+    assert_eq!(judged(StatusCode::UNAUTHORIZED), Judgement::Rejected);
+    assert_eq!(judged(StatusCode::FORBIDDEN), Judgement::Accepted);
     source.rejected(LeaseId::Access, &held);
     assert_eq!(source.credentials().unwrap().access().expose(), held.access().expose());
     assert!(!format!("{source:?}").contains(held.access().expose()));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use perennial_adapter::{ManualClock, MemoryStore, SessionBuilder, SystemClock};
 use perennial_core::credentials::masked;
 use perennial_core::mqtt::ConnectOptions;
@@ -19,8 +19,8 @@ use perennial_core::store::{
 };
 use perennial_core::wire::{Body, BodyBuffer, LoginText, Object, Text};
 use perennial_core::{
-    AccessToken, Account, AwsCredentials, Credentials, Error, Exchange, Grant, Input, LeaseId, Now, Output, Policy,
-    Polled, Provider, Request, RequestId, Response, SavedSession, ServiceError, ServiceErrorKind, Session,
+    AccessToken, Account, AwsCredentials, Call, Credentials, Error, Exchange, Grant, Input, LeaseId, Now, Output,
+    Policy, Polled, Provider, Request, RequestId, Response, SavedSession, ServiceError, ServiceErrorKind, Session,
     SessionError, Step, StoreError, StoreErrorKind, TransportError, TransportErrorKind, Unfinished, Validity,
 };
 use perennial_file::{FileStore, Key};
@@ -333,7 +333,9 @@ fn session() -> Vec<Shown> {
         }
     }
     assert!(session.held().is_some_and(|held| held.access().expose() == canary("granted")));
+    let api = format!("https://host.example/devices?key={}", canary("query")).parse().unwrap();
     all.extend(shown! {
+        "core/src/exchange.rs Call": Call::new(&Method::GET, &api, now().wall),
         "core/src/session/io.rs Input": Input::Response(RequestId(1), response(200, &canary("body"))),
         "core/src/session/mod.rs Session": session,
         "core/src/wire/message.rs Request": request(),
@@ -423,7 +425,7 @@ fn adapters() -> Vec<Shown> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let hyper = runtime.block_on(perennial_hyper::Connector::over(Granting).connect(setup())).unwrap();
     let mut headers = HeaderMap::new();
-    blocking.authorize(&mut headers).unwrap();
+    blocking.authorize(&Method::GET, &Uri::default(), &mut headers).unwrap();
     let all = shown! {
         "adapter/src/builder.rs SessionBuilder": setup().import(SavedSession::new("p", "r", have()).to_json().expose().as_bytes()),
         "adapter/src/snapshot.rs CredentialsRef": blocking.credentials_for(LeaseId::Access).unwrap(),

@@ -35,6 +35,7 @@ const INNOCENT: &[Innocent] = &[
             "core/src/error/outcome.rs Outcome",
             "core/src/exchange.rs InvalidEnv",
             "core/src/exchange.rs LoginOwner",
+            "core/src/exchange.rs Judgement",
             "core/src/wire/message.rs RequestId",
             "core/src/exchange.rs Consumes",
             "core/src/mqtt.rs InvalidAddress",

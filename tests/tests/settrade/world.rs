@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use perennial_adapter::{ManualClock, SessionBuilder};
 use perennial_core::mqtt::ConnectOptions;
 use perennial_core::providers::settrade::{Login, Settrade};
@@ -72,7 +72,7 @@ impl Side for OverHyper {
         runtime().block_on(self.0.credentials()).map(|current| current.to_arc())
     }
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error> {
-        runtime().block_on(self.0.authorize(headers)).map(|current| current.to_arc())
+        runtime().block_on(self.0.authorize(&Method::GET, &Uri::default(), headers)).map(|current| current.to_arc())
     }
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
         runtime().block_on(self.0.sign_in(login)).map(|current| current.to_arc())
@@ -104,7 +104,7 @@ impl Side for OverBlocking {
         self.0.credentials().map(|current| current.to_arc())
     }
     fn authorize(&self, headers: &mut HeaderMap) -> Result<Arc<Credentials>, Error> {
-        self.0.authorize(headers).map(|current| current.to_arc())
+        self.0.authorize(&Method::GET, &Uri::default(), headers).map(|current| current.to_arc())
     }
     fn sign_in(&self, login: Login) -> Result<Arc<Credentials>, Error> {
         self.0.sign_in(login).map(|current| current.to_arc())

@@ -76,7 +76,7 @@ pub use self::settings::{
 };
 use crate::credentials::{Credentials, LeaseId, Now, Secret};
 use crate::error::ImportError;
-use crate::exchange::{Consumes, Provider};
+use crate::exchange::{Call, Consumes, Provider};
 use crate::grant::Grant;
 use crate::store::SavedSession;
 
@@ -151,7 +151,7 @@ impl Provider for Auth0 {
         None
     }
 
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+    fn authorize(&self, _: &Call<'_>, credentials: &Credentials, headers: &mut HeaderMap) {
         match self.settings.authorization {
             Authorization::Bearer => {
                 headers.insert(header::AUTHORIZATION, credentials.bearer().clone());

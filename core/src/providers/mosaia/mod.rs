@@ -51,8 +51,6 @@ mod token_path;
 
 use std::time::Duration;
 
-use http::{HeaderMap, header};
-
 pub use self::answer::{Checked, parse_refresh, parse_self, parse_sign_in, parse_sign_out};
 pub use self::consent::{BeginError, CodeExchange, ENTROPY};
 pub use self::exchange::{Check, Exchange};
@@ -170,11 +168,6 @@ impl Provider for Mosaia {
 
     fn sign_out(&self, have: &Credentials) -> Option<Exchange> {
         Some(self.sign_out_token(have.access()))
-    }
-
-    /// `Bearer`.
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
     }
 
     fn margin(&self) -> Duration {

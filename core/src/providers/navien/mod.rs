@@ -31,6 +31,9 @@
 //! # }
 //! ```
 //!
+//! The API can refuse an access token under HTTP 200, with 401 as the `code` in the body. The session's `judge` sees no
+//! body: whoever reads one says it with `rejected`.
+//!
 //! The halves of an exchange are public too: the requests are methods of [`Navien`], the parsers are
 //! [`parse_sign_in`], [`parse_refresh`], [`parse_session_refresh`] and [`parse_secured_sign_in`].
 
@@ -60,7 +63,7 @@ pub use self::settings::{Authorization, BASE_URL, DEFAULT_LIFETIME, MARGIN, MQTT
 use crate::credentials::Timestamp;
 use crate::credentials::{Credentials, LeaseId, Now, Secret};
 use crate::error::ImportError;
-use crate::exchange::{Consumes, Provider};
+use crate::exchange::{Call, Consumes, Provider};
 #[cfg(feature = "aws")]
 use crate::mqtt::ConnectOptions;
 use crate::store::SavedSession;
@@ -180,7 +183,7 @@ impl Provider for Navien {
         None
     }
 
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+    fn authorize(&self, _: &Call<'_>, credentials: &Credentials, headers: &mut HeaderMap) {
         let value = match self.authorization {
             Authorization::Raw => credentials.access().raw_header(),
             Authorization::Bearer => credentials.bearer(),

@@ -1,4 +1,4 @@
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::*;
@@ -110,7 +110,7 @@ fn api_calls_carry_the_token_raw_unless_bearer_is_set() {
     let have = credentials(EMAIL, None);
     let header = |navien: &Navien| -> HeaderValue {
         let mut headers = HeaderMap::new();
-        navien.authorize(&have, &mut headers);
+        navien.authorize(&Call::new(&http::Method::POST, &Uri::default(), now(0).wall), &have, &mut headers);
         headers["authorization"].clone()
     };
     let raw = header(&Navien::default());

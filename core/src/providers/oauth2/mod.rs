@@ -38,7 +38,6 @@ mod env;
 mod exchange;
 mod login;
 
-use http::{HeaderMap, header};
 
 pub use self::exchange::Exchange;
 pub use self::login::{InvalidLogin, Login};
@@ -132,11 +131,6 @@ impl Provider for OAuth2 {
     /// Revokes the refresh token, then the access token (RFC 7009). `None` without a revocation endpoint.
     fn sign_out(&self, have: &Credentials) -> Option<Exchange> {
         self.profile.revoke(have).map(Exchange::revocation)
-    }
-
-    /// As `Authorization` header, never in a query (RFC 6750 §2.3).
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
     }
 
     fn write_login(&self, login: &Login) -> Option<Secret> {

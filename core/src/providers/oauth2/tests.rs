@@ -1,6 +1,6 @@
 use super::*;
 use crate::credentials::{AccessToken, Now, Secret, Validity};
-use crate::exchange::{Exchange as _, Step};
+use crate::exchange::{Call, Exchange as _, Step};
 use crate::grant::Grant;
 use crate::oauth2::{ClientAuth, GrantType, IssuerInRedirect};
 
@@ -45,8 +45,12 @@ fn a_session_is_bound_to_server_and_client() {
 
 #[test]
 fn a_token_goes_into_a_header_and_never_into_a_query() {
-    let mut headers = HeaderMap::new();
-    OAuth2::new(profile()).authorize(&held(None), &mut headers);
+    let mut headers = http::HeaderMap::new();
+    OAuth2::new(profile()).authorize(
+        &Call::new(&http::Method::GET, &http::Uri::default(), Now::default().wall),
+        &held(None),
+        &mut headers,
+    );
     assert_eq!(headers["authorization"], "Bearer at-1");
     assert!(headers["authorization"].is_sensitive());
 }

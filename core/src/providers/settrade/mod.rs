@@ -44,8 +44,6 @@ mod settings;
 
 use std::time::Duration;
 
-use http::{HeaderMap, header};
-
 pub use self::answer::{parse_refresh, parse_sign_in};
 pub use self::exchange::{Exchange, MqttExchange};
 pub use self::login::{InvalidLogin, Login};
@@ -152,11 +150,6 @@ impl Provider for Settrade {
     /// `None`: the service has no endpoint for it.
     fn sign_out(&self, _have: &Credentials) -> Option<Exchange> {
         None
-    }
-
-    /// The token with its type in front.
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
-        headers.insert(header::AUTHORIZATION, credentials.bearer().clone());
     }
 
     fn margin(&self) -> Duration {

@@ -1,10 +1,10 @@
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::credentials::{AccessToken, Account, Now, Timestamp, Validity};
 use crate::error::{Error, Outcome, ServiceError, ServiceErrorKind};
-use crate::exchange::{Exchange as _, Request, Response, Step};
+use crate::exchange::{Call, Exchange as _, Request, Response, Step};
 use crate::grant::Grant;
 use crate::store::SavedSession;
 use crate::wire::InvalidUrl;
@@ -157,7 +157,11 @@ fn every_request_has_a_deadline() {
 #[test]
 fn api_calls_carry_the_type_of_the_token() {
     let mut headers = HeaderMap::new();
-    settrade().authorize(&credentials("Bearer", APP_ID), &mut headers);
+    settrade().authorize(
+        &Call::new(&http::Method::GET, &Uri::default(), now(0).wall),
+        &credentials("Bearer", APP_ID),
+        &mut headers,
+    );
     assert_eq!(headers[header::AUTHORIZATION], "Bearer ey.access");
     assert!(headers[header::AUTHORIZATION].is_sensitive());
 }

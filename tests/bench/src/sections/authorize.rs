@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use perennial_adapter::SystemClock;
 use perennial_bench::aims::Aims;
 use perennial_bench::measure::Contest;
@@ -26,6 +26,7 @@ pub(crate) fn print() {
     let held = session.current(LeaseId::Access).expect("signed in").to_arc();
 
     let [mut a, mut b, mut c, mut d] = [(); 4].map(|()| HeaderMap::with_capacity(8));
+    let uri = Uri::from_static("https://api.example/devices");
     let token = held.access().expose();
     let results = Contest::new("`authorize`, 1 thread")
         .enter(INSERT, || a.insert(AUTHORIZATION, held.bearer().clone()))
@@ -34,13 +35,13 @@ pub(crate) fn print() {
             let task = async {
                 let start = Instant::now();
                 for _ in 0..iterations {
-                    black_box(session.authorize(&mut b).await?);
+                    black_box(session.authorize(&Method::GET, &uri, &mut b).await?);
                 }
                 Ok(start.elapsed())
             };
             at_once(task).expect("valid ones are held")
         })
-        .enter("**Session::authorize**, blocking", || threaded.authorize(&mut c).is_ok())
+        .enter("**Session::authorize**, blocking", || threaded.authorize(&Method::GET, &uri, &mut c).is_ok())
         .enter("by hand: `format!`, check, mark, insert", || {
             let mut value = HeaderValue::try_from(format!("Bearer {token}")).expect("a token is a header value");
             value.set_sensitive(true);

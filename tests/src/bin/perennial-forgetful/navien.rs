@@ -1,10 +1,10 @@
 //! Navien: a session with a store and a kept login, through every way to renew; then restored, saved, used for MQTT.
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, Uri};
 use perennial_adapter::MemoryStore;
 use perennial_core::providers::navien::{Login, Navien};
 use perennial_core::store::StoreDriver;
-use perennial_core::{LeaseId, Policy, Provider, Request, Response, SavedSession, Session};
+use perennial_core::{Call, LeaseId, Policy, Provider, Request, Response, SavedSession, Session};
 use perennial_tests::forgetful::Secrets;
 
 use crate::answers::{Held, answer, drive, now, path};
@@ -78,7 +78,7 @@ pub(crate) fn play(secrets: Secrets) -> Held {
 
     // All that can be done with them.
     let mut headers = HeaderMap::new();
-    session.provider().authorize(&credentials, &mut headers);
+    session.provider().authorize(&Call::new(&Method::GET, &Uri::default(), now(3700).wall), &credentials, &mut headers);
     drop(format!("{headers:?} {session:?} {credentials:#?} {login:?}"));
     let url = Navien::mqtt().presign(credentials.aws().ok_or("no AWS credentials")?, now(3700).wall);
     let parts = Navien::default().connect_options(&credentials, now(3700).wall).ok_or("no ticket")?.into_parts();

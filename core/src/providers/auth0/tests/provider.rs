@@ -1,6 +1,6 @@
 //! The provider's answers to a session, and tokens that were kept elsewhere.
 
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 
 use super::*;
 
@@ -12,23 +12,25 @@ fn credentials(grant: Grant) -> Credentials {
 fn an_api_call_carries_the_token_as_header_or_cookie() {
     let grant = Walk::submitted().ends(with(page(200, ""), &[("set-cookie", &token_cookie("angel_jwt"))]));
     let (have, expected) = (credentials(grant), jwt("angel_jwt", START + 86_400));
+    let uri = Uri::default();
+    let call = Call::new(&http::Method::GET, &uri, now(0).wall);
     let mut headers = HeaderMap::new();
-    Auth0::angel_studios().authorize(&have, &mut headers);
+    Auth0::angel_studios().authorize(&call, &have, &mut headers);
     assert_eq!(headers["authorization"], format!("Bearer {expected}"));
     assert!(headers["authorization"].is_sensitive());
 
     let by_cookie = Auth0::builder(ANGEL_BASE_URL).authorization(Authorization::Cookie).build().unwrap();
     let mut headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static("theme=dark"))]);
-    by_cookie.authorize(&have, &mut headers);
+    by_cookie.authorize(&call, &have, &mut headers);
     // In the cookie that it came in, not the preferred one; also after an import.
     assert_eq!(headers["cookie"], format!("theme=dark; angel_jwt={expected}"));
     let saved = SavedSession::new(NAME, ANGEL_BASE_URL, have).to_json();
     let restored = by_cookie.read_saved_session(saved.expose().as_bytes(), now(5)).unwrap().into_credentials();
     let mut headers = HeaderMap::new();
-    by_cookie.authorize(&restored, &mut headers);
+    by_cookie.authorize(&call, &restored, &mut headers);
     assert_eq!(headers["cookie"], format!("angel_jwt={expected}"));
     let mut headers = HeaderMap::new();
-    by_cookie.authorize(&credentials(by_cookie.from_token(&expected, now(0)).unwrap()), &mut headers);
+    by_cookie.authorize(&call, &credentials(by_cookie.from_token(&expected, now(0)).unwrap()), &mut headers);
     assert_eq!(headers["cookie"], format!("angel_jwt_v2={expected}"));
 }
 
