@@ -163,7 +163,7 @@ fn judged<P: Provider>(provider: &P, status: u16, challenge: &'static str) -> Ju
 }
 
 #[test]
-fn each_provider_takes_a_401_for_a_refusal() {
+fn each_provider_takes_a_401_for_a_refusal_and_oauth2_what_the_challenge_says() {
     for status in [200, 302, 400, 403, 404, 429, 500] {
         let all = [
             judged(&mosaia(), status, ""),
@@ -174,6 +174,8 @@ fn each_provider_takes_a_401_for_a_refusal() {
     }
     let all = [judged(&mosaia(), 401, ""), judged(&navien::Navien::default(), 401, ""), judged(&settrade(), 401, "")];
     assert_eq!((all, judged(&oauth2(), 401, "")), ([Judgement::Rejected; 3], Judgement::Rejected));
+    assert_eq!(judged(&oauth2(), 400, "Bearer error=\"invalid_token\""), Judgement::Rejected);
+    assert_eq!(judged(&oauth2(), 401, "Bearer error=\"insufficient_scope\""), Judgement::Accepted);
 }
 
 #[test]

@@ -40,6 +40,7 @@
 
 mod answer;
 mod authorize;
+mod challenge;
 mod client;
 mod device;
 mod discovery;
@@ -60,6 +61,7 @@ mod words;
 
 pub use self::answer::{parse_token, scopes};
 pub use self::authorize::{AuthorizationRequest, AuthorizationUrl, AuthorizeError};
+pub(crate) use self::challenge::judge;
 pub use self::client::{Assertions, ClientAuth, Signer};
 pub use self::device::{DeviceAuthorization, DevicePoll, DeviceRequest, POLL_INTERVAL, parse_device};
 pub use self::discovery::{Discovery, Metadata, parse_metadata, parse_metadata_under};

@@ -38,12 +38,13 @@ mod env;
 mod exchange;
 mod login;
 
+use http::{HeaderMap, StatusCode};
 
 pub use self::exchange::Exchange;
 pub use self::login::{InvalidLogin, Login};
 use crate::credentials::{Credentials, LeaseId, Secret};
-use crate::exchange::{Consumes, LoginOwner, Provider};
-use crate::oauth2::{Profile, Rotation};
+use crate::exchange::{Call, Consumes, Judgement, LoginOwner, Provider};
+use crate::oauth2::{Profile, Rotation, judge};
 
 const NAME: &str = "oauth2";
 
@@ -131,6 +132,12 @@ impl Provider for OAuth2 {
     /// Revokes the refresh token, then the access token (RFC 7009). `None` without a revocation endpoint.
     fn sign_out(&self, have: &Credentials) -> Option<Exchange> {
         self.profile.revoke(have).map(Exchange::revocation)
+    }
+
+    /// As RFC 6750 §3.1 has it: a 401, unless it is for want of scope or of a well-formed request, and `invalid_token`
+    /// under any status of a client's error.
+    fn judge(&self, _: &Call<'_>, status: StatusCode, headers: &HeaderMap) -> Judgement {
+        judge(status, headers)
     }
 
     fn write_login(&self, login: &Login) -> Option<Secret> {
