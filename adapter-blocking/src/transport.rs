@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use log::{Level, log_enabled};
 use perennial_adapter::http::{HEAD_CAP, hide_headers, prepare_headers, uninvited};
-use perennial_core::wire::{Body, BodyBuffer, BodyTooLarge};
+use perennial_core::wire::{Body, BodyBuffer};
 use perennial_core::{Request, Response, TransportError, TransportErrorKind, TransportSecurity};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, Timeout};
@@ -155,7 +155,7 @@ impl From<ureq::Error> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.get_ref() {
-            Some(inner) if inner.is::<BodyTooLarge>() => Self::TooLarge,
+            Some(inner) if inner.is::<TransportError>() => Self::TooLarge,
             // An error of ureq's in an error of std is unwrapped here.
             _ => Self::Http(error.into()),
         }

@@ -2,18 +2,17 @@
 //!
 //! A [`ConnectOptions`] says how to open one connection now, whatever the service. Navien's are made from the AWS
 //! credentials (`Navien::connect_options`), Settrade's are fetched (`Settrade::mqtt`). They serve one connection, so
-//! they are taken by value and cannot be cloned. Get new ones before each connection.
+//! they cannot be cloned. Get new ones before each connection.
 //!
 //! ```
-//! # use perennial_core::mqtt::{InvalidAddress, ConnectOptions};
+//! # use perennial_core::mqtt::ConnectOptions;
 //! # fn open(_: &str, _: &str, _: &http::HeaderMap) {}
 //! # fn connect(_: Option<(&str, &str)>) {}
 //! # fn example(options: ConnectOptions) {
 //! println!("connecting to {}", options.host());
-//! let parts = options.into_parts();
-//! open(parts.url.expose(), parts.subprotocol, &parts.headers); // the WebSocket
-//! let password = parts.password.as_ref().map(|password| password.expose());
-//! connect(parts.user_name.as_deref().zip(password)); // MQTT's CONNECT, inside it
+//! open(options.url.expose(), options.subprotocol, &options.headers); // the WebSocket
+//! let password = options.password.as_ref().map(|password| password.expose());
+//! connect(options.user_name.as_deref().zip(password)); // MQTT's CONNECT, inside it
 //! # }
 //! ```
 //!
@@ -27,7 +26,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::credentials::{Secret, Timestamp, check_visible};
-use crate::wire;
+use crate::wire::{InvalidUrl, TransportSecurity};
 
 /// The WebSocket subprotocol under which MQTT is spoken (MQTT 3.1.1 §6).
 pub const SUBPROTOCOL: &str = "mqtt";
@@ -36,16 +35,9 @@ pub const SUBPROTOCOL: &str = "mqtt";
 pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// How to open one MQTT connection now: address, headers, user name and password. They are secrets: hidden in `Debug`,
-/// wiped when dropped, and readable only by using the options up with [`ConnectOptions::into_parts`].
-pub struct ConnectOptions {
-    parts: Parts,
-    deadline: Option<Timestamp>,
-}
-
-/// The parts of [`ConnectOptions`].
-#[derive(Debug)]
+/// wiped when dropped.
 #[non_exhaustive]
-pub struct Parts {
+pub struct ConnectOptions {
     /// The address of the WebSocket: `wss://…`. It may be enough to open a connection: keep it out of logs.
     pub url: Secret,
     /// The WebSocket subprotocol to ask for: `mqtt`.
@@ -62,29 +54,26 @@ pub struct Parts {
     pub clean_session: bool,
     /// The keep-alive interval of CONNECT.
     pub keep_alive: Duration,
+    /// When the credentials behind the connection expire, by the wall clock: replace the connection before. `None`
+    /// where that is unknown. The connection itself should be opened at once: an address may work for some minutes
+    /// only.
+    pub deadline: Option<Timestamp>,
 }
-
-/// The address is not `wss://` with a host, or has a user name in it. The error does not repeat it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the address is not wss:// and a host (ws:// to this machine only)")]
-pub struct InvalidAddress;
 
 impl ConnectOptions {
     /// Options for a connection to this address: `wss://`, or `ws://` to this machine.
-    pub fn new(url: impl Into<Secret>) -> Result<Self, InvalidAddress> {
+    pub fn new(url: impl Into<Secret>) -> Result<Self, InvalidUrl> {
         let url = url.into();
         check_address(url.expose())?;
         Ok(Self {
-            parts: Parts {
-                url,
-                subprotocol: SUBPROTOCOL,
-                headers: HeaderMap::new(),
-                user_name: None,
-                password: None,
-                protocol_level: 4,
-                clean_session: true,
-                keep_alive: KEEP_ALIVE,
-            },
+            url,
+            subprotocol: SUBPROTOCOL,
+            headers: HeaderMap::new(),
+            user_name: None,
+            password: None,
+            protocol_level: 4,
+            clean_session: true,
+            keep_alive: KEEP_ALIVE,
             deadline: None,
         })
     }
@@ -93,22 +82,22 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
         value.set_sensitive(true);
-        self.parts.headers.insert(name, value);
+        self.headers.insert(name, value);
         self
     }
 
     /// Sets the user name and password in MQTT's CONNECT.
     #[must_use]
     pub fn with_login(mut self, user_name: &str, password: Secret) -> Self {
-        self.parts.user_name = Some(user_name.into());
-        self.parts.password = Some(password);
+        self.user_name = Some(user_name.into());
+        self.password = Some(password);
         self
     }
 
     /// Sets the keep-alive interval. The default is [`KEEP_ALIVE`].
     #[must_use]
     pub fn with_keep_alive(mut self, keep_alive: Duration) -> Self {
-        self.parts.keep_alive = keep_alive;
+        self.keep_alive = keep_alive;
         self
     }
 
@@ -121,19 +110,7 @@ impl ConnectOptions {
 
     /// The host to connect to, with its port if the address has one. It may be logged.
     pub fn host(&self) -> &str {
-        authority(self.parts.url.expose()).unwrap_or_default()
-    }
-
-    /// When the credentials behind the connection expire, by the wall clock: replace the connection before. `None`
-    /// where that is unknown. The connection itself should be opened at once: an address may work for some minutes
-    /// only.
-    pub fn deadline(&self) -> Option<Timestamp> {
-        self.deadline
-    }
-
-    /// Uses the options up, for one connection.
-    pub fn into_parts(self) -> Parts {
-        self.parts
+        authority(self.url.expose()).unwrap_or_default()
     }
 }
 
@@ -146,17 +123,17 @@ impl fmt::Debug for ConnectOptions {
 }
 
 /// Checks the text itself: a parsed copy of the whole address would not be wiped.
-fn check_address(url: &str) -> Result<(), InvalidAddress> {
-    let authority = authority(url).ok_or(InvalidAddress)?;
-    let safe = |scheme: &str| {
-        let uri: Uri = format!("{scheme}://{authority}/").parse().map_err(|_| InvalidAddress)?;
-        let host = uri.host().is_some_and(|host| !host.is_empty());
-        if host && wire::is_safe(&uri) { Ok(()) } else { Err(InvalidAddress) }
-    };
-    if check_visible(url).is_err() || url.contains([' ', '#']) || authority.contains('@') {
-        return Err(InvalidAddress);
+fn check_address(url: &str) -> Result<(), InvalidUrl> {
+    let authority = authority(url).ok_or(InvalidUrl::NotAUrl)?;
+    if check_visible(url).is_err() || url.contains(' ') {
+        return Err(InvalidUrl::NotAUrl);
     }
-    safe(if url.starts_with("wss:") { "https" } else { "http" })
+    if url.contains('#') || authority.contains('@') {
+        return Err(InvalidUrl::Extra);
+    }
+    let scheme = if url.starts_with("wss:") { "https" } else { "http" };
+    let uri: Uri = format!("{scheme}://{authority}/").parse().map_err(|_| InvalidUrl::NotAUrl)?;
+    TransportSecurity::new().check_address(&uri)
 }
 
 /// The authority: what stands between the scheme and the path or query.
@@ -182,22 +159,23 @@ mod tests {
         ] {
             assert!(ConnectOptions::new(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "wss://",
-            "wss:///mqtt",
-            "ws://a.example/mqtt",
-            "https://a.example",
-            "a.example",
-            "wss://u:p@a.example",
-            "wss://a.example/a b",
-            "wss://a.example/\r\n",
-            "wss://a.example#x",
-            "wss://a b/",
-            "wss://:443/",
-            "ws://127.0.0.1.a.example/",
+        for (bad, why) in [
+            ("", InvalidUrl::NotAUrl),
+            ("wss://", InvalidUrl::NotAUrl),
+            ("wss:///mqtt", InvalidUrl::NotAUrl),
+            ("ws://a.example/mqtt", InvalidUrl::NotHttps),
+            ("https://a.example", InvalidUrl::NotAUrl),
+            ("a.example", InvalidUrl::NotAUrl),
+            ("wss://u:p@a.example", InvalidUrl::Extra),
+            ("wss://a.example/a b", InvalidUrl::NotAUrl),
+            ("wss://a.example/\r\n", InvalidUrl::NotAUrl),
+            ("wss://a.example#x", InvalidUrl::Extra),
+            ("wss://a.example:0/", InvalidUrl::Port),
+            ("wss://a b/", InvalidUrl::NotAUrl),
+            ("wss://:443/", InvalidUrl::NotAUrl),
+            ("ws://127.0.0.1.a.example/", InvalidUrl::NotHttps),
         ] {
-            assert_eq!(ConnectOptions::new(bad).unwrap_err(), InvalidAddress, "{bad:?}");
+            assert_eq!(ConnectOptions::new(bad).unwrap_err(), why, "{bad:?}");
         }
     }
 
@@ -210,10 +188,7 @@ mod tests {
         assert_eq!(options.host(), "a.example:443");
         let shown = format!("{options:?} {options:#?}");
         assert!(shown.contains("a.example") && !shown.contains("hunter2") && !shown.contains("mqtt"), "{shown}");
-        let parts = options.into_parts();
-        let shown = format!("{parts:?} {parts:#?}");
-        assert!(!shown.contains("hunter2"), "{shown}");
-        assert_eq!(parts.headers[header::AUTHORIZATION], "Bearer hunter2");
-        assert_eq!((parts.protocol_level, parts.clean_session, parts.keep_alive), (4, true, KEEP_ALIVE));
+        assert_eq!(options.headers[header::AUTHORIZATION], "Bearer hunter2");
+        assert_eq!((options.protocol_level, options.clean_session, options.keep_alive), (4, true, KEEP_ALIVE));
     }
 }

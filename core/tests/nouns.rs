@@ -198,7 +198,7 @@ fn a_services_message_is_cut_and_cleaned_at_its_limits() {
 #[test]
 fn connect_options_use_the_keep_alive_that_was_set() {
     let options = ConnectOptions::new("wss://a.example/mqtt").unwrap().with_keep_alive(Duration::from_secs(9));
-    assert_eq!(options.into_parts().keep_alive, Duration::from_secs(9));
+    assert_eq!(options.keep_alive, Duration::from_secs(9));
 }
 
 #[cfg(feature = "aws")]

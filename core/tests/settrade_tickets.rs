@@ -27,9 +27,8 @@ fn credentials(aws: Option<AwsCredentials>) -> Credentials {
 /// What a program does with connect options, whatever the service.
 fn open(options: ConnectOptions) -> (String, usize, bool) {
     assert!(!format!("{options:?}").contains("ey."));
-    let parts = options.into_parts();
-    assert_eq!((parts.subprotocol, parts.protocol_level, parts.clean_session), ("mqtt", 4, true));
-    (parts.url.expose().to_owned(), parts.headers.len(), parts.password.is_some())
+    assert_eq!((options.subprotocol, options.protocol_level, options.clean_session), ("mqtt", 4, true));
+    (options.url.expose().to_owned(), options.headers.len(), options.password.is_some())
 }
 
 #[test]
@@ -37,7 +36,7 @@ fn naviens_connect_options_are_made_from_the_aws_credentials() {
     let aws = AwsCredentials::new("AKIA", "key", "ey.session", validity(900)).unwrap();
     let have = credentials(Some(aws.clone()));
     let options = Navien::default().connect_options(&have, now().wall).unwrap();
-    assert_eq!((options.host(), options.deadline()), (MQTT_ENDPOINT, have.aws_expires_at()));
+    assert_eq!((options.host(), options.deadline), (MQTT_ENDPOINT, have.aws_expires_at()));
     let (url, headers, password) = open(options);
     assert_eq!(url, Navien::mqtt().presign(&aws, now().wall).expose());
     assert_eq!((headers, password), (0, false));
@@ -48,7 +47,7 @@ fn there_are_no_connect_options_without_aws_credentials() {
     assert!(Navien::default().connect_options(&credentials(None), now().wall).is_none());
     let unknown = AwsCredentials::new("AKIA", "key", "session", Validity::unknown(now())).unwrap();
     let options = Navien::default().connect_options(&credentials(Some(unknown)), now().wall).unwrap();
-    assert_eq!(options.deadline(), None);
+    assert_eq!(options.deadline, None);
 }
 
 #[test]
@@ -58,7 +57,7 @@ fn settrades_connect_options_are_fetched() {
     assert_eq!(exchange.start(now()).http.uri().path(), "/api/dispatcher/v3/098/token");
     let answer = br#"{"hosts":["mqtt.example"],"token":"ey.dispatch"}"#;
     let Step::Done(options) = exchange.receive(Response::new(answer.to_vec().into()), now()).unwrap() else { panic!() };
-    assert_eq!((options.host(), options.deadline()), ("mqtt.example:443", have.expires_at()));
+    assert_eq!((options.host(), options.deadline), ("mqtt.example:443", have.expires_at()));
     let (url, headers, password) = open(options);
     assert_eq!(url, "wss://mqtt.example:443/api/dispatcher/v3/098/mqtt");
     assert_eq!((headers, password), (1, true));

@@ -159,7 +159,7 @@ fn an_address_opens_for_whom_it_was_signed_only() {
         for _ in 0..2 {
             // Another session: another key.
             tickets = if urls.is_empty() { tickets } else { world.navien().await };
-            urls.push(tickets.ticket().await.unwrap().into_parts().url.expose().to_owned());
+            urls.push(tickets.ticket().await.unwrap().url.expose().to_owned());
         }
         urls
     });
@@ -208,7 +208,7 @@ fn an_address_opens_for_whom_it_was_signed_only() {
 #[test]
 fn a_ticket_opens_one_connection() {
     let Some(world) = World::start(Emulator::builder()) else { return };
-    let parts = world.run(async |world| world.settrade().await.ticket().await.unwrap()).into_parts();
+    let parts = world.run(async |world| world.settrade().await.ticket().await.unwrap());
     let authorization = parts.headers["authorization"].to_str().unwrap();
     let target = "/api/dispatcher/v3/098/mqtt";
     assert!(parts.url.expose().ends_with(target));

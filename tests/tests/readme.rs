@@ -127,13 +127,12 @@ fn call(headers: &HeaderMap) -> io::Result<http::Response<()>> {
 
 /// Opens the connection that these options describe, at the emulator, whichever host they name.
 fn open_mqtt(options: ConnectOptions) -> io::Result<u16> {
-    let parts = options.into_parts();
-    let (host, target) = parts.url.expose().strip_prefix("wss://").unwrap().split_once('/').unwrap();
+    let (host, target) = options.url.expose().strip_prefix("wss://").unwrap().split_once('/').unwrap();
     ask(&format!(
         "GET /{target} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
          Sec-WebSocket-Protocol: {}\r\n\r\n",
-        parts.subprotocol
+        options.subprotocol
     ))
 }
 

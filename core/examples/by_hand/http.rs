@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use perennial_core::wire::{BodyBuffer, BodyTooLarge};
+use perennial_core::wire::BodyBuffer;
 use perennial_core::{Request, Response, TransportError, TransportErrorKind};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -38,12 +38,6 @@ enum Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
-    }
-}
-
-impl From<BodyTooLarge> for Failure {
-    fn from(_: BodyTooLarge) -> Self {
-        Self::TooLarge
     }
 }
 
@@ -305,7 +299,7 @@ impl Incoming<'_> {
                 self.more()?;
             }
             let piece = self.held.len().min(usize::try_from(length).unwrap_or(usize::MAX));
-            body.push(&self.held[..piece])?;
+            body.push(&self.held[..piece]).map_err(|_| Failure::TooLarge)?;
             self.held.drain(..piece);
             length -= piece as u64;
         }
@@ -315,7 +309,7 @@ impl Incoming<'_> {
     /// Moves all that comes into the body.
     fn take_all(&mut self, body: &mut BodyBuffer) -> Result<(), Failure> {
         loop {
-            body.push(&self.held)?;
+            body.push(&self.held).map_err(|_| Failure::TooLarge)?;
             self.held.clear();
             if !self.read()? {
                 return Ok(());

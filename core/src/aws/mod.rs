@@ -5,4 +5,4 @@ mod encode;
 mod mqtt;
 mod sigv4;
 
-pub use self::mqtt::{InvalidEndpoint, Mqtt, PresignedUrl};
+pub use self::mqtt::{InvalidEndpoint, Mqtt};

@@ -1,14 +1,13 @@
 //! MQTT over WebSocket on AWS IoT Core.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::encode::push_encoded;
 use super::sigv4::{Signer, push_hex};
-use crate::credentials::{AwsCredentials, Timestamp};
+use crate::credentials::{AwsCredentials, Secret, Timestamp};
 
 /// The service name that AWS IoT expects in signatures.
 const SERVICE: &str = "iotdevicegateway";
@@ -108,7 +107,7 @@ impl Mqtt {
     ///
     /// The service compares `now` with its own clock. A time outside the years 1970 to 9999 cannot be expressed and is
     /// clamped.
-    pub fn presign(&self, credentials: &AwsCredentials, now: Timestamp) -> PresignedUrl {
+    pub fn presign(&self, credentials: &AwsCredentials, now: Timestamp) -> Secret {
         let now = now.clamp(Timestamp::default(), LAST_MOMENT);
         let signer = Signer::new(now, &self.region, SERVICE);
         let session_token = credentials.session_token().expose();
@@ -125,7 +124,7 @@ impl Mqtt {
         push_hex(&mut url, &signature);
         url.push_str("&X-Amz-Security-Token=");
         push_encoded(&mut url, session_token);
-        PresignedUrl(url)
+        Secret::from(url.as_str())
     }
 
     /// The signed part of the query, sorted by name for the canonical request.
@@ -141,24 +140,6 @@ impl Mqtt {
         query.push_str(&self.validity.as_secs().to_string());
         query.push_str("&X-Amz-SignedHeaders=host");
         query
-    }
-}
-
-/// A pre-signed address. It is a secret, because it is enough to open a connection: wiped when dropped, hidden in
-/// `Debug`.
-#[derive(Clone)]
-pub struct PresignedUrl(Zeroizing<String>);
-
-impl PresignedUrl {
-    /// The address itself. Keep it out of logs.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for PresignedUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PresignedUrl(***)")
     }
 }
 
@@ -254,6 +235,6 @@ mod tests {
     fn an_address_hides_in_debug() {
         let broker = Mqtt::new(HOST, "eu-west-1").unwrap();
         let url = broker.presign(&credentials("hunter2"), Timestamp::default());
-        assert_eq!(format!("{url:?}"), "PresignedUrl(***)");
+        assert_eq!(format!("{url:?}"), "Secret(***)");
     }
 }

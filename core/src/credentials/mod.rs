@@ -23,7 +23,7 @@ pub(crate) use self::extra::within_limit;
 pub use self::lease::{Generation, LeaseId};
 pub(crate) use self::secret::ZeroizingBytes;
 pub(crate) use self::secret::check_visible;
-pub use self::secret::{InvalidToken, MAX_TOKEN, Masked, Secret, check_token, masked};
+pub use self::secret::{InvalidToken, MAX_TOKEN, Secret, check_token, masked};
 pub(crate) use self::time::CLOCK_TOLERANCE;
 pub use self::time::{Deadline, MAX_LIFETIME, Now, Timestamp, Validity};
 pub use self::token::AccessToken;

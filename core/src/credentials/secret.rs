@@ -109,13 +109,12 @@ impl HeaderPair {
 }
 
 /// Masks an e-mail address or user name for logs: `g***@example.com`.
-pub fn masked(name: &str) -> Masked<'_> {
+pub fn masked(name: &str) -> impl fmt::Display + fmt::Debug + Copy {
     Masked(name)
 }
 
-/// An e-mail address or user name that is displayed masked, from [`masked`].
 #[derive(Clone, Copy)]
-pub struct Masked<'a>(&'a str);
+struct Masked<'a>(&'a str);
 
 impl fmt::Display for Masked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

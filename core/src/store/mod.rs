@@ -109,6 +109,7 @@ pub use self::meta::RecordMeta;
 pub use self::record::{Record, RecordState};
 pub use self::saved::SavedSession;
 pub use self::stamp::WriteStamp;
+#[doc(no_inline)]
 pub use crate::error::{StoreError, StoreErrorKind};
 use crate::wire::Body;
 

@@ -7,12 +7,15 @@ use http::uri::Authority;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidUrl {
+    /// It is no name of a host, with or without a port. `keycloak`, `keycloak:8080`, `10.0.0.7` and `[fd00::7]:8080` are.
+    #[error("this is not the name of a host, with or without a port")]
+    NotAHost,
     /// It is no absolute address with a host.
     #[error("the address is not a URL with a host")]
     NotAUrl,
     /// It would send secrets unencrypted. Name hosts that plain http is allowed to by
     /// [`TransportSecurity::plain_http_to`](crate::TransportSecurity::plain_http_to).
-    #[error("the address is not https: http is for this machine, and for hosts named by `plain_http_to`")]
+    #[error("the address is not https or wss: http is for this machine and for hosts named by `plain_http_to`")]
     NotHttps,
     /// Its port is not a number from 1 to 65535.
     #[error("the address has a port that is none")]
@@ -27,6 +30,7 @@ impl InvalidUrl {
     #[allow(dead_code, reason = "used by providers, each of which is a feature")]
     pub(crate) fn of_it(self) -> &'static str {
         match self {
+            Self::NotAHost => "it is not the name of a host",
             Self::NotAUrl => "it is not a URL with a host",
             Self::NotHttps => "it is not https: http is for this machine, and for hosts named by `plain_http_to`",
             Self::Port => "it has a port that is none",

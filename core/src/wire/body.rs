@@ -2,8 +2,10 @@
 
 use std::{fmt, io};
 
-use crate::credentials::ZeroizingBytes;
 use bytes::Bytes;
+
+use crate::credentials::ZeroizingBytes;
+use crate::error::{TransportError, TransportErrorKind};
 
 /// The body of a request or an answer: wiped when its last copy is dropped, hidden in `Debug`.
 #[derive(Clone, Default)]
@@ -39,11 +41,6 @@ impl fmt::Debug for Body {
     }
 }
 
-/// The body has more bytes than its cap allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the body is larger than allowed")]
-pub struct BodyTooLarge;
-
 /// Collects a body piece by piece, up to a cap. Memory that it outgrows is wiped.
 pub struct BodyBuffer {
     bytes: ZeroizingBytes,
@@ -56,10 +53,11 @@ impl BodyBuffer {
         Self { bytes: ZeroizingBytes::default(), cap }
     }
 
-    /// Appends a piece. An error, with nothing appended, where it would exceed the cap.
-    pub fn push(&mut self, piece: &[u8]) -> Result<(), BodyTooLarge> {
+    /// Appends a piece. [`TooLarge`](TransportErrorKind::TooLarge), with nothing appended, where it would exceed the cap.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), TransportErrorKind> {
         let bytes = &mut self.bytes.0;
-        let needed = bytes.len().checked_add(piece.len()).filter(|needed| *needed <= self.cap).ok_or(BodyTooLarge)?;
+        let needed = bytes.len().checked_add(piece.len()).filter(|needed| *needed <= self.cap);
+        let needed = needed.ok_or(TransportErrorKind::TooLarge)?;
         if needed > bytes.capacity() {
             self.grow(needed);
         }
@@ -95,7 +93,7 @@ impl io::Write for BodyBuffer {
     }
 
     fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
-        self.push(piece).map_err(io::Error::other)
+        self.push(piece).map_err(|kind| io::Error::other(TransportError::new(kind)))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -117,7 +115,7 @@ mod tests {
     fn a_body_stops_at_its_cap() {
         let mut buffer = BodyBuffer::new(1000);
         buffer.push(&[b'a'; 600]).unwrap();
-        assert_eq!(buffer.push(&[b'b'; 401]), Err(BodyTooLarge));
+        assert_eq!(buffer.push(&[b'b'; 401]), Err(TransportErrorKind::TooLarge));
         buffer.push(&[b'c'; 400]).unwrap();
         assert_eq!(buffer.finish().as_ref().len(), 1000);
     }

@@ -5,6 +5,7 @@ use http::{Method, Uri, header};
 use super::body::BodyBuffer;
 use super::message::Request;
 use crate::credentials::Secret;
+use crate::error::TransportErrorKind;
 
 /// A `POST` request with these fields as a form in its body, and `Accept: application/json`.
 pub fn form_request<'a>(uri: Uri, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Request {
@@ -32,7 +33,7 @@ pub fn form_encode<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
 fn write_form<'a>(
     buffer: &mut BodyBuffer,
     fields: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<(), super::BodyTooLarge> {
+) -> Result<(), TransportErrorKind> {
     for (position, (name, value)) in fields.into_iter().enumerate() {
         if position > 0 {
             buffer.push(b"&")?;
@@ -44,7 +45,7 @@ fn write_form<'a>(
     Ok(())
 }
 
-fn write_encoded(buffer: &mut BodyBuffer, text: &str) -> Result<(), super::BodyTooLarge> {
+fn write_encoded(buffer: &mut BodyBuffer, text: &str) -> Result<(), TransportErrorKind> {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
         match byte {

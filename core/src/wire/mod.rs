@@ -17,7 +17,7 @@ mod url;
 #[cfg(feature = "auth0")]
 pub(crate) use self::address::port;
 pub use self::address::{InvalidUrl, is_safe};
-pub use self::body::{Body, BodyBuffer, BodyTooLarge};
+pub use self::body::{Body, BodyBuffer};
 pub use self::form::{form_decode, form_encode, form_request};
 pub use self::headers::{MAX_RETRY_AFTER, failure, retry_after, server_time};
 #[allow(unused_imports, reason = "which of them are used depends on the services that are built")]
@@ -30,5 +30,5 @@ pub use self::login::{LoginText, read_login, write_login};
 pub use self::message::{BODY_CAP, REQUEST_TIMEOUT, Request, RequestId, Response};
 #[cfg(any(feature = "navien", feature = "oauth2"))]
 pub(crate) use self::plain::{AnyText, UnescapedStr};
-pub use self::security::{InvalidHost, TransportSecurity, hide_headers, uninvited};
+pub use self::security::{TransportSecurity, hide_headers, uninvited};
 pub use self::url::BaseUrl;

@@ -25,7 +25,7 @@ use crate::error::{TransportError, TransportErrorKind};
 ///
 /// let security = security.plain_http_to("keycloak")?; // a private network, where everybody is trusted
 /// assert!(security.check_request(&mut request("http://keycloak:8080/token")).is_ok());
-/// # Ok::<_, perennial_core::wire::InvalidHost>(())
+/// # Ok::<_, perennial_core::wire::InvalidUrl>(())
 /// ```
 ///
 /// The rules that a transport has to keep itself are listed at [`Request`].
@@ -40,11 +40,6 @@ struct PlainHost {
     name: Box<str>,
     port: Option<u16>,
 }
-
-/// This is no host name, with or without a port. `keycloak`, `keycloak:8080`, `10.0.0.7` and `[fd00::7]:8080` are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not the name of a host, with or without a port")]
-pub struct InvalidHost;
 
 /// Marks a request that passed the check, with scheme, host and port that it passed for. The adapters' own transports
 /// check again with stricter rules, and this mark tells them that an exception was stated in front of them.
@@ -62,7 +57,7 @@ impl TransportSecurity {
     /// port is allowed. Call it again to allow more hosts.
     ///
     /// Two places need these rules: the provider that is given such an address, and the transport that sends to it.
-    pub fn plain_http_to(mut self, host: &str) -> Result<Self, InvalidHost> {
+    pub fn plain_http_to(mut self, host: &str) -> Result<Self, InvalidUrl> {
         self.plain_http.push(PlainHost::parse(host)?);
         Ok(self)
     }
@@ -135,17 +130,17 @@ impl TransportSecurity {
 }
 
 impl PlainHost {
-    fn parse(host: &str) -> Result<Self, InvalidHost> {
+    fn parse(host: &str) -> Result<Self, InvalidUrl> {
         // A bare IPv6 address has no brackets around it.
         if let Ok(ip) = host.parse::<std::net::Ipv6Addr>() {
             return Ok(Self { name: ip.to_string().into(), port: None });
         }
-        let authority: Authority = host.parse().map_err(|_| InvalidHost)?;
-        let port = port(&authority).map_err(|_| InvalidHost)?;
+        let authority: Authority = host.parse().map_err(|_| InvalidUrl::NotAHost)?;
+        let port = port(&authority)?;
         let name = authority.host();
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
         if name.is_empty() || host.contains('@') || !name.bytes().all(is_name) {
-            return Err(InvalidHost);
+            return Err(InvalidUrl::NotAHost);
         }
         Ok(Self { name: bare(name).into(), port })
     }
@@ -279,8 +274,11 @@ mod tests {
 
     #[test]
     fn a_name_that_is_no_host_is_refused() {
-        for odd in ["", "http://keycloak", "a/b", "user@a", "a:80800", "a:0", "a:", "*", "*.a", "a b", "a,b", "%61"] {
-            assert_eq!(TransportSecurity::new().plain_http_to(odd), Err(InvalidHost), "{odd}");
+        for odd in ["", "http://keycloak", "a/b", "user@a", "*", "*.a", "a b", "a,b", "%61"] {
+            assert_eq!(TransportSecurity::new().plain_http_to(odd), Err(InvalidUrl::NotAHost), "{odd}");
+        }
+        for odd in ["a:80800", "a:0", "a:"] {
+            assert_eq!(TransportSecurity::new().plain_http_to(odd), Err(InvalidUrl::Port), "{odd}");
         }
     }
 

@@ -238,8 +238,7 @@ fn tell(told: &UnboundedSender<Told>, payload: Vec<u8>) {
 /// All that a ticket says, in the words of `rumqttc`. The address, which is a secret, is put in when the request is
 /// made: options can be shown.
 pub(crate) fn options(ticket: ConnectOptions, client_id: &str, road: &Road) -> MqttOptions {
-    let parts = ticket.into_parts();
-    let (scheme, rest) = parts.url.expose().split_once("://").unwrap_or_default();
+    let (scheme, rest) = ticket.url.expose().split_once("://").unwrap_or_default();
     let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let place = road.detour.clone().unwrap_or_else(|| format!("{scheme}://{authority}"));
     let uri: Uri = format!("{place}{target}").parse().unwrap_or_default();
@@ -252,14 +251,14 @@ pub(crate) fn options(ticket: ConnectOptions, client_id: &str, road: &Road) -> M
     } else {
         Transport::ws()
     });
-    options.set_keep_alive(parts.keep_alive).set_clean_session(parts.clean_session);
-    if let (Some(user_name), Some(password)) = (&parts.user_name, &parts.password) {
+    options.set_keep_alive(ticket.keep_alive).set_clean_session(ticket.clean_session);
+    if let (Some(user_name), Some(password)) = (&ticket.user_name, &ticket.password) {
         options.set_credentials(&**user_name, password.expose());
     }
     options.set_request_modifier(move |mut request| {
         uri.clone_into(request.uri_mut());
         let headers = request.headers_mut();
-        headers.extend(parts.headers.clone());
+        headers.extend(ticket.headers.clone());
         if let Some(host) = &host {
             headers.insert(HOST, host.clone());
         }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use perennial_core::wire::{BodyBuffer, BodyTooLarge};
+use perennial_core::wire::BodyBuffer;
 use perennial_core::{Request, Response, TransportError, TransportErrorKind};
 use perennial_hyper::Transport;
 use rustls::ClientConfig;
@@ -39,13 +39,12 @@ async fn carry_out(http: reqwest::Client, request: Request) -> Result<Response, 
     let call = http.request(head.method, head.uri.to_string()).headers(head.headers).body(body.bytes());
     let mut answer = call.timeout(request.timeout).send().await.map_err(failure)?;
 
-    let too_large = |_: BodyTooLarge| TransportError::new(TransportErrorKind::TooLarge);
     if answer.content_length().is_some_and(|announced| announced > request.body_cap as u64) {
-        return Err(too_large(BodyTooLarge));
+        return Err(TransportErrorKind::TooLarge.into());
     }
     let mut buffer = BodyBuffer::new(request.body_cap);
     while let Some(chunk) = answer.chunk().await.map_err(failure)? {
-        buffer.push(&chunk).map_err(too_large)?;
+        buffer.push(&chunk)?;
     }
     let mut response = Response::new(buffer.finish());
     *response.status_mut() = answer.status();

@@ -5,8 +5,7 @@ use std::fmt::Display;
 use std::ops::Deref;
 
 use perennial_adapter::CredentialsRef;
-use perennial_core::aws::PresignedUrl;
-use perennial_core::mqtt::{ConnectOptions, Parts};
+use perennial_core::mqtt::ConnectOptions;
 use perennial_core::oauth2::{
     Assertions, AuthorizationUrl, ClientAuth, DeviceAuthorization, DevicePoll, Es256, PendingAuthorization, Profile,
     Revocation, TokenRequest, Verifier,
@@ -35,7 +34,7 @@ macro_rules! secret {
 }
 
 secret! {
-    Secret, AccessToken, AwsCredentials, Credentials, Grant, CredentialsRef, PresignedUrl, ConnectOptions, Parts,
+    Secret, AccessToken, AwsCredentials, Credentials, Grant, CredentialsRef, ConnectOptions,
     Assertions, AuthorizationUrl, ClientAuth, DeviceAuthorization, DevicePoll, Es256, PendingAuthorization, Profile, Revocation,
     TokenRequest, Verifier,
     auth0::Login, mosaia::Login, navien::Login, oauth2::Login, settrade::Login,

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use perennial_adapter::{ManualClock, MemoryStore, SessionBuilder, SystemClock};
-use perennial_core::credentials::masked;
 use perennial_core::mqtt::ConnectOptions;
 use perennial_core::oauth2::{Assertions, AuthorizationRequest, ClientAuth, Es256, Profile, Verifier};
 use perennial_core::providers::mosaia::{Checked, Mosaia};
@@ -118,7 +117,6 @@ fn request() -> Request {
 fn credentials() -> Vec<Shown> {
     shown! {
         "core/src/credentials/secret.rs Secret": secret("secret"),
-        "core/src/credentials/secret.rs Masked": masked("canaryuser@host.example"),
         "core/src/credentials/token.rs AccessToken": access(),
         "core/src/credentials/aws.rs AwsCredentials": aws(),
         "core/src/credentials/account.rs Account": account(),
@@ -126,9 +124,7 @@ fn credentials() -> Vec<Shown> {
         "core/src/grant.rs Grant": grant(),
         "core/src/credentials/mod.rs Credentials": have(),
         "core/src/store/saved.rs SavedSession": SavedSession::new("p", "r", have()),
-        "core/src/aws/mqtt.rs PresignedUrl": Navien::mqtt().presign(&aws(), now().wall),
         "core/src/mqtt.rs ConnectOptions": ticket(),
-        "core/src/mqtt.rs Parts": ticket().into_parts(),
     }
 }
 

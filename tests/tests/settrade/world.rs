@@ -259,9 +259,8 @@ impl Exchange for Call {
 
 /// The dispatcher token in a ticket, which must be the same wherever it stands.
 pub(crate) fn dispatcher_token(ticket: ConnectOptions) -> String {
-    let parts = ticket.into_parts();
-    let password = parts.password.unwrap().expose().to_owned();
-    assert_eq!(parts.headers["authorization"], format!("Bearer {password}"));
+    let password = ticket.password.unwrap().expose().to_owned();
+    assert_eq!(ticket.headers["authorization"], format!("Bearer {password}"));
     password
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn play(secrets: Secrets) -> Held {
     session.provider().authorize(&Call::new(&Method::GET, &Uri::default(), now(3700).wall), &credentials, &mut headers);
     drop(format!("{headers:?} {session:?} {credentials:#?} {login:?}"));
     let url = Navien::mqtt().presign(credentials.aws().ok_or("no AWS credentials")?, now(3700).wall);
-    let parts = Navien::default().connect_options(&credentials, now(3700).wall).ok_or("no ticket")?.into_parts();
+    let parts = Navien::default().connect_options(&credentials, now(3700).wall).ok_or("no ticket")?;
     let json = session.export().ok_or("nothing to export")?.to_json();
     let saved = SavedSession::parse(json.expose().as_bytes(), now(3700))?;
 

@@ -3,14 +3,14 @@
 use http::Method;
 
 use super::*;
-use crate::mqtt::{ConnectOptions, Parts};
+use crate::mqtt::ConnectOptions;
 
-fn ticket(body: Value) -> Result<Parts, ServiceError> {
+fn ticket(body: Value) -> Result<ConnectOptions, ServiceError> {
     ticket_at(&settrade(), body)
 }
 
-fn ticket_at(settrade: &Settrade, body: Value) -> Result<Parts, ServiceError> {
-    settrade.parse_ticket(&answer(200, body), &access("Bearer"), now(1)).map(ConnectOptions::into_parts)
+fn ticket_at(settrade: &Settrade, body: Value) -> Result<ConnectOptions, ServiceError> {
+    settrade.parse_ticket(&answer(200, body), &access("Bearer"), now(1))
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn a_ticket_is_requested_with_the_access_token() {
     let hosts = json!({"hosts": ["mqtt.example", "other.example"], "token": "ey.dispatch"});
     let step = exchange.receive(answer(200, hosts), now(1)).unwrap();
     let Step::Done(ticket) = step else { panic!("{step:?}") };
-    assert_eq!((ticket.host(), ticket.deadline()), ("mqtt.example:443", Some(now(3600).wall)));
+    assert_eq!((ticket.host(), ticket.deadline), ("mqtt.example:443", Some(now(3600).wall)));
 }
 
 #[test]
