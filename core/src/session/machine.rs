@@ -36,7 +36,7 @@ use super::methods::Standing;
 use super::pending::{Granted, Pending};
 use super::schedule::MIN_TIMEOUT;
 use super::work::{Place, Task, WORK_TIMEOUT, caught};
-use super::{Event, Output, RefreshMode, RefreshTokens, Session, Timer, Wake};
+use super::{Event, Output, RefreshMode, Session, Timer, Wake};
 use crate::credentials::{Credentials, LeaseId, Now, same_account};
 use crate::error::{Error, ExchangePhase, ServiceError};
 use crate::exchange::{Consumes, LoginOwner, Provider, Request, RequestId};
@@ -318,8 +318,8 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn consumes(&self, method: P::Method) -> Consumes {
-        match (self.provider.consumes(method), self.policy.refresh_tokens) {
-            (Consumes::RefreshToken, RefreshTokens::Reusable) => Consumes::Nothing,
+        match (self.provider.consumes(method), self.policy.reusable_refresh_tokens) {
+            (Consumes::RefreshToken, true) => Consumes::Nothing,
             (consumes, _) => consumes,
         }
     }

@@ -30,7 +30,7 @@ use self::lease::{Demand, Lease};
 use self::login::LoginState;
 use self::pending::Pending;
 use self::phase::Phase;
-pub use self::policy::{LoginPersistence, Policy, RefreshMode, RefreshTokens, SignOut};
+pub use self::policy::{Policy, RefreshMode, SignOut};
 use self::revoking::Revocations;
 use self::schedule::Random;
 pub use self::schedule::{

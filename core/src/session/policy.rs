@@ -12,10 +12,12 @@ pub struct Policy {
     pub request_timeout: Option<Duration>,
     /// Whether renewal goes on when nobody asks.
     pub refresh_mode: RefreshMode,
-    /// Whether refresh tokens work once.
-    pub refresh_tokens: RefreshTokens,
-    /// Whether the login is kept in the store.
-    pub login_persistence: LoginPersistence,
+    /// Whether refresh tokens can be used again, whatever the provider says: an exchange whose answer was lost is then
+    /// simply repeated.
+    pub reusable_refresh_tokens: bool,
+    /// Whether the login is kept in the store, beside the credentials: in the clear, unless the store encrypts. Whoever
+    /// goes on with the session can then sign in again; else he brings a login or does without.
+    pub persist_login: bool,
 }
 
 /// Whether renewal goes on when nobody asks.
@@ -31,28 +33,6 @@ pub enum RefreshMode {
     /// For programs that end when they have what they came for: nothing begins that nobody waits for. Whoever asks near
     /// the end waits for the renewal, and is served what is held where that fails.
     OneShot,
-}
-
-/// Whether refresh tokens work once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RefreshTokens {
-    /// As the provider says.
-    #[default]
-    AsProvided,
-    /// They can be used again: an exchange whose answer was lost is simply repeated.
-    Reusable,
-}
-
-/// Whether the login is kept in the store, beside the credentials.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LoginPersistence {
-    /// It is not: whoever goes on with the session brings a login or does without.
-    #[default]
-    NotStored,
-    /// It is, in the clear unless the store encrypts: whoever goes on with the session can sign in again.
-    Stored,
 }
 
 /// What becomes of the login when somebody signs out.
@@ -97,14 +77,14 @@ impl Policy {
     /// Takes refresh tokens for reusable.
     #[must_use]
     pub fn reusable_refresh_tokens(mut self) -> Self {
-        self.refresh_tokens = RefreshTokens::Reusable;
+        self.reusable_refresh_tokens = true;
         self
     }
 
     /// Keeps the login in the store, too: a session without one takes it up from there.
     #[must_use]
     pub fn persist_login(mut self) -> Self {
-        self.login_persistence = LoginPersistence::Stored;
+        self.persist_login = true;
         self
     }
 }
@@ -122,8 +102,8 @@ mod tests {
             margin: Some(margin),
             request_timeout: Some(timeout),
             refresh_mode: RefreshMode::OnDemand,
-            refresh_tokens: RefreshTokens::Reusable,
-            login_persistence: LoginPersistence::Stored,
+            reusable_refresh_tokens: true,
+            persist_login: true,
         };
         assert_eq!(policy, whole);
         assert_eq!(policy.one_shot(), Policy { refresh_mode: RefreshMode::OneShot, ..whole });

@@ -9,7 +9,7 @@ use crate::credentials::{Secret, Timestamp};
 
 /// What went wrong at the service: part of a session's record, or a record of its own before the first sign-in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failures {
+pub(crate) struct Failures {
     /// The end of the service's `Retry-After`, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) not_before: Option<i64>,
@@ -76,14 +76,14 @@ impl LoginDigest {
 
 impl Failures {
     /// Whether the service refused this login, as the provider writes it.
-    pub fn refuses(&self, login: &Secret) -> bool {
+    pub(crate) fn refuses(&self, login: &Secret) -> bool {
         let told = self.login.as_ref().filter(|told| told.of.is_of(login));
         told.is_some_and(|told| matches!(told.answer, LoginAnswer::Refused(_)))
     }
 
     /// The same, as they are when a login has brought a grant.
     #[must_use]
-    pub fn without_login(self) -> Self {
+    pub(crate) fn without_login(self) -> Self {
         Self { login: None, ..self }
     }
 
@@ -92,7 +92,7 @@ impl Failures {
     }
 
     /// When the service's `Retry-After` ends.
-    pub fn not_before(&self) -> Option<Timestamp> {
+    pub(crate) fn not_before(&self) -> Option<Timestamp> {
         self.not_before.map(Timestamp::from_unix_millis)
     }
 }

@@ -103,12 +103,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::driver::StoreDriver;
-pub use self::failures::Failures;
-pub(crate) use self::failures::{LoginAnswer, LoginDigest, LoginFailure, Refusal};
-pub use self::meta::RecordMeta;
+pub(crate) use self::failures::{Failures, LoginAnswer, LoginDigest, LoginFailure, Refusal};
+pub(crate) use self::meta::RecordMeta;
 pub use self::record::{Record, RecordState};
 pub use self::saved::SavedSession;
-pub use self::stamp::WriteStamp;
+pub(crate) use self::stamp::WriteStamp;
 #[doc(no_inline)]
 pub use crate::error::{StoreError, StoreErrorKind};
 use crate::wire::Body;

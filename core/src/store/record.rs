@@ -2,7 +2,8 @@
 
 use super::form::{Form, SHAPE, Told};
 use super::meta::RecordMeta;
-use crate::credentials::{Credentials, Now, Timestamp};
+use super::stamp::WriteStamp;
+use crate::credentials::{Credentials, Now, Secret, Timestamp};
 use crate::error::ImportError;
 use crate::wire::{Body, Text};
 
@@ -28,8 +29,7 @@ pub struct Record {
     pub namespace: String,
     /// Whether somebody is signed in, and with what.
     pub state: RecordState,
-    /// What stands beside that.
-    pub meta: RecordMeta,
+    pub(crate) meta: RecordMeta,
 }
 
 /// Whether somebody is signed in.
@@ -47,9 +47,40 @@ pub enum RecordState {
 }
 
 impl Record {
-    /// A record of one account at a provider.
-    pub fn new(provider: &str, namespace: &str, state: RecordState, meta: RecordMeta) -> Self {
-        Self { provider: provider.to_owned(), namespace: namespace.to_owned(), state, meta }
+    /// A record of one account at a provider, with nothing beside its state.
+    pub fn new(provider: &str, namespace: &str, state: RecordState) -> Self {
+        Self { provider: provider.to_owned(), namespace: namespace.to_owned(), state, meta: RecordMeta::default() }
+    }
+
+    /// With a revision: it counts up with each change, whoever makes it.
+    #[must_use]
+    pub fn with_revision(mut self, revision: u64) -> Self {
+        self.meta.revision = Some(revision);
+        self
+    }
+
+    /// With a login, as the provider writes it.
+    #[must_use]
+    pub fn with_login(mut self, login: Option<Secret>) -> Self {
+        self.meta.login = login;
+        self
+    }
+
+    /// As a session writes it when somebody has signed in just now: with that moment, and with the ages of the leases.
+    #[must_use]
+    pub fn with_sign_in_at(mut self, now: Now) -> Self {
+        self.meta.signed_in_at = Some(now.wall);
+        self.meta.written = self.credentials().map(|credentials| WriteStamp::now(credentials, now));
+        self
+    }
+
+    /// With what another record of the account tells of failures at the service. A sign-in has brought a grant: of
+    /// failures before it, only those of the service itself count.
+    #[must_use]
+    pub fn with_failures_of(mut self, other: &Self) -> Self {
+        let failures = other.meta.failures.clone();
+        self.meta.failures = if self.is_signed_in() { failures.without_login() } else { failures };
+        self
     }
 
     /// Reads what [`to_body`](Self::to_body) wrote.
@@ -101,13 +132,89 @@ impl Record {
         matches!(self.state, RecordState::SignedOut { .. })
     }
 
+    /// How many changes there were, whoever made them. `None`: it was not written by a store.
+    pub fn revision(&self) -> Option<u64> {
+        self.meta.revision
+    }
+
+    /// When a person last signed in, by the clock of that machine.
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        self.meta.signed_in_at
+    }
+
+    /// The login that is kept beside it, as the provider writes it.
+    pub fn login(&self) -> Option<&Secret> {
+        self.meta.login.as_ref()
+    }
+
     /// Whether the login is kept beside it.
     pub fn has_login(&self) -> bool {
         self.meta.login.is_some()
     }
 
+    /// Whether the service refused this login, as the provider writes it: no session on the store shows it again.
+    pub fn refuses(&self, login: &Secret) -> bool {
+        self.meta.failures.refuses(login)
+    }
+
+    /// When the service's `Retry-After` ends: no session on the store asks it for anything before.
+    pub fn not_before(&self) -> Option<Timestamp> {
+        self.meta.failures.not_before()
+    }
+
     /// Whether a one-use refresh token was sent of which nobody knows the answer: a renewal is under way, or was cut off.
     pub fn is_uncertain(&self) -> bool {
         self.meta.refresh_sent_at.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::failures::{LoginAnswer, LoginDigest, LoginFailure, Refusal};
+    use crate::{AccessToken, Grant, Validity};
+
+    fn now() -> Now {
+        Now::new(Timestamp::from_unix_seconds(1_700_000_000), Duration::from_secs(9))
+    }
+
+    fn signed_in() -> RecordState {
+        let access = AccessToken::new("Bearer", "at", Validity::with_lifetime(now(), Duration::from_secs(3600)));
+        let grant = Grant { access: Some(access.unwrap()), ..Grant::default() };
+        RecordState::SignedIn(Box::new(Credentials::from_grant(grant, None).unwrap()))
+    }
+
+    fn read_back(record: &Record) -> Record {
+        Record::parse(record.to_body().as_ref(), now()).unwrap()
+    }
+
+    #[test]
+    fn what_stands_beside_the_session_is_read_back() {
+        let login = Secret::from("ann: x");
+        let record = Record::new("toy", "https://toy.example", signed_in()).with_revision(7);
+        let record = read_back(&record.with_login(Some(login.clone())).with_sign_in_at(now()));
+        assert_eq!((record.revision(), record.signed_in_at()), (Some(7), Some(now().wall)));
+        assert_eq!(record.login().map(Secret::expose), Some("ann: x"));
+        assert!(record.has_login() && !record.refuses(&login) && !record.is_uncertain());
+        assert_eq!(record.not_before(), None);
+    }
+
+    #[test]
+    fn failures_go_over_into_the_next_record_and_a_sign_in_ends_those_of_the_login() {
+        let login = Secret::from("ann: x");
+        let of = LoginDigest::new(&login, [1, 2]);
+        let mut failed = Record::new("toy", "https://toy.example", RecordState::NeverSignedIn);
+        failed.meta.failures.not_before = Some(17);
+        failed.meta.failures.login =
+            Some(LoginFailure { of, answer: LoginAnswer::Refused(Refusal::InvalidCredentials) });
+        let failed = read_back(&failed);
+        assert!(failed.refuses(&login) && !failed.refuses(&Secret::from("ann: y")));
+        for (state, refuses) in [(RecordState::SignedOut { at: None }, true), (signed_in(), false)] {
+            let next = read_back(&Record::new("toy", "https://toy.example", state).with_failures_of(&failed));
+            assert_eq!(next.not_before(), Some(Timestamp::from_unix_millis(17)));
+            assert_eq!(next.refuses(&login), refuses);
+        }
     }
 }

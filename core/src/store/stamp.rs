@@ -11,7 +11,7 @@ use crate::credentials::{CLOCK_TOLERANCE, Credentials, LeaseId, Now, Timestamp};
 
 /// The time of writing and the ages of the leases then, in milliseconds by the writer's clock.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct WriteStamp {
+pub(crate) struct WriteStamp {
     at: i64,
     /// Absent where the age was uncertain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -22,7 +22,7 @@ pub struct WriteStamp {
 
 impl WriteStamp {
     /// The stamp for these credentials, written now.
-    pub fn now(credentials: &Credentials, now: Now) -> Self {
+    pub(crate) fn now(credentials: &Credentials, now: Now) -> Self {
         let age = |lease_id| {
             let age = credentials.validity(lease_id)?.age(now)?;
             Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))

@@ -9,7 +9,7 @@ use crate::step::Lives;
 use crate::subject::Subject;
 use crate::toy::Toy;
 use perennial_core::credentials::Credentials;
-use perennial_core::store::{Record, RecordMeta, RecordState, WriteStamp};
+use perennial_core::store::{Record, RecordState};
 use perennial_core::wire::Body;
 use perennial_core::{Provider, SignOut, State};
 
@@ -38,15 +38,12 @@ impl<S: Subject> Harness<S> {
         else {
             return Ok(());
         };
-        let beside = record.meta;
-        let login = beside.login.filter(|_| choice == SignOut::KeepLogin);
-        let revision = Some(beside.revision.unwrap_or(0) + 1);
-        let beside = RecordMeta { revision, login, failures: beside.failures, ..RecordMeta::default() };
         // No two at the same moment: they would be one.
         self.sign_outs_elsewhere += 1;
         let at = self.now.wall.saturating_add(Duration::from_millis(self.sign_outs_elsewhere));
-        let state = RecordState::SignedOut { at: Some(at) };
-        self.write_elsewhere(&Record::new(Toy.name(), &Toy.namespace(), state, beside).to_body())
+        let login = record.login().filter(|_| choice == SignOut::KeepLogin).cloned();
+        let next = follows(&record, RecordState::SignedOut { at: Some(at) });
+        self.write_elsewhere(&next.with_login(login).to_body())
     }
 
     /// By the login that was kept there, or the account that this session is of, when it has heard of the sign-out.
@@ -55,8 +52,7 @@ impl<S: Subject> Harness<S> {
             return Ok(());
         }
         let Some(record) = self.read_elsewhere().filter(Record::is_signed_out) else { return Ok(()) };
-        let beside = record.meta;
-        let kept = beside.login.as_ref().and_then(|login| Toy.read_login(login.expose()));
+        let kept = record.login().and_then(|login| Toy.read_login(login.expose()));
         let user = kept.map_or_else(|| self.user.clone(), |login| login.user().to_owned());
         let logins = [self.login.as_ref(), self.model.login()];
         if logins.into_iter().flatten().any(|login| login.user() != user) {
@@ -67,16 +63,14 @@ impl<S: Subject> Harness<S> {
         let Some(credentials) = granted.and_then(|granted| Credentials::from_grant(granted.grant, None)) else {
             return Ok(());
         };
-        let beside = RecordMeta {
-            revision: Some(beside.revision.unwrap_or(0) + 1),
-            written: Some(WriteStamp::now(&credentials, self.now)),
-            login: beside.login,
-            // The login brought a grant; the service may want quiet all the same.
-            failures: beside.failures.without_login(),
-            signed_in_at: Some(self.now.wall),
-            ..RecordMeta::default()
-        };
-        let state = RecordState::SignedIn(Box::new(credentials));
-        self.write_elsewhere(&Record::new(Toy.name(), &Toy.namespace(), state, beside).to_body())
+        let next = follows(&record, RecordState::SignedIn(Box::new(credentials)));
+        let next = next.with_login(record.login().cloned()).with_sign_in_at(self.now);
+        self.write_elsewhere(&next.to_body())
     }
+}
+
+/// The next revision of a record.
+fn follows(record: &Record, state: RecordState) -> Record {
+    let revision = record.revision().unwrap_or(0) + 1;
+    Record::new(Toy.name(), &Toy.namespace(), state).with_revision(revision).with_failures_of(record)
 }

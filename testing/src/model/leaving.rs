@@ -6,7 +6,6 @@ use crate::rule::Rule;
 use crate::toy::{Toy, ToyLogin, ToyMethod};
 use perennial_core::credentials::{Credentials, Secret, same_account};
 use perennial_core::exchange::Provider;
-use perennial_core::session::LoginPersistence;
 use perennial_core::store::{Record, RecordState};
 use perennial_core::wire::Body;
 use perennial_core::{LeaseId, SignOut};
@@ -154,7 +153,7 @@ impl Model {
     /// The session has written this.
     pub(super) fn wrote(&mut self, record: &Body) {
         let written = Record::parse(record.as_ref(), self.now).ok();
-        let login = written.as_ref().and_then(|written| login_of(written.meta.login.as_ref()));
+        let login = written.as_ref().and_then(|written| login_of(written.login()));
         let signs_out = written.is_some_and(|written| written.is_signed_out());
         if signs_out {
             self.check_kept(login.as_ref());
@@ -172,7 +171,7 @@ impl Model {
     }
 
     fn check_kept(&mut self, login: Option<&ToyLogin>) {
-        let keeps = self.policy.login_persistence == LoginPersistence::Stored && self.has_login();
+        let keeps = self.policy.persist_login && self.has_login();
         let ours = self.login.as_ref().filter(|_| keeps);
         let choice = self.leaving.unwritten.or(self.leaving.forgets.then_some(SignOut::ForgetLogin));
         match (choice, login, ours) {
@@ -189,10 +188,7 @@ impl Model {
     /// The session has read what is there.
     pub(super) fn has_read(&mut self) {
         let decides = self.login_first && self.has_login();
-        let ours = self
-            .login
-            .clone()
-            .filter(|_| self.policy.login_persistence == LoginPersistence::Stored && self.has_login());
+        let ours = self.login.clone().filter(|_| self.policy.persist_login && self.has_login());
         let Some(store) = &mut self.store else { return };
         store.there.is_unread = false;
         let record = store.there.record.as_ref();
@@ -202,12 +198,12 @@ impl Model {
         let is_later = std::mem::replace(&mut store.there.is_read_since, true) && news;
         self.leaving.forgets &= !news;
         store.there.sign_out = None;
-        let beside = read.meta;
-        let before = std::mem::replace(&mut store.there.login, login_of(beside.login.as_ref()));
+        let beside = login_of(read.login());
+        let before = std::mem::replace(&mut store.there.login, beside.clone());
         match read.state {
             RecordState::SignedOut { .. } => {
                 store.saved = None;
-                let login = login_of(beside.login.as_ref()).filter(|_| !self.leaving.forgets);
+                let login = beside.filter(|_| !self.leaving.forgets);
                 store.there.sign_out = Some(login.clone());
                 match self.leaving.unwritten {
                     Some(choice) => {
@@ -238,7 +234,7 @@ impl Model {
                     self.revocations.extend(Some(access).filter(|_| news));
                 } else if !decides && ours && (news || first || bare) {
                     self.leaving.is_over = self.signed_out;
-                    self.follow_login(login_of(beside.login.as_ref()), first);
+                    self.follow_login(beside, first);
                 }
             }
         }
@@ -267,7 +263,7 @@ impl Model {
         let first = !std::mem::replace(&mut store.there.is_known, true);
         if login.is_some() {
             self.follow_login(login, first);
-        } else if self.policy.login_persistence == LoginPersistence::Stored
+        } else if self.policy.persist_login
             && self.login.as_ref().zip(before).is_some_and(|(ours, before)| same(ours, before))
         {
             self.login = None;
@@ -280,7 +276,7 @@ impl Model {
         if let Some(store) = &mut self.store {
             store.there.is_known = true;
         }
-        let wanted = self.policy.login_persistence == LoginPersistence::Stored && (!self.has_login() || !first);
+        let wanted = self.policy.persist_login && (!self.has_login() || !first);
         if let Some(found) = found.filter(|_| wanted)
             && self.login.as_ref().is_none_or(|ours| !same(ours, &found))
         {
@@ -296,8 +292,8 @@ impl Model {
     /// Whether what stands there says of the login beside it that it was refused.
     fn is_refused_there(&self) -> bool {
         let record = self.store.as_ref().and_then(|store| store.there.record.as_ref());
-        let beside = record.and_then(|record| Some(Record::parse(record.as_ref(), self.now).ok()?.meta));
-        beside.is_some_and(|beside| beside.login.is_some_and(|login| beside.failures.refuses(&login)))
+        let record = record.and_then(|record| Record::parse(record.as_ref(), self.now).ok());
+        record.is_some_and(|record| record.login().is_some_and(|login| record.refuses(login)))
     }
 
     /// The session took up what it found in the store.

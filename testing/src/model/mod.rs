@@ -24,7 +24,7 @@ use super::said::{Facts, Said};
 use super::toy::{ToyLogin, ToyMethod};
 use perennial_core::credentials::{MAX_LIFETIME, same_account};
 use perennial_core::exchange::MAX_STEPS;
-use perennial_core::session::{MAX_BACKOFF, MIN_RETRY_INTERVAL, RefreshTokens};
+use perennial_core::session::{MAX_BACKOFF, MIN_RETRY_INTERVAL};
 use perennial_core::{
     Credentials, Deadline, Error, Generation, LeaseId, Now, Policy, RequestId, SignOut, State, Validity, Wake,
 };
@@ -594,7 +594,7 @@ fn is_same(one: &ToyLogin, other: &ToyLogin) -> bool {
 }
 
 fn is_reusable(policy: &Policy) -> bool {
-    policy.refresh_tokens == RefreshTokens::Reusable
+    policy.reusable_refresh_tokens
 }
 
 fn lifetime_of(validity: &Validity) -> Option<Duration> {

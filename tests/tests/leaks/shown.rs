@@ -14,7 +14,7 @@ use perennial_core::providers::oauth2::OAuth2;
 use perennial_core::providers::settrade::Settrade;
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::store::{
-    OpId, Record, RecordMeta, RecordState, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreReply, StoreRequest,
+    OpId, Record, RecordState, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreReply, StoreRequest,
 };
 use perennial_core::wire::{Body, BodyBuffer, LoginText, Object, Text};
 use perennial_core::{
@@ -361,16 +361,12 @@ fn stores() -> Vec<Shown> {
     let memory = MemoryStore::new();
     memory.lock(STORE_TIMEOUT, STORE_TIMEOUT).unwrap().write(&record(), STORE_TIMEOUT).unwrap();
     let write = || StoreCommand::Write { lock: OpId(1), record: record() };
-    let kept = || {
-        let meta = RecordMeta { login: Some(secret("login")), ..RecordMeta::default() };
-        Record::new("p", "n", RecordState::SignedIn(Box::new(have())), meta)
-    };
+    let kept = || Record::new("p", "n", RecordState::SignedIn(Box::new(have()))).with_login(Some(secret("login")));
     let address = format!("rediss://{0}:{0}@host.example/0", canary("address"));
     let redis = || RedisStore::builder(&address, "key").user(secret("user")).password(secret("password"));
     shown! {
         "core/src/store/record.rs Record": kept(),
         "core/src/store/record.rs RecordState": kept().state,
-        "core/src/store/meta.rs RecordMeta": kept().meta,
         "core/src/store/mod.rs StoreRequest": StoreRequest { id: OpId(1), command: write(), timeout: STORE_TIMEOUT },
         "core/src/store/mod.rs StoreCommand": write(),
         "core/src/store/mod.rs StoreReply": StoreReply::Read(Some(record())),

@@ -71,10 +71,8 @@ const INNOCENT: &[Innocent] = &[
             "core/src/providers/settrade/mod.rs Method",
             "core/src/session/io.rs State",
             "core/src/session/io.rs Timer",
-            "core/src/session/policy.rs RefreshTokens",
             "core/src/session/policy.rs RefreshMode",
             "core/src/session/policy.rs SignOut",
-            "core/src/session/policy.rs LoginPersistence",
             "core/src/error/store.rs StoreErrorKind",
             "core/src/store/mod.rs OpId",
             "core/src/wire/address.rs InvalidUrl",
@@ -83,8 +81,6 @@ const INNOCENT: &[Innocent] = &[
     Innocent(
         "is times and numbers",
         &[
-            "core/src/store/failures.rs Failures",
-            "core/src/store/stamp.rs WriteStamp",
             "adapter/src/clock.rs ManualClock",
             "adapter/src/clock.rs SystemClock",
             "core/src/credentials/time.rs Deadline",

@@ -10,7 +10,7 @@ use crate::exchange::{Consumes, Provider};
 use crate::session::flight::Mode;
 use crate::session::methods::Standing;
 use crate::session::work::caught;
-use crate::session::{LoginPersistence, MIN_RETRY_INTERVAL, Output, Session};
+use crate::session::{MIN_RETRY_INTERVAL, Output, Session};
 use crate::store::{
     Failures, LOCK_TIMEOUT, OpId, Record, RecordMeta, RecordState, STORE_TIMEOUT, StoreCommand, StoreRequest,
     WriteStamp,
@@ -136,12 +136,12 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn record(&self, state: RecordState, meta: RecordMeta) -> Record {
-        Record::new(self.provider.name(), &self.provider.namespace(), state, meta)
+        Record { meta, ..Record::new(self.provider.name(), &self.provider.namespace(), state) }
     }
 
     /// The login for the record: ours where that is wished for, else the one that is there already.
     pub(super) fn login_to_keep(&self) -> Option<Secret> {
-        let kept = self.policy.login_persistence == LoginPersistence::Stored && self.has_login();
+        let kept = self.policy.persist_login && self.has_login();
         let ours = if kept { self.written_login() } else { None };
         ours.or_else(|| self.store.as_ref()?.claim.kept_login.clone())
     }

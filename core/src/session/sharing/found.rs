@@ -11,7 +11,7 @@ use crate::session::flight::{Mode, Source};
 use crate::session::login::LoginState;
 use crate::session::schedule::MAX_BACKOFF_FOREGROUND;
 use crate::session::work::caught;
-use crate::session::{Event, LoginPersistence, Output, Session, SignOut};
+use crate::session::{Event, Output, Session, SignOut};
 use crate::store::{MAX_RECORD, STORE_TIMEOUT, StoreCommand, StoreError, StoreErrorKind};
 use crate::store::{Record, RecordMeta, RecordState};
 use crate::wire::Body;
@@ -506,14 +506,14 @@ impl<P: Provider> Session<P> {
         }
         let ours = self.written_login();
         let stood_there = matches!((&ours, &before), (Some(ours), Some(before)) if ours.expose() == before.expose());
-        if stood_there && self.policy.login_persistence == LoginPersistence::Stored {
+        if stood_there && self.policy.persist_login {
             (self.login, self.login_state) = (None, LoginState::Open);
         }
     }
 
     /// A login that was given here stands against one that was found; one that somebody saved later does not.
     fn adopt_login(&mut self, found: Option<Secret>, first: bool) {
-        if self.policy.login_persistence != LoginPersistence::Stored {
+        if !self.policy.persist_login {
             return;
         }
         let ours = self.written_login();

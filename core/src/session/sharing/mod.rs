@@ -44,7 +44,7 @@ pub(in crate::session) use self::state::{Busy, StoreSync};
 use self::state::{Decided, HeldLock, LoginBeside, Note, Operation, Over, PendingSignOut, Purpose};
 use super::flight::{InFlight, Mode, Source};
 use super::pending::{Failed, Granted, Pending};
-use super::{LoginPersistence, Session, SignOut};
+use super::{Session, SignOut};
 use crate::credentials::{Credentials, LeaseId, Timestamp};
 use crate::exchange::{Consumes, Provider, REQUEST_TIMEOUT};
 use crate::store::{STORE_TIMEOUT, StoreError, StoreErrorKind};
@@ -331,7 +331,7 @@ impl<P: Provider> Session<P> {
             Decided::SignIn { over: Over::SignOut { login, .. }, .. } => *login = LoginBeside::Forgotten,
             Decided::SignIn { .. } | Decided::Nothing => {}
         }
-        if cell.claim.kept_login.take().is_some() || self.policy.login_persistence == LoginPersistence::Stored {
+        if cell.claim.kept_login.take().is_some() || self.policy.persist_login {
             cell.unsaved.changes += 1;
         }
     }

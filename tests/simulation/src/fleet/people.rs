@@ -10,7 +10,7 @@ use super::service::USER;
 use super::store::{RecordKind, WrittenRecord};
 use super::world::World;
 use perennial_core::store::{OpId, StoreReply};
-use perennial_core::store::{Record, RecordMeta, RecordState};
+use perennial_core::store::{Record, RecordState};
 use perennial_core::wire::Body;
 use perennial_core::{Account, Credentials, Grant, Input, LeaseId, Policy, Provider};
 use perennial_testing::Toy;
@@ -89,9 +89,8 @@ impl World {
         let now = Clock::default().read(self.now);
         let answer = self.service.grant_to_person(self.now);
         let body = answer.grant(now).ok().and_then(|grant| Credentials::from_grant(grant, None)).map(|credentials| {
-            let meta = RecordMeta { revision: Some(1), ..RecordMeta::default() };
             let state = RecordState::SignedIn(Box::new(credentials));
-            Record::new(Toy.name(), &Toy.namespace(), state, meta).to_body()
+            Record::new(Toy.name(), &Toy.namespace(), state).with_revision(1).to_body()
         });
         WrittenRecord::new(body.unwrap_or_default())
     }

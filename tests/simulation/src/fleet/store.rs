@@ -44,7 +44,7 @@ impl WrittenRecord {
         let now = Now::new(Timestamp::default(), Duration::ZERO);
         let facts = match Record::parse(body.as_ref(), now) {
             Ok(record) => {
-                let facts = Facts { revision: record.meta.revision.unwrap_or(0), ..Facts::default() };
+                let facts = Facts { revision: record.revision().unwrap_or(0), ..Facts::default() };
                 match &record.state {
                     RecordState::SignedIn(held) => Facts {
                         kind: RecordKind::Session,
