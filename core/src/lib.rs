@@ -89,8 +89,8 @@ pub use self::credentials::{
     AccessToken, Account, AwsCredentials, Credentials, Deadline, Generation, LeaseId, Now, Secret, Timestamp, Validity,
 };
 pub use self::error::{
-    Error, ExchangePhase, ImportError, Outcome, ServiceError, ServiceErrorKind, SessionError, StoreError,
-    StoreErrorKind, TransportError, TransportErrorKind,
+    Error, ImportError, Outcome, ServiceError, ServiceErrorKind, SessionError, StoreError, StoreErrorKind,
+    TransportError, TransportErrorKind,
 };
 pub use self::exchange::{
     Call, Consumes, Exchange, FromEnv, InvalidEnv, Judgement, LoginOwner, Polled, PollingExchange, Provider, Request,

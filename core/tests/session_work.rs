@@ -11,9 +11,9 @@ use perennial_core::session::{Done, MAX_BACKOFF, WORK_TIMEOUT, Work};
 use perennial_core::store::{StoreCommand, StoreReply, StoreRequest};
 use perennial_core::wire::Body;
 use perennial_core::{
-    Consumes, Credentials, Error, Event, Exchange, ExchangePhase, Grant, ImportError, Input, LeaseId, Now, Output,
-    Policy, Provider, Request, Response, SavedSession, Secret, ServiceErrorKind, Session, SignOut, State, Step,
-    Timestamp, TransportError, TransportErrorKind,
+    Consumes, Credentials, Error, Event, Exchange, Grant, ImportError, Input, LeaseId, Now, Output, Policy, Provider,
+    Request, Response, SavedSession, Secret, ServiceErrorKind, Session, SignOut, State, Step, Timestamp,
+    TransportError, TransportErrorKind,
 };
 use perennial_testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 
@@ -256,10 +256,11 @@ impl Desk {
     }
 }
 
-fn panicked_at(error: &Error) -> Option<ExchangePhase> {
+/// Whether an answer was being read; `None` where nothing panicked.
+fn panicked_after_answer(error: &Error) -> Option<bool> {
     match error {
         Error::Service(error) => match error.kind() {
-            ServiceErrorKind::Panicked { phase } => Some(phase),
+            ServiceErrorKind::Panicked { answered } => Some(answered),
             _ => None,
         },
         _ => None,
@@ -421,7 +422,7 @@ fn a_one_use_token_is_not_spent_where_its_request_was_not_made() {
     desk.session.renew(LeaseId::Access, desk.now);
     desk.pass(SECOND);
     desk.run();
-    assert_eq!(desk.error().and_then(panicked_at), Some(ExchangePhase::Request));
+    assert_eq!(desk.error().and_then(panicked_after_answer), Some(false));
     desk.frail.is_mended();
     desk.pass(MAX_BACKOFF);
     desk.session.renew(LeaseId::Access, desk.now);
@@ -480,7 +481,7 @@ fn a_panic_while_a_request_is_made_is_a_failure_with_a_pause() {
             }
             assert_eq!(desk.told(), 1, "{at:?}");
             let error = desk.error().unwrap();
-            assert_eq!(panicked_at(error), Some(ExchangePhase::Request), "{at:?}");
+            assert_eq!(panicked_after_answer(error), Some(false), "{at:?}");
             assert!(error.is_retryable() && error.retry_at().is_some(), "{at:?}");
             assert!(!format!("{error} {error:?}").contains("as told"), "what a panic says is not repeated");
             assert!(desk.session.next_wake().is_some_and(|wake| wake.at > desk.now.monotonic), "{at:?}: no busy loop");
@@ -502,7 +503,7 @@ fn after_a_panic_at_an_answer_the_password_is_not_sent_each_second() {
     let mut desk = Desk::new(At::Receive);
     desk.demand();
     desk.answered(granted(1));
-    assert_eq!((desk.told(), desk.error().and_then(panicked_at)), (1, Some(ExchangePhase::Answer)));
+    assert_eq!((desk.told(), desk.error().and_then(panicked_after_answer)), (1, Some(true)));
     let (_, sent) = an_hour(&mut desk);
     assert!(sent <= 3, "{sent} sign-ins in an hour");
     desk.frail.is_mended();
@@ -537,7 +538,7 @@ fn a_panic_at_a_revocation_signs_out_all_the_same() {
     desk.session.sign_out(SignOut::KeepLogin, desk.now);
     desk.drain();
     assert!(!desk.session.is_signing_out() && desk.session.held().is_none());
-    let said = |event: &Event| matches!(event, Event::Revoked { error: Some(error) } if panicked_at(error).is_some());
+    let said = |event: &Event| matches!(event, Event::Revoked { error: Some(error) } if panicked_after_answer(error).is_some());
     assert!(desk.events.iter().any(said), "{:?}", desk.events);
 }
 

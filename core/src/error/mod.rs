@@ -12,7 +12,8 @@ use std::time::Duration;
 
 pub use self::import::ImportError;
 pub use self::outcome::Outcome;
-pub use self::service::{ExchangePhase, ServiceError, ServiceErrorKind};
+pub(crate) use self::service::ExchangePhase;
+pub use self::service::{ServiceError, ServiceErrorKind};
 pub use self::store::{StoreError, StoreErrorKind};
 pub use self::transport::{TransportError, TransportErrorKind};
 use crate::credentials::{LeaseId, Timestamp};

@@ -65,15 +65,14 @@ pub enum ServiceErrorKind {
     Service,
     /// The provider's own code panicked. The session tries again after a pause.
     Panicked {
-        /// In which part of the exchange.
-        phase: ExchangePhase,
+        /// Whether it was reading an answer; else nothing was sent.
+        answered: bool,
     },
 }
 
 /// A part of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ExchangePhase {
+pub(crate) enum ExchangePhase {
     /// Making the first request: nothing was sent.
     Request,
     /// Reading an answer.
@@ -92,7 +91,7 @@ impl ServiceError {
     }
 
     pub(crate) fn panicked(phase: ExchangePhase) -> Self {
-        Self::new(ServiceErrorKind::Panicked { phase })
+        Self::new(ServiceErrorKind::Panicked { answered: phase == ExchangePhase::Answer })
     }
 
     /// An exchange that had sent [`MAX_STEPS`](crate::exchange::MAX_STEPS) requests and wants one more.
@@ -162,7 +161,7 @@ impl ServiceError {
     }
 
     pub(super) fn was_answered(&self) -> bool {
-        !matches!(self.kind, ServiceErrorKind::Panicked { phase: ExchangePhase::Request })
+        !matches!(self.kind, ServiceErrorKind::Panicked { answered: false })
     }
 
     pub(super) fn refuses_login(&self) -> bool {
@@ -193,10 +192,10 @@ impl ServiceError {
             ServiceErrorKind::Unsupported => Outcome::Unsupported,
             ServiceErrorKind::RateLimited { .. }
             | ServiceErrorKind::Unavailable { .. }
-            | ServiceErrorKind::Panicked { phase: ExchangePhase::Request } => Outcome::NotProcessed,
+            | ServiceErrorKind::Panicked { answered: false } => Outcome::NotProcessed,
             ServiceErrorKind::Malformed { .. }
             | ServiceErrorKind::Service
-            | ServiceErrorKind::Panicked { phase: ExchangePhase::Answer } => Outcome::Indeterminate,
+            | ServiceErrorKind::Panicked { answered: true } => Outcome::Indeterminate,
         }
     }
 }
@@ -309,10 +308,10 @@ impl fmt::Display for ServiceError {
             ServiceErrorKind::NotGranted => f.write_str("the service did not grant what was asked for")?,
             ServiceErrorKind::Malformed { what } => write!(f, "the service's answer was not understood: {what}")?,
             ServiceErrorKind::Service => f.write_str("the service failed")?,
-            ServiceErrorKind::Panicked { phase: ExchangePhase::Request } => {
+            ServiceErrorKind::Panicked { answered: false } => {
                 f.write_str("the provider's code panicked before it asked the service")?;
             }
-            ServiceErrorKind::Panicked { phase: ExchangePhase::Answer } => {
+            ServiceErrorKind::Panicked { answered: true } => {
                 f.write_str("the provider's code panicked at the service's answer")?;
             }
         }

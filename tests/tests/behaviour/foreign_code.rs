@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use perennial_adapter::{ManualClock, SessionBuilder};
 use perennial_core::{
-    Consumes, Credentials, Error, Event, Exchange, ExchangePhase, Grant, LeaseId, Now, Provider, Request, Response,
-    ServiceErrorKind, SessionError, SignOut, State, Step, TransportError,
+    Consumes, Credentials, Error, Event, Exchange, Grant, LeaseId, Now, Provider, Request, Response, ServiceErrorKind,
+    SessionError, SignOut, State, Step, TransportError,
 };
 use perennial_testing::{Toy, ToyExchange, ToyLogin, ToyMethod};
 use perennial_tests::{Heard, LONG, within};
@@ -373,10 +373,11 @@ fn what_a_provider_computes_holds_no_lock<S: Adapter>() {
     assert_eq!(service.asked(), ["/sign-in", "/refresh"]);
 }
 
-fn panicked_at(error: &Error) -> Option<ExchangePhase> {
+/// Whether an answer was being read; `None` where nothing panicked.
+fn panicked_after_answer(error: &Error) -> Option<bool> {
     match error {
         Error::Service(error) => match error.kind() {
-            ServiceErrorKind::Panicked { phase } => Some(phase),
+            ServiceErrorKind::Panicked { answered } => Some(answered),
             _ => None,
         },
         _ => None,
@@ -400,8 +401,7 @@ fn a_panic_of_an_exchange_is_told_and_tried_again<S: Adapter>() {
             let told = odd.panics(at);
             clock.advance(Duration::from_secs(5));
             let error = session.bounded(S::renew).unwrap_err();
-            let phase = if at == At::Receive { ExchangePhase::Answer } else { ExchangePhase::Request };
-            assert_eq!(panicked_at(&error), Some(phase), "{at:?}: {error}");
+            assert_eq!(panicked_after_answer(&error), Some(at == At::Receive), "{at:?}: {error}");
             assert!(error.retry_at().is_some() && session.current().is_some(), "{at:?}");
             // The clock stands: nothing is tried again.
             assert!(session.bounded(S::renew).is_err());
@@ -426,7 +426,7 @@ fn a_panic_at_the_first_sign_in_strands_nobody<S: Adapter>() {
         })
         .collect();
     for caller in callers {
-        assert_eq!(panicked_at(&caller.join().unwrap()), Some(ExchangePhase::Answer));
+        assert_eq!(panicked_after_answer(&caller.join().unwrap()), Some(true));
     }
     assert_eq!((told.try_iter().count(), service.asked().len()), (1, 1), "one attempt, shared by all");
     odd.is_mended();

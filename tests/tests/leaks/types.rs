@@ -28,7 +28,6 @@ const INNOCENT: &[Innocent] = &[
             "core/src/session/work.rs Work",
             "core/src/wire/security.rs TransportSecurity",
             "core/src/credentials/secret.rs InvalidToken",
-            "core/src/error/service.rs ExchangePhase",
             "core/src/error/service.rs ServiceErrorKind",
             "core/src/error/transport.rs TransportErrorKind",
             "core/src/error/outcome.rs Outcome",
