@@ -8,7 +8,7 @@ use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
 use perennial_core::credentials::masked;
-use perennial_core::wire::{LoginText, failure, json_request, parse_json, read_login, write_login};
+use perennial_core::wire::{failure, json_request, parse_json, read_login, write_login};
 use perennial_core::{
     AccessToken, Account, AwsCredentials, Consumes, Credentials, Error, Exchange, Grant, LeaseId, Now, Provider,
     Request, Response, Secret, ServiceError, ServiceErrorKind, Step, Validity,
@@ -30,14 +30,6 @@ pub struct Toy;
 pub struct ToyLogin {
     user: String,
     password: Secret,
-}
-
-/// How a kept login is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LoginForm<S> {
-    user: S,
-    password: S,
 }
 
 /// The toy's ways to renew.
@@ -198,13 +190,12 @@ impl Provider for Toy {
     }
 
     fn write_login(&self, login: &ToyLogin) -> Option<Secret> {
-        let (user, password) = (login.user.as_str().into(), login.password.expose().into());
-        write_login(KIND, &LoginForm::<LoginText<'_>> { user, password })
+        Some(write_login(KIND, &[("user", &login.user), ("password", login.password.expose())]))
     }
 
     fn read_login(&self, text: &str) -> Option<ToyLogin> {
-        let form: LoginForm<LoginText<'_>> = read_login(KIND, text)?;
-        Some(ToyLogin::new(form.user.as_str(), form.password.as_str()))
+        let [user, password] = read_login(KIND, text, ["user", "password"])?;
+        Some(ToyLogin::new(user.expose(), password.expose()))
     }
 }
 

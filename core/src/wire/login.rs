@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
-use serde::de::{self, Deserialize, Deserializer};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
@@ -12,37 +12,38 @@ use super::body::BodyBuffer;
 use super::lenient::{Object, Text};
 use crate::credentials::Secret;
 
-/// Writes a login as JSON: `{"kind": …, "login": {…}}`. `None` where JSON cannot express the fields.
+/// Writes a login as JSON: `{"kind": …, "login": {…}}`, with texts as its fields.
 ///
-/// `kind` must be unique to this service and to this set of fields, so that no login is read as another. Texts in
-/// `fields` must be [`LoginText`]s:
+/// `kind` must be unique to this service and to this set of fields, so that no login is read as another.
 ///
 /// ```
-/// use perennial_core::wire::{LoginText, read_login, write_login};
-/// use serde::{Deserialize, Serialize};
+/// use perennial_core::wire::{read_login, write_login};
 ///
-/// #[derive(Serialize, Deserialize)]
-/// #[serde(deny_unknown_fields)]
-/// struct Key<S> {
-///     key: S,
-/// }
-///
-/// let text = write_login("weather-key", &Key { key: LoginText::from("s3cret") }).unwrap();
+/// let text = write_login("weather-key", &[("key", "s3cret")]);
 /// assert_eq!(text.expose(), r#"{"kind":"weather-key","login":{"key":"s3cret"}}"#);
-/// let read: Key<LoginText<'_>> = read_login("weather-key", text.expose()).unwrap();
-/// assert_eq!(read.key.as_str(), "s3cret");
+/// let [key] = read_login("weather-key", text.expose(), ["key"]).unwrap();
+/// assert_eq!(key.expose(), "s3cret");
 /// ```
-pub fn write_login(kind: &str, fields: &impl Serialize) -> Option<Secret> {
+pub fn write_login(kind: &str, fields: &[(&str, &str)]) -> Secret {
     let mut buffer = BodyBuffer::new(usize::MAX);
-    serde_json::to_writer(&mut buffer, &Form { kind: LoginText::from(kind), login: fields }).ok()?;
-    std::str::from_utf8(buffer.finish().as_ref()).ok().map(Secret::from)
+    // Texts into memory: neither side can fail.
+    let _ = serde_json::to_writer(&mut buffer, &Form { kind: LoginText::from(kind), login: Fields(fields) });
+    Secret::from(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default())
 }
 
-/// Reads what [`write_login`] wrote. `None` where it is of another kind, or its fields are not those of `L`.
-pub fn read_login<'a, L: Deserialize<'a>>(kind: &str, text: &'a str) -> Option<L> {
-    let Object(form) = serde_json::from_str::<Object<Form<LoginText<'a>, Object<L>>>>(text).ok()?;
-    let Form { kind: found, login: Object(login) } = form?;
-    (found.as_str() == kind).then_some(login?)
+/// Reads what [`write_login`] wrote: these fields, in this order. `None` where it is of another kind, or its fields are
+/// others.
+pub fn read_login<const N: usize>(kind: &str, text: &str, names: [&str; N]) -> Option<[Secret; N]> {
+    let Object(form) = serde_json::from_str::<Object<Form<LoginText<'_>, ReadFields<'_, N>>>>(text).ok()?;
+    let Form { kind: found, login } = form?;
+    if found.as_str() != kind || login.0.len() != N {
+        return None;
+    }
+    let field = |name: &&str| {
+        let (_, text) = login.0.iter().find(|(found, _)| found.get() == Some(*name))?;
+        Some(Secret::from(text.as_str()))
+    };
+    names.iter().map(field).collect::<Option<Vec<_>>>()?.try_into().ok()
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -52,12 +53,50 @@ struct Form<K, L> {
     login: L,
 }
 
+struct Fields<'a>(&'a [(&'a str, &'a str)]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, text)| (name, LoginText::from(*text))))
+    }
+}
+
+/// At most `N` fields, whatever their names are.
+struct ReadFields<'a, const N: usize>(Vec<(Text<'a>, LoginText<'a>)>);
+
+impl<'de: 'a, 'a, const N: usize> Deserialize<'de> for ReadFields<'a, N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor<const N: usize>;
+
+        impl<'de, const N: usize> Visitor<'de> for FieldsVisitor<N> {
+            type Value = ReadFields<'de, N>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::with_capacity(N);
+                while let Some(field) = map.next_entry()? {
+                    if fields.len() == N {
+                        return Err(de::Error::custom("more fields than there are"));
+                    }
+                    fields.push(field);
+                }
+                Ok(ReadFields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
 /// A text in a kept login. Reading anything but a text is an error; a blank one is allowed, because it may be a
 /// password.
 ///
 /// Characters that JSON would escape, and `%`, are written as `%` and two hexadecimal digits. The reason: JSON parsers
 /// decode escapes in memory that they do not wipe.
-pub enum LoginText<'a> {
+pub(crate) enum LoginText<'a> {
     /// Borrowed from the login, or from the text that it was read from.
     Borrowed(&'a str),
     /// Decoded.
@@ -66,7 +105,7 @@ pub enum LoginText<'a> {
 
 impl LoginText<'_> {
     /// The text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             LoginText::Borrowed(text) => text,
             LoginText::Owned(text) => text,
@@ -181,21 +220,14 @@ pub(crate) fn not_quite(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    #[derive(serde::Serialize, serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Pair<S> {
-        name: S,
-        word: S,
-    }
-
     const KIND: &str = "test-pair";
 
     fn write(name: &str, word: &str) -> Secret {
-        write_login(KIND, &Pair { name: LoginText::from(name), word: word.into() }).unwrap()
+        write_login(KIND, &[("name", name), ("word", word)])
     }
 
-    fn read(text: &str) -> Option<Pair<LoginText<'_>>> {
-        read_login(KIND, text)
+    fn read(text: &str) -> Option<[Secret; 2]> {
+        read_login(KIND, text, ["name", "word"])
     }
 
     #[test]
@@ -204,20 +236,24 @@ mod tests {
         for word in ["", " ", "\"", "\\", "%", "%41", "%%", "a\u{0}b\r\n", "\u{2028}\u{1f331}ก", every.as_str()] {
             let text = write("ada", word);
             assert!(!text.expose().contains('\\'), "{word:?}");
-            let pair = read(text.expose()).unwrap();
-            assert_eq!((pair.name.as_str(), pair.word.as_str()), ("ada", word));
+            let [name, read] = read(text.expose()).unwrap();
+            assert_eq!((name.expose(), read.expose()), ("ada", word));
         }
         assert_eq!(write("a", "%\"\n").expose(), r#"{"kind":"test-pair","login":{"name":"a","word":"%25%22%0A"}}"#);
     }
 
     #[test]
     fn a_text_is_borrowed_unless_there_is_something_to_decode() {
-        let text = write("ada", "100%");
-        let Pair { name, word } = read(text.expose()).unwrap();
-        assert!(matches!((name, word), (LoginText::Borrowed("ada"), LoginText::Owned(_))));
-        // Another program may have written it anew.
-        let Pair { word, .. } = read(r#"{"login":{"word":"a\"b","name":"n"},"kind":"test-pair"}"#).unwrap();
-        assert_eq!(word.as_str(), "a\"b");
+        let text: LoginText<'_> = serde_json::from_str(r#""ada""#).unwrap();
+        assert!(matches!(text, LoginText::Borrowed("ada")));
+        let text: LoginText<'_> = serde_json::from_str(r#""100%25""#).unwrap();
+        assert!(matches!(text, LoginText::Owned(text) if &**text == "100%"));
+    }
+
+    #[test]
+    fn a_login_that_another_program_wrote_anew_is_read() {
+        let [name, word] = read(r#"{"login":{"word":"a\"b","name":"n"},"kind":"test-pair"}"#).unwrap();
+        assert_eq!((name.expose(), word.expose()), ("n", "a\"b"));
     }
 
     #[test]
@@ -231,7 +267,10 @@ mod tests {
             let text = format!(r#"{{"kind":"test-pair","login":{{"name":"n","word":"{code}"}}}}"#);
             assert!(read(&text).is_none(), "{code}");
         }
-        assert!(read_login::<Pair<LoginText<'_>>>("other", text.expose()).is_none());
+        assert!(read_login("other", text.expose(), ["name", "word"]).is_none());
+        assert!(read_login(KIND, text.expose(), ["name"]).is_none() && read_login(KIND, text.expose(), []).is_none());
+        assert!(read_login(KIND, text.expose(), ["name", "other"]).is_none());
+        assert!(read(r#"{"kind":"test-pair","login":{"name":"a","name":"b"}}"#).is_none());
     }
 
     #[test]

@@ -24,9 +24,10 @@ pub use self::headers::{MAX_RETRY_AFTER, failure, retry_after, server_time};
 pub(crate) use self::headers::{failure_under, looks_like_a_page};
 pub use self::json::{Lifetime, json_request, parse_json};
 pub use self::lenient::{Number, Object, Text};
+pub(crate) use self::login::LoginText;
 #[cfg(test)]
 pub(crate) use self::login::not_quite;
-pub use self::login::{LoginText, read_login, write_login};
+pub use self::login::{read_login, write_login};
 pub use self::message::{BODY_CAP, REQUEST_TIMEOUT, Request, RequestId, Response};
 #[cfg(any(feature = "navien", feature = "oauth2"))]
 pub(crate) use self::plain::{AnyText, UnescapedStr};

@@ -11,7 +11,7 @@ use perennial_core::oauth2::{
     Revocation, TokenRequest, Verifier,
 };
 use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
-use perennial_core::wire::{Body, BodyBuffer, LoginText, Text};
+use perennial_core::wire::{Body, BodyBuffer, Text};
 use perennial_core::{AccessToken, AwsCredentials, Credentials, Grant, Secret};
 use perennial_core::{Request, Response, SavedSession};
 use perennial_file::Key;
@@ -44,9 +44,6 @@ secret! {
 // The saved form says where it belongs and until when, and no more.
 const _: () = assert!(!implements!(SavedSession: Serialize), "it can be serialised by accident");
 const _: () = assert!(!implements!(SavedSession: AsRef<str>), "it is taken for a text");
-
-// What writes a login into a store has to be written: the one secret that serialises, and it does nothing else.
-const _: () = assert!(implements!(LoginText<'static>: Serialize) && !implements!(LoginText<'static>: Display));
 
 #[test]
 fn the_compiler_can_tell() {

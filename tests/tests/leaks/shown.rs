@@ -16,7 +16,7 @@ use perennial_core::providers::{auth0, mosaia, navien, oauth2, settrade};
 use perennial_core::store::{
     OpId, Record, RecordState, STORE_TIMEOUT, Store, StoreCommand, StoreDriver, StoreReply, StoreRequest,
 };
-use perennial_core::wire::{Body, BodyBuffer, LoginText, Object, Text};
+use perennial_core::wire::{Body, BodyBuffer, Object, Text};
 use perennial_core::{
     AccessToken, Account, AwsCredentials, Call, Credentials, Error, Exchange, Grant, Input, LeaseId, Now, Output,
     Policy, Polled, Provider, Request, RequestId, Response, SavedSession, ServiceError, ServiceErrorKind, Session,
@@ -352,7 +352,6 @@ fn wire() -> Vec<Shown> {
         "core/src/wire/body.rs BodyBuffer": buffer,
         "core/src/wire/lenient.rs Text": Text::Borrowed(&words),
         "core/src/wire/lenient.rs Object": Object(Some(Text::Borrowed(&words))),
-        "core/src/wire/login.rs LoginText": LoginText::from(words.as_str()),
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::credentials::{Secret, masked};
-use crate::wire::{LoginText, read_login, write_login};
+use crate::wire::{read_login, write_login};
 
 /// The kind of a login that is kept in a store.
 const KIND: &str = "auth0-password";
@@ -54,22 +52,13 @@ impl Login {
     }
 
     pub(super) fn write(&self) -> Option<Secret> {
-        let (email, password) = (self.email().into(), self.password.expose().into());
-        write_login(KIND, &Form::<LoginText<'_>> { email, password })
+        Some(write_login(KIND, &[("email", self.email()), ("password", self.password.expose())]))
     }
 
     pub(super) fn read(text: &str) -> Option<Self> {
-        let form: Form<LoginText<'_>> = read_login(KIND, text)?;
-        Self::new(form.email.as_str(), form.password.as_str()).ok()
+        let [email, password] = read_login(KIND, text, ["email", "password"])?;
+        Self::new(email.expose(), password).ok()
     }
-}
-
-/// How a kept login is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Form<S> {
-    email: S,
-    password: S,
 }
 
 /// The masked e-mail address alone.

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::credentials::{Secret, masked};
-use crate::wire::{LoginText, read_login, write_login};
+use crate::wire::{read_login, write_login};
 
 /// The kinds of logins that are kept in a store.
 const PASSWORD: &str = "mosaia-password";
@@ -89,40 +87,20 @@ impl Login {
     }
 
     pub(super) fn write(&self) -> Option<Secret> {
-        let (name, secret) = (self.name().into(), self.secret().expose().into());
-        match &self.0 {
-            Kind::Password { .. } => {
-                write_login(PASSWORD, &PasswordForm::<LoginText<'_>> { email: name, password: secret })
-            }
-            Kind::Client { .. } => {
-                write_login(CLIENT, &ClientForm::<LoginText<'_>> { client_id: name, client_secret: secret })
-            }
-        }
+        let (name, secret) = (self.name(), self.secret().expose());
+        Some(match &self.0 {
+            Kind::Password { .. } => write_login(PASSWORD, &[("email", name), ("password", secret)]),
+            Kind::Client { .. } => write_login(CLIENT, &[("client_id", name), ("client_secret", secret)]),
+        })
     }
 
     pub(super) fn read(text: &str) -> Option<Self> {
-        if let Some(form) = read_login::<PasswordForm<LoginText<'_>>>(PASSWORD, text) {
-            return Self::password(form.email.as_str(), form.password.as_str()).ok();
+        if let Some([email, password]) = read_login(PASSWORD, text, ["email", "password"]) {
+            return Self::password(email.expose(), password).ok();
         }
-        let form: ClientForm<LoginText<'_>> = read_login(CLIENT, text)?;
-        Self::client(form.client_id.as_str(), form.client_secret.as_str()).ok()
+        let [client_id, client_secret] = read_login(CLIENT, text, ["client_id", "client_secret"])?;
+        Self::client(client_id.expose(), client_secret).ok()
     }
-}
-
-/// How a kept password is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PasswordForm<S> {
-    email: S,
-    password: S,
-}
-
-/// How a kept client's secret is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClientForm<S> {
-    client_id: S,
-    client_secret: S,
 }
 
 /// The masked e-mail address or client id alone.

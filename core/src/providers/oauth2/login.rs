@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::credentials::{Secret, masked};
 use crate::exchange::LoginOwner;
 use crate::oauth2::{Profile, TokenRequest};
-use crate::wire::{LoginText, read_login, write_login};
+use crate::wire::{read_login, write_login};
 
 /// The kinds of logins that are kept in a store.
 const CLIENT_CREDENTIALS: &str = "oauth2-client-credentials";
@@ -89,42 +87,27 @@ impl Login {
 
     /// The login as text. The client's secret is not in it: that is part of the profile, which is never kept.
     pub(super) fn write(&self) -> Option<Secret> {
-        let scopes = self.scopes.iter().map(|scope| scope.as_str().into()).collect();
-        match &self.kind {
-            Kind::ClientCredentials => write_login(CLIENT_CREDENTIALS, &ClientForm::<LoginText<'_>> { scopes }),
-            Kind::LegacyPassword { username, password } => {
-                let (username, password) = (LoginText::from(&**username), password.expose().into());
-                write_login(LEGACY_PASSWORD, &PasswordForm { username, password, scopes })
-            }
-        }
+        let scopes = serde_json::to_string(&self.scopes).ok()?;
+        Some(match &self.kind {
+            Kind::ClientCredentials => write_login(CLIENT_CREDENTIALS, &[("scopes", &scopes)]),
+            Kind::LegacyPassword { username, password } => write_login(
+                LEGACY_PASSWORD,
+                &[("username", username), ("password", password.expose()), ("scopes", &scopes)],
+            ),
+        })
     }
 
     pub(super) fn read(text: &str) -> Option<Self> {
-        let (login, scopes) = match read_login::<ClientForm<LoginText<'_>>>(CLIENT_CREDENTIALS, text) {
-            Some(form) => (Self::client_credentials(), form.scopes),
+        let (login, scopes) = match read_login(CLIENT_CREDENTIALS, text, ["scopes"]) {
+            Some([scopes]) => (Self::client_credentials(), scopes),
             None => {
-                let form: PasswordForm<LoginText<'_>> = read_login(LEGACY_PASSWORD, text)?;
-                (Self::legacy_password(form.username.as_str(), form.password.as_str()).ok()?, form.scopes)
+                let fields = read_login(LEGACY_PASSWORD, text, ["username", "password", "scopes"])?;
+                let [username, password, scopes] = fields;
+                (Self::legacy_password(username.expose(), password).ok()?, scopes)
             }
         };
-        Some(login.scopes(scopes.iter().map(LoginText::as_str)))
+        Some(login.scopes(serde_json::from_str::<Vec<String>>(scopes.expose()).ok()?))
     }
-}
-
-/// How kept client credentials are written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClientForm<S> {
-    scopes: Vec<S>,
-}
-
-/// How a kept password is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PasswordForm<S> {
-    username: S,
-    password: S,
-    scopes: Vec<S>,
 }
 
 /// The kind, and the masked user name.
@@ -184,7 +167,7 @@ mod tests {
             assert!(Login::read(&text.replace(kind, other)).is_none(), "the other kind's name");
         }
         let text = logins()[0].write().unwrap();
-        for (there, other) in [("ada@a.example", " "), ("hunter2", ""), ("[\"read\"", "[1")] {
+        for (there, other) in [("ada@a.example", " "), ("hunter2", ""), ("[%22read%22", "[1"), ("[%22read%22", "{")] {
             assert!(Login::read(&text.expose().replace(there, other)).is_none(), "{other:?}");
         }
     }

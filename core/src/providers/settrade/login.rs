@@ -5,11 +5,10 @@ use std::fmt;
 use base64ct::{Base64, Base64Unpadded, Encoding};
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::credentials::{Secret, Timestamp, masked};
-use crate::wire::{LoginText, read_login, write_login};
+use crate::wire::{read_login, write_login};
 
 /// The size of a private key of P-256, in bytes.
 const SCALAR: usize = 32;
@@ -79,26 +78,18 @@ impl Login {
         let scalar = Zeroizing::new(self.key.to_bytes());
         let mut buffer = Zeroizing::new([0; 2 * SCALAR]);
         let app_secret = Base64::encode(&scalar, &mut buffer[..]).ok()?;
-        write_login(KIND, &Form::<LoginText<'_>> { app_id: self.app_id().into(), app_secret: (*app_secret).into() })
+        Some(write_login(KIND, &[("app_id", self.app_id()), ("app_secret", app_secret)]))
     }
 
     pub(super) fn read(text: &str) -> Option<Self> {
-        let form: Form<LoginText<'_>> = read_login(KIND, text)?;
-        Self::new(form.app_id.as_str(), form.app_secret.as_str()).ok()
+        let [app_id, app_secret] = read_login(KIND, text, ["app_id", "app_secret"])?;
+        Self::new(app_id.expose(), app_secret).ok()
     }
 
     fn sign_text(&self, text: &str) -> String {
         let signature: Signature = self.key.sign(text.as_bytes());
         signature.to_der().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
-}
-
-/// How a kept login is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Form<S> {
-    app_id: S,
-    app_secret: S,
 }
 
 /// A time as the service wants it: milliseconds in thirteen digits. One outside their range, which only a wrong clock
