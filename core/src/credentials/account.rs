@@ -4,15 +4,15 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::extra;
-use super::secret::{Secret, masked};
+use super::extra::{self, MAX_EXTRA};
+use super::secret::masked;
 
 /// The longest name that is kept, in bytes.
 const LONGEST_NAME: usize = 1024;
 
 /// Who the credentials belong to. Services tell different things of an account, and an imported session may know less
 /// than a new one.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Account {
     /// The service's id for the account: an e-mail address, a user id, a client id. Empty where it is unknown.
@@ -20,7 +20,7 @@ pub struct Account {
     /// The full name, to show to people. Empty where it is unknown.
     pub name: String,
     /// As text, because that takes a fraction of the memory of a map.
-    pub(crate) extra: Option<Secret>,
+    pub(crate) extra: Option<Box<str>>,
 }
 
 impl Account {
@@ -37,7 +37,7 @@ impl Account {
     }
 
     /// With further fields, as the service names them: anything that is written as a JSON object of at most
-    /// [`MAX_EXTRA`](super::MAX_EXTRA) bytes. All else leaves the account without any.
+    /// [`MAX_EXTRA`] bytes. All else leaves the account without any. Secrets have no place here.
     #[must_use]
     pub fn with_extra(mut self, fields: &impl Serialize) -> Self {
         self.extra = extra::write(fields);
@@ -56,19 +56,10 @@ impl Account {
         if self.name.len() > LONGEST_NAME {
             self.name.clear();
         }
-        self.extra = extra::within_limit(self.extra);
+        self.extra = self.extra.filter(|extra| extra.len() <= MAX_EXTRA);
         self
     }
 }
-
-impl PartialEq for Account {
-    fn eq(&self, other: &Self) -> bool {
-        let extra = self.extra.as_ref().map(Secret::expose) == other.extra.as_ref().map(Secret::expose);
-        (&self.id, &self.name) == (&other.id, &other.name) && extra
-    }
-}
-
-impl Eq for Account {}
 
 /// For logs: the masked id, no name.
 impl fmt::Debug for Account {
@@ -84,7 +75,6 @@ pub fn same_account(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::MAX_EXTRA;
     use super::*;
 
     #[test]

@@ -12,9 +12,12 @@ use super::secret::Secret;
 pub const MAX_EXTRA: usize = 16 * 1024;
 
 /// The fields as text; `None` where they are no object or too large.
-pub(super) fn write(fields: &impl Serialize) -> Option<Secret> {
-    let text = Secret::from(serde_json::to_string(fields).ok()?);
-    within_limit(text.expose().starts_with('{').then_some(text))
+pub(super) fn write(fields: &impl Serialize) -> Option<Box<str>> {
+    // Room for what most services tell, so that it need not grow.
+    let mut text = Vec::with_capacity(512);
+    serde_json::to_writer(&mut text, fields).ok()?;
+    let text = String::from_utf8(text).ok()?;
+    (text.starts_with('{') && text.len() <= MAX_EXTRA).then(|| text.into())
 }
 
 pub(crate) fn within_limit(extra: Option<Secret>) -> Option<Secret> {
@@ -22,8 +25,8 @@ pub(crate) fn within_limit(extra: Option<Secret>) -> Option<Secret> {
 }
 
 /// One of the fields.
-pub(super) fn field(extra: &Secret, name: &str) -> Option<serde_json::Value> {
-    let mut json = serde_json::Deserializer::from_str(extra.expose());
+pub(super) fn field(extra: &str, name: &str) -> Option<serde_json::Value> {
+    let mut json = serde_json::Deserializer::from_str(extra);
     FieldSeed(name).deserialize(&mut json).ok()?
 }
 

@@ -87,7 +87,7 @@ impl Credentials {
     /// A further field of the service's answer, by its name there: `scope`, for instance. `None` where it is absent or
     /// was too large to keep.
     pub fn extra(&self, name: &str) -> Option<serde_json::Value> {
-        extra::field(self.extra.as_ref()?, name)
+        extra::field(self.extra.as_ref()?.expose(), name)
     }
 
     /// When a lease was issued and when it expires. `None` for AWS credentials where there are none.

@@ -103,11 +103,11 @@ impl<'a> Form<'a, &'a str> {
                 validity: ValidityForm::from(aws.validity()),
             }),
             grant_type: credentials.grant_type(),
-            extra: ExtraText::of(credentials.extra_json()),
+            extra: ExtraText::of(credentials.extra_json().map(Secret::expose)),
             account: Some(AccountForm {
                 id: &credentials.account().id,
                 name: &credentials.account().name,
-                extra: ExtraText::of(credentials.account().extra.as_ref()),
+                extra: ExtraText::of(credentials.account().extra.as_deref()),
             }),
             ..Self::without_session(provider, namespace, meta)
         }
@@ -190,13 +190,13 @@ struct AwsForm<S> {
 struct ExtraText<'a>(LoginText<'a>);
 
 impl<'a> ExtraText<'a> {
-    fn of(extra: Option<&'a Secret>) -> Option<Self> {
-        extra.map(|extra| Self(LoginText::from(extra.expose())))
+    fn of(extra: Option<&'a str>) -> Option<Self> {
+        extra.map(|extra| Self(LoginText::from(extra)))
     }
 
-    fn read(&self) -> Option<Secret> {
-        let extra = self.0.as_str();
-        if extra.trim().is_empty() { None } else { Some(Secret::from(extra)) }
+    /// `None` where it is blank.
+    fn get(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|extra| !extra.trim().is_empty())
     }
 }
 
@@ -262,7 +262,7 @@ impl<'a> Form<'a, Text<'a>> {
             account: Some(self.account.as_ref().map_or_else(Account::default, AccountForm::read)),
             grant_type: None,
             flaw: None,
-            extra: self.extra.as_ref().and_then(ExtraText::read),
+            extra: self.extra.as_ref().and_then(ExtraText::get).map(Secret::from),
         };
         let credentials = Credentials::from_grant(grant, None);
         let mut credentials = credentials.ok_or(ImportError::Malformed { what: "no access token" })?;
@@ -315,7 +315,7 @@ struct AccountForm<'a, S> {
 impl AccountForm<'_, Text<'_>> {
     fn read(&self) -> Account {
         let text = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
-        let extra = self.extra.as_ref().and_then(ExtraText::read);
+        let extra = self.extra.as_ref().and_then(ExtraText::get).map(Box::from);
         Account { id: text(&self.id), name: text(&self.name), extra }
     }
 }

@@ -93,12 +93,17 @@ impl io::Write for BodyBuffer {
     }
 
     fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
-        self.push(piece).map_err(|kind| io::Error::other(TransportError::new(kind)))
+        self.push(piece).map_err(too_large)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+#[cold]
+fn too_large(kind: TransportErrorKind) -> io::Error {
+    io::Error::other(TransportError::new(kind))
 }
 
 impl fmt::Debug for BodyBuffer {

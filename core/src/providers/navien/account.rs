@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::credentials::{Account, masked};
 
@@ -92,8 +93,8 @@ pub(super) struct UserFields<'a> {
     pub(super) user_status: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_seq: Option<i64>,
-    #[serde(skip_serializing_if = "<[Value]>::is_empty")]
-    pub(super) legal: &'a [Value],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) legal: Option<&'a RawValue>,
     pub(super) code: i64,
     #[serde(skip_serializing_if = "is_not_kept")]
     pub(super) msg: &'a str,
@@ -101,11 +102,11 @@ pub(super) struct UserFields<'a> {
 
 impl UserFields<'_> {
     pub(super) fn into_account(self, user_id: &str) -> Account {
-        let name = format!("{} {}", self.user_first_name.trim(), self.user_last_name.trim());
-        let account = Account::new(user_id).with_name(name.trim());
-        let whole = account.clone().with_extra(&self);
+        let (first, last) = (self.user_first_name.trim(), self.user_last_name.trim());
+        let between = if first.is_empty() || last.is_empty() { "" } else { " " };
+        let account = Account::new(user_id).with_name([first, between, last].concat()).with_extra(&self);
         // Terms that are too large do not cost the rest.
-        if whole.extra("code").is_some() { whole } else { account.with_extra(&Self { legal: &[], ..self }) }
+        if account.extra.is_some() { account } else { account.with_extra(&Self { legal: None, ..self }) }
     }
 }
 
@@ -125,7 +126,7 @@ mod tests {
         user_type: "O",
         user_status: "NORMAL",
         user_seq: Some(7),
-        legal: &[],
+        legal: None,
         code: 200,
         msg: "SUCCESS",
     };
@@ -144,8 +145,8 @@ mod tests {
     #[test]
     fn terms_and_texts_that_are_too_large_do_not_cost_the_rest() {
         let long = "x".repeat(LONGEST_TEXT + 1);
-        let legal = [Value::from("l".repeat(MAX_EXTRA))];
-        let account = UserFields { user_type: &long, legal: &legal, ..FIELDS }.into_account("a@example.com");
+        let legal = RawValue::from_string(format!("[\"{}\"]", "l".repeat(MAX_EXTRA))).unwrap();
+        let account = UserFields { user_type: &long, legal: Some(&legal), ..FIELDS }.into_account("a@example.com");
         let user = UserInfo::of(&account);
         assert_eq!((user.user_type.as_str(), user.legal.len()), ("", 0));
         assert_eq!((user.status.as_str(), user.sequence, user.message.as_str()), ("NORMAL", Some(7), "SUCCESS"));

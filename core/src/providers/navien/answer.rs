@@ -125,8 +125,8 @@ struct Envelope<'a, T> {
 struct Nested<'a, T> {
     #[serde(borrow, default, alias = "userInfo")]
     user_info: Object<User<'a>>,
-    #[serde(default)]
-    legal: Legal,
+    #[serde(borrow, default)]
+    legal: Legal<'a>,
     /// On the heap, because it is large and moved through several results.
     #[serde(default)]
     token: Object<Box<Tokens<T>>>,
@@ -223,14 +223,14 @@ fn aws_set<T: AnyText>(tokens: &Tokens<T>, response: &Response, sent: Now) -> Re
 }
 
 /// The account of a sign-in. Where the envelope leaves them out, `code` is the HTTP status and `message` is `SUCCESS`.
-fn account(user: &User<'_>, legal: &Legal, head: &Head<'_>, response: &Response, user_id: &str) -> Account {
+fn account(user: &User<'_>, legal: &Legal<'_>, head: &Head<'_>, response: &Response, user_id: &str) -> Account {
     let fields = UserFields {
         user_first_name: user.user_first_name.get().unwrap_or_default(),
         user_last_name: user.user_last_name.get().unwrap_or_default(),
         user_type: user.user_type.get().unwrap_or_default(),
         user_status: user.user_status.get().unwrap_or_default(),
         user_seq: user.user_seq.value(),
-        legal: &legal.0,
+        legal: legal.array(),
         code: head.code().unwrap_or(i64::from(response.status().as_u16())),
         msg: head.message().unwrap_or("SUCCESS"),
     };

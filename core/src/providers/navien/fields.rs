@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::credentials::{AccessToken, AwsCredentials, InvalidToken, Secret, Validity, check_token};
 use crate::wire::Lifetime;
@@ -141,15 +141,13 @@ pub(super) struct User<'a> {
     pub(super) user_seq: Number,
 }
 
-/// The `legal` array as it is; empty where it is null or no array.
-#[derive(Default)]
-pub(super) struct Legal(pub(super) Vec<Value>);
+/// The `legal` array as it is; nothing where it is no array.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Legal<'a>(#[serde(borrow)] Option<&'a RawValue>);
 
-impl<'de> Deserialize<'de> for Legal {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::Array(items) => Self(items),
-            _ => Self::default(),
-        })
+impl<'a> Legal<'a> {
+    pub(super) fn array(&self) -> Option<&'a RawValue> {
+        self.0.filter(|legal| legal.get().starts_with('['))
     }
 }
