@@ -123,13 +123,12 @@ mod rig;
 mod secrecy;
 mod watches;
 
-use std::any::Any;
-use std::fmt;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use perennial_core::store::Store;
+
+pub use super::case::{Case, Failure};
+use super::case::{expect_passed, report};
 
 /// A store that is tested: how to open it, and what it promises. One value is one record, empty at first: a row, a key,
 /// a file in a directory of its own. Dropping it may remove that.
@@ -181,35 +180,6 @@ pub trait StoreUnderTest: Send + Sync + 'static {
     }
 }
 
-/// A case: what a store has to do, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Case {
-    /// Its name, by which [`run`] finds it.
-    pub name: &'static str,
-    /// What a session relies on it for.
-    pub reason: &'static str,
-}
-
-/// A case that failed.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Failure {
-    /// The case.
-    pub case: Case,
-    /// What the store did.
-    pub found: String,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = self.found.replace('\n', "\n         ");
-        write!(f, "{}\n  found: {found}\n  why:   {}", self.case.name, self.case.reason)
-    }
-}
-
-impl std::error::Error for Failure {}
-
 store_cases!(@all table);
 
 /// Runs all cases, each on a store of its own, and panics with those that failed.
@@ -219,9 +189,7 @@ store_cases!(@all table);
 /// With the name of each case that failed, what the store did, and why it matters.
 #[track_caller]
 pub fn check<S: StoreUnderTest>(make: impl Fn() -> S) {
-    let failed = failures(make);
-    let list: Vec<String> = failed.iter().map(|failure| format!("\n\n{failure}")).collect();
-    assert!(failed.is_empty(), "{} of {} cases failed:{}\n", failed.len(), CASES.len(), list.concat());
+    report(&failures(make), CASES.len());
 }
 
 /// Runs all cases, each on a store of its own, and returns those that failed.
@@ -236,9 +204,7 @@ pub fn failures<S: StoreUnderTest>(make: impl Fn() -> S) -> Vec<Failure> {
 /// With what the store did and why it matters, if the case fails; or if none has this name.
 #[track_caller]
 pub fn run<S: StoreUnderTest>(name: &str, make: impl FnOnce() -> S) {
-    let case = CASES.iter().find(|case| case.name == name);
-    let outcome = outcome(*case.unwrap_or_else(|| panic!("there is no case {name}")), make());
-    assert!(outcome.is_ok(), "{}\n", outcome.err().map_or_else(String::new, |failure| failure.to_string()));
+    expect_passed(outcome(Case::named(name, CASES), make()));
 }
 
 /// Runs a case in a thread of its own, so that one that hangs fails too.
@@ -247,23 +213,6 @@ fn outcome<S: StoreUnderTest>(case: Case, store: S) -> Result<(), Failure> {
         eprintln!("SKIPPED: {}: {why}", case.name);
         return Ok(());
     }
-    let failure = |found: String| Failure { case, found };
-    let test = test_of::<S>(case.name).ok_or_else(|| failure("it has no test".into()))?;
-    let longest = 10 * store.patience();
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::Builder::new().name(case.name.into()).spawn(move || {
-        let _running = running;
-        test(&store);
-    });
-    let thread = thread.map_err(|error| failure(format!("no thread to run it: {error}")))?;
-    if ended.recv_timeout(longest) == Err(RecvTimeoutError::Timeout) {
-        return Err(failure(format!("a call has not ended after {longest:?}")));
-    }
-    thread.join().map_err(|panic| failure(message(&*panic)))
-}
-
-/// What a panic said.
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "a panic".into())
+    let test = test_of::<S>(case.name).ok_or_else(|| case.failure("it has no test"))?;
+    case.outcome(10 * store.patience(), move || test(&store))
 }

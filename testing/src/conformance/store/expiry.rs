@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use perennial_core::store::Store;
 
 use super::StoreUnderTest;
-use super::rig::{Rig, SHORT_TTL, TTL, assert_lost, body, does_not_apply, done, expect_record, shown};
+use super::rig::{Rig, SHORT_TTL, TTL, assert_lost, body, done, expect_record, shown};
+use crate::conformance::case::does_not_apply;
 
 pub(super) fn a_lock_never_claims_to_last_longer_than_its_ttl<S: StoreUnderTest>(under_test: &S) {
     let store = under_test.open();

@@ -11,6 +11,7 @@ use perennial_core::store::{LockGuard, Store, StoreError, StoreErrorKind, WatchG
 use perennial_core::wire::Body;
 
 use super::StoreUnderTest;
+use crate::conformance::case::does_not_apply;
 
 /// A time to live that no lock reaches within a case: an hour.
 pub(super) const TTL: Duration = Duration::from_secs(3600);
@@ -202,8 +203,3 @@ pub(super) trait Rig: StoreUnderTest {
 }
 
 impl<S: StoreUnderTest> Rig for S {}
-
-/// Says that a case tests what this store does not promise.
-pub(super) fn does_not_apply(why: &str) {
-    println!("does not apply: {why}");
-}
