@@ -2,5 +2,6 @@
 
 mod case;
 pub mod store;
+pub mod transport;
 
 pub use self::case::{Case, Failure};

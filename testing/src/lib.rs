@@ -27,6 +27,7 @@
 //! | [`Model`], [`Rule`], [`Violation`] | the rules, each by its name |
 //! | [`Harness`], [`run`], [`Subject`] | clock, service, session and model together |
 //! | [`conformance::store`] | what every [`Store`](perennial_core::store::Store) has to do, as tests for one of your own |
+//! | [`conformance::transport`] | the same for what carries a session's requests: `reqwest`, `ureq`, sockets of your own |
 
 pub mod conformance;
 mod harness;

@@ -37,6 +37,8 @@ pub type Response = http::Response<Body>;
 ///   have left: no such name, connection refused, certificate not trusted. The session repeats the request then,
 ///   password included.
 /// - **No leaks.** Put no header, query or body into a log or into the source of an error.
+///
+/// `perennial_testing::conformance::transport` tests a transport for all of this.
 pub struct Request {
     /// The request's number in its session, under which the answer is handed back. Zero outside a session.
     pub id: RequestId,
