@@ -1,38 +1,33 @@
-//! The blocking transport against a peer that misbehaves.
+//! The blocking transport: the suite for transports, and what is its own.
 #![cfg(any(feature = "tls-aws-lc", feature = "tls-ring"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-#[path = "../../tests/support/evil.rs"]
-mod evil;
-#[path = "../../tests/support/oddities.rs"]
-mod oddities;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../../tests/support/listener.rs"]
+mod listener;
 #[path = "../../tests/support/own_tls.rs"]
 mod own_tls;
-#[macro_use]
-#[path = "../../tests/support/suite.rs"]
-mod suite;
-
-use std::time::Duration;
 
 use perennial_blocking::{HttpTransport, Transport};
-use perennial_core::{Request, Response, TransportError};
-
-use crate::evil::Authority;
-use crate::suite::{Built, LONG};
+use perennial_testing::conformance::transport::{Setup, TransportUnderTest};
 
 /// A transport that trusts the peers.
-fn transport(root: &[u8], connect_timeout: Duration) -> impl Fn(Request) -> Result<Response, TransportError> + use<> {
-    let transport =
-        HttpTransport::builder().root_certificate_der(root).connect_timeout(connect_timeout).build().unwrap();
-    move |request| transport.send(request)
+fn transport(setup: &Setup) -> TransportUnderTest {
+    let transport = HttpTransport::builder()
+        .root_certificate_der(setup.root_certificate_der())
+        .connect_timeout(setup.connect_timeout())
+        .build()
+        .unwrap();
+    TransportUnderTest::that_checks(move |request| transport.send(request))
 }
 
-transport_suite!(over_threads, Built::UponSockets, transport);
+mod over_threads {
+    perennial_testing::transport_conformance!(super::transport);
+}
 
 #[test]
 fn a_request_says_who_sends_it_and_no_more() {
-    let authority = Authority::new();
-    suite::it_says_who_sends_it_and_no_more(&authority, transport(&authority.root(), LONG));
+    listener::it_says_who_sends_it_and_no_more(|request| drop(HttpTransport::new().send(request).unwrap()));
 }
 
 #[test]

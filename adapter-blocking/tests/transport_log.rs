@@ -1,19 +1,18 @@
 //! What the blocking transport lets ureq write to the log. In a process of its own: there is one logger for all.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-#[allow(dead_code, reason = "the suite uses the rest")]
-#[path = "../../tests/support/evil.rs"]
-mod evil;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../../tests/support/listener.rs"]
+mod listener;
 
 use std::error::Error;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use log::{LevelFilter, Log, Metadata, Record};
 use perennial_blocking::{HttpTransport, Transport};
 use perennial_core::TransportErrorKind;
 
-use crate::evil::{Act, Authority, Peer, Script};
+use crate::listener::Listener;
 
 static LOGGED: Logged = Logged(Mutex::new(String::new()));
 
@@ -34,19 +33,18 @@ impl Log for Logged {
 #[test]
 fn no_secret_is_logged_at_any_level() {
     log::set_logger(&LOGGED).unwrap();
-    let authority = Authority::new();
-    let answer = b"HTTP/1.1 302 Found\r\nLocation: /canary\r\nSet-Cookie: canary\r\nContent-Length: 6\r\n\r\ncanary";
-    let peer = Peer::start(&authority, Script::Answer(Act::Say(answer)), None);
+    let answer = "HTTP/1.1 302 Found\r\nLocation: /canary\r\nSet-Cookie: canary\r\nContent-Length: 6\r\n\r\ncanary";
+    let listener = Listener::start(answer);
     let transport = HttpTransport::new();
 
     log::set_max_level(LevelFilter::Debug);
-    transport.send(peer.request(Duration::from_secs(20))).unwrap();
+    transport.send(listener.request("password=canary")).unwrap();
     log::set_max_level(LevelFilter::Trace);
-    let refused = transport.send(peer.request(Duration::from_secs(20))).unwrap_err();
+    let refused = transport.send(listener.request("password=canary")).unwrap_err();
     assert_eq!(refused.kind(), TransportErrorKind::NotSent);
     assert!(refused.source().unwrap().to_string().contains("trace logs"));
 
-    assert_eq!(peer.finish().connections, 1);
+    assert_eq!(listener.heads.try_iter().count(), 1);
     let logged = LOGGED.0.lock().unwrap();
     assert!(logged.contains("ureq") && !logged.contains("canary"), "{logged}");
 }

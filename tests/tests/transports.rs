@@ -1,35 +1,26 @@
-//! The transports of the examples against a peer that misbehaves: what a reader ends up with.
+//! The transports of the examples: what a reader ends up with passes the suite for transports.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 #[path = "../../core/examples/by_hand/http.rs"]
 mod by_hand;
-#[path = "../support/evil.rs"]
-mod evil;
-#[path = "../support/oddities.rs"]
-mod oddities;
 #[path = "../examples/over_reqwest/transport.rs"]
 mod over_reqwest;
-#[macro_use]
-#[path = "../support/suite.rs"]
-mod suite;
 
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use perennial_adapter::{BoxFuture, send};
-use perennial_core::{Request, Response, TransportError, TransportSecurity};
+use perennial_core::{Response, TransportError};
 use perennial_hyper::Connector;
+use perennial_testing::conformance::transport::{Setup, TransportUnderTest};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::suite::Built;
-
 type Answer = Result<Response, TransportError>;
 
-fn trusting(root: &[u8]) -> ClientConfig {
+fn trusting(setup: &Setup) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    roots.add(root.to_vec().into()).unwrap();
+    roots.add(setup.root_certificate_der().to_vec().into()).unwrap();
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -37,25 +28,28 @@ fn trusting(root: &[u8]) -> ClientConfig {
         .with_no_client_auth()
 }
 
-/// The bare sockets of `by_hand`, with the rules of sending in front.
-fn by_hand(root: &[u8], connect_timeout: Duration) -> impl Fn(Request) -> Answer + use<> {
-    let http = by_hand::Http::new(Arc::new(trusting(root)), connect_timeout);
-    move |request| TransportSecurity::new().guard(request, |request| http.send(&request))
+/// The bare sockets of `by_hand`: the rules of sending stand in front of them.
+mod bare_sockets {
+    use super::*;
+
+    perennial_testing::transport_conformance!(|setup| {
+        let http = by_hand::Http::new(Arc::new(trusting(setup)), setup.connect_timeout());
+        TransportUnderTest::new(move |request| http.send(&request))
+    });
 }
 
-transport_suite!(bare_sockets, Built::UponSockets, by_hand);
-
 /// `over_reqwest`, as a session sends over it.
-fn over_reqwest<R: Fn(BoxFuture<Answer>) -> Answer>(
-    run: R,
-    root: &[u8],
-    connect_timeout: Duration,
-) -> impl Fn(Request) -> Answer + use<R> {
-    let client = Connector::over(over_reqwest::Reqwest::new(trusting(root), connect_timeout).unwrap());
-    move |request| {
+fn over_reqwest(
+    run: impl Fn(BoxFuture<Answer>) -> Answer + Send + Sync + 'static,
+    setup: &Setup,
+) -> TransportUnderTest {
+    let transport = over_reqwest::Reqwest::new(trusting(setup), setup.connect_timeout()).unwrap();
+    let client = Connector::over(transport);
+    let under_test = TransportUnderTest::that_checks(move |request| {
         let client = client.clone();
         run(Box::pin(async move { send(&client, request).await }))
-    }
+    });
+    under_test.over_an_http_client()
 }
 
 /// A runtime that has a thread of its own: what reqwest starts beside a request goes on after it.
@@ -77,13 +71,14 @@ fn many_threads() -> impl Fn(BoxFuture<Answer>) -> Answer {
     move |task| runtime.block_on(task)
 }
 
-transport_suite!(reqwest_on_one_thread, Built::UponAClient, |root, patience| over_reqwest(
-    one_thread(),
-    root,
-    patience
-));
-transport_suite!(reqwest_on_many_threads, Built::UponAClient, |root, patience| over_reqwest(
-    many_threads(),
-    root,
-    patience
-));
+mod reqwest_on_one_thread {
+    use super::*;
+
+    perennial_testing::transport_conformance!(|setup| over_reqwest(one_thread(), setup));
+}
+
+mod reqwest_on_many_threads {
+    use super::*;
+
+    perennial_testing::transport_conformance!(|setup| over_reqwest(many_threads(), setup));
+}
