@@ -26,43 +26,44 @@ const LATEST: Duration = Duration::from_secs(253_402_300_799);
 ///
 /// # Sharing it with a Perennial session
 ///
-/// A session takes a `perennial_core::adapter::Clock`. This crate does not depend on `perennial-core`; the bridge is
-/// three methods of one line each, in your test:
+/// A session takes a `Clock` of `perennial-adapter`, which `perennial-hyper` and `perennial-blocking` re-export. This
+/// crate does not depend on them; the bridge is three methods of one line each, in your test:
 ///
 /// ```
 /// # // Stands in for the crate, which this one does not depend on.
-/// # mod perennial_core {
-/// #     use std::time::Duration;
-/// #     #[derive(Debug, PartialEq)]
-/// #     pub struct Timestamp(i64);
-/// #     impl Timestamp { pub fn from_unix_millis(millis: i64) -> Self { Self(millis) } }
-/// #     #[derive(Debug, PartialEq)]
-/// #     pub struct Now { wall: Timestamp, monotonic: Duration }
-/// #     impl Now { pub fn new(wall: Timestamp, monotonic: Duration) -> Self { Self { wall, monotonic } } }
-/// #     pub mod adapter {
-/// #         pub trait Clock: Send + Sync + 'static {
-/// #             fn now(&self) -> super::Now;
-/// #             fn watch(&self, sleeper: &std::task::Waker) { let _ = sleeper; }
-/// #             fn moves(&self) -> u64 { 0 }
-/// #         }
+/// # mod perennial_hyper {
+/// #     pub mod core {
+/// #         use std::time::Duration;
+/// #         #[derive(Debug, PartialEq)]
+/// #         pub struct Timestamp(i64);
+/// #         impl Timestamp { pub fn from_unix_millis(millis: i64) -> Self { Self(millis) } }
+/// #         #[derive(Debug, PartialEq)]
+/// #         pub struct Now { wall: Timestamp, monotonic: Duration }
+/// #         impl Now { pub fn new(wall: Timestamp, monotonic: Duration) -> Self { Self { wall, monotonic } } }
+/// #     }
+/// #     pub trait Clock: Send + Sync + 'static {
+/// #         fn now(&self) -> core::Now;
+/// #         fn watch(&self, sleeper: &std::task::Waker) { let _ = sleeper; }
+/// #         fn moves(&self) -> u64 { 0 }
 /// #     }
 /// # }
-/// use perennial_core::{Now, Timestamp, adapter};
+/// use perennial_hyper::Clock;
+/// use perennial_hyper::core::{Now, Timestamp};
 /// use std::task::Waker;
 ///
 /// struct SharedClock(perennial_emulator::Clock);
 ///
-/// impl adapter::Clock for SharedClock {
+/// impl Clock for SharedClock {
 ///     fn now(&self) -> Now { Now::new(Timestamp::from_unix_millis(self.0.unix_millis()), self.0.elapsed()) }
 ///     fn watch(&self, sleeper: &Waker) { self.0.watch(sleeper) }
 ///     fn moves(&self) -> u64 { self.0.moves() }
 /// }
 /// # let clock = perennial_emulator::Clock::still();
 /// # let shared = SharedClock(clock.clone());
-/// # let before = adapter::Clock::now(&shared);
-/// # adapter::Clock::watch(&shared, Waker::noop());
+/// # let before = Clock::now(&shared);
+/// # Clock::watch(&shared, Waker::noop());
 /// # clock.advance(std::time::Duration::from_secs(1));
-/// # assert!(adapter::Clock::now(&shared) != before && adapter::Clock::moves(&shared) == 1);
+/// # assert!(Clock::now(&shared) != before && Clock::moves(&shared) == 1);
 /// ```
 ///
 /// Then `SessionBuilder::new(provider).clock(SharedClock(service.clock()))`: one `advance` ages the tokens at the
