@@ -17,7 +17,8 @@ pub use crate::wire::{BODY_CAP, REQUEST_TIMEOUT, Request, RequestId, Response};
 pub const MAX_STEPS: u32 = 32;
 
 /// Describes how access tokens and other credentials are obtained from one service: endpoints, bodies, quirks. A
-/// session decides when. A guide with a whole example is at [`providers`](crate::providers).
+/// session decides when. A guide with a whole example is at [`providers`](crate::providers), and
+/// `perennial_testing::conformance::provider` tests what is said here, for a provider of your own.
 ///
 /// The work is done by its [exchanges](Exchange), which may take their time. The methods here must be quick and must
 /// not block: adapters call them under the session's lock, [`authorize`](Self::authorize) and [`judge`](Self::judge)

@@ -23,13 +23,16 @@
 //! | --- | --- |
 //! | [`Toy`], [`ToyLogin`], [`ToyMethod`] | a provider with both needs, a one-use refresh token and exchanges of several requests |
 //! | [`Service`], [`ScriptedReply`], [`Lives`] | the service behind it: rotates tokens, notices reuse, fails as told |
+//! | [`FakeService`] | a service whose answers a test writes down, for a provider of your own |
 //! | [`Step`], [`steps`] | what can happen, as data: `Arbitrary` for fuzzing, a strategy for `proptest` |
 //! | [`Model`], [`Rule`], [`Violation`] | the rules, each by its name |
 //! | [`Harness`], [`run`], [`Subject`] | clock, service, session and model together |
 //! | [`conformance::store`] | what every [`Store`](perennial_core::store::Store) has to do, as tests for one of your own |
+//! | [`conformance::provider`] | the same for a [`Provider`](perennial_core::Provider) |
 //! | [`conformance::transport`] | the same for what carries a session's requests: `reqwest`, `ureq`, sockets of your own |
 
 pub mod conformance;
+mod fake_service;
 mod harness;
 mod model;
 mod rule;
@@ -40,6 +43,7 @@ mod store;
 mod subject;
 mod toy;
 
+pub use self::fake_service::{FakeAnswer, FakeRequest, FakeService};
 pub use self::harness::{Harness, Report, run};
 pub use self::model::{Model, Told, View};
 pub use self::rule::{Rule, Violation};

@@ -183,6 +183,8 @@
 //!
 //! # Before you publish it
 //!
+//! - Run `perennial_testing::conformance::provider` on it: give it a function that answers as the service would, and
+//!   `cargo test` names each rule that it breaks, with the reason.
 //! - Override [`login_owner`](crate::Provider::login_owner) where the login is a program's own: nobody is locked out
 //!   then, and the session may try for longer.
 //! - Override [`write_login`](crate::Provider::write_login) and [`read_login`](crate::Provider::read_login) where a

@@ -1,0 +1,398 @@
+//! The suite for providers: each fault of one is found by the cases that are there for it, and a correct one passes.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::collections::BTreeSet;
+use std::panic::catch_unwind;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+use perennial_core::wire::{self, Body, LoginText};
+use perennial_core::{
+    AccessToken, Account, Consumes, Credentials, Error, Exchange, Grant, ImportError, LeaseId, Now, Provider, Request,
+    Response, SavedSession, Secret, ServiceError, ServiceErrorKind, Step, TransportError, Validity,
+};
+use perennial_testing::conformance::provider::{self, CASES, ProviderUnderTest};
+use serde_json::{Value, json};
+
+/// What is wrong with a provider.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    NamesTwoMethodsAlike,
+    SignsInFirst,
+    UnwrapsTheLogin,
+    SendsAnEmptyToken,
+    SaysThatRefreshingIsFree,
+    SaysThatSigningInIsFree,
+    SaysThatNothingWasShown,
+    SpeaksHttp,
+    PutsTheTokenIntoTheQuery,
+    MarksNoHeader,
+    LosesThePassword,
+    ReadsAnyLogin,
+    NamesAnotherAccount,
+    LosesTheRefreshToken,
+    ReadsAnySession,
+    ShowsThePassword,
+    QuotesTheService,
+    TakesWhatItFinds,
+    GrantsWithoutATokenInIt,
+    IgnoresTheStatus,
+    TakesEveryFailureForARefusal,
+    DoesNotHearRetryAfter,
+    DropsTheRefreshToken,
+    UnwrapsTheAnswer,
+    NeedsTheLoginToRefresh,
+    ExpiresAtOnce,
+    NeverRevokes,
+}
+use Fault::*;
+
+#[derive(Clone, Debug)]
+struct Weather(Option<Fault>);
+
+#[derive(Clone)]
+struct Login {
+    user: String,
+    password: Secret,
+    shown: bool,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.shown { write!(f, "Login({})", self.password.expose()) } else { f.write_str("Login(***)") }
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form<S> {
+    user: S,
+    password: S,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Method {
+    Refresh,
+    SignIn,
+}
+
+impl Weather {
+    fn has(&self, fault: Fault) -> bool {
+        self.0 == Some(fault)
+    }
+
+    fn ask(&self, way: Way, secret: &str) -> Conversation {
+        Conversation { provider: self.clone(), way, secret: secret.into(), sent: Now::default() }
+    }
+}
+
+impl Provider for Weather {
+    type Login = Login;
+    type Method = Method;
+    type Exchange = Conversation;
+
+    fn name(&self) -> &'static str {
+        "weather"
+    }
+
+    fn namespace(&self) -> String {
+        "https://weather.example".into()
+    }
+
+    fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
+        Some(&login.user)
+    }
+
+    fn methods(&self, lease_id: LeaseId) -> &'static [Method] {
+        match lease_id {
+            LeaseId::Access if self.has(SignsInFirst) => &[Method::SignIn, Method::Refresh],
+            LeaseId::Access => &[Method::Refresh, Method::SignIn],
+            LeaseId::Aws => &[],
+        }
+    }
+
+    fn consumes(&self, method: Method) -> Consumes {
+        match method {
+            Method::Refresh if self.has(SaysThatRefreshingIsFree) => Consumes::Nothing,
+            Method::SignIn if self.has(SaysThatSigningInIsFree) => Consumes::Nothing,
+            Method::Refresh => Consumes::RefreshToken,
+            Method::SignIn => Consumes::LoginAttempt,
+        }
+    }
+
+    fn method_name(&self, method: Method) -> &'static str {
+        match method {
+            Method::Refresh if !self.has(NamesTwoMethodsAlike) => "refresh",
+            _ => "sign-in",
+        }
+    }
+
+    fn begin(&self, method: Method, login: Option<&Login>, have: Option<&Credentials>) -> Option<Conversation> {
+        match method {
+            Method::SignIn if self.has(UnwrapsTheLogin) => {
+                Some(self.ask(Way::SignIn, login.unwrap().password.expose()))
+            }
+            Method::SignIn => Some(self.ask(Way::SignIn, login?.password.expose())),
+            Method::Refresh => {
+                if self.has(NeedsTheLoginToRefresh) {
+                    login?;
+                }
+                let token = have.and_then(Credentials::refresh_token).map(Secret::expose);
+                let token = if self.has(SendsAnEmptyToken) { token.unwrap_or_default() } else { token? };
+                Some(self.ask(Way::Refresh, token))
+            }
+        }
+    }
+
+    fn sign_out(&self, have: &Credentials) -> Option<Conversation> {
+        let way = if self.has(NeverRevokes) { Way::Missing } else { Way::SignOut };
+        Some(self.ask(way, have.access().expose()))
+    }
+
+    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+        let mut value = credentials.bearer().clone();
+        value.set_sensitive(!self.has(MarksNoHeader));
+        headers.insert(header::AUTHORIZATION, value);
+    }
+
+    fn write_login(&self, login: &Login) -> Option<Secret> {
+        let password = if self.has(LosesThePassword) { "" } else { login.password.expose() };
+        let form = Form { user: LoginText::from(login.user.as_str()), password: LoginText::from(password) };
+        wire::write_login("weather", &form)
+    }
+
+    fn read_login(&self, text: &str) -> Option<Login> {
+        if self.has(ReadsAnyLogin) {
+            return Some(login(None));
+        }
+        let form: Form<LoginText<'_>> = wire::read_login("weather", text)?;
+        Some(Login { user: form.user.as_str().into(), password: form.password.as_str().into(), shown: false })
+    }
+
+    fn read_saved_session(&self, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {
+        let empty = || {
+            let access = AccessToken::new("Bearer", "none", Validity::unknown(now)).unwrap();
+            let grant = Grant { access: Some(access), ..Grant::default() };
+            SavedSession::new(self.name(), self.namespace(), Credentials::from_grant(grant, None).unwrap())
+        };
+        let read = SavedSession::parse(saved, now);
+        match self.0 {
+            Some(ReadsAnySession) => Ok(read.unwrap_or_else(|_| empty())),
+            Some(LosesTheRefreshToken) => {
+                let held = read?.into_credentials();
+                let grant = Grant {
+                    access: Some(held.access().clone()),
+                    account: Some(held.account().clone()),
+                    ..Grant::default()
+                };
+                Ok(SavedSession::new(self.name(), self.namespace(), Credentials::from_grant(grant, None).unwrap()))
+            }
+            _ => read,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    SignIn,
+    Refresh,
+    SignOut,
+    Missing,
+}
+
+struct Conversation {
+    provider: Weather,
+    way: Way,
+    secret: Secret,
+    sent: Now,
+}
+
+impl Exchange for Conversation {
+    type Output = Grant;
+
+    fn start(&mut self, now: Now) -> Request {
+        self.sent = now;
+        let base = if self.provider.has(SpeaksHttp) { "http://weather.example" } else { "https://weather.example" };
+        let query = if self.provider.has(PutsTheTokenIntoTheQuery) {
+            format!("?t={}", self.secret.expose())
+        } else {
+            String::new()
+        };
+        let path = match self.way {
+            Way::SignIn => "/sign-in",
+            Way::Refresh => "/refresh",
+            Way::SignOut => "/sign-out",
+            Way::Missing => "/missing",
+        };
+        wire::json_request(format!("{base}{path}{query}").parse().unwrap(), &json!({ "secret": self.secret.expose() }))
+    }
+
+    fn receive(&mut self, response: Response, now: Now) -> Result<Step, Error> {
+        let has = |fault| self.provider.has(fault);
+        let (status, body) = (response.status(), response.body().as_ref());
+        if has(UnwrapsTheAnswer) && status.is_success() {
+            let read: Value = serde_json::from_slice(body).unwrap();
+            assert!(read.is_object());
+        }
+        let refused = || {
+            Err(ServiceError::new(match self.way {
+                Way::SignIn => ServiceErrorKind::InvalidCredentials,
+                _ => ServiceErrorKind::RefreshRefused,
+            })
+            .with_status(status)
+            .into())
+        };
+        if has(TakesEveryFailureForARefusal) && !status.is_success() {
+            return refused();
+        }
+        if has(DoesNotHearRetryAfter) && !status.is_success() {
+            return Err(ServiceError::new(ServiceErrorKind::Service).with_status(status).into());
+        }
+        if has(QuotesTheService) && !status.is_success() {
+            return Err(TransportError::maybe_sent(String::from_utf8_lossy(body)).into());
+        }
+        if !has(IgnoresTheStatus) {
+            if let Some(error) = wire::failure(&response, now) {
+                return Err(error.into());
+            }
+            if status == 401 {
+                return refused();
+            }
+            if !status.is_success() {
+                return Err(ServiceError::new(ServiceErrorKind::Service).with_status(status).into());
+            }
+        }
+        if self.way == Way::SignOut {
+            return Ok(Step::Done(Grant::default()));
+        }
+        let malformed = || ServiceError::malformed("another answer");
+        let json: Option<Value> = serde_json::from_slice(body).ok();
+        let text = |name: &str| json.as_ref().and_then(|json| json[name].as_str()).map(str::to_owned);
+        let loose = |name: &str| {
+            let text = String::from_utf8_lossy(body).into_owned();
+            let after = text.split_once(&format!("\"{name}\":\""))?.1.to_owned();
+            Some(after.split('"').next().unwrap_or_default().to_owned()).filter(|token| !token.is_empty())
+        };
+        let access = if has(TakesWhatItFinds) { loose("access") } else { text("access") };
+        if has(GrantsWithoutATokenInIt) && access.is_none() {
+            return Ok(Step::Done(Grant::default()));
+        }
+        let life =
+            if has(ExpiresAtOnce) { 0 } else { json.as_ref().and_then(|json| json["life"].as_u64()).unwrap_or(0) };
+        let refresh = text("refresh").filter(|token| perennial_core::credentials::check_token(token).is_ok());
+        let user = if has(NamesAnotherAccount) { "bob" } else { "ann@example.com" };
+        let mut grant = Grant {
+            refresh_token: refresh.as_deref().map(Secret::from),
+            account: Some(Account { user_id: user.into(), ..Account::default() }),
+            ..Grant::default()
+        };
+        let validity = Validity::with_lifetime(self.sent, Duration::from_secs(life));
+        match AccessToken::new("Bearer", access.as_deref().unwrap_or_default(), validity) {
+            Ok(access) => grant.access = Some(access),
+            Err(_) if refresh.is_none() || has(DropsTheRefreshToken) => return Err(malformed().into()),
+            Err(_) => grant.flaw = Some(malformed()),
+        }
+        Ok(Step::Done(grant))
+    }
+
+    fn has_shown_login(&self) -> bool {
+        !self.provider.has(SaysThatNothingWasShown)
+    }
+}
+
+fn login(fault: Option<Fault>) -> Login {
+    let shown = fault == Some(ShowsThePassword);
+    Login { user: "ann@example.com".into(), password: "correct-horse".into(), shown }
+}
+
+/// The service rotates refresh tokens, and refuses one that comes twice.
+fn under_test(fault: Option<Fault>) -> ProviderUnderTest<Weather> {
+    let (mut issued, mut live) = (0, BTreeSet::new());
+    let service = move |request: &Request, _: Now| {
+        let asked: Value = serde_json::from_slice(request.http.body().as_ref()).unwrap();
+        let secret = asked["secret"].as_str().unwrap();
+        let known = match request.http.uri().path() {
+            "/sign-in" => secret == "correct-horse",
+            "/refresh" => live.remove(secret),
+            "/sign-out" => return answer(200, &json!({})),
+            _ => return answer(404, &json!({})),
+        };
+        if !known {
+            return answer(401, &json!({}));
+        }
+        issued += 1;
+        live.insert(format!("refresh-{issued}"));
+        answer(
+            200,
+            &json!({ "access": format!("access-{issued}"), "life": 3600, "refresh": format!("refresh-{issued}") }),
+        )
+    };
+    ProviderUnderTest::new(Weather(fault), login(fault), service).secrets(["correct-horse"])
+}
+
+fn answer(status: u16, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string().into_bytes()));
+    *response.status_mut() = status.try_into().unwrap();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+mod correct {
+    perennial_testing::provider_conformance!(|| super::under_test(None));
+}
+
+/// Every fault, and the cases that have to find it: at least these.
+const FAULTS: &[(Fault, &[&str])] = &[
+    (NamesTwoMethodsAlike, &["every_method_has_a_name_of_its_own"]),
+    (SignsInFirst, &["methods_are_listed_cheapest_first"]),
+    (UnwrapsTheLogin, &["a_method_that_misses_what_it_needs_makes_no_exchange"]),
+    (SendsAnEmptyToken, &["a_method_that_misses_what_it_needs_makes_no_exchange"]),
+    (SaysThatRefreshingIsFree, &["what_a_method_shows_is_what_it_consumes"]),
+    (SaysThatSigningInIsFree, &["what_a_method_shows_is_what_it_consumes"]),
+    (SaysThatNothingWasShown, &["a_login_counts_as_shown_once_a_request_carries_it"]),
+    (SpeaksHttp, &["every_request_goes_over_https_or_to_this_machine"]),
+    (PutsTheTokenIntoTheQuery, &["no_address_holds_a_secret"]),
+    (MarksNoHeader, &["the_headers_of_a_call_are_sensitive"]),
+    (LosesThePassword, &["a_login_is_read_back_as_it_was_written"]),
+    (ReadsAnyLogin, &["a_login_is_read_back_as_it_was_written"]),
+    (NamesAnotherAccount, &["the_account_of_a_grant_is_that_of_its_login"]),
+    (LosesTheRefreshToken, &["a_grant_survives_being_saved", "a_saved_session_goes_on_without_a_login"]),
+    (ReadsAnySession, &["what_is_no_saved_session_is_refused"]),
+    (ShowsThePassword, &["no_debug_shows_a_secret"]),
+    (QuotesTheService, &["no_error_shows_what_the_service_repeats"]),
+    (TakesWhatItFinds, &["a_torn_answer_is_no_grant"]),
+    (GrantsWithoutATokenInIt, &["an_odd_answer_is_no_grant"]),
+    (IgnoresTheStatus, &["an_odd_answer_is_no_grant"]),
+    (TakesEveryFailureForARefusal, &["an_odd_answer_refuses_nothing"]),
+    (DoesNotHearRetryAfter, &["retry_after_is_heard"]),
+    (DropsTheRefreshToken, &["a_refresh_token_is_kept_whatever_comes_beside_it"]),
+    (UnwrapsTheAnswer, &["an_odd_answer_is_no_grant", "a_torn_answer_is_no_grant"]),
+    (ExpiresAtOnce, &["a_session_signs_in_and_renews", "a_lost_answer_ends_no_session"]),
+    (NeverRevokes, &["a_sign_out_has_an_end"]),
+];
+
+#[test]
+fn every_fault_of_a_provider_is_found() {
+    for (fault, cases) in FAULTS {
+        for case in *cases {
+            let found = catch_unwind(|| provider::run(case, || under_test(Some(*fault))));
+            let text = found.expect_err(&format!("{case} finds no {fault:?}"));
+            let text = text.downcast_ref::<String>().unwrap();
+            assert!(text.contains(case) && text.contains("found: ") && text.contains("why:   "), "{text}");
+        }
+    }
+}
+
+#[test]
+fn every_case_has_a_reason_and_finds_a_fault() {
+    for case in CASES {
+        assert!(case.reason.ends_with('.'), "{}", case.name);
+        let found = FAULTS.iter().any(|(_, cases)| cases.contains(&case.name));
+        assert!(found, "no fault is found by {}", case.name);
+    }
+}
+
+#[test]
+fn what_a_provider_cannot_do_does_not_apply() {
+    provider::run("a_saved_session_goes_on_without_a_login", || under_test(Some(NeedsTheLoginToRefresh)));
+}
