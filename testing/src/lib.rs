@@ -24,6 +24,7 @@
 //! | [`Toy`], [`ToyLogin`], [`ToyMethod`] | a provider with both needs, a one-use refresh token and exchanges of several requests |
 //! | [`Service`], [`ScriptedReply`], [`Lives`] | the service behind it: rotates tokens, notices reuse, fails as told |
 //! | [`FakeService`] | a service whose answers a test writes down, for a provider of your own |
+//! | [`fuzz`] | bodies of fuzz targets for a provider of your own, and a corpus to begin with |
 //! | [`Step`], [`steps`] | what can happen, as data: `Arbitrary` for fuzzing, a strategy for `proptest` |
 //! | [`Model`], [`Rule`], [`Violation`] | the rules, each by its name |
 //! | [`Harness`], [`run`], [`Subject`] | clock, service, session and model together |
@@ -33,6 +34,7 @@
 
 pub mod conformance;
 mod fake_service;
+pub mod fuzz;
 mod harness;
 mod model;
 mod rule;

@@ -7,15 +7,17 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use perennial_blocking::{HttpTransport, Transport};
 use perennial_core::oauth2::{ClientAuth, Profile};
-use perennial_core::providers::auth0::{self, Auth0};
-use perennial_core::providers::mosaia::{self, Mosaia};
-use perennial_core::providers::navien::{self, Navien};
-use perennial_core::providers::oauth2::{self, OAuth2};
-use perennial_core::providers::settrade::{self, Settrade};
+use perennial_core::providers;
+use perennial_core::providers::auth0::Auth0;
+use perennial_core::providers::mosaia::Mosaia;
+use perennial_core::providers::navien::Navien;
+use perennial_core::providers::oauth2::OAuth2;
+use perennial_core::providers::settrade::Settrade;
 use perennial_core::wire::{Body, form_decode};
-use perennial_core::{Now, Request, Response};
+use perennial_core::{Now, Provider, Request, Response};
 use perennial_emulator::{Auth0Settings, Clock, Emulator, MosaiaSettings, NavienSettings, SettradeSettings};
 use perennial_testing::conformance::provider::{ProviderUnderTest, START};
+use perennial_testing::fuzz;
 
 /// An emulator whose clock stands where the suite's begins.
 fn emulator() -> Emulator {
@@ -39,71 +41,51 @@ fn answers(emulator: Emulator) -> impl FnMut(&Request, Now) -> Response + Send +
     }
 }
 
-mod navien_at_the_emulator {
-    use super::*;
-
-    perennial_testing::provider_conformance!(|| {
-        let emulator = emulator();
-        let provider = Navien::new(&emulator.navien_url()).unwrap();
-        let login = navien::Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD).unwrap();
-        ProviderUnderTest::new(provider, login, answers(emulator)).secrets([NavienSettings::PASSWORD])
-    });
+fn navien() -> ProviderUnderTest<Navien> {
+    let emulator = emulator();
+    let provider = Navien::new(&emulator.navien_url()).unwrap();
+    let login = providers::navien::Login::new(NavienSettings::EMAIL, NavienSettings::PASSWORD).unwrap();
+    ProviderUnderTest::new(provider, login, answers(emulator)).secrets([NavienSettings::PASSWORD])
 }
 
-mod mosaia_at_the_emulator {
-    use super::*;
-
-    perennial_testing::provider_conformance!(|| {
-        let emulator = emulator();
-        let provider = Mosaia::builder()
-            .api_url(&emulator.mosaia_url())
-            .app_url(&emulator.mosaia_url())
-            .client_id(MosaiaSettings::CLIENT_ID)
-            .build()
-            .unwrap();
-        let login = mosaia::Login::password(MosaiaSettings::EMAIL, MosaiaSettings::PASSWORD).unwrap();
-        ProviderUnderTest::new(provider, login, answers(emulator)).secrets([MosaiaSettings::PASSWORD])
-    });
+fn mosaia_for_a_person() -> ProviderUnderTest<Mosaia> {
+    let emulator = emulator();
+    let provider = Mosaia::builder()
+        .api_url(&emulator.mosaia_url())
+        .app_url(&emulator.mosaia_url())
+        .client_id(MosaiaSettings::CLIENT_ID)
+        .build()
+        .unwrap();
+    let login = providers::mosaia::Login::password(MosaiaSettings::EMAIL, MosaiaSettings::PASSWORD).unwrap();
+    ProviderUnderTest::new(provider, login, answers(emulator)).secrets([MosaiaSettings::PASSWORD])
 }
 
-mod mosaia_for_a_client {
-    use super::*;
-
-    perennial_testing::provider_conformance!(|| {
-        let emulator = emulator();
-        let (id, secret) = (MosaiaSettings::CLIENT_ID, MosaiaSettings::CLIENT_SECRET);
-        let provider = Mosaia::builder()
-            .api_url(&emulator.mosaia_url())
-            .app_url(&emulator.mosaia_url())
-            .client_id(id)
-            .build()
-            .unwrap();
-        let login = mosaia::Login::client(id, secret).unwrap();
-        ProviderUnderTest::new(provider, login, answers(emulator)).secrets([secret])
-    });
+fn mosaia_for_a_client() -> ProviderUnderTest<Mosaia> {
+    let emulator = emulator();
+    let (id, secret) = (MosaiaSettings::CLIENT_ID, MosaiaSettings::CLIENT_SECRET);
+    let provider = Mosaia::builder()
+        .api_url(&emulator.mosaia_url())
+        .app_url(&emulator.mosaia_url())
+        .client_id(id)
+        .build()
+        .unwrap();
+    let login = providers::mosaia::Login::client(id, secret).unwrap();
+    ProviderUnderTest::new(provider, login, answers(emulator)).secrets([secret])
 }
 
-mod auth0_at_the_emulator {
-    use super::*;
-
-    perennial_testing::provider_conformance!(|| {
-        let emulator = emulator();
-        let provider = Auth0::builder(&emulator.auth0_url()).auth_url(&emulator.auth0_auth_url()).build().unwrap();
-        let login = auth0::Login::new(Auth0Settings::EMAIL, Auth0Settings::PASSWORD).unwrap();
-        ProviderUnderTest::new(provider, login, answers(emulator)).secrets([Auth0Settings::PASSWORD])
-    });
+fn auth0() -> ProviderUnderTest<Auth0> {
+    let emulator = emulator();
+    let provider = Auth0::builder(&emulator.auth0_url()).auth_url(&emulator.auth0_auth_url()).build().unwrap();
+    let login = providers::auth0::Login::new(Auth0Settings::EMAIL, Auth0Settings::PASSWORD).unwrap();
+    ProviderUnderTest::new(provider, login, answers(emulator)).secrets([Auth0Settings::PASSWORD])
 }
 
-mod settrade_at_the_emulator {
-    use super::*;
-
-    perennial_testing::provider_conformance!(|| {
-        let emulator = emulator();
-        let provider = Settrade::new("098", SettradeSettings::APP_CODE).unwrap();
-        let provider = provider.with_base_url(&emulator.settrade_url()).unwrap();
-        let login = settrade::Login::new(SettradeSettings::APP_ID, SettradeSettings::APP_SECRET).unwrap();
-        ProviderUnderTest::new(provider, login, answers(emulator)).secrets([SettradeSettings::APP_SECRET])
-    });
+fn settrade() -> ProviderUnderTest<Settrade> {
+    let emulator = emulator();
+    let provider = Settrade::new("098", SettradeSettings::APP_CODE).unwrap();
+    let provider = provider.with_base_url(&emulator.settrade_url()).unwrap();
+    let login = providers::settrade::Login::new(SettradeSettings::APP_ID, SettradeSettings::APP_SECRET).unwrap();
+    ProviderUnderTest::new(provider, login, answers(emulator)).secrets([SettradeSettings::APP_SECRET])
 }
 
 /// A server that rotates its refresh tokens, and refuses one that comes twice.
@@ -143,25 +125,44 @@ fn oauth2_server() -> impl FnMut(&Request, Now) -> Response + Send + 'static {
     }
 }
 
-mod oauth2_at_a_server_that_rotates {
-    use super::*;
-
-    perennial_testing::provider_conformance!(|| {
-        let profile = Profile::new("https://auth.example/token", "my-app").unwrap();
-        let profile = profile.with_client_auth(ClientAuth::SecretBasic("client-secret".into()));
-        let profile = profile.with_revocation_endpoint("https://auth.example/revoke").unwrap();
-        let login = oauth2::Login::legacy_password("ann@example.com", "correct-horse").unwrap();
-        ProviderUnderTest::new(OAuth2::new(profile), login, oauth2_server()).secrets(["correct-horse"])
-    });
+fn oauth2_for_a_person() -> ProviderUnderTest<OAuth2> {
+    let profile = Profile::new("https://auth.example/token", "my-app").unwrap();
+    let profile = profile.with_client_auth(ClientAuth::SecretBasic("client-secret".into()));
+    let profile = profile.with_revocation_endpoint("https://auth.example/revoke").unwrap();
+    let login = providers::oauth2::Login::legacy_password("ann@example.com", "correct-horse").unwrap();
+    ProviderUnderTest::new(OAuth2::new(profile), login, oauth2_server()).secrets(["correct-horse"])
 }
 
-mod oauth2_for_a_client {
-    use super::*;
+fn oauth2_for_a_client() -> ProviderUnderTest<OAuth2> {
+    let profile = Profile::new("https://auth.example/token", "my-app").unwrap();
+    let profile = profile.with_client_auth(ClientAuth::SecretPost("client-secret".into()));
+    let login = providers::oauth2::Login::client_credentials();
+    ProviderUnderTest::new(OAuth2::new(profile), login, oauth2_server()).secrets(["client-secret"])
+}
 
-    perennial_testing::provider_conformance!(|| {
-        let profile = Profile::new("https://auth.example/token", "my-app").unwrap();
-        let profile = profile.with_client_auth(ClientAuth::SecretPost("client-secret".into()));
-        let login = oauth2::Login::client_credentials();
-        ProviderUnderTest::new(OAuth2::new(profile), login, oauth2_server()).secrets(["client-secret"])
-    });
+/// The suite in a module of its own, and the fuzz targets' bodies over what the service answers.
+macro_rules! suite {
+    ($($name:ident)+) => {
+        $(
+            mod $name {
+                perennial_testing::provider_conformance!(super::$name);
+
+                #[test]
+                fn what_the_service_answers_is_a_corpus() {
+                    super::keeps_its_promises(stringify!($name), super::$name());
+                }
+            }
+        )+
+    };
+}
+
+suite! { navien mosaia_for_a_person mosaia_for_a_client auth0 settrade oauth2_for_a_person oauth2_for_a_client }
+
+fn keeps_its_promises<P: Provider>(of: &str, under_test: ProviderUnderTest<P>) {
+    let (provider, login) = (under_test.provider().clone(), under_test.login().clone());
+    for (name, seed) in fuzz::seeds(under_test) {
+        println!("{of}, {name}");
+        fuzz::answers(&provider, &login, &seed);
+        fuzz::session(&provider, &login, &seed);
+    }
 }

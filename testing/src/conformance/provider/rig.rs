@@ -17,13 +17,13 @@ use super::subject::{ProviderUnderTest, START};
 const MORE: usize = 3;
 
 /// An exchange that went well.
-pub(super) struct Walk<P: Provider> {
-    pub(super) method: P::Method,
-    pub(super) name: &'static str,
+pub(crate) struct Walk<P: Provider> {
+    pub(crate) method: P::Method,
+    pub(crate) name: &'static str,
     /// What was held when it began.
     pub(super) have: Option<Credentials>,
     pub(super) requests: Vec<Sent>,
-    pub(super) answers: Vec<Response>,
+    pub(crate) answers: Vec<Response>,
     pub(super) grant: Grant,
 }
 
@@ -152,7 +152,7 @@ impl<P: Provider> Walk<P> {
 
 impl<P: Provider> ProviderUnderTest<P> {
     /// An exchange of each method that the service answers with a grant, those that sign in first.
-    pub(super) fn walks(&mut self) -> Vec<Walk<P>> {
+    pub(crate) fn walks(&mut self) -> Vec<Walk<P>> {
         let mut walks: Vec<Walk<P>> = Vec::new();
         let mut have: Option<Credentials> = None;
         for lease_id in LeaseId::ALL {

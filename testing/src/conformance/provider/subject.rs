@@ -11,8 +11,8 @@ type Service = dyn FnMut(&Request, Now) -> Response + Send;
 
 /// A provider that is tested, with a login, and a service that answers it as the real one would.
 pub struct ProviderUnderTest<P: Provider> {
-    pub(super) provider: P,
-    pub(super) login: P::Login,
+    pub(crate) provider: P,
+    pub(crate) login: P::Login,
     pub(super) service: Box<Service>,
     pub(super) secrets: Vec<String>,
 }
@@ -29,5 +29,15 @@ impl<P: Provider> ProviderUnderTest<P> {
     pub fn secrets<S: Into<String>>(mut self, secrets: impl IntoIterator<Item = S>) -> Self {
         self.secrets.extend(secrets.into_iter().map(Into::into));
         self
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &P {
+        &self.provider
+    }
+
+    /// The login.
+    pub fn login(&self) -> &P::Login {
+        &self.login
     }
 }
