@@ -32,6 +32,7 @@ longest() {
         fleet) echo 64 ;;
         auth0_walk | oauth_device | saved | record | oauth_metadata) echo 1024 ;;
         moment | retry_after) echo 128 ;;
+        provider_answers | provider_session) echo 4096 ;;
         *) echo 512 ;;
     esac
 }

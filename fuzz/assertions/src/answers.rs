@@ -1,11 +1,9 @@
 //! The answers of services.
 
-use crate::check::{Received, check_error, check_grant, outcome, received, with_error};
+use crate::check::{Received, check_error, check_grant, outcome, received, with_error, written};
 use perennial_core::Grant;
 use perennial_core::ServiceError;
-use perennial_core::credentials::Credentials;
 use perennial_core::exchange::Response;
-use perennial_core::store::SavedSession;
 
 /// A grant is whole and within bounds, an error shows no more of the body than the service's own words, cut; the same
 /// answer means the same twice, and nothing is granted where the service also says `refusal`, a field with its value.
@@ -27,20 +25,6 @@ pub(super) fn check_answer(
         Err(error) => check_error(error, body),
     }
     assert!(outcome(&said, written) == outcome(&parse(response), written), "read in two ways");
-}
-
-/// All of a grant as text, to be compared and never shown.
-fn written(grant: &Grant) -> String {
-    match Credentials::from_grant(grant.clone(), None) {
-        Some(credentials) => SavedSession::new("provider", "realm", credentials).to_json().expose().to_owned(),
-        None => {
-            let aws = grant.aws.as_ref().map(|aws| {
-                let parts = [aws.access_key_id(), aws.secret_access_key(), aws.session_token()];
-                format!("{:?} {:?}", parts.map(perennial_core::Secret::expose), aws.validity())
-            });
-            format!("{aws:?} {:?} {:?}", grant.refresh_token.as_ref().map(perennial_core::Secret::expose), grant.flaw)
-        }
-    }
 }
 
 /// Any answer of Navien. The first byte chooses the endpoint, the next two the status, the fourth the clocks.

@@ -8,6 +8,7 @@ mod answers;
 mod auth0;
 mod check;
 mod oauth;
+mod providers;
 mod saved;
 mod wire;
 
@@ -38,6 +39,8 @@ macro_rules! targets {
 targets! {
     "session" => session,
     "fleet" => fleet,
+    "provider_answers" => providers::provider_answers,
+    "provider_session" => providers::provider_session,
     "saved" => saved::saved,
     "record" => saved::record,
     "saved_python" => saved::saved_python,

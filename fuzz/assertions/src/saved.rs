@@ -1,6 +1,6 @@
 //! What is saved: a session, a store's record, other programs' files.
 
-use crate::check::{check_hidden, check_saved, check_silent, check_term, clock};
+use crate::check::{check_hidden, check_saved, check_silent, check_validity, clock};
 use perennial_core::ImportError;
 use perennial_core::credentials::same_account;
 use perennial_core::credentials::{LeaseId, Secret};
@@ -37,7 +37,7 @@ fn check(read: &Result<SavedSession, ImportError>, now: perennial_core::Now) {
             LeaseId::ALL
                 .into_iter()
                 .filter_map(|lease_id| credentials.validity(lease_id))
-                .for_each(|validity| check_term(validity, now));
+                .for_each(|validity| check_validity(validity, now));
             let mut secrets = vec![credentials.access().expose()];
             assert!(!secrets[0].is_empty(), "an empty token");
             secrets.extend(credentials.refresh_token().map(Secret::expose));

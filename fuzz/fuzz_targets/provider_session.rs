@@ -1,0 +1,2 @@
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| perennial_fuzz_assertions::check("provider_session", data));
