@@ -206,3 +206,21 @@ fn a_refresh_without_a_lifetime_lives_an_hour() {
     let grant = parse_refresh(&bare, now(0), now(1)).unwrap();
     assert_eq!(grant.access.unwrap().validity().lifetime(), Some(DEFAULT_LIFETIME));
 }
+
+#[test]
+fn a_renewal_that_brings_no_aws_set_and_the_same_access_token_grants_nothing() {
+    let held = signed_in();
+    let token = held.access().expose();
+    // One of the endpoints has the tokens in an object of their own.
+    let tokens = format!(r#""accessToken":"{token}","accessKeyId":"ASIA1""#);
+    let body = format!(r#"{{"code":200,"data":{{{tokens},"token":{{{tokens}}}}}}}"#);
+    let navien = Navien::default();
+    for method in navien.methods(LeaseId::Aws).iter().take(2) {
+        let mut exchange = navien.begin(*method, None, Some(&held)).unwrap();
+        exchange.start(now(9));
+        let Err(Error::Service(error)) = exchange.receive(answer(&body), now(10)) else {
+            panic!("{method:?} grants something");
+        };
+        assert_eq!(error.kind(), ServiceErrorKind::Malformed { what: "an incomplete AWS set" });
+    }
+}

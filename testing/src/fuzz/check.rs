@@ -25,7 +25,7 @@ pub fn shown(error: &(impl std::error::Error + ?Sized)) -> String {
 /// A grant is whole, of bounded length, made of tokens that a header can carry, shows nothing, and outlives a save.
 pub fn check_grant(grant: &Grant, now: Now) {
     let kept = grant.flaw.is_some() && grant.refresh_token.is_some();
-    assert!(grant.access.is_some() || grant.aws.is_some() || kept, "a grant of nothing");
+    assert!(grant.access.is_some() || grant.aws.is_some() || kept, "a grant of nothing: {grant:?}");
     let access = grant.access.as_ref().map(AccessToken::validity);
     for validity in access.into_iter().chain(grant.aws.as_ref().map(AwsCredentials::validity)) {
         check_validity(validity, now);

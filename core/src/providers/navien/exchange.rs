@@ -1,7 +1,7 @@
 //! The exchanges with the service. Each is one request.
 
 use crate::credentials::{AccessToken, Now, Secret};
-use crate::error::Error;
+use crate::error::{Error, ServiceError};
 use crate::exchange::{self, Request, Response, Step};
 use crate::grant::Grant;
 
@@ -76,20 +76,23 @@ impl exchange::Exchange for Exchange {
             Operation::SessionRefresh(_) => parse_session_refresh(answer, sent, now),
             Operation::SecuredSignIn(caller) => parse_secured_sign_in(answer, &caller.user_id, sent, now),
         };
-        match granted {
-            Ok(grant) => Ok(Step::Done(self.what.without_same_token(grant))),
-            Err(error) => Err(error.without_echo([self.what.secret()]).into()),
-        }
+        let granted = granted.and_then(|grant| self.what.without_same_token(grant));
+        granted.map(Step::Done).map_err(|error| error.without_echo([self.what.secret()]).into())
     }
 }
 
 impl Operation {
     /// Removes an access token that is the same as the one that was sent: it is not new, so its deadline does not move.
-    fn without_same_token(&self, mut grant: Grant) -> Grant {
+    /// Where nothing else came, the flaw is an error.
+    fn without_same_token(&self, mut grant: Grant) -> Result<Grant, ServiceError> {
         if let Operation::SessionRefresh(caller) | Operation::SecuredSignIn(caller) = self {
             grant.access.take_if(|access| access.expose() == caller.access.expose());
         }
-        grant
+        let is_empty = grant.access.is_none() && grant.aws.is_none() && grant.refresh_token.is_none();
+        match grant.flaw.take_if(|_| is_empty) {
+            Some(flaw) => Err(flaw),
+            None => Ok(grant),
+        }
     }
 
     fn secret(&self) -> &str {
