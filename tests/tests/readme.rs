@@ -69,7 +69,7 @@ async fn service() -> Outcome {
     let send = async |request: &http::Request<String>| call(request.headers());
     let (answer, options) = readme!("service");
     assert_eq!(answer.status(), 200);
-    assert_eq!(open_mqtt(options.unwrap())?, 101);
+    assert_eq!(open_mqtt(&options.unwrap())?, 101);
     Ok(())
 }
 
@@ -126,7 +126,7 @@ fn call(headers: &HeaderMap) -> io::Result<http::Response<()>> {
 }
 
 /// Opens the connection that these options describe, at the emulator, whichever host they name.
-fn open_mqtt(options: ConnectOptions) -> io::Result<u16> {
+fn open_mqtt(options: &ConnectOptions) -> io::Result<u16> {
     let (host, target) = options.url.expose().strip_prefix("wss://").unwrap().split_once('/').unwrap();
     ask(&format!(
         "GET /{target} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

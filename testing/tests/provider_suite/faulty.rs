@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, header};
-use perennial_core::wire::{self, Body, LoginText};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use perennial_core::wire::{self, Body};
 use perennial_core::{
-    AccessToken, Account, Consumes, Credentials, Error, Exchange, Grant, ImportError, LeaseId, Now, Provider, Request,
-    Response, SavedSession, Secret, ServiceError, ServiceErrorKind, Step, TransportError, Validity,
+    AccessToken, Account, Call, Consumes, Credentials, Error, Exchange, Grant, ImportError, Judgement, LeaseId, Now,
+    Provider, Request, Response, SavedSession, Secret, ServiceError, ServiceErrorKind, Step, TransportError, Validity,
 };
 use perennial_testing::conformance::provider::ProviderUnderTest;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub(crate) enum Fault {
     SpeaksHttp,
     PutsTheTokenIntoTheQuery,
     MarksNoHeader,
+    TakesOutagesForRefusals,
     LosesThePassword,
     ReadsAnyLogin,
     NamesAnotherAccount,
@@ -62,13 +63,6 @@ impl std::fmt::Debug for Login {
     }
 }
 
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Form<S> {
-    user: S,
-    password: S,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Method {
     Refresh,
@@ -98,7 +92,7 @@ impl Provider for Weather {
         "https://weather.example".into()
     }
 
-    fn user_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
+    fn account_id<'a>(&self, login: &'a Login) -> Option<&'a str> {
         Some(&login.user)
     }
 
@@ -148,7 +142,13 @@ impl Provider for Weather {
         Some(self.ask(way, have.access().expose()))
     }
 
-    fn authorize(&self, credentials: &Credentials, headers: &mut HeaderMap) {
+    fn judge(&self, _: &Call<'_>, status: StatusCode, _: &HeaderMap) -> Judgement {
+        let is_refused =
+            status == StatusCode::UNAUTHORIZED || self.has(TakesOutagesForRefusals) && !status.is_success();
+        if is_refused { Judgement::Rejected } else { Judgement::Accepted }
+    }
+
+    fn authorize(&self, _: &Call<'_>, credentials: &Credentials, headers: &mut HeaderMap) {
         let mut value = credentials.bearer().clone();
         value.set_sensitive(!self.has(MarksNoHeader));
         headers.insert(header::AUTHORIZATION, value);
@@ -156,16 +156,15 @@ impl Provider for Weather {
 
     fn write_login(&self, login: &Login) -> Option<Secret> {
         let password = if self.has(LosesThePassword) { "" } else { login.password.expose() };
-        let form = Form { user: LoginText::from(login.user.as_str()), password: LoginText::from(password) };
-        wire::write_login("weather", &form)
+        Some(wire::write_login("weather", &[("user", &login.user), ("password", password)]))
     }
 
     fn read_login(&self, text: &str) -> Option<Login> {
         if self.has(ReadsAnyLogin) {
             return Some(login(None));
         }
-        let form: Form<LoginText<'_>> = wire::read_login("weather", text)?;
-        Some(Login { user: form.user.as_str().into(), password: form.password.as_str().into(), shown: false })
+        let [user, password] = wire::read_login("weather", text, ["user", "password"])?;
+        Some(Login { user: user.expose().into(), password, shown: false })
     }
 
     fn read_saved_session(&self, saved: &[u8], now: Now) -> Result<SavedSession, ImportError> {

@@ -27,6 +27,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (SpeaksHttp, &["every_request_goes_over_https_or_to_this_machine"]),
     (PutsTheTokenIntoTheQuery, &["no_address_holds_a_secret"]),
     (MarksNoHeader, &["the_headers_of_a_call_are_sensitive"]),
+    (TakesOutagesForRefusals, &["an_answer_that_works_or_an_outage_refuses_nothing"]),
     (LosesThePassword, &["a_login_is_read_back_as_it_was_written"]),
     (ReadsAnyLogin, &["a_login_is_read_back_as_it_was_written"]),
     (NamesAnotherAccount, &["the_account_of_a_grant_is_that_of_its_login"]),

@@ -61,6 +61,8 @@ macro_rules! provider_cases {
                 "Addresses stand in the logs of servers and proxies (RFC 6750 §5.3)."
             requests the_headers_of_a_call_are_sensitive
                 "HTTP clients log headers that are not marked, and these hold tokens."
+            requests an_answer_that_works_or_an_outage_refuses_nothing
+                "A refusal makes the session renew. Where each answer of an API that is down is one, a service that suffers gets a storm of renewals besides."
             logins a_login_is_read_back_as_it_was_written
                 "A login that is kept in a store is all that a process has after a restart. One that is read otherwise signs in as somebody else, or not at all."
             logins the_account_of_a_grant_is_that_of_its_login

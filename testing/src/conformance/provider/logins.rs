@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_core::credentials::{Secret, same_user};
+use perennial_core::credentials::{Secret, same_account};
 use perennial_core::{Credentials, LeaseId, Now, Provider, SavedSession, Validity};
 
 use super::subject::{ProviderUnderTest, START};
@@ -36,7 +36,7 @@ pub(super) fn a_login_is_read_back_as_it_was_written<P: Provider>(under_test: &m
         return does_not_apply("its logins are not kept");
     };
     let read = provider.read_login(text.expose()).unwrap_or_else(|| panic!("a login that was written is not read"));
-    assert_eq!(provider.user_id(&read), provider.user_id(login), "the account of the login that was read");
+    assert_eq!(provider.account_id(&read), provider.account_id(login), "the account of the login that was read");
     assert_eq!(provider.login_owner(&read), provider.login_owner(login), "the owner of the login that was read");
     let again = provider.write_login(&read);
     assert!(again.is_some_and(|again| again.expose() == text.expose()), "a login that was read is written otherwise");
@@ -50,12 +50,12 @@ pub(super) fn a_login_is_read_back_as_it_was_written<P: Provider>(under_test: &m
 
 pub(super) fn the_account_of_a_grant_is_that_of_its_login<P: Provider>(under_test: &mut ProviderUnderTest<P>) {
     let walks = under_test.walks();
-    let Some(user) = under_test.provider.user_id(&under_test.login) else {
+    let Some(user) = under_test.provider.account_id(&under_test.login) else {
         return does_not_apply("its logins do not tell whose they are");
     };
     for walk in walks {
-        let account = walk.held().map(|held| held.account().user_id.clone()).unwrap_or_default();
-        let same = account.is_empty() || same_user(&account, user);
+        let account = walk.held().map(|held| held.account().id.clone()).unwrap_or_default();
+        let same = account.is_empty() || same_account(&account, user);
         assert!(same, "`{}` brings another account than the login's", walk.name);
     }
 }
@@ -69,7 +69,7 @@ pub(super) fn a_grant_survives_being_saved<P: Provider>(under_test: &mut Provide
         let later = Now::new(START.wall.saturating_add(Duration::from_secs(60)), Duration::from_secs(5));
         let read = provider.read_saved_session(json.expose().as_bytes(), later);
         let read = read.unwrap_or_else(|error| panic!("what `{}` brought is not read back: {error}", walk.name));
-        let fits = read.check(provider.name(), &provider.namespace(), provider.user_id(login));
+        let fits = read.check(provider.name(), &provider.namespace(), provider.account_id(login));
         assert!(fits.is_ok(), "what `{}` brought is another's when it is read back: {fits:?}", walk.name);
         let read = read.credentials();
         assert!(

@@ -1,10 +1,10 @@
 //! Where requests go, and what stands where.
 
-use http::HeaderMap;
-use perennial_core::{Provider, TransportSecurity};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use perennial_core::{Call, Judgement, Provider, TransportSecurity};
 
 use super::rig::decoded;
-use super::subject::ProviderUnderTest;
+use super::subject::{ProviderUnderTest, START};
 
 pub(super) fn every_request_goes_over_https_or_to_this_machine<P: Provider>(under_test: &mut ProviderUnderTest<P>) {
     let security = TransportSecurity::new();
@@ -33,15 +33,28 @@ pub(super) fn no_address_holds_a_secret<P: Provider>(under_test: &mut ProviderUn
 
 pub(super) fn the_headers_of_a_call_are_sensitive<P: Provider>(under_test: &mut ProviderUnderTest<P>) {
     let held = under_test.held();
+    let uri = api();
+    let call = Call::new(&Method::GET, &uri, START.wall);
     let mut headers = HeaderMap::new();
-    under_test.provider.authorize(&held, &mut headers);
+    under_test.provider.authorize(&call, &held, &mut headers);
     for (name, value) in &headers {
         assert!(value.is_sensitive(), "`{name}` is not marked as sensitive");
     }
-    let again = {
-        let mut again = headers.clone();
-        under_test.provider.authorize(&held, &mut again);
-        again
-    };
+    let mut again = headers.clone();
+    under_test.provider.authorize(&call, &held, &mut again);
     assert_eq!(again.len(), headers.len(), "headers of a call that is authorized twice");
+}
+
+pub(super) fn an_answer_that_works_or_an_outage_refuses_nothing<P: Provider>(under_test: &mut ProviderUnderTest<P>) {
+    let uri = api();
+    let call = Call::new(&Method::GET, &uri, START.wall);
+    for status in [200, 204, 304, 404, 429, 500, 502, 503, 504] {
+        let status = StatusCode::from_u16(status).expect("a status");
+        let judgement = under_test.provider.judge(&call, status, &HeaderMap::new());
+        assert_eq!(judgement, Judgement::Accepted, "of HTTP {}", status.as_u16());
+    }
+}
+
+fn api() -> Uri {
+    Uri::from_static("https://api.example/devices")
 }
