@@ -25,7 +25,7 @@ fn credentials(aws: Option<AwsCredentials>) -> Credentials {
 }
 
 /// What a program does with connect options, whatever the service.
-fn open(options: ConnectOptions) -> (String, usize, bool) {
+fn open(options: &ConnectOptions) -> (String, usize, bool) {
     assert!(!format!("{options:?}").contains("ey."));
     assert_eq!((options.subprotocol, options.protocol_level, options.clean_session), ("mqtt", 4, true));
     (options.url.expose().to_owned(), options.headers.len(), options.password.is_some())
@@ -37,7 +37,7 @@ fn naviens_connect_options_are_made_from_the_aws_credentials() {
     let have = credentials(Some(aws.clone()));
     let options = Navien::default().connect_options(&have, now().wall).unwrap();
     assert_eq!((options.host(), options.deadline), (MQTT_ENDPOINT, have.aws_expires_at()));
-    let (url, headers, password) = open(options);
+    let (url, headers, password) = open(&options);
     assert_eq!(url, Navien::mqtt().presign(&aws, now().wall).expose());
     assert_eq!((headers, password), (0, false));
 }
@@ -58,7 +58,7 @@ fn settrades_connect_options_are_fetched() {
     let answer = br#"{"hosts":["mqtt.example"],"token":"ey.dispatch"}"#;
     let Step::Done(options) = exchange.receive(Response::new(answer.to_vec().into()), now()).unwrap() else { panic!() };
     assert_eq!((options.host(), options.deadline), ("mqtt.example:443", have.expires_at()));
-    let (url, headers, password) = open(options);
+    let (url, headers, password) = open(&options);
     assert_eq!(url, "wss://mqtt.example:443/api/dispatcher/v3/098/mqtt");
     assert_eq!((headers, password), (1, true));
 }

@@ -282,7 +282,7 @@ impl Exchange for Conversation {
         let user = if has(NamesAnotherAccount) { "bob" } else { "ann@example.com" };
         let mut grant = Grant {
             refresh_token: refresh.as_deref().map(Secret::from),
-            account: Some(Account { user_id: user.into(), ..Account::default() }),
+            account: Some(Account::new(user)),
             ..Grant::default()
         };
         let validity = Validity::with_lifetime(self.sent, Duration::from_secs(life));

@@ -10,6 +10,7 @@ use super::process::{Decided, Flight};
 use super::report::FleetRule;
 use super::request::End;
 use super::scenario::Level;
+use super::views::Quiet;
 use super::world::World;
 use perennial_core::Response;
 use perennial_testing::Asked;
@@ -22,24 +23,6 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// So often a password may be shown in the first hour, and in the first day, without a grant or a plain no.
 const MOST_IN_HOUR: usize = 3;
 const MOST_IN_DAY: usize = 8;
-
-/// What the service answered lately that was no grant.
-#[derive(Default)]
-pub(super) struct Noes {
-    quiet: Option<Quiet>,
-    /// When the password was answered oddly since it last brought a grant.
-    shown: Vec<Duration>,
-    /// It, and whether there was another one.
-    password: Option<String>,
-    has_many_passwords: bool,
-}
-
-struct Quiet {
-    until: Duration,
-    heard_by: usize,
-    /// It is in the record.
-    is_told: bool,
-}
 
 impl World {
     /// Whether what stands in the store means the same to all.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::failures::Noes;
 use super::service::Serial;
 use perennial_core::Timestamp;
 
@@ -29,4 +28,22 @@ pub(super) struct Views {
 pub(super) struct Forgotten {
     pub(super) at: Duration,
     pub(super) newest: Serial,
+}
+
+/// What the service answered lately that was no grant.
+#[derive(Default)]
+pub(super) struct Noes {
+    pub(super) quiet: Option<Quiet>,
+    /// When the password was answered oddly since it last brought a grant.
+    pub(super) shown: Vec<Duration>,
+    /// It, and whether there was another one.
+    pub(super) password: Option<String>,
+    pub(super) has_many_passwords: bool,
+}
+
+pub(super) struct Quiet {
+    pub(super) until: Duration,
+    pub(super) heard_by: usize,
+    /// It is in the record.
+    pub(super) is_told: bool,
 }
