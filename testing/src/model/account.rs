@@ -23,6 +23,8 @@ pub(super) struct Account {
     quiet: Option<Now>,
     /// The same, where a person has ended it here: a store may hold it yet.
     maybe_quiet: Option<Now>,
+    /// It is in no record: what stood there was another account's.
+    is_quiet_untold: bool,
     /// When a shown password was answered with something that is neither a grant nor a refusal.
     shown: Vec<Duration>,
     /// The same, with those of which it can be argued.
@@ -51,6 +53,7 @@ impl Account {
     /// What the next process finds: its monotonic clock begins anew.
     pub(super) fn found_by_next_process(&self, now: Now) -> Self {
         let mut found = self.clone();
+        found.quiet.take_if(|_| self.is_quiet_untold);
         let seen = self.seen.unwrap_or(now);
         if let Some(until) = &mut found.quiet {
             // A clock that was set back meanwhile may be in the record, or not.
@@ -75,7 +78,8 @@ impl Account {
 
     // ---- Quiet
 
-    pub(super) fn asked_for_quiet(&mut self, now: Now, lasts: Duration) {
+    pub(super) fn asked_for_quiet(&mut self, now: Now, lasts: Duration, is_told: bool) {
+        self.is_quiet_untold = !is_told;
         let until = Now::new(now.wall.saturating_add(lasts), now.monotonic.saturating_add(lasts));
         for quiet in [&mut self.quiet, &mut self.maybe_quiet] {
             if quiet.is_none_or(|before| before.monotonic < until.monotonic) {
@@ -134,6 +138,11 @@ impl Account {
     }
 
     /// The store tells of one login: of the one that is used now.
+    /// The session has written a record: what it knows is told.
+    pub(super) fn quiet_was_written(&mut self) {
+        self.is_quiet_untold = false;
+    }
+
     pub(super) fn refusal_was_written(&mut self, refused: Option<&ToyLogin>) {
         (self.refused, self.maybe_refused) = (refused.cloned(), None);
     }

@@ -160,6 +160,7 @@ impl Model {
             (self.leaving.unwritten, self.leaving.forgets) = (None, false);
         }
         let sign_out = signs_out.then(|| login.clone());
+        self.account.quiet_was_written();
         // What others have met with a login stays, where this session has none.
         if self.login.is_some() || sign_out.is_some() {
             self.account.refusal_was_written(self.login.as_ref().filter(|_| self.login_refused));

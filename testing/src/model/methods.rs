@@ -106,7 +106,10 @@ impl Model {
             self.login_first = false;
         }
         match said {
-            Said::TooMany { quiet } | Said::Down { quiet } => self.account.asked_for_quiet(now, *quiet),
+            Said::TooMany { quiet } | Said::Down { quiet } => {
+                let is_told = !self.is_another_account_there();
+                self.account.asked_for_quiet(now, *quiet, is_told);
+            }
             _ => {}
         }
         if method == ToyMethod::SignIn {
