@@ -76,7 +76,7 @@ impl<P: Provider> Session<P> {
     /// the token for spent.
     pub(super) fn settle_mark(&mut self) {
         if (self.is_ending() || !self.awaits_store())
-            && matches!(self.in_flight, InFlight::Free)
+            && matches!(self.exchanges.in_flight, InFlight::Free)
             && self.unreported.is_none()
             && !self.is_in_doubt()
         {
@@ -85,7 +85,7 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn is_token_out(&self) -> bool {
-        let InFlight::Renewing(flight) = &self.in_flight else { return false };
+        let InFlight::Renewing(flight) = &self.exchanges.in_flight else { return false };
         flight.steps > 0
             && self.consumes(self.provider.methods(flight.lease_id)[flight.position]) == Consumes::RefreshToken
     }

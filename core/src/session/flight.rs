@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::work::{Place, caught};
+use super::revoking::Revocations;
+use super::work::{Place, Runs, caught};
 use crate::credentials::LeaseId;
 use crate::error::{Error, TransportError, TransportErrorKind};
 use crate::exchange::{Exchange as _, Provider, RequestId};
@@ -21,6 +22,22 @@ pub(super) enum Source {
     Issued,
     /// A save: nobody knows how they fared since.
     SavedSession,
+}
+
+/// The one exchange in flight, and those that wait for it to end.
+pub(super) struct Exchanges<P: Provider> {
+    pub(super) in_flight: InFlight<P>,
+    /// Where their code runs.
+    pub(super) runs: Runs,
+    pub(super) revocations: Revocations,
+    pub(super) last_request: RequestId,
+}
+
+impl<P: Provider> Default for Exchanges<P> {
+    fn default() -> Self {
+        let (revocations, last_request) = (Revocations::default(), RequestId::default());
+        Self { in_flight: InFlight::Free, runs: Runs::Here, revocations, last_request }
+    }
 }
 
 /// The one exchange in flight, and what becomes of its grant. On the heap: most of the time there is none.

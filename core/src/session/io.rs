@@ -1,5 +1,6 @@
 //! What goes into a session and what comes out of it.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
@@ -236,6 +237,13 @@ impl fmt::Display for State {
             State::SignedOut => "signed out",
         })
     }
+}
+
+/// What a session has to say, and has counted.
+#[derive(Default)]
+pub(super) struct Outbox {
+    pub(super) outputs: VecDeque<Output>,
+    pub(super) stats: Stats,
 }
 
 /// What a session has counted since it was made.

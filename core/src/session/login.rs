@@ -5,6 +5,18 @@ use std::time::Duration;
 use crate::credentials::Now;
 use crate::error::Error;
 
+/// The login that a session has, if it has one.
+pub(super) struct HeldLogin<L> {
+    pub(super) given: Option<L>,
+    pub(super) state: LoginState,
+}
+
+impl<L> HeldLogin<L> {
+    pub(super) fn new(given: Option<L>) -> Self {
+        Self { given, state: LoginState::Open }
+    }
+}
+
 /// What the service made of the login so far.
 #[derive(Debug, Default)]
 pub(super) enum LoginState {

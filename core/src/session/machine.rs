@@ -33,7 +33,7 @@ use std::time::Duration;
 use super::flight::{Begun, Choice, InFlight, Mode, RunningExchange, Source};
 use super::lease::{Demand, Expiry, Lease, Trigger};
 use super::methods::Standing;
-use super::pending::{Granted, Pending};
+use super::pending::{Granted, Pending, Unreported};
 use super::schedule::MIN_TIMEOUT;
 use super::work::{Place, Task, WORK_TIMEOUT, caught};
 use super::{Event, Output, RefreshMode, Session, Timer, Wake};
@@ -50,11 +50,11 @@ impl<P: Provider> Session<P> {
     /// Does what follows from the state: tells expiries, ends what took too long, begins what is due.
     pub(super) fn advance(&mut self) {
         self.report_expiries();
-        if let Some(flight) = self.in_flight.flight()
+        if let Some(flight) = self.exchanges.in_flight.flight()
             && flight.deadline <= self.now.monotonic
         {
             let (id, error) = (flight.id, flight.overdue());
-            self.outputs.push_back(Output::Cancel(id));
+            self.outbox.outputs.push_back(Output::Cancel(id));
             self.give_up(error);
         }
         self.look_at_store_clocks();
@@ -62,12 +62,12 @@ impl<P: Provider> Session<P> {
             // Its rest may be over before a lease heard of it: others tell of it by their clocks.
             self.leases.iter_mut().for_each(Lease::waits_for_no_login);
         }
-        let is_forgotten = self.leases[LeaseId::Access.index()].is_login_first() && self.login.is_none();
+        let is_forgotten = self.leases[LeaseId::Access.index()].is_login_first() && self.login.given.is_none();
         if is_forgotten && self.unreported.is_none() && !self.is_showing_login() {
             self.abandon_login(LeaseId::Access);
         }
         // Each turn begins an exchange, asks the store for something, stops a lease, or finds nothing to do.
-        while matches!(self.in_flight, InFlight::Free) && self.unreported.is_none() {
+        while matches!(self.exchanges.in_flight, InFlight::Free) && self.unreported.is_none() {
             let Some(lease_id) = self.most_urgent() else { break };
             if !self.may_decide() {
                 break;
@@ -87,20 +87,20 @@ impl<P: Provider> Session<P> {
                 Choice::Exhausted => self.exhaust(lease_id),
             }
         }
-        while matches!(self.in_flight, InFlight::Free) {
-            let Some(credentials) = self.revocations.pop() else {
+        while matches!(self.exchanges.in_flight, InFlight::Free) {
+            let Some(credentials) = self.exchanges.revocations.pop() else {
                 break;
             };
             match caught(|| self.provider.sign_out(&credentials)) {
                 Some(Some(exchange)) => {
-                    self.in_flight = InFlight::Revoking(self.launch(exchange, LeaseId::Access, 0));
+                    self.exchanges.in_flight = InFlight::Revoking(self.launch(exchange, LeaseId::Access, 0));
                     self.run_work();
                 }
                 Some(None) => {}
                 None => {
                     let error = Some(Error::from(ServiceError::panicked(ExchangePhase::Request)));
-                    self.revocations.ended(error.clone());
-                    self.outputs.push_back(Output::Event(Event::Revoked { error }));
+                    self.exchanges.revocations.ended(error.clone());
+                    self.outbox.outputs.push_back(Output::Event(Event::Revoked { error }));
                 }
             }
         }
@@ -131,7 +131,7 @@ impl<P: Provider> Session<P> {
 
     /// When an attempt at this lease may begin at the earliest: not while the service asks to be left alone.
     pub(super) fn start_at(&self, lease_id: LeaseId) -> Duration {
-        let quiet = self.quiet.as_ref().map_or(Duration::ZERO, |quiet| quiet.until);
+        let quiet = self.service.quiet.as_ref().map_or(Duration::ZERO, |quiet| quiet.until);
         self.leases[lease_id.index()].start_at().max(quiet)
     }
 
@@ -243,7 +243,7 @@ impl<P: Provider> Session<P> {
             && left.clone().any(|(_, method)| self.shows_person(method))
         {
             // A cheaper way whose endpoint did not exist may be open again before that.
-            let ends = left.filter_map(|(_, method)| self.endpoints.left_out_until(method, self.now.monotonic));
+            let ends = left.filter_map(|(_, method)| self.service.endpoints.left_out_until(method, self.now.monotonic));
             return Choice::LoginRests(ends.fold(until, Duration::min));
         }
         left.find_map(|(position, method)| Some(Choice::Begin(position, self.exchange(method)?)))
@@ -279,21 +279,21 @@ impl<P: Provider> Session<P> {
             && self.provider.methods(lease_id).iter().copied().enumerate().any(|(position, method)| {
                 self.consumes(method) != Consumes::LoginAttempt
                     && lease.methods.standing(position) != Standing::Refused
-                    && !self.endpoints.is_left_out(method, self.now.monotonic)
+                    && !self.service.endpoints.is_left_out(method, self.now.monotonic)
                     && self.provider.requires(method).is_none_or(|base| self.is_valid(base))
                     && self.exchange(method).is_some()
             })
     }
 
     fn exchange(&self, method: P::Method) -> Option<Begun<P::Exchange>> {
-        let begun = caught(|| self.provider.begin(method, self.login.as_ref(), self.credentials.as_deref()));
+        let begun = caught(|| self.provider.begin(method, self.login.given.as_ref(), self.credentials.as_deref()));
         let panicked = || ServiceError::panicked(ExchangePhase::Request).into();
         begun.map_or_else(|| Some(Err(panicked())), |exchange| exchange.map(Ok))
     }
 
     fn is_open(&self, lease_id: LeaseId, method: P::Method) -> bool {
         self.makes_sense(lease_id, method)
-            && !self.endpoints.is_left_out(method, self.now.monotonic)
+            && !self.service.endpoints.is_left_out(method, self.now.monotonic)
             && !(self.login_rests_until().is_some() && self.shows_person(method))
     }
 
@@ -308,12 +308,12 @@ impl<P: Provider> Session<P> {
 
     /// Until when the login must not be shown.
     pub(super) fn login_rests_until(&self) -> Option<Duration> {
-        self.login_state.rests_until(self.now)
+        self.login.state.rests_until(self.now)
     }
 
     /// Whether this method shows a person's login, which the service may lock.
     pub(super) fn shows_person(&self, method: P::Method) -> bool {
-        let owner = || self.login.as_ref().map(|login| self.provider.login_owner(login));
+        let owner = || self.login.given.as_ref().map(|login| self.provider.login_owner(login));
         self.consumes(method) == Consumes::LoginAttempt && owner() == Some(LoginOwner::Person)
     }
 
@@ -327,8 +327,8 @@ impl<P: Provider> Session<P> {
     fn begin(&mut self, lease_id: LeaseId, position: usize, exchange: P::Exchange) {
         let method = self.provider.method_name(self.provider.methods(lease_id)[position]);
         self.leases[lease_id.index()].begin(self.now);
-        self.outputs.push_back(Output::Event(Event::RenewalStarted { lease_id, method }));
-        self.in_flight = InFlight::Renewing(self.launch(exchange, lease_id, position));
+        self.outbox.outputs.push_back(Output::Event(Event::RenewalStarted { lease_id, method }));
+        self.exchanges.in_flight = InFlight::Renewing(self.launch(exchange, lease_id, position));
         self.run_work();
     }
 
@@ -345,8 +345,8 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn next_request(&mut self) -> RequestId {
-        self.last_request = RequestId(self.last_request.0.wrapping_add(1));
-        self.last_request
+        self.exchanges.last_request = RequestId(self.exchanges.last_request.0.wrapping_add(1));
+        self.exchanges.last_request
     }
 
     /// With at most this time. Answers its deadline.
@@ -355,8 +355,8 @@ impl<P: Provider> Session<P> {
         let timeout = self.policy.request_timeout.unwrap_or(request.timeout);
         request.timeout = timeout.min(most).max(MIN_TIMEOUT);
         let deadline = self.now.monotonic.saturating_add(request.timeout);
-        self.outputs.push_back(Output::Send(request));
-        self.stats.requests += 1;
+        self.outbox.outputs.push_back(Output::Send(request));
+        self.outbox.stats.requests += 1;
         deadline
     }
 
@@ -370,13 +370,13 @@ impl<P: Provider> Session<P> {
         self.forget_credentials();
         // A login of another account must not renew these; nor, after a sign-out, one that may be of another.
         let theirs = &credentials.account().id;
-        let user = self.login.as_ref().and_then(|login| self.provider.account_id(login));
+        let user = self.login.given.as_ref().and_then(|login| self.provider.account_id(login));
         let same = user.is_some_and(|user| same_account(user, theirs));
         let may_be_theirs = same || self.mode == Mode::SignedIn && (user.is_none() || theirs.is_empty());
         if !may_be_theirs {
             self.drop_login();
         }
-        self.endpoints.forget(|_| true);
+        self.service.endpoints.forget(|_| true);
         self.mode = Mode::SignedIn;
         self.replace_stored(origin, displaced);
         self.save_and_announce(Granted::brought(credentials, origin));
@@ -385,7 +385,7 @@ impl<P: Provider> Session<P> {
 
     /// Whether the login is being shown for the access token just now.
     pub(super) fn is_showing_login(&self) -> bool {
-        match &self.in_flight {
+        match &self.exchanges.in_flight {
             InFlight::Renewing(flight) if flight.lease_id == LeaseId::Access => {
                 self.consumes(self.provider.methods(flight.lease_id)[flight.position]) == Consumes::LoginAttempt
             }
@@ -395,13 +395,13 @@ impl<P: Provider> Session<P> {
 
     /// Gives up a renewal in flight, but nothing that was granted. A revocation goes on.
     pub(super) fn drop_flight(&mut self) {
-        if let InFlight::Renewing(flight) = &self.in_flight {
+        if let InFlight::Renewing(flight) = &self.exchanges.in_flight {
             let method = self.provider.methods(flight.lease_id)[flight.position];
             if self.consumes(method) == Consumes::RefreshToken && flight.steps > 0 {
                 self.leases[flight.lease_id.index()].methods.lose_answer(flight.position);
             }
-            self.outputs.push_back(Output::Cancel(flight.id));
-            self.in_flight = InFlight::Free;
+            self.outbox.outputs.push_back(Output::Cancel(flight.id));
+            self.exchanges.in_flight = InFlight::Free;
         }
     }
 
@@ -415,17 +415,17 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn orphan_flight(&mut self) {
-        self.in_flight = match std::mem::replace(&mut self.in_flight, InFlight::Free) {
+        self.exchanges.in_flight = match std::mem::replace(&mut self.exchanges.in_flight, InFlight::Free) {
             // Nothing of it was sent yet: it need not be.
             InFlight::Renewing(flight) if flight.steps == 0 => InFlight::Free,
             InFlight::Renewing(flight) => InFlight::Orphaned(flight),
             slot => slot,
         };
         // Beside an access token that is known already, nothing is to be revoked.
-        if let Some(Pending::Granted(granted)) = self.unreported.take()
+        if let Some(Unreported { what: Pending::Granted(granted), .. }) = self.unreported.take()
             && granted.covers[LeaseId::Access.index()]
         {
-            self.revocations.extend([granted.credentials]);
+            self.exchanges.revocations.extend([granted.credentials]);
         }
     }
 
@@ -441,8 +441,8 @@ impl<P: Provider> Session<P> {
     }
 
     pub(super) fn is_renewing(&self, lease_id: LeaseId) -> bool {
-        matches!(&self.in_flight, InFlight::Renewing(flight) if flight.lease_id == lease_id)
-            || self.unreported.as_ref().is_some_and(|pending| pending.concerns(lease_id))
+        matches!(&self.exchanges.in_flight, InFlight::Renewing(flight) if flight.lease_id == lease_id)
+            || self.unreported.as_ref().is_some_and(|unreported| unreported.what.concerns(lease_id))
     }
 
     fn report_expiries(&mut self) {
@@ -451,7 +451,7 @@ impl<P: Provider> Session<P> {
             let lease = &mut self.leases[lease_id.index()];
             if expired && lease.held.expiry == Expiry::Ahead {
                 lease.held.expiry = Expiry::Told;
-                self.outputs.push_back(Output::Event(Event::Expired { lease_id }));
+                self.outbox.outputs.push_back(Output::Event(Event::Expired { lease_id }));
             }
         }
     }
@@ -459,7 +459,7 @@ impl<P: Provider> Session<P> {
     /// The one table of timers.
     pub(super) fn timers(&self) -> [Option<Wake>; 6] {
         let wake = |at: Duration, why| Some(Wake { at: at.max(self.now.monotonic), why });
-        let flight = self.in_flight.flight().and_then(|flight| wake(flight.deadline, Timer::RequestDeadline));
+        let flight = self.exchanges.in_flight.flight().and_then(|flight| wake(flight.deadline, Timer::RequestDeadline));
         let expiry = |lease_id: LeaseId| {
             let validity =
                 self.validity(lease_id).filter(|_| self.leases[lease_id.index()].held.expiry == Expiry::Ahead)?;

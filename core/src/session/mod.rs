@@ -19,32 +19,30 @@ mod service;
 mod sharing;
 mod work;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::ending::Unfinished;
-use self::flight::{InFlight, Mode, Source};
+use self::flight::{Exchanges, InFlight, Mode, Source};
+use self::io::Outbox;
 pub use self::io::{Event, Input, Output, State, Stats, Timer, Wake};
 use self::lease::{Demand, Lease};
-use self::login::LoginState;
-use self::pending::Pending;
+use self::login::{HeldLogin, LoginState};
+use self::pending::{Pending, Unreported};
 use self::phase::Phase;
 pub use self::policy::{Policy, RefreshMode, SignOut};
-use self::revoking::Revocations;
 use self::schedule::Random;
 pub use self::schedule::{
     MAX_BACKOFF, MAX_BACKOFF_FOREGROUND, MAX_BACKOFF_PROGRAM, MIN_QUIET, MIN_RETRY_INTERVAL, REJECTION_GRACE,
 };
-use self::service::{Endpoints, Quiet};
+use self::service::Service;
 pub use self::sharing::SAVE_GRACE;
 use self::sharing::StoreSync;
-use self::work::Runs;
 pub use self::work::{Done, WORK_TIMEOUT, Work};
 use crate::credentials::{Credentials, Generation, LeaseId, Now, Validity, same_account};
 use crate::error::ImportError;
 use crate::error::{Error, ServiceError, ServiceErrorKind, SessionError};
-use crate::exchange::{Consumes, Provider, RequestId};
+use crate::exchange::{Consumes, Provider};
 use crate::grant::Grant;
 use crate::store::SavedSession;
 use crate::store::StoreError;
@@ -92,26 +90,19 @@ use crate::store::StoreError;
 pub struct Session<P: Provider> {
     provider: P,
     policy: Policy,
-    login: Option<P::Login>,
-    login_state: LoginState,
+    login: HeldLogin<P::Login>,
     mode: Mode,
     phase: Phase,
     credentials: Option<Arc<Credentials>>,
     leases: [Lease; 2],
-    endpoints: Endpoints<P::Method>,
-    quiet: Option<Quiet>,
-    in_flight: InFlight<P>,
-    runs: Runs,
-    /// What an exchange ended in and is being saved, and when it is told at the latest.
-    unreported: Option<Pending>,
-    report_at: Duration,
+    service: Service<P::Method>,
+    exchanges: Exchanges<P>,
+    /// What an exchange ended in, while it is being saved.
+    unreported: Option<Unreported>,
     store: Option<Box<StoreSync>>,
-    revocations: Revocations,
-    outputs: VecDeque<Output>,
+    outbox: Outbox,
     now: Now,
     random: Random,
-    last_request: RequestId,
-    stats: Stats,
 }
 
 impl<P: Provider> Session<P> {
@@ -121,25 +112,18 @@ impl<P: Provider> Session<P> {
         Self {
             provider,
             policy,
-            login: login.into(),
-            login_state: LoginState::Open,
+            login: HeldLogin::new(login.into()),
             mode: Mode::SignedIn,
             phase: Phase::Running,
             credentials: None,
             leases: Default::default(),
-            endpoints: Endpoints::default(),
-            quiet: None,
-            in_flight: InFlight::Free,
-            runs: Runs::Here,
+            service: Service::default(),
+            exchanges: Exchanges::default(),
             unreported: None,
-            report_at: Duration::ZERO,
             store: None,
-            revocations: Revocations::default(),
-            outputs: VecDeque::new(),
+            outbox: Outbox::default(),
             now: Now::default(),
             random: Random::new(seed),
-            last_request: RequestId::default(),
-            stats: Stats::default(),
         }
     }
 
@@ -197,7 +181,7 @@ impl<P: Provider> Session<P> {
             return;
         }
         lease.reject(&mut self.random, self.now);
-        self.outputs.push_back(Output::Event(Event::Rejected { lease_id, generation }));
+        self.outbox.outputs.push_back(Output::Event(Event::Rejected { lease_id, generation }));
         self.advance();
     }
 
@@ -218,11 +202,11 @@ impl<P: Provider> Session<P> {
     pub fn sign_in(&mut self, login: P::Login, now: Now) {
         self.tick(now);
         let displaced = self.make_room_for(&login, false);
-        self.login = Some(login);
+        self.login.given = Some(login);
         // A person who signs in wants it tried, whatever became of the login or the endpoint before.
-        (self.login_state, self.quiet) = (LoginState::Given, None);
+        (self.login.state, self.service.quiet) = (LoginState::Given, None);
         let provider = &self.provider;
-        self.endpoints.forget(|method| provider.consumes(method) == Consumes::LoginAttempt);
+        self.service.endpoints.forget(|method| provider.consumes(method) == Consumes::LoginAttempt);
         self.leases_have_new_login();
         self.try_login(displaced);
     }
@@ -234,8 +218,8 @@ impl<P: Provider> Session<P> {
     /// refusal.
     pub fn sign_in_again(&mut self, now: Now) -> Result<(), Error> {
         self.tick(now);
-        let Some(login) = self.login.clone() else { return Err(SessionError::NoLogin.into()) };
-        if let Some(refusal) = self.login_state.refusal() {
+        let Some(login) = self.login.given.clone() else { return Err(SessionError::NoLogin.into()) };
+        if let Some(refusal) = self.login.state.refusal() {
             return Err(refusal.clone());
         }
         if self.leases[LeaseId::Access.index()].is_login_first() || self.is_showing_login() {
@@ -267,7 +251,7 @@ impl<P: Provider> Session<P> {
         if !same {
             self.unreported = None;
             self.forget_credentials();
-        } else if let Some(Pending::Granted(granted)) = self.unreported.take() {
+        } else if let Some(Unreported { what: Pending::Granted(granted), .. }) = self.unreported.take() {
             // The token before it is spent: should the new login be no good, this is what goes on.
             self.announce(*granted);
         }
@@ -306,7 +290,7 @@ impl<P: Provider> Session<P> {
     /// is there stands.
     pub fn import(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError> {
         self.tick(now);
-        let user_id = self.login.as_ref().and_then(|login| self.provider.account_id(login));
+        let user_id = self.login.given.as_ref().and_then(|login| self.provider.account_id(login));
         saved.check(self.provider.name(), &self.provider.namespace(), user_id)?;
         self.install(saved.into_credentials(), Source::SavedSession);
         Ok(())
@@ -322,18 +306,18 @@ impl<P: Provider> Session<P> {
     pub fn sign_out(&mut self, login: SignOut, now: Now) {
         self.tick(now);
         let held = self.credentials.clone();
-        let user = self.login.as_ref().and_then(|login| self.provider.account_id(login)).map(str::to_owned);
+        let user = self.login.given.as_ref().and_then(|login| self.provider.account_id(login)).map(str::to_owned);
         let user = user.or_else(|| Some(held.as_ref()?.account().id.clone()));
         if login == SignOut::ForgetLogin {
             self.drop_login();
         }
-        self.revocations.forget_error();
+        self.exchanges.revocations.forget_error();
         let was = std::mem::replace(&mut self.mode, Mode::SignedOut);
         if was == Mode::SignedIn {
-            self.revocations.begin();
+            self.exchanges.revocations.begin();
             self.orphan_flight();
-            self.revocations.extend(held);
-            self.outputs.push_back(Output::Event(Event::SignedOut));
+            self.exchanges.revocations.extend(held);
+            self.outbox.outputs.push_back(Output::Event(Event::SignedOut));
         }
         self.clear_store(login, user);
         self.forget_credentials();
@@ -348,8 +332,8 @@ impl<P: Provider> Session<P> {
     }
 
     fn drop_login(&mut self) {
-        self.login = None;
-        self.login_state = LoginState::Open;
+        self.login.given = None;
+        self.login.state = LoginState::Open;
         self.leases.iter_mut().for_each(Lease::waits_for_no_login);
         self.forget_stored_login();
     }
@@ -372,9 +356,9 @@ impl<P: Provider> Session<P> {
 
     /// What to do next. Ends with [`Output::Sleep`], again and again until something is told.
     pub fn poll_output(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or_else(|| {
+        self.outbox.outputs.pop_front().unwrap_or_else(|| {
             // Nothing may come for an hour: the room of what came is more than a session takes without it.
-            self.outputs = VecDeque::new();
+            self.outbox.outputs = Default::default();
             Output::Sleep(self.next_wake())
         })
     }
@@ -442,7 +426,7 @@ impl<P: Provider> Session<P> {
             return Some(error.clone());
         }
         let ours = lease.pause().zip(lease.error()).map(|(pause, error)| (pause.until, error));
-        let quiet = self.quiet.as_ref().map(|quiet| (quiet.until, &*quiet.error));
+        let quiet = self.service.quiet.as_ref().map(|quiet| (quiet.until, &*quiet.error));
         let (until, error) = [ours, quiet].into_iter().flatten().max_by_key(|(until, _)| *until)?;
         (until > self.now.monotonic).then(|| error.clone().with_retry_at(Some(self.wall_at(until))))
     }
@@ -450,15 +434,15 @@ impl<P: Provider> Session<P> {
     /// Why the service was not told of the last sign-out. It is not told again: what was held is gone here, and may
     /// work there until it ends by itself.
     pub fn unrevoked(&self) -> Option<&Error> {
-        self.revocations.error()
+        self.exchanges.revocations.error()
     }
 
     /// Whether the service has still to be told of a sign-out, or the store to be cleared. A store that has failed is
     /// not waited for: it is cleared as soon as it can be.
     pub fn is_signing_out(&self) -> bool {
         self.is_clearing()
-            || !self.revocations.is_empty()
-            || matches!(self.in_flight, InFlight::Orphaned(_) | InFlight::Revoking(_))
+            || !self.exchanges.revocations.is_empty()
+            || matches!(self.exchanges.in_flight, InFlight::Orphaned(_) | InFlight::Revoking(_))
     }
 
     /// Whether somebody has asked for this lease since its last attempt ended.
@@ -476,7 +460,7 @@ impl<P: Provider> Session<P> {
     /// What the session is doing.
     pub fn state(&self) -> State {
         let access = &self.leases[LeaseId::Access.index()];
-        let busy = matches!(self.in_flight, InFlight::Renewing(_)) || self.unreported.is_some();
+        let busy = matches!(self.exchanges.in_flight, InFlight::Renewing(_)) || self.unreported.is_some();
         match () {
             () if self.mode == Mode::SignedOut => State::SignedOut,
             () if self.is_valid(LeaseId::Access) && busy => State::Renewing,
@@ -496,15 +480,16 @@ impl<P: Provider> Session<P> {
 
     /// Whether there is a login that was not refused: [`sign_in_again`](Self::sign_in_again) can use it.
     pub fn has_login(&self) -> bool {
-        self.login.is_some() && self.login_state.refusal().is_none()
+        self.login.given.is_some() && self.login.state.refusal().is_none()
     }
 
     /// Whether there is a login that may be sent now: it was not refused, and no pause after odd answers stands.
     pub fn may_show_login(&self) -> bool {
         let is_there = |method: &P::Method| {
-            self.consumes(*method) == Consumes::LoginAttempt && !self.endpoints.is_left_out(*method, self.now.monotonic)
+            self.consumes(*method) == Consumes::LoginAttempt
+                && !self.service.endpoints.is_left_out(*method, self.now.monotonic)
         };
-        let rests = self.login_state.rests_until(self.now).is_some();
+        let rests = self.login.state.rests_until(self.now).is_some();
         self.has_login() && !rests && self.provider.methods(LeaseId::Access).iter().any(is_there)
     }
 
@@ -521,7 +506,7 @@ impl<P: Provider> Session<P> {
 
     /// Whether every output has been taken, and no exchange is under way.
     pub fn is_at_rest(&self) -> bool {
-        self.outputs.is_empty() && matches!(self.in_flight, InFlight::Free)
+        self.outbox.outputs.is_empty() && matches!(self.exchanges.in_flight, InFlight::Free)
     }
 
     /// The session to save: what is held, bound to provider and account.
@@ -542,12 +527,12 @@ impl<P: Provider> Session<P> {
 
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
-        self.stats
+        self.outbox.stats
     }
 
     /// Whether the service is being left alone.
     pub fn is_quiet(&self) -> bool {
-        self.quiet.as_ref().is_some_and(|quiet| quiet.until > self.now.monotonic)
+        self.service.quiet.as_ref().is_some_and(|quiet| quiet.until > self.now.monotonic)
     }
 
     fn validity(&self, lease_id: LeaseId) -> Option<&Validity> {

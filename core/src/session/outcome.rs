@@ -39,7 +39,7 @@ impl<P: Provider> Session<P> {
         if !self.awaits(id) {
             return;
         }
-        if let Some(flight) = self.in_flight.flight_mut()
+        if let Some(flight) = self.exchanges.in_flight.flight_mut()
             && let Place::Waiting(exchange) = std::mem::replace(&mut flight.place, Place::Away)
         {
             // What has arrived is not lost because a lock or a request has little time left.
@@ -53,11 +53,11 @@ impl<P: Provider> Session<P> {
     pub(super) fn worked(&mut self, done: Done<P::Exchange>) {
         let Done { id, exchange, outcome } = done;
         let away = |flight: &RunningExchange<P>| flight.id == id && matches!(flight.place, Place::Away);
-        if !self.in_flight.flight().is_some_and(away) {
-            self.stats.ignored += 1;
+        if !self.exchanges.in_flight.flight().is_some_and(away) {
+            self.outbox.stats.ignored += 1;
             return;
         }
-        let mut slot = std::mem::replace(&mut self.in_flight, InFlight::Free);
+        let mut slot = std::mem::replace(&mut self.exchanges.in_flight, InFlight::Free);
         let Some(flight) = slot.flight_mut() else { return };
         flight.place = exchange.map_or(Place::Away, Place::Waiting);
         match outcome {
@@ -80,7 +80,7 @@ impl<P: Provider> Session<P> {
                 if let Some(flight) = slot.flight_mut() {
                     (flight.id, flight.deadline, flight.steps) = (id, deadline, flight.steps + 1);
                 }
-                self.in_flight = slot;
+                self.exchanges.in_flight = slot;
             }
             Ok(Step::Done(grant)) => self.finish(slot, Ok(grant)),
             Err(error) => self.finish(slot, Err(error)),
@@ -95,15 +95,15 @@ impl<P: Provider> Session<P> {
 
     /// Ends the exchange in flight, whatever it is at.
     pub(super) fn give_up(&mut self, error: Error) {
-        let slot = std::mem::replace(&mut self.in_flight, InFlight::Free);
+        let slot = std::mem::replace(&mut self.exchanges.in_flight, InFlight::Free);
         self.finish(slot, Err(error));
     }
 
     /// Whether the request `id` is out; counts what is not waited for.
     fn awaits(&mut self, id: RequestId) -> bool {
         let waits = |flight: &RunningExchange<P>| flight.id == id && matches!(flight.place, Place::Waiting(_));
-        let awaited = self.in_flight.flight().is_some_and(waits);
-        self.stats.ignored += u64::from(!awaited);
+        let awaited = self.exchanges.in_flight.flight().is_some_and(waits);
+        self.outbox.stats.ignored += u64::from(!awaited);
         awaited
     }
 
@@ -118,13 +118,17 @@ impl<P: Provider> Session<P> {
             }
             (InFlight::Orphaned(_), Ok(grant)) => {
                 // A refresh token that came without an access token is revoked beside the one that was held.
-                let held = self.revocations.back().filter(|_| grant.access.is_none() && grant.refresh_token.is_some());
-                self.revocations.extend(Credentials::from_grant(grant, held.map(Arc::as_ref)));
+                let held = self
+                    .exchanges
+                    .revocations
+                    .back()
+                    .filter(|_| grant.access.is_none() && grant.refresh_token.is_some());
+                self.exchanges.revocations.extend(Credentials::from_grant(grant, held.map(Arc::as_ref)));
             }
             (InFlight::Revoking(_), outcome) => {
                 let error = outcome.err();
-                self.revocations.ended(error.clone());
-                self.outputs.push_back(Output::Event(Event::Revoked { error }));
+                self.exchanges.revocations.ended(error.clone());
+                self.outbox.outputs.push_back(Output::Event(Event::Revoked { error }));
             }
             (InFlight::Orphaned(_), Err(_)) | (InFlight::Free, _) => {}
         }
@@ -163,9 +167,9 @@ impl<P: Provider> Session<P> {
             None
         };
         let method = self.provider.methods(lease_id)[position];
-        self.endpoints.worked(method);
+        self.service.endpoints.worked(method);
         if self.consumes(method) == Consumes::LoginAttempt && login == Shown::No {
-            self.login_state = LoginState::Open;
+            self.login.state = LoginState::Open;
         }
         let method = Some(self.provider.method_name(method));
         match Credentials::from_grant(grant, self.credentials.as_deref()) {
@@ -214,7 +218,12 @@ impl<P: Provider> Session<P> {
             // What is over when it comes is a failure, and told as one.
             if let Some(validity) = validity.filter(|validity| !validity.is_expired(self.now)) {
                 let expires_at = validity.deadline().map(|deadline| deadline.wall);
-                self.outputs.push_back(Output::Event(Event::Renewed { lease_id, method, generation, expires_at }));
+                self.outbox.outputs.push_back(Output::Event(Event::Renewed {
+                    lease_id,
+                    method,
+                    generation,
+                    expires_at,
+                }));
             }
         }
         let another_token = self.credentials.as_ref().is_some_and(|old| !old.has_same_refresh_token(&credentials));
@@ -287,7 +296,7 @@ impl<P: Provider> Session<P> {
             if lease.methods.standing(position) != Standing::Refused {
                 lease.slow_down(pace);
             }
-            self.outputs.push_back(Output::Event(Event::Fallback { lease_id, method: name, error }));
+            self.outbox.outputs.push_back(Output::Event(Event::Fallback { lease_id, method: name, error }));
         } else {
             self.make_room_for_older_ways(lease_id, position);
             // What was refused is not asked again: it does not set the pace.
@@ -304,7 +313,7 @@ impl<P: Provider> Session<P> {
     /// from serving it. It is one of the ways from now on.
     fn make_room_for_older_ways(&mut self, lease_id: LeaseId, position: usize) {
         let lease = &self.leases[lease_id.index()];
-        let rests = self.login_state.rests_until(self.now).is_some();
+        let rests = self.login.state.rests_until(self.now).is_some();
         let is_stuck = lease.methods.is_failing(position) || rests;
         // While it rests, the store may know another way.
         let is_known = self.may_hold_older_session() && (self.credentials.is_some() || rests && self.store.is_some());
@@ -322,9 +331,9 @@ impl<P: Provider> Session<P> {
         }
         let heard = error.was_answered() || *answer == Answer::MissingLate;
         if error.outcome() == Outcome::Rejected {
-            self.login_state = LoginState::Refused(Box::new(error.clone()));
+            self.login.state = LoginState::Refused(Box::new(error.clone()));
         } else if heard && *login == Shown::Yes && self.shows_person(method) {
-            self.login_state.answered_oddly(error, self.now);
+            self.login.state.answered_oddly(error, self.now);
         } else {
             return News::None;
         }
@@ -335,8 +344,8 @@ impl<P: Provider> Session<P> {
     fn note_quiet(&mut self, error: &Error) -> News {
         let Some(pause) = quiet_asked(error) else { return News::None };
         let until = self.now.monotonic.saturating_add(pause);
-        if self.quiet.as_ref().is_none_or(|quiet| quiet.until < until) {
-            self.quiet = Some(Quiet { until, error: Box::new(error.clone()), told_by: ToldBy::Service });
+        if self.service.quiet.as_ref().is_none_or(|quiet| quiet.until < until) {
+            self.service.quiet = Some(Quiet { until, error: Box::new(error.clone()), told_by: ToldBy::Service });
         }
         News::ForTheStore
     }
@@ -357,7 +366,8 @@ impl<P: Provider> Session<P> {
         let consumes = self.consumes(method);
         // A missing endpoint is an outage where it was there before, and it is no end where there is no other way.
         let is_missing = error.outcome() == Outcome::Unsupported;
-        let stays = is_missing && (self.endpoints.has_worked(method) || self.is_last_method(lease_id, position));
+        let stays =
+            is_missing && (self.service.endpoints.has_worked(method) || self.is_last_method(lease_id, position));
         let outcome = if stays { Outcome::Indeterminate } else { error.outcome() };
         // The requests before the last one were carried out, or the last one may have been.
         let carried_out = match answer {
@@ -372,7 +382,7 @@ impl<P: Provider> Session<P> {
         }
         match outcome {
             Outcome::Rejected => lease.methods.refuse(position),
-            Outcome::Unsupported => self.endpoints.is_missing(method, self.now.monotonic),
+            Outcome::Unsupported => self.service.endpoints.is_missing(method, self.now.monotonic),
             Outcome::Indeterminate if !lost => lease.falter(position),
             Outcome::Indeterminate | Outcome::NotProcessed => {}
         }
@@ -447,7 +457,7 @@ impl<P: Provider> Session<P> {
         let error = error.with_retry_at(Some(self.wall_at(self.start_at(lease_id))));
         self.report_dependents(lease_id, &error);
         self.leases[lease_id.index()].note_error(error.clone());
-        self.outputs.push_back(Output::Event(Event::Failed { lease_id, method, error }));
+        self.outbox.outputs.push_back(Output::Event(Event::Failed { lease_id, method, error }));
     }
 
     /// Only the login is left to try, and it was shown too often lately: whoever waits hears that a person could sign in.
@@ -458,7 +468,7 @@ impl<P: Provider> Session<P> {
     }
 
     fn login_rests(&self, error: Option<&Error>) -> Error {
-        let source = self.login_state.last_answer().or(error).cloned().map(Arc::new);
+        let source = self.login.state.last_answer().or(error).cloned().map(Arc::new);
         SessionError::SignInRequired { source, retry_at: None }.into()
     }
 
@@ -505,19 +515,19 @@ impl<P: Provider> Session<P> {
     pub(super) fn exhaust(&mut self, lease_id: LeaseId) {
         let error = self.leases[lease_id.index()].take_error();
         // Where there was no way to try, what may be over is all there is.
-        let tried = error.is_some() || self.login_state.refusal().is_some();
+        let tried = error.is_some() || self.login.state.refusal().is_some();
         self.leases[lease_id.index()].settle(if tried { Serving::Refused } else { Serving::Accepted });
-        let error = match (self.login_state.refusal(), error) {
+        let error = match (self.login.state.refusal(), error) {
             _ if self.provider.methods(lease_id).is_empty() => SessionError::NotOffered { lease_id }.into(),
             (_, Some(error)) if is_not_granted(&error) => error,
             (Some(refused), _) => refused.clone(),
-            (None, None) if self.login.is_none() && self.credentials.is_none() => SessionError::NoLogin.into(),
+            (None, None) if self.login.given.is_none() && self.credentials.is_none() => SessionError::NoLogin.into(),
             (None, error) => SessionError::SignInRequired { source: error.map(Arc::new), retry_at: None }.into(),
         };
         // Those whose lease waits for this one learn it from this lease, or go their own way.
         self.report(lease_id, &error);
         self.leases[lease_id.index()].exhaust(error.clone());
-        self.outputs.push_back(Output::Event(Event::Exhausted { lease_id, error }));
+        self.outbox.outputs.push_back(Output::Event(Event::Exhausted { lease_id, error }));
     }
 }
 

@@ -1,5 +1,7 @@
 //! What an exchange ended in, on its way to being saved and reported.
 
+use std::time::Duration;
+
 use super::flight::Source;
 use crate::credentials::{Credentials, LeaseId};
 use crate::error::{Error, Outcome};
@@ -25,6 +27,19 @@ impl Pending {
             Pending::Granted(granted) => granted.covers[lease_id.index()],
             Pending::Failed(failed) => failed.lease_id == lease_id,
         }
+    }
+}
+
+/// What is being saved, and when it is told at the latest.
+pub(super) struct Unreported {
+    pub(super) what: Pending,
+    /// By the monotonic clock.
+    pub(super) tell_at: Duration,
+}
+
+impl Unreported {
+    pub(super) fn granted(&self) -> Option<&Granted> {
+        self.what.granted()
     }
 }
 

@@ -13,7 +13,7 @@ impl<P: Provider> Session<P> {
     /// this, exchanges run in the middle of the input or command that leads to them, and nothing else is to be done.
     #[must_use]
     pub fn with_work_handed_out(mut self) -> Self {
-        self.runs = Runs::Elsewhere;
+        self.exchanges.runs = Runs::Elsewhere;
         self
     }
 
@@ -33,7 +33,7 @@ impl<P: Provider> Session<P> {
     pub fn take_work(&mut self, now: Now) -> Option<Work<P::Exchange>> {
         self.tick(now);
         let now = self.now;
-        let flight = self.in_flight.flight_mut()?;
+        let flight = self.exchanges.in_flight.flight_mut()?;
         match std::mem::replace(&mut flight.place, Place::Away) {
             Place::Ready(exchange, task) => Some(Work { id: flight.id, exchange, task, now }),
             place => {
@@ -63,7 +63,7 @@ impl<P: Provider> Session<P> {
 
     /// Runs what there is to run, where that is to happen here.
     pub(super) fn run_work(&mut self) {
-        while self.runs == Runs::Here
+        while self.exchanges.runs == Runs::Here
             && let Some(work) = self.take_work(self.now)
         {
             self.worked(work.run());

@@ -5,6 +5,18 @@ use std::time::Duration;
 use super::schedule::{MIN_QUIET, MISSING_FOR, MISSING_FOR_AT_MOST};
 use crate::error::{Error, ServiceError, ServiceErrorKind};
 
+/// What was learnt of the service itself.
+pub(super) struct Service<R> {
+    pub(super) endpoints: Endpoints<R>,
+    pub(super) quiet: Option<Quiet>,
+}
+
+impl<R> Default for Service<R> {
+    fn default() -> Self {
+        Self { endpoints: Endpoints::default(), quiet: None }
+    }
+}
+
 /// The service asked to be left alone (429, or 503 with `Retry-After`). That holds for the account: no lease asks before
 /// the end, whoever waits.
 #[derive(Debug)]

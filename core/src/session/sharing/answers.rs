@@ -32,7 +32,7 @@ impl<P: Provider> Session<P> {
                 if let Some(hold) = &mut cell.held_lock {
                     hold.file = FileOf::Perennial;
                 }
-                self.outputs.push_back(Output::Event(Event::Quarantined { error }));
+                self.outbox.outputs.push_back(Output::Event(Event::Quarantined { error }));
             }
             (what, Ok(_)) => {
                 let error = StoreError::new(StoreErrorKind::Unavailable).with_source("the answer to something else");
@@ -110,7 +110,7 @@ impl<P: Provider> Session<P> {
             Decided::Nothing => {}
         }
         if news {
-            self.outputs.push_back(Output::Event(Event::Saved));
+            self.outbox.outputs.push_back(Output::Event(Event::Saved));
         }
         let login = self.login_to_keep();
         if let Some(cell) = &mut self.store {
@@ -165,7 +165,7 @@ impl<P: Provider> Session<P> {
         if let Some(cell) = &mut self.store {
             cell.unsaved.error = Some(error.clone());
         }
-        self.outputs.push_back(Output::Event(Event::NotSaved { error: error.clone() }));
+        self.outbox.outputs.push_back(Output::Event(Event::NotSaved { error: error.clone() }));
     }
 
     /// Nothing is asked of the service without the store: whoever waits is told.

@@ -26,7 +26,7 @@ impl<P: Provider> Session<P> {
             let deadline = now.monotonic.saturating_add(timeout).saturating_add(GRACE);
             cell.op = Some(PendingOp { id, what, since: now, deadline });
         }
-        self.outputs.push_back(Output::Store(StoreRequest { id, command, timeout }));
+        self.outbox.outputs.push_back(Output::Store(StoreRequest { id, command, timeout }));
         id
     }
 
@@ -148,7 +148,7 @@ impl<P: Provider> Session<P> {
 
     /// Our login, in the provider's words.
     pub(super) fn written_login(&self) -> Option<Secret> {
-        caught(|| self.provider.write_login(self.login.as_ref()?)).flatten()
+        caught(|| self.provider.write_login(self.login.given.as_ref()?)).flatten()
     }
 
     /// Whether a one-use token went out, and nobody knows what became of it.

@@ -135,7 +135,7 @@ impl<P: Provider> Session<P> {
             Found::Foreign(credentials) => (Some(&**credentials), self.is_signed_in_since(&RecordMeta::default())),
             Found::Nothing | Found::Unreadable(_) => (None, false),
         };
-        let ours = self.login.as_ref().and_then(|login| self.provider.account_id(login));
+        let ours = self.login.given.as_ref().and_then(|login| self.provider.account_id(login));
         let held = self.credentials.as_ref().map(|held| held.account().id.as_str());
         let said = self.store.as_ref().and_then(|cell| cell.claim.account.as_deref());
         let user = ours.or(said).or(held.filter(|user| !user.is_empty()));
@@ -174,7 +174,7 @@ impl<P: Provider> Session<P> {
         }
         if under == ReadUnder::Lock && seen.is_some() && matches!(cell.claim.decided, Decided::Nothing) {
             // Nobody knows what others did with the token since then.
-            self.outputs.push_back(Output::Event(Event::StoreRegressed));
+            self.outbox.outputs.push_back(Output::Event(Event::StoreRegressed));
             self.doubt();
         }
     }
@@ -290,11 +290,11 @@ impl<P: Provider> Session<P> {
         if std::mem::replace(&mut self.mode, Mode::SignedOut) == Mode::SignedOut {
             return;
         }
-        self.revocations.begin();
+        self.exchanges.revocations.begin();
         self.orphan_flight();
-        self.revocations.extend(unsaved);
+        self.exchanges.revocations.extend(unsaved);
         self.forget_credentials();
-        self.outputs.push_back(Output::Event(Event::SignedOut));
+        self.outbox.outputs.push_back(Output::Event(Event::SignedOut));
     }
 
     /// Whether somebody has signed in since a sign-out of ours that could not be written. Only then clocks are asked:
@@ -388,7 +388,7 @@ impl<P: Provider> Session<P> {
                     hold.file = if foreign && !ours { FileOf::Stranger } else { FileOf::Perennial };
                     // Another program goes on with what is its own.
                     if ours || !foreign {
-                        self.revocations.extend([credentials]);
+                        self.exchanges.revocations.extend([credentials]);
                     }
                 }
                 return;
@@ -507,7 +507,7 @@ impl<P: Provider> Session<P> {
         let ours = self.written_login();
         let stood_there = matches!((&ours, &before), (Some(ours), Some(before)) if ours.expose() == before.expose());
         if stood_there && self.policy.persist_login {
-            (self.login, self.login_state) = (None, LoginState::Open);
+            (self.login.given, self.login.state) = (None, LoginState::Open);
         }
     }
 
@@ -524,8 +524,8 @@ impl<P: Provider> Session<P> {
         match found {
             Some(found) if !same && (!self.has_login() || !first) => {
                 if let Some(login) = caught(|| self.provider.read_login(found.expose())).flatten() {
-                    self.login = Some(login);
-                    self.login_state = LoginState::Open;
+                    self.login.given = Some(login);
+                    self.login.state = LoginState::Open;
                     self.leases_have_new_login();
                 }
             }

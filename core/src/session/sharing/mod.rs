@@ -43,7 +43,7 @@ use std::time::Duration;
 pub(in crate::session) use self::state::{Busy, StoreSync};
 use self::state::{Decided, HeldLock, LoginBeside, Note, Operation, Over, PendingSignOut, Purpose};
 use super::flight::{InFlight, Mode, Source};
-use super::pending::{Failed, Granted, Pending};
+use super::pending::{Failed, Granted, Pending, Unreported};
 use super::{Session, SignOut};
 use crate::credentials::{Credentials, LeaseId, Timestamp};
 use crate::exchange::{Consumes, Provider, REQUEST_TIMEOUT};
@@ -123,8 +123,7 @@ impl<P: Provider> Session<P> {
         if granted.origin == Source::SavedSession {
             return self.announce(granted);
         }
-        self.report_at = self.now.monotonic.saturating_add(SAVE_GRACE);
-        self.unreported = Some(Pending::Granted(Box::new(granted)));
+        self.save_before_telling(Pending::Granted(Box::new(granted)));
     }
 
     /// A failure of which others on the store have to know: with a store it is saved first.
@@ -142,13 +141,17 @@ impl<P: Provider> Session<P> {
         if !saves {
             return self.conclude(failed);
         }
-        self.report_at = self.now.monotonic.saturating_add(SAVE_GRACE);
-        self.unreported = Some(Pending::Failed(Box::new(failed)));
+        self.save_before_telling(Pending::Failed(Box::new(failed)));
+    }
+
+    fn save_before_telling(&mut self, what: Pending) {
+        let tell_at = self.now.monotonic.saturating_add(SAVE_GRACE);
+        self.unreported = Some(Unreported { what, tell_at });
     }
 
     /// What was being saved is told now.
     pub(super) fn report_pending(&mut self) {
-        match self.unreported.take() {
+        match self.unreported.take().map(|unreported| unreported.what) {
             Some(Pending::Granted(granted)) => self.announce(*granted),
             Some(Pending::Failed(failed)) => self.conclude(*failed),
             None => {}
@@ -186,7 +189,7 @@ impl<P: Provider> Session<P> {
 
     /// A person signs in: what the store holds does not count.
     pub(super) fn take_over_store(&mut self, displaced: Option<Arc<Credentials>>, was: Mode) {
-        let account = self.login.as_ref().and_then(|login| self.provider.account_id(login)).map(str::to_owned);
+        let account = self.login.given.as_ref().and_then(|login| self.provider.account_id(login)).map(str::to_owned);
         if let Some(cell) = &mut self.store {
             cell.begin_sign_in(self.now, was);
             let another = cell.claim.account != account;
@@ -317,7 +320,7 @@ impl<P: Provider> Session<P> {
             // Who signs in next may be anybody.
             (cell.claim.account, cell.unsaved.note) = (None, Note::None);
             cell.unsaved.changes += 1;
-            self.revocations.extend(cell.held_lock.as_mut().and_then(|hold| hold.displaced.take()));
+            self.exchanges.revocations.extend(cell.held_lock.as_mut().and_then(|hold| hold.displaced.take()));
         }
     }
 
@@ -394,8 +397,8 @@ impl<P: Provider> Session<P> {
     /// When the store has to be looked at again.
     pub(super) fn store_timer(&self) -> Option<Duration> {
         let cell = self.store.as_ref()?;
-        let renewing = matches!(self.in_flight, InFlight::Renewing(_));
-        let tell = self.unreported.as_ref().map(|_| self.report_at);
+        let renewing = matches!(self.exchanges.in_flight, InFlight::Renewing(_));
+        let tell = self.unreported.as_ref().map(|unreported| unreported.tell_at);
         let work = match &cell.op {
             Some(op) => Some(op.deadline),
             None if self.has_unsaved() || self.has_note() => Some(cell.unsaved.retry_at).filter(|_| !renewing),
@@ -414,12 +417,12 @@ impl<P: Provider> Session<P> {
     /// Whether an exchange that began under the lock is out. Should the lock seem over by a clock that jumped, it may
     /// still be ours at the store: asking for another would give it back in the middle.
     fn is_out_under_lock(&self) -> bool {
-        matches!(self.in_flight, InFlight::Renewing(_) | InFlight::Orphaned(_))
+        matches!(self.exchanges.in_flight, InFlight::Renewing(_) | InFlight::Orphaned(_))
     }
 
     fn wants_to_poll(&self) -> bool {
         !self.is_ending()
-            && matches!(self.in_flight, InFlight::Free)
+            && matches!(self.exchanges.in_flight, InFlight::Free)
             && self.unreported.is_none()
             && self.store.as_ref().is_some_and(|cell| cell.look.is_wanted && cell.held_lock.is_none())
     }
@@ -444,7 +447,7 @@ impl<P: Provider> Session<P> {
             // By a clock that jumped, perhaps: the store may have it yet.
             self.unlock();
         }
-        if self.report_at <= now.monotonic {
+        if self.unreported.as_ref().is_some_and(|unreported| unreported.tell_at <= now.monotonic) {
             self.report_pending();
         }
     }
@@ -454,7 +457,7 @@ impl<P: Provider> Session<P> {
         let unsaved = self.has_unsaved();
         let notes = self.has_note();
         let looks = self.wants_to_poll();
-        let renewing = matches!(self.in_flight, InFlight::Renewing(_));
+        let renewing = matches!(self.exchanges.in_flight, InFlight::Renewing(_));
         let Some(cell) = &self.store else { return };
         if cell.op.is_some() {
             return;
