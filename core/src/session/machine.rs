@@ -63,7 +63,11 @@ impl<P: Provider> Session<P> {
             self.leases.iter_mut().for_each(Lease::waits_for_no_login);
         }
         let is_forgotten = self.leases[LeaseId::Access.index()].is_login_first() && self.login.given.is_none();
-        if is_forgotten && self.unreported.is_none() && !self.is_showing_login() {
+        if is_forgotten && self.unreported.is_none() && !self.is_showing_login() && !self.is_token_out() {
+            if self.store.is_some() {
+                // The lock is given back, and nothing goes on without it.
+                self.drop_flight();
+            }
             self.abandon_login(LeaseId::Access);
         }
         // Each turn begins an exchange, asks the store for something, stops a lease, or finds nothing to do.
