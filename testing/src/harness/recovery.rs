@@ -55,7 +55,7 @@ impl<S: Subject> Harness<S> {
         if self.model.can_sign_in_again() {
             self.sign_in_again()?;
         }
-        if self.model.can_sign_in() {
+        if self.model.can_sign_in() && !self.model.is_another_account_there() {
             self.tell(Call::Demand(LeaseId::Access), &Told::Demand(LeaseId::Access))?;
             let within = self.model.recovers_within();
             self.until_served(LeaseId::Access, within, Recovery::ByItself, Rule::NoErrorIsForever)?;

@@ -137,12 +137,18 @@ impl Account {
         (self.refused, self.maybe_refused) = (None, None);
     }
 
-    /// The store tells of one login: of the one that is used now.
     /// The session has written a record: what it knows is told.
     pub(super) fn quiet_was_written(&mut self) {
         self.is_quiet_untold = false;
     }
 
+    /// Another login takes the place of the one that was shown: a store may tell of that until a grant comes.
+    pub(super) fn login_was_replaced(&mut self) {
+        self.left_in_store += std::mem::take(&mut self.maybe_shown);
+        self.shown.clear();
+    }
+
+    /// The store tells of one login: of the one that is used now.
     pub(super) fn refusal_was_written(&mut self, refused: Option<&ToyLogin>) {
         (self.refused, self.maybe_refused) = (refused.cloned(), None);
     }

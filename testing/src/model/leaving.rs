@@ -33,8 +33,9 @@ impl Model {
         self.login.is_some() && !self.login_refused
     }
 
-    /// Whether what stands in the store is another account's than the login: nothing is noted there.
-    pub(super) fn is_another_account_there(&self) -> bool {
+    /// Whether what stands in the store is another account's than the login: nothing is noted there, and only a person
+    /// signs in over it.
+    pub fn is_another_account_there(&self) -> bool {
         let record = self.store.as_ref().and_then(|store| store.there.record.as_ref());
         let read = record.and_then(|record| Record::parse(record.as_ref(), self.now).ok());
         match (&self.user, read) {
@@ -283,6 +284,7 @@ impl Model {
         {
             self.login_refused = self.is_refused_there();
             self.login = Some(found);
+            self.account.login_was_replaced();
             for lease in &mut self.leases {
                 lease.attempted_at[ToyMethod::SignIn as usize] = None;
                 (lease.answers, lease.falls) = Default::default();

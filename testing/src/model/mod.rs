@@ -139,7 +139,7 @@ pub struct Model {
     stray: bool,
     /// A command came that may change what is held.
     commanded: bool,
-    signs_in_again: bool,
+    may_give_up: bool,
     idle_reject: bool,
     outputs: u32,
     sends: u32,
@@ -193,7 +193,7 @@ impl Model {
             person: false,
             stray: false,
             commanded: false,
-            signs_in_again: false,
+            may_give_up: false,
             idle_reject: false,
             outputs: 0,
             sends: 0,
@@ -239,7 +239,7 @@ impl Model {
         self.person = false;
         self.stray = false;
         self.commanded = false;
-        self.signs_in_again = matches!(told, Told::SignInAgain { begun: true });
+        self.may_give_up = matches!(told, Told::SignInAgain { begun: true } | Told::ForgetLogin);
         self.idle_reject = false;
         self.outputs = 0;
         self.sends = 0;

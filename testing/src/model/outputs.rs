@@ -26,8 +26,8 @@ impl Model {
             Output::Send(request) => self.sent(request),
             Output::Cancel(id) => match self.flight.take_if(|flight| flight.id == *id) {
                 Some(flight) if flight.dropped => {}
-                // Somebody signs in again: it is given up for that.
-                Some(flight) if self.signs_in_again && !flight.orphan => {
+                // Somebody signs in again, or the login is forgotten: it is given up for that.
+                Some(flight) if self.may_give_up && !flight.orphan => {
                     if flight.attempt.is_some_and(|attempt| attempt.method == ToyMethod::Refresh) {
                         self.refresh_lost_at = Some(self.now.monotonic);
                     }
