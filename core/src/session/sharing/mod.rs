@@ -209,8 +209,9 @@ impl<P: Provider> Session<P> {
     pub(super) fn confirm_sign_in(&mut self) {
         let now = self.now;
         let Some(cell) = self.store.as_deref_mut() else { return };
+        let there = cell.revision_there();
         if let Decided::SignIn { at, found, .. } = &mut cell.claim.decided {
-            (*at, *found) = (now, cell.held_lock.as_ref().map(|hold| hold.revision));
+            (*at, *found) = (now, there);
             (cell.look.is_wanted, cell.look.at) = (true, Duration::ZERO);
         }
     }

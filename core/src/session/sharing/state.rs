@@ -226,6 +226,11 @@ impl StoreSync {
         self.known.is_marked || self.held_lock.as_ref().is_some_and(|hold| hold.marked)
     }
 
+    /// What stands under the lock: not known where a save failed, which others may never see.
+    pub(super) fn revision_there(&self) -> Option<u64> {
+        self.held_lock.as_ref().filter(|_| self.unsaved.failures == 0).map(|hold| hold.revision)
+    }
+
     /// Somebody signs in. Should a sign-out of before that come late, it is known; failures of before do not count.
     pub(super) fn begin_sign_in(&mut self, at: Now, was: Mode) {
         let over = match std::mem::take(&mut self.claim.decided) {
@@ -244,8 +249,7 @@ impl StoreSync {
         };
         // A sign-out that comes later than what is there now ends it.
         (self.look.is_wanted, self.look.at) = (true, Duration::ZERO);
-        let found = self.held_lock.as_ref().map(|hold| hold.revision);
-        self.claim.decided = Decided::SignIn { at, found, over, differs: false };
+        self.claim.decided = Decided::SignIn { at, found: self.revision_there(), over, differs: false };
         self.unsaved.failures = 0;
     }
 }
