@@ -116,6 +116,7 @@ fn fleets_that_broke_a_rule_once_break_none() {
         [168_195_957_508_205, 168_195_957_519_040, 232_794_885_108_723, 247_672_824_467_527];
     let a_sign_out_counts_though_a_save_of_ours_failed =
         [121_066_578_209_034, 121_066_578_252_362, 121_066_578_265_016];
+    let no_sign_out_waits_beneath_a_login_that_was_good = [222_514_694_314_665, 222_514_694_407_480];
     let nothing_goes_on_without_the_lock = [121_066_578_255_068];
     let observed_wrongly = [19_715, 84_434_293_427_804, 140_821_336_046_256, 232_794_885_121_223];
     let seeds = [
@@ -123,6 +124,7 @@ fn fleets_that_broke_a_rule_once_break_none() {
         &a_mark_stays_until_the_token_is_sent,
         &what_others_met_is_heeded_and_stays_in_the_store,
         &a_sign_out_counts_though_a_save_of_ours_failed,
+        &no_sign_out_waits_beneath_a_login_that_was_good,
         &nothing_goes_on_without_the_lock,
         &observed_wrongly,
     ];

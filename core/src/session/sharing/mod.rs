@@ -119,6 +119,13 @@ impl<P: Provider> Session<P> {
         if let Some(hold) = &mut cell.held_lock {
             hold.marked = false;
         }
+        if let Decided::SignIn { over, .. } = &mut cell.claim.decided
+            && granted.origin == Source::Issued
+            && granted.covers[LeaseId::Access.index()]
+        {
+            // The login was good: no sign-out waits beneath it.
+            *over = Over::Session;
+        }
         // What comes from a save is no news.
         if granted.origin == Source::SavedSession {
             return self.announce(granted);
