@@ -33,10 +33,9 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Adds the access token. If it cannot be used, the error becomes the flaw of a grant that has something else to
-    /// keep, or else the result.
-    #[allow(dead_code, reason = "used by some of the services")]
-    pub(crate) fn with_access(mut self, access: Result<AccessToken, ServiceError>) -> Result<Self, ServiceError> {
+    /// Adds the access token. If it cannot be used, the error becomes the [flaw](Self::flaw) of a grant that has
+    /// something else to keep, or else the result.
+    pub fn with_access(mut self, access: Result<AccessToken, ServiceError>) -> Result<Self, ServiceError> {
         match access {
             Ok(access) => self.access = Some(access),
             Err(flaw) if self.refresh_token.is_none() && self.aws.is_none() => return Err(flaw),

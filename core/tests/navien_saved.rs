@@ -148,7 +148,7 @@ fn an_incomplete_aws_set_is_left_out_and_empty_tokens_are_absent() {
 #[test]
 fn a_file_that_is_no_session_is_refused() {
     for (saved, what) in [
-        ("", "no format version"),
+        ("", "it is empty"),
         ("[]", "no format version"),
         ("{}", "no access token"),
         (r#"{"access_token":""}"#, "no access token"),

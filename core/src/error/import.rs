@@ -17,7 +17,7 @@ pub enum ImportError {
         version: u64,
     },
     /// It is of another service or another address of it. Use the one that it belongs to.
-    #[error("it belongs to another service")]
+    #[error("it belongs to another service, or to another address of this one")]
     OtherProvider,
     /// It is of another account than the login. Use the login that it belongs to, or another place.
     #[error("it belongs to another account")]

@@ -318,7 +318,9 @@ impl fmt::Display for ServiceError {
         if let Some(status) = self.status {
             write!(f, " (HTTP {})", status.as_u16())?;
         }
-        if let Some(code) = self.code() {
+        // Some services repeat the status in the answer.
+        let repeats = |code: &&str| self.status.is_some_and(|status| status.as_str() == *code);
+        if let Some(code) = self.code().filter(|code| !repeats(code)) {
             write!(f, " [{code}]")?;
         }
         match self.message() {

@@ -32,6 +32,8 @@ fn check_version(json: &[u8]) -> Result<(), ImportError> {
         Ok(Object(Some(VersionForm { perennial: version }))) if version > VERSION => {
             Err(ImportError::Newer { version })
         }
+        _ if text.trim().is_empty() => Err(malformed("it is empty")),
+        Err(error) if error.is_eof() => Err(malformed("it ends in the middle")),
         _ => Err(malformed("no format version")),
     }
 }

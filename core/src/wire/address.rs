@@ -15,7 +15,9 @@ pub enum InvalidUrl {
     NotAUrl,
     /// It would send secrets unencrypted. Name hosts that plain http is allowed to by
     /// [`TransportSecurity::plain_http_to`](crate::TransportSecurity::plain_http_to).
-    #[error("the address is not https or wss: http is for this machine and for hosts named by `plain_http_to`")]
+    #[error(
+        "the address is not https (for a WebSocket: wss): without TLS only this machine is spoken to, and hosts named by `plain_http_to`"
+    )]
     NotHttps,
     /// Its port is not a number from 1 to 65535.
     #[error("the address has a port that is none")]
