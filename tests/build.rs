@@ -9,7 +9,7 @@ const SHOWN: [(&str, &str); 7] = [
     ("service", "(answer, options)"),
     ("threads", "(session, again)"),
     ("file", "session"),
-    ("tool", "token"),
+    ("tool", "credentials"),
     ("redis", "session"),
     ("once", "grant"),
     ("plain", "(profile, connector)"),

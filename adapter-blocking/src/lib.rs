@@ -12,7 +12,8 @@
 //! let login = Login::new("grower@example.com", "correct horse battery")?;
 //! let session = Session::builder(Navien::default()).login(login).connect()?;
 //!
-//! let mut request = http::Request::get("https://nlus.naviensmartcontrol.com/api/v2.1/device/list").body(())?;
+//! let mut request = http::Request::post("https://nlus.naviensmartcontrol.com/api/v2.1/device/list")
+//!     .body(r#"{"offset":0,"count":20,"userId":"grower@example.com"}"#)?;
 //! session.authorize_request(&mut request)?; // never waits while a valid token is held
 //! # Ok(()) }
 //! # }

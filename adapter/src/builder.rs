@@ -14,6 +14,10 @@ use perennial_core::session::{Event, Policy, Session as Machine};
 use perennial_core::store::Store;
 
 /// Opens sessions: the part of an adapter that a [`SessionBuilder`] ends in.
+#[diagnostic::on_unimplemented(
+    message = "this builder does not know which adapter opens the session",
+    note = "begin with `Session::builder` of `perennial_hyper` or `perennial_blocking`, or give it a `connector`"
+)]
 pub trait Connect: Default {
     /// What callers hold.
     type Session<P: Provider>;

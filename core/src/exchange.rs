@@ -45,7 +45,7 @@ pub trait Provider: Clone + Send + Sync + 'static {
     fn account_id<'a>(&self, login: &'a Self::Login) -> Option<&'a str>;
 
     /// Whether the login is a person's or a program's own. A person's password is not sent again and again, because
-    /// services lock accounts.
+    /// services lock accounts. By default it is a person's.
     fn login_owner(&self, login: &Self::Login) -> LoginOwner {
         let _ = login;
         LoginOwner::Person
@@ -58,7 +58,8 @@ pub trait Provider: Clone + Send + Sync + 'static {
     /// What an attempt by this method uses up, even if its answer is lost.
     fn consumes(&self, method: Self::Method) -> Consumes;
 
-    /// The lease that this method needs valid credentials of; the session renews that one first. `None`: it needs none.
+    /// The lease that this method needs valid credentials of; the session renews that one first. `None`, which
+    /// is the default: it needs none.
     fn requires(&self, method: Self::Method) -> Option<LeaseId> {
         let _ = method;
         None
@@ -98,8 +99,8 @@ pub trait Provider: Clone + Send + Sync + 'static {
         Duration::from_secs(300)
     }
 
-    /// Writes a login as text, for sessions that are told to keep the login in their store. `None`: logins of this
-    /// service are not kept. [`wire::write_login`](crate::wire::write_login) helps.
+    /// Writes a login as text, for sessions that are told to keep the login in their store. `None`, which is the default:
+    /// logins of this service are not kept. [`wire::write_login`](crate::wire::write_login) helps.
     fn write_login(&self, login: &Self::Login) -> Option<Secret> {
         let _ = login;
         None
@@ -209,13 +210,14 @@ pub trait Exchange: Send + 'static {
 
     /// Whether a request that carries the login has been made since [`start`](Exchange::start). A failure before that
     /// says nothing about the login. Only asked where the method consumes a [login attempt](Consumes::LoginAttempt).
+    /// By default it has.
     fn has_shown_login(&self) -> bool {
         true
     }
 
     /// Whether `start` and `receive` may block, on a key in hardware for instance. The adapters then call them on a
     /// thread of their own, where they delay no task and no timer. Code that only computes for a millisecond does not
-    /// block.
+    /// block. By default they do not.
     fn may_block(&self) -> bool {
         false
     }

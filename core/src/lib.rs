@@ -47,6 +47,10 @@
 //! # }
 //! ```
 //!
+//! When the moment of `wake` has come, tell it: `session.handle_input(Input::Wake, now)`, and go through the loop again.
+//! Sleep a minute at most, and tell it then too, so that a clock that was set is noticed. `now` is both clocks of this
+//! machine: `Now::new(Timestamp::from_unix_millis(since_the_epoch), started.elapsed())`, with an `Instant` of the start.
+//!
 //! What your transport has to do stands at [`Request`]. The example `by_hand` has one of 300 lines, over std sockets and
 //! rustls, and does it all.
 //!

@@ -28,9 +28,28 @@
 //!   session never sends it again, so return this only where the service says so, not for any odd answer.
 //! - [`RefreshRefused`](crate::ServiceErrorKind::RefreshRefused): the refresh token is rejected. The session signs in.
 //! - [`Malformed`](crate::ServiceErrorKind::Malformed) and [`Service`](crate::ServiceErrorKind::Service): it may pass,
-//!   and the session tries again after a pause.
+//!   and the session tries again after a pause. Any other status than 2xx that says nothing of the login is `Service`.
 //! - [`wire::failure`](crate::wire::failure) answers for what the HTTP status decides: 429, 5xx, redirects, a missing
 //!   endpoint. Call it first.
+//!
+//! # Refresh tokens
+//!
+//! Where the service gives refresh tokens, a method of its own comes first in the list, and its `consumes` is
+//! [`RefreshToken`](crate::Consumes::RefreshToken) if the service may rotate them. What it granted has to be kept
+//! whatever comes beside it, because the token of before is spent: an access token that cannot be used is the grant's
+//! flaw, not an error.
+//!
+//! ```
+//! use perennial_core::credentials::check_token;
+//! use perennial_core::{AccessToken, Grant, Secret, ServiceError, Validity};
+//!
+//! fn grant(access: &str, refresh: Option<&str>, validity: Validity) -> Result<Grant, ServiceError> {
+//!     // Tokens become headers and forms: one that cannot is none.
+//!     let refresh_token = refresh.filter(|token| check_token(token).is_ok()).map(Secret::from);
+//!     let access = AccessToken::new("Bearer", access, validity).map_err(|_| ServiceError::malformed("an odd token"));
+//!     Grant { refresh_token, ..Grant::default() }.with_access(access)
+//! }
+//! ```
 //!
 //! # A whole provider
 //!
@@ -141,6 +160,9 @@
 //!         }
 //!         if status == 401 {
 //!             return Err(ServiceError::new(ServiceErrorKind::InvalidCredentials).with_status(status).into());
+//!         }
+//!         if !status.is_success() {
+//!             return Err(ServiceError::new(ServiceErrorKind::Service).with_status(status).into());
 //!         }
 //!         // An answer that cannot be read says nothing about the key: `malformed` is tried again.
 //!         let Object(answer) = wire::parse_json::<Object<Answer<'_>>>(response.body().as_ref())?;

@@ -42,7 +42,7 @@
 //! # How it tests
 //!
 //! - The peer is a server of the suite's own on 127.0.0.1, over plain HTTP. With the feature `tls` it speaks TLS too:
-//!   then let the transport trust [`Setup::root_certificate_der`], and it alone.
+//!   then let the transport trust `Setup::root_certificate_der`, and it alone.
 //! - [`TransportSecurity`](perennial_core::TransportSecurity) stands in front of the transport, as in the adapters. For
 //!   a transport that does those checks itself take [`TransportUnderTest::that_checks`].
 //! - No case sleeps or depends on how fast a thread runs. What has to happen is awaited for as long as

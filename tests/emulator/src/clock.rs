@@ -66,7 +66,7 @@ const LATEST: Duration = Duration::from_secs(253_402_300_799);
 /// # assert!(Clock::now(&shared) != before && Clock::moves(&shared) == 1);
 /// ```
 ///
-/// Then `SessionBuilder::new(provider).clock(SharedClock(service.clock()))`: one `advance` ages the tokens at the
+/// Then `Session::builder(provider).clock(SharedClock(service.clock()))`: one `advance` ages the tokens at the
 /// service and wakes the session that wants to renew them.
 #[derive(Clone)]
 pub struct Clock(Arc<Shared>);

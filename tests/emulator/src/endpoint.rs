@@ -14,7 +14,8 @@ pub enum Endpoint {
     SessionRefresh,
     /// Navien `/user/secured-sign-in`.
     SecuredSignIn,
-    /// Navien `/device/list`, an API call.
+    /// Navien `/device/list`, an API call: `POST` with the access token and a JSON body, in which `userId` is the e-mail
+    /// address of the account. Another one gets 403, a token that is not good 401.
     DeviceList,
     /// Navien `/mqtt`, the opening of a WebSocket.
     Mqtt,

@@ -5,8 +5,21 @@
 //! | --- | --- |
 //! | access token | [`Method::Refresh`], [`Method::SignIn`] |
 //!
-//! A [`Login`] signs in by itself: client credentials, or a user's password where a server offers nothing else. A
-//! sign-in that needs a person, in a browser or by the device flow, runs beside the session, which is given its grant:
+//! A [`Login`] signs in by itself: client credentials, or a user's password where a server offers nothing else. The
+//! client's secret is part of the profile, because each request to the server needs it:
+//!
+//! ```
+//! use perennial_core::oauth2::{ClientAuth, Profile};
+//! use perennial_core::providers::oauth2::{Login, OAuth2};
+//! use perennial_core::{Policy, Secret, Session};
+//!
+//! let secret = Secret::from("from a file or the environment");
+//! let profile = Profile::new("https://auth.example/token", "my-service")?.with_client_auth(ClientAuth::SecretBasic(secret));
+//! let session = Session::new(OAuth2::new(profile), Login::client_credentials(), Policy::default(), 7);
+//! # Ok::<(), perennial_core::oauth2::InvalidProfile>(())
+//! ```
+//!
+//! A sign-in that needs a person, in a browser or by the device flow, runs beside the session, which is given its grant:
 //!
 //! ```
 //! use perennial_core::oauth2::{Profile, AuthorizationRequest};

@@ -107,7 +107,8 @@ pub(super) fn values(right: &Response) -> Vec<Odd> {
             *value = other.clone();
             let mut response = right.clone();
             *response.body_mut() = Body::from(changed.to_string().into_bytes());
-            odd.push((format!("{other} at {pointer}"), response));
+            let field = pointer.trim_start_matches('/').replace('/', ".");
+            odd.push((format!("{other} in the field `{field}`"), response));
         }
     }
     odd
