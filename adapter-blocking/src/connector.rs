@@ -17,9 +17,11 @@ use crate::session::Session;
 use crate::sync::{thread, thread_local};
 use crate::transport::{HttpTransport, Transport};
 
-/// Carries out what sessions ask for, over one transport. Cheap to clone, shared by any number of sessions.
+/// Opens sessions over one transport, and carries out single exchanges without a session. Cheap to clone, shared by any
+/// number of sessions. You need one only for a transport or security rules of your own, or for [`run`](Self::run) and
+/// [`poll`](Self::poll): without one a [`Session::builder`] takes a default connector.
 ///
-/// Each session has one thread that waits, and one more for the time of a request.
+/// Each session has a thread that waits, and one more while a request or an operation of its store is under way.
 #[derive(Clone)]
 pub struct Connector {
     transport: Arc<dyn Transport>,
@@ -27,18 +29,20 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Over ureq, with the certificate authorities of Mozilla.
+    /// Sends with the default [`HttpTransport`], over ureq. It trusts Mozilla's root certificates.
     pub fn new() -> Self {
         Self::over(HttpTransport::new())
     }
 
-    /// Over a transport of your own. It is shared and never closed here. The rules of sending stand in front of it
-    /// ([`TransportSecurity`]); the rest is its own part ([`Request`]).
+    /// Sends with this transport: an [`HttpTransport`] with other settings, or one of your own. Each request and its
+    /// answer are checked by [`TransportSecurity`]; the rules that the transport has to keep itself are listed at
+    /// [`Request`].
     pub fn over(transport: impl Transport) -> Self {
         Self { transport: Arc::new(transport), security: TransportSecurity::new() }
     }
 
-    /// Under other rules of sending: with hosts to which plain http is allowed. They stand in front of any transport.
+    /// With other rules for the addresses that may be sent to: to allow plain http to a host. By default https is
+    /// allowed, and http to this machine only. The rules hold for any transport.
     #[must_use]
     pub fn security(mut self, security: TransportSecurity) -> Self {
         self.security = security;
@@ -57,12 +61,15 @@ impl Connector {
         builder.build_on(Arc::new(self.clone())).map(Session::new)
     }
 
-    /// One exchange without a session: one sign-in, one refresh of a given token.
+    /// Carries out one exchange without a session: one sign-in, one refresh of a given token. Exchanges are made by
+    /// methods of the provider. Nothing is repeated, renewed or saved.
     pub fn run<X: Exchange>(&self, exchange: X) -> Result<X::Output, Error> {
         block_on(perennial_adapter::run(exchange, self, &SystemClock))
     }
 
-    /// Asks until a person has acted, without a session: a sign-in on another device.
+    /// Polls the service until a person has acted, without a session: for a sign-in on another device. If the service
+    /// cannot be reached, the request is repeated, up to 12 times in a row; but if the very first request fails, so
+    /// does this.
     pub fn poll<X: PollingExchange>(&self, exchange: X) -> Result<X::Output, Error> {
         block_on(perennial_adapter::poll(exchange, self, &SystemClock))
     }
@@ -75,8 +82,9 @@ impl<P: Provider> Session<P> {
         SessionBuilder::new(provider).opened_by()
     }
 
-    /// The same from environment variables, under the names that the provider's [`FromEnv`] tells. What is set by hand
-    /// afterwards wins; an empty variable is absent.
+    /// As [`builder`](Self::builder), with the provider and the login from environment variables. The provider reads
+    /// them ([`FromEnv`]), and its documentation lists their names. What is set by hand afterwards wins; an empty
+    /// variable counts as absent. An error if one that is needed is missing, or one cannot be used.
     pub fn builder_from_env() -> Result<SessionBuilder<P, Connector>, InvalidEnv>
     where
         P: FromEnv,

@@ -6,9 +6,9 @@ use perennial_core::{Credentials, Error, Judgement, LeaseId, State};
 
 use crate::park::block_on;
 
-/// Valid credentials, whoever the provider is: what a client library or a struct of yours keeps. Cheap to clone; while
-/// there is a clone the session goes on. Made by [`Session::source`](crate::Session::source), or, for the tests of code
-/// that takes one, by [`fixed`](Self::fixed).
+/// A session without the type of its provider, for code that needs valid credentials of any service: a client library,
+/// a struct of yours. Cheap to clone; while there is a clone the session is kept alive. Made by
+/// [`Session::source`](crate::Session::source), or, for the tests of code that takes one, by [`fixed`](Self::fixed).
 #[derive(Clone, Debug)]
 pub struct CredentialSource(perennial_adapter::CredentialSource);
 
@@ -17,7 +17,8 @@ impl CredentialSource {
         Self(source)
     }
 
-    /// These credentials, for ever: for tests. Nothing renews them.
+    /// Always these credentials, even after their deadline: for the tests of code that takes a source. They are put
+    /// into headers as a bearer token. Nothing renews them, and [`rejected`](Self::rejected) does nothing.
     pub fn fixed(credentials: Credentials) -> Self {
         Self(perennial_adapter::CredentialSource::fixed(credentials))
     }
@@ -32,7 +33,7 @@ impl CredentialSource {
         self.0.at_once(lease_id).map_or_else(|| block_on(self.0.credentials_for(lease_id)), Ok)
     }
 
-    /// Valid credentials if they are held, without waiting or asking.
+    /// Valid credentials if they are held. If not, this returns `None` at once and starts no sign-in.
     pub fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
         self.0.current(lease_id)
     }
@@ -53,7 +54,7 @@ impl CredentialSource {
         authorized
     }
 
-    /// As [`authorize`](Self::authorize), with credentials that are at hand.
+    /// As [`authorize`](Self::authorize), with credentials that you got before. Does not wait.
     pub fn authorize_with(&self, credentials: &Credentials, method: &Method, uri: &Uri, headers: &mut HeaderMap) {
         self.0.authorize_with(credentials, method, uri, headers);
     }

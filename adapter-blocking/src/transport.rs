@@ -23,20 +23,26 @@ pub use self::builder::{HttpTransportBuilder, InvalidRoots};
 use self::tls::Tls;
 use self::watched::WatchedConnector;
 
-/// Carries out one request.
+/// Sends requests and reads their answers. Implement it to use an HTTP client of your own, and give it to
+/// [`Connector::over`](crate::Connector::over).
 pub trait Transport: Send + Sync + 'static {
-    /// Sends the request and reads its answer, within its limits. Whatever the status, an answer is an answer.
+    /// Sends the request and reads its answer, within the limits of the [`Request`]. An answer of any status is `Ok`;
+    /// an error means that there is no whole answer.
     ///
-    /// A [`Connector`](crate::Connector) puts the rules of sending in front: https, or plain http where that is allowed, and
-    /// nothing that came uninvited. What a transport has to do itself stands at [`Request`]: no redirect is followed,
-    /// no proxy asked that was not given, nothing repeated.
+    /// A [`Connector`](crate::Connector) checks requests and answers by [`TransportSecurity`]: https, or plain http
+    /// where that is allowed; no answer that is compressed or switches protocols. The rules that a transport has to
+    /// keep itself are listed at [`Request`]: follow no redirect, use no proxy that was not given, repeat nothing.
     fn send(&self, request: Request) -> Result<Response, TransportError>;
 }
 
-/// HTTP/1.1 over std sockets, with TLS by rustls and no proxy. Clones share what they are made of.
+/// HTTP/1.1 over std sockets, with TLS by rustls and no proxy. Cheap to clone; clones share their settings.
 ///
-/// Every request gets a connection of its own, which is closed after it. A name look-up cannot be interrupted: where
-/// it outlasts the deadline, its thread ends by itself later.
+/// Every request gets a connection of its own, which is closed after it. A name look-up cannot be interrupted: if it
+/// takes longer than the deadline, its thread ends by itself later.
+///
+/// You may send API calls with it, too, by [`Transport::send`]. Used so, it sends to https addresses, and over plain
+/// http to this machine only. A [`Request`] has 30 s and its answer 256 KiB unless you change its fields. For many
+/// calls an HTTP client that keeps its connections open is faster.
 ///
 /// ureq writes the bytes it sends and receives to the `log` crate at trace level. While that is switched on for
 /// `ureq` or `ureq_proto`, nothing is sent: every request fails as `NotSent`, because tokens would be logged.

@@ -20,7 +20,7 @@ const TAG: usize = 16;
 pub struct Key(Box<Zeroizing<[u8; 32]>>);
 
 impl Key {
-    /// A key of these bytes, which have to be random: a password is no key. Wipe your copy when you need it no more.
+    /// A key of these bytes. They have to be random: a password is not. Wipe your own copy when you no longer need it.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         // Boxed before it is filled: moving a filled array would leave copies behind on the stack.
         let mut key = Box::new(Zeroizing::new([0; 32]));

@@ -19,38 +19,48 @@
 //! # }
 //! ```
 //!
-//! The most important types are [`Session`], what callers hold; its [`SessionBuilder`]; [`CredentialSource`], a session
-//! without its provider's type; and [`Connector`], which opens sessions over a transport of yours. `perennial-blocking`
-//! has the same names for threads.
+//! The most important types are [`Session`], which your program keeps and asks for credentials; its [`SessionBuilder`];
+//! [`CredentialSource`], a session without its provider's type; and [`Connector`], which opens sessions over a
+//! transport of yours. `perennial-blocking` has the same names for threads.
+//!
+//! # The tokio runtime
+//!
+//! A session needs a tokio runtime with I/O and time enabled. `#[tokio::main]` has both; to a `tokio::runtime::Builder`
+//! say `enable_all()`. With `enable_io` or `enable_time` missing it does not work: tokio panics at the first connection
+//! or timer, and no session signs in or renews.
+//!
+//! Renewals run in a task on the runtime of the first caller, so they go on only while that runtime runs. If it ends,
+//! the next call starts the task on the runtime of its own caller. Outside of any runtime a call that would have to
+//! wait is the error [`SessionError::Closed`].
 //!
 //! # Features
 //!
 //! | feature | |
 //! | --- | --- |
 //! | `oauth2` (default) | any OAuth 2 server: client credentials, code with PKCE, device, refresh |
-//! | `navien`, `mosaia`, `auth0`, `settrade` | a service |
+//! | `navien`, `mosaia`, `auth0`, `settrade` | the service of that name: see [`providers`] |
 //! | `aws` | pre-signed addresses for MQTT on AWS IoT |
 //! | `es256` | clients that sign in with a P-256 key (`private_key_jwt`) |
-//! | `file`, `file-encrypted`, `redis` | where a session is kept, and shared with other processes |
-//! | `test-util` | `ManualClock`, `Session::settle`: tests in which time passes only when they say so |
+//! | `file`, `file-encrypted`, `redis` | stores, which keep a session over restarts and share it with other processes |
+//! | `test-util` | `ManualClock`, `Session::settle`: for tests that move the clock themselves |
 //!
 //! # TLS
 //!
-//! TLS is rustls. Whose cryptography it uses is a cargo feature, unless the process has installed a default
-//! `CryptoProvider` of rustls': that goes before. Nothing is installed here.
+//! TLS is rustls. If the process has installed a default `CryptoProvider` of rustls, that is used; else a cargo feature
+//! says which cryptography is. This crate installs no default.
 //!
 //! | feature | |
 //! | --- | --- |
-//! | `tls-aws-lc` (default) | aws-lc-rs, rustls' own default. Where `tls-ring` is on too, this one is taken |
-//! | `tls-ring` | ring: smaller, quicker to build |
-//! | `tls` | neither: the program installs a `CryptoProvider`, or gives a whole `ClientConfig` by `HttpTransportBuilder::tls_config` |
-//! | `tls-none` | a name for none of these, beside `default-features = false`: no TLS is compiled in, https fails as `NotSent` |
+//! | `tls-aws-lc` (default) | aws-lc-rs, as rustls itself has by default. If `tls-ring` is on too, aws-lc-rs is used |
+//! | `tls-ring` | ring: smaller, and faster to build |
+//! | `tls` | no cryptography: install a `CryptoProvider`, or call `HttpTransportBuilder::tls_config` |
+//! | `tls-none` | none of these: a name for `default-features = false` alone. Without TLS, https fails as `NotSent` |
 //! | `platform-roots` | `HttpTransportBuilder::platform_roots`: trust what the operating system trusts |
 //!
-//! rustls' features add up over all that a program is built of, and with both aws-lc-rs and ring a bare
-//! `rustls::ClientConfig::builder()`, anywhere in the program, panics until somebody installs a default. So take what
-//! the program has. Beside rustls' defaults nothing needs to be said; a program whose rustls has ring alone takes
-//! `default-features = false, features = ["tls-ring"]`, and a library that leaves the choice to programs `["tls"]`.
+//! Cargo adds up the features of a crate over a whole program. If rustls has both aws-lc-rs and ring, a bare
+//! `rustls::ClientConfig::builder()` anywhere in the program panics until a default is installed. So choose what the
+//! program has already: with rustls' own defaults, nothing; if its rustls has ring alone,
+//! `default-features = false, features = ["tls-ring"]`; in a library that leaves the choice to programs, `["tls"]`.
 
 mod connector;
 mod session;
@@ -62,7 +72,7 @@ pub use perennial_adapter::ManualClock;
 pub use perennial_adapter::{
     Clock, CredentialSource, CredentialsRef, MemoryStore, SessionBuilder, SystemClock, Updates,
 };
-/// All of the core: whatever is not named here.
+/// All of `perennial-core`, for types that are not re-exported here by name.
 pub use perennial_core as core;
 #[cfg(feature = "oauth2")]
 #[doc(inline)]
@@ -82,7 +92,7 @@ pub use perennial_file as file;
 #[doc(inline)]
 pub use perennial_redis as redis;
 pub use session::Session;
-/// The rustls whose `ClientConfig` is meant here.
+/// The version of rustls whose `ClientConfig` `HttpTransportBuilder::tls_config` takes.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
 pub use transport::{HttpTransport, HttpTransportBuilder, InvalidRoots, Transport};

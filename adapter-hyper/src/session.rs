@@ -5,8 +5,10 @@ use std::ops::Deref;
 
 use perennial_core::Provider;
 
-/// A session that is kept alive on tokio: everything that [`perennial_adapter::Session`] does, to which it derefs, and
-/// the [`builder`](Self::builder). Cheap to clone; the last clone dropped ends the work.
+/// A session whose credentials are kept valid by a task on tokio. Begin with [`builder`](Self::builder) or
+/// [`builder_from_env`](Self::builder_from_env); all other methods are those of [`perennial_adapter::Session`], to
+/// which it derefs. Cheap to clone. When the last clone is dropped it is closed, but nobody waits for the end: await
+/// [`close`](perennial_adapter::Session::close) before `main` returns.
 pub struct Session<P: Provider>(perennial_adapter::Session<P>);
 
 impl<P: Provider> Session<P> {

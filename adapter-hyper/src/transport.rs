@@ -34,20 +34,28 @@ pub use self::builder::{HttpTransportBuilder, InvalidRoots};
 use self::early::Early;
 use self::tls::Tls;
 
-/// Carries out one request.
+/// Sends requests and reads their answers. Implement it to use an HTTP client of your own, and give it to
+/// [`Connector::over`](crate::Connector::over).
 pub trait Transport: Send + Sync + 'static {
-    /// Sends the request and reads its answer, within its limits. Whatever the status, an answer is an answer.
+    /// Sends the request and reads its answer, within the limits of the [`Request`]. An answer of any status is `Ok`;
+    /// an error means that there is no whole answer.
     ///
-    /// A [`Connector`](crate::Connector) puts the rules of sending in front: https, or plain http where that is allowed, and
-    /// nothing that came uninvited. What a transport has to do itself stands at [`Request`]: no redirect is followed,
-    /// no proxy asked that was not given, nothing repeated. Dropping the future closes the connection.
+    /// A [`Connector`](crate::Connector) checks requests and answers by [`TransportSecurity`]: https, or plain http
+    /// where that is allowed; no answer that is compressed or switches protocols. The rules that a transport has to
+    /// keep itself are listed at [`Request`]: follow no redirect, use no proxy that was not given, repeat nothing.
+    /// Dropping the future closes the connection.
     fn send(&self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send>>;
 }
 
-/// HTTP/1.1 over tokio, with TLS by rustls and no proxy. Clones share what they are made of.
+/// HTTP/1.1 over tokio, with TLS by rustls and no proxy. Cheap to clone; clones share their settings.
 ///
-/// Every request gets a connection of its own, which is closed after it. Futures must be polled inside a tokio
-/// runtime that has I/O and time enabled.
+/// Every request gets a connection of its own, which is closed after it. Futures must be polled inside a tokio runtime
+/// that has I/O and time enabled: with one of them off tokio panics, and outside of any runtime a request fails as
+/// `NotSent`.
+///
+/// You may send API calls with it, too, by [`Transport::send`]. Used so, it sends to https addresses, and over plain
+/// http to this machine only. A [`Request`] has 30 s and its answer 256 KiB unless you change its fields. For many
+/// calls an HTTP client that keeps its connections open is faster.
 #[derive(Clone)]
 pub struct HttpTransport(Arc<Inner>);
 

@@ -7,17 +7,19 @@ use std::time::{Instant, SystemTime};
 
 use perennial_core::credentials::{Now, Timestamp};
 
-/// Where the time comes from.
+/// Where a session takes the time from. The default is [`SystemClock`]; implement it to share the clock of a test.
 pub trait Clock: Send + Sync + 'static {
     /// Both clocks at this moment.
     fn now(&self) -> Now;
 
-    /// The wall clock alone, for readers: a few milliseconds of coarseness are fine, speed is better.
+    /// The wall clock alone. It is looked at each time that credentials are read, so make it fast; it may be some
+    /// milliseconds late.
     fn wall(&self) -> Timestamp {
         self.now().wall
     }
 
-    /// Called by whoever is about to sleep. A clock that is moved by hand wakes the sleeper when it moves.
+    /// Called by a session that is about to sleep. A clock that is moved by hand has to wake the sleeper when it moves;
+    /// one that goes by itself does nothing here, which is the default.
     fn watch(&self, sleeper: &Waker) {
         let _ = sleeper;
     }
@@ -132,7 +134,7 @@ mod manual {
     }
 
     impl ManualClock {
-        /// Starts here.
+        /// A clock that stands still at this time.
         pub fn at(wall: Timestamp) -> Self {
             let now = Now::new(wall, Duration::from_secs(1));
             Self(Arc::new(Mutex::new(State { now, ..State::default() })))

@@ -3,12 +3,12 @@
 //!
 //! Programs take `perennial-hyper` (tokio) or `perennial-blocking` (threads), which re-export what they need of this.
 //! Take this crate to write an adapter for another runtime: implement [`Runtime`] (send a request, sleep, start a task) and
-//! build sessions with [`SessionBuilder::build_on`]. Nothing here knows a runtime: the rest are plain futures that any
-//! executor polls, a parked thread included.
+//! build sessions with [`SessionBuilder::build_on`]. Nothing else here depends on an async runtime: the futures are
+//! plain ones, which any executor can poll, also one that parks a thread.
 //!
 //! | feature | |
 //! | --- | --- |
-//! | `test-util` | `ManualClock`, and `Session::settle`: tests in which time passes only when they say so |
+//! | `test-util` | `ManualClock`, and `Session::settle`: for tests that move the clock themselves |
 
 mod builder;
 mod clock;
@@ -55,39 +55,49 @@ use perennial_core::{Error, ServiceError, TransportError};
 /// A future of any kind, on the heap.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// What a runtime has to offer: sending, sleeping, starting.
+/// What an adapter provides for its runtime: it sends requests, sleeps and starts tasks. Implement it to run sessions
+/// on a runtime that has no adapter yet.
 pub trait Runtime: Send + Sync + 'static {
-    /// Carries out a request, as [`Request`] says. Dropping the future gives it up. Everything here that sends calls
-    /// [`send`](self::send()), which has the rules of sending in front.
+    /// Sends a request and reads its answer, by the rules that are listed at [`Request`]. Dropping the future gives the
+    /// request up.
+    ///
+    /// Sessions, [`run`] and [`poll`] do not call this directly but through [`send`](self::send()), which checks the
+    /// request and its answer.
     fn send(&self, request: Request) -> BoxFuture<Result<Response, TransportError>>;
 
-    /// The rules of sending, with their exceptions.
+    /// To which addresses requests may be sent. By default https, and plain http to this machine only.
     fn security(&self) -> TransportSecurity {
         TransportSecurity::new()
     }
 
-    /// Sleeps.
+    /// A future that is ready when this much time has passed.
     fn sleep(&self, duration: Duration) -> BoxFuture<()>;
 
-    /// Does work that may block, where it blocks no task. Dropped where that cannot be had.
+    /// Runs work that may block (a store's, or a provider that signs with a hardware key) where it holds up no task: on
+    /// a thread of its own, for example. If no thread can be had, drop it: the session takes that for a failure.
     fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>);
 
-    /// The last handle of a session is gone, and `end` is ready when nothing would be lost by ending the program, or
-    /// after [`CLOSE_TIMEOUT`]. A host whose callers may block waits for it; others let it go, and the driver goes on
-    /// as long as it is given the time.
+    /// Called when the last handle of a session was dropped and something is still under way. `end` is ready when
+    /// nothing would be lost by ending the program, and after [`CLOSE_TIMEOUT`] at the latest. A runtime whose callers
+    /// may block waits for it. The default drops it; the session's task then goes on for as long as the runtime runs
+    /// it.
     fn linger(&self, end: BoxFuture<()>) {
         drop(end);
     }
 
-    /// Starts a task that runs by itself. An error means that there is nothing here which could run it.
+    /// Starts a task that runs by itself: the one that keeps a session alive. An error if there is nothing here that
+    /// could run it; whoever waits for credentials then gets [`Closed`](perennial_core::SessionError::Closed).
     fn spawn(&self, task: BoxFuture<()>) -> Result<(), SpawnError>;
 }
 
-/// How long the end of a session takes at most: a request that is out comes to its end, what it brings is saved, and
-/// the lock of the store is given back.
+/// How long closing a session takes at most: 40 s, for one request ([`REQUEST_TIMEOUT`], 30 s) and two operations of
+/// the store ([`STORE_TIMEOUT`], 5 s each). In this time the answer to a request that was sent arrives, what it brings
+/// is saved, and the lock of the store is released.
 pub const CLOSE_TIMEOUT: Duration = REQUEST_TIMEOUT.saturating_add(STORE_TIMEOUT.saturating_mul(2));
 
-/// Sends over a host, with its rules of sending in front: whatever its transport does.
+/// Sends a request over a runtime, and checks request and answer by its [`security`](Runtime::security), whatever its
+/// transport checks itself. An address that is not allowed is
+/// [`NotSent`](perennial_core::TransportErrorKind::NotSent).
 pub async fn send(host: &dyn Runtime, mut request: Request) -> Result<Response, TransportError> {
     let security = host.security();
     security.check_request(&mut request)?;
@@ -103,7 +113,8 @@ pub struct SpawnError;
 /// How many requests in a row may get lost while a person signs in.
 const MOST_LOST: u32 = 12;
 
-/// Carries out one exchange, without a session: one sign-in, one refresh of a given token.
+/// Carries out one exchange, without a session: one sign-in, one refresh of a given token. Nothing is repeated, renewed
+/// or saved. An error if the service wants more than [`MAX_STEPS`] (32) requests.
 pub async fn run<X: Exchange>(mut exchange: X, runtime: &dyn Runtime, clock: &dyn Clock) -> Result<X::Output, Error> {
     let mut request = exchange.start(clock.now());
     for _ in 0..MAX_STEPS {
@@ -116,8 +127,9 @@ pub async fn run<X: Exchange>(mut exchange: X, runtime: &dyn Runtime, clock: &dy
     Err(ServiceError::endless().into())
 }
 
-/// Asks until a person has acted: a sign-in on another device. How long the person may take, the exchange knows. A
-/// request that gets lost on the way is repeated, up to 12 in a row.
+/// Polls the service until a person has acted, without a session: for a sign-in on another device. The exchange says
+/// how long to wait between two requests (at least 1 s) and when the person's time is up. If the service cannot be
+/// reached, the request is repeated, up to 12 times in a row; but if the very first request fails, so does this.
 pub async fn poll<X: PollingExchange>(
     mut exchange: X,
     runtime: &dyn Runtime,

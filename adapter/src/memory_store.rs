@@ -6,7 +6,8 @@ use std::time::Duration;
 use perennial_core::store::{ChangeCallback, LockGuard, Store, StoreError, StoreErrorKind, WatchGuard};
 use perennial_core::wire::Body;
 
-/// A store in memory, for several sessions of one process and for tests. Clones share one record.
+/// A store in memory, for several sessions of one account in one process, and for tests. Clones share one record, which
+/// does not outlast the process.
 #[derive(Clone, Default)]
 pub struct MemoryStore(Arc<Shared>);
 
@@ -50,7 +51,7 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// The records that were quarantined, oldest first.
+    /// The records that were quarantined because they could not be parsed, oldest first.
     pub fn aside(&self) -> Vec<Body> {
         self.0.state().aside.clone()
     }

@@ -18,18 +18,23 @@ use perennial_core::store::StoreError;
 use perennial_core::{Account, Credentials, Generation, Grant, LeaseId, SavedSession, Timestamp, Validity};
 use perennial_core::{Error, SessionError};
 
-/// A session that is kept alive. Cheap to clone, shared by any number of tasks and threads; the last clone
-/// dropped ends the work. Its futures need no particular runtime.
+/// A session at one account, whose credentials are kept valid. Cheap to clone, shared by any number of tasks and
+/// threads. When the last clone is dropped, it is closed.
+///
+/// The futures of this type need no particular runtime, but its adapter does: `perennial-hyper` needs tokio.
 ///
 /// # The end of a program
 ///
-/// A program that ends in the middle of a renewal loses what that brings: the refresh token that was sent is used up,
-/// and its successor is never saved. So end a session before `main` returns, with [`close`](Self::close) or
-/// [`finish`](Self::finish). Where the last clone is only dropped, its driver goes on until nothing would be lost, if
-/// it is given the time; `perennial-blocking` waits for that.
+/// If a program ends in the middle of a renewal, the refresh token that was sent may be used up, and the new one is
+/// never saved. So before `main` returns, await [`close`](Self::close) or [`finish`](Self::finish). If the last clone
+/// is only dropped, a session with a store goes on in the background until nothing would be lost, for as long as its
+/// runtime runs.
 ///
-/// A program that only wants a token and ends is best made with [`Policy::one_shot`](perennial_core::Policy::one_shot):
-/// everything that begins is waited for by whoever asked.
+/// For a program that gets a token and ends, take [`Policy::one_shot`](perennial_core::Policy::one_shot): a renewal
+/// then begins only while a caller waits for it, so none is under way when the callers have their answers. No renewal
+/// begins by itself later, either. If an error or an event of such a session names the time of the next attempt
+/// ([`retry_at`](Error::retry_at)), it is made only if somebody asks again, then or later; after the program has ended
+/// nothing is retried.
 pub struct Session<P: Provider> {
     /// At hand, for readers.
     shared: Arc<Shared<P>>,
@@ -70,8 +75,10 @@ impl<P: Provider> Session<P> {
         &self.shared
     }
 
-    /// The access token and what came with it, valid now. Takes no lock and waits for nothing while a valid one
-    /// is held; else it waits for one, or gets the error that everybody gets.
+    /// The access token and what came with it, valid now. While a valid one is held, this takes no lock and returns at
+    /// once (a one-shot session renews first if the token expires soon). If none is held, it waits for the sign-in or
+    /// renewal and gets its result, as all who wait do: credentials, or the same error. In the pause after a failure
+    /// the error comes at once; its [`retry_at`](Error::retry_at) says when the pause ends.
     pub async fn credentials(&self) -> Result<CredentialsRef, Error> {
         match self.at_once(LeaseId::Access) {
             Some(current) => Ok(current),
@@ -79,7 +86,8 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// As [`credentials`](Self::credentials), valid for this need.
+    /// As [`credentials`](Self::credentials), but this lease is valid: the access token or the AWS credentials. An
+    /// error ([`NotOffered`](perennial_core::SessionError::NotOffered)) if the service has none of that kind.
     pub async fn credentials_for(&self, lease_id: LeaseId) -> Result<CredentialsRef, Error> {
         match self.at_once(lease_id) {
             Some(current) => Ok(current),
@@ -107,8 +115,10 @@ impl<P: Provider> Session<P> {
         })
     }
 
-    /// As [`credentials_for`](Self::credentials_for), with at least this much life left: renewed first if need
-    /// be. An error where the service's credentials never live that long.
+    /// As [`credentials_for`](Self::credentials_for), with at least this much lifetime left, for something that takes
+    /// long: an upload, a connection. If less is left they are renewed first; if that fails, its error is returned
+    /// although the old ones are still valid. [`LifetimeTooShort`](perennial_core::SessionError::LifetimeTooShort) if
+    /// the service's credentials never live that long.
     pub async fn credentials_with(&self, lease_id: LeaseId, min_remaining: Duration) -> Result<CredentialsRef, Error> {
         let enough = |held: &Credentials| {
             let left = held.validity(lease_id).and_then(Validity::deadline);
@@ -128,7 +138,8 @@ impl<P: Provider> Session<P> {
         if enough(&current) { Ok(current) } else { Err(SessionError::LifetimeTooShort.into()) }
     }
 
-    /// Valid credentials if they are held, without waiting or asking.
+    /// Valid credentials if they are held. If not, this returns `None` at once and starts no sign-in: for a status
+    /// page, or where an access token is of use but not needed.
     #[inline]
     pub fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
         self.read(lease_id, IfNotHeld::GoesWithout)
@@ -159,8 +170,9 @@ impl<P: Provider> Session<P> {
         if self.shared.is_served(&view, lease_id, otherwise) { CredentialsRef::new(view) } else { None }
     }
 
-    /// Puts valid credentials into the headers of an API call, as the service wants them. They may be good for this call
-    /// alone, where a service signs calls.
+    /// Puts valid credentials into the headers of an API call, as the service wants them. Waits and fails as
+    /// [`credentials`](Self::credentials) does. Authorize each call, and each repetition of one: some services want
+    /// headers that are good for one call only.
     pub async fn authorize(
         &self,
         method: &Method,
@@ -184,14 +196,14 @@ impl<P: Provider> Session<P> {
         Ok(current)
     }
 
-    /// As [`authorize`](Self::authorize), with credentials that are at hand.
+    /// As [`authorize`](Self::authorize), with credentials that you got before. Does not wait.
     pub fn authorize_with(&self, credentials: &Credentials, method: &Method, uri: &Uri, headers: &mut HeaderMap) {
         self.provider().authorize(&self.call(method, uri), credentials, headers);
     }
 
-    /// What the answer to an API call says of the credentials that it was made with. Where they are
-    /// [`Rejected`](Judgement::Rejected), say so with [`rejected`](Self::rejected), authorize again, and repeat the call
-    /// once.
+    /// Whether an API accepted the credentials of a call, by the status and the headers of its answer. If they are
+    /// [`Rejected`](Judgement::Rejected), tell the session with [`rejected`](Self::rejected), authorize again, and
+    /// repeat the call once.
     pub fn judge(&self, method: &Method, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> Judgement {
         self.provider().judge(&self.call(method, uri), status, headers)
     }
@@ -200,15 +212,18 @@ impl<P: Provider> Session<P> {
         Call::new(method, uri, self.shared().clock.wall())
     }
 
-    /// The service's API refused these credentials, as [`judge`](Self::judge) tells: they are renewed once, however many
-    /// callers say so. Ask for credentials again and repeat the call once.
+    /// Tells the session that the service's API refused these credentials: [`judge`](Self::judge) says when. They are
+    /// given to nobody any more and are renewed once, however many callers say so; this does not wait for it. Then
+    /// authorize again and repeat the call once.
     pub fn rejected(&self, lease_id: LeaseId, credentials: &Credentials) {
         let generation = credentials.generation(lease_id);
         self.shared().command(|session, now| session.rejected(lease_id, generation, now));
         let _ = self.shared().ensure_driver();
     }
 
-    /// Renews now, before the time, and waits for it. During a pause after a failure: that failure.
+    /// Renews now, although it is not due yet, and waits for the result. In the pause after a failure it returns that
+    /// failure at once. You need this only if you know that the credentials have to change, after new rights were
+    /// granted for example: renewal before the end needs no call.
     pub async fn renew(&self, lease_id: LeaseId) -> Result<CredentialsRef, Error> {
         let shared = self.shared();
         let (before, generation) = self.counts(lease_id);
@@ -221,7 +236,9 @@ impl<P: Provider> Session<P> {
         self.arrival(lease_id, before, Some(generation)).await
     }
 
-    /// Signs in with a login, from now on the session's own, and waits for it.
+    /// Signs in with this login, which replaces the session's own, and waits for the result: after a sign-out, or when
+    /// the old login was refused. It is tried at once, even in the pause after a failure. Credentials that are held are
+    /// dropped, unless they are known to be of the same account: those serve until the new ones come.
     pub async fn sign_in(&self, login: P::Login) -> Result<CredentialsRef, Error> {
         let (before, generation) = self.shared().command(|session, now| {
             let before = session.failures(LeaseId::Access).0;
@@ -232,12 +249,12 @@ impl<P: Provider> Session<P> {
         self.arrival(LeaseId::Access, before, Some(generation)).await
     }
 
-    /// Signs in with the login that is there, and waits for it: after a sign-out that kept it, or anew, whatever is
-    /// held. A login that is kept in the store is found there. Where somebody else is about it, this waits for the same
-    /// sign-in; during a pause after a failure: that failure.
+    /// Signs in with the login that the session has, or that is kept in the store, and waits for the result: after a
+    /// sign-out that kept the login, or to get new credentials whatever is held. If such a sign-in is under way, this
+    /// waits for it. In the pause after a failure it returns that failure at once.
     ///
-    /// [`NoLogin`](SessionError::NoLogin) where there is none, and the service's refusal where it was refused: only
-    /// [`sign_in`](Self::sign_in) helps then.
+    /// [`NoLogin`](SessionError::NoLogin) if there is none. If the service has refused the login, the error is that
+    /// refusal. Either way a login is needed: [`sign_in`](Self::sign_in).
     pub async fn sign_in_again(&self) -> Result<CredentialsRef, Error> {
         if self.shared().is_closed() {
             return Err(SessionError::Closed.into());
@@ -258,7 +275,9 @@ impl<P: Provider> Session<P> {
         self.arrival(LeaseId::Access, before, Some(generation)).await
     }
 
-    /// Takes what an interactive sign-in brought, in place of all that is held.
+    /// Takes the tokens of an interactive sign-in (in a browser, on another device), in place of all credentials that
+    /// are held, and keeps them valid from now on. An error if there is no usable access token in them, or if the
+    /// session is [`Closed`](perennial_core::SessionError::Closed).
     pub fn install_grant(&self, grant: Grant) -> Result<(), Error> {
         if self.shared().snapshots.load().closed {
             return Err(SessionError::Closed.into());
@@ -267,15 +286,19 @@ impl<P: Provider> Session<P> {
         self.shared().ensure_driver()
     }
 
-    /// Signs out: credentials are gone when this is called; the service has been told, as far as it can be, and the
-    /// store cleared when it ends. With a store it holds for every session on it. It ends with
-    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`install_grant`](Self::install_grant), here or in
-    /// another process.
+    /// Signs out: from when this is awaited, nobody gets the credentials any more. It is ready when the service was
+    /// told to revoke the tokens, if it can do that, and the store is cleared. With a store every session on it is
+    /// signed out. It stays so until [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or
+    /// [`install_grant`](Self::install_grant), here or in another process.
     ///
-    /// Whatever the error, this session is signed out, but for [`Closed`](SessionError::Closed): nothing was done, or
-    /// it was not brought to its end. A service's or a transport's error: the service could not be told, and its tokens
-    /// may work until they end by themselves. A store's: it could not be cleared, which is tried again as long as there
-    /// is a handle; should both have failed, [`unsaved`](Self::unsaved) tells it.
+    /// The session is signed out even if this returns an error:
+    ///
+    /// - of the service or the transport: the service could not be told. It is not told again, and the tokens may work
+    ///   until they expire.
+    /// - of the store: it could not be cleared, which is tried again as long as there is a handle. If the service could
+    ///   not be told either, you get that error, and [`unsaved`](Self::unsaved) has this one.
+    /// - [`Closed`](SessionError::Closed) is the exception: the session was closed, and nothing was done, or not all of
+    ///   it.
     pub async fn sign_out(&self, login: SignOut) -> Result<(), Error> {
         let shared = self.shared();
         if shared.is_closed() {
@@ -294,7 +317,8 @@ impl<P: Provider> Session<P> {
         shared.until(look).await?
     }
 
-    /// Forgets the login. Credentials stay, and are renewed as far as they can be without it.
+    /// Forgets the login, in the store too. Credentials stay, and are renewed for as long as that works without a
+    /// login, by a refresh token for example.
     pub fn forget_login(&self) {
         self.shared().command(Machine::forget_login);
     }
@@ -305,19 +329,20 @@ impl<P: Provider> Session<P> {
         Updates { handle: self.clone(), lease_id, told: None }
     }
 
-    /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and is
-    /// saved as soon as it can be.
+    /// The error of the last attempt to save what is held, until it is saved; `None` if no attempt has failed. The
+    /// credentials are valid all the same, and are saved as soon as the store works again; a restart before that may
+    /// lose them.
     pub fn unsaved(&self) -> Option<StoreError> {
         self.shared().snapshots.load().unsaved.clone()
     }
 
-    /// How the service is spoken to.
+    /// The provider: which service this is a session at, with its settings and its own methods.
     #[inline]
     pub fn provider(&self) -> &P {
         &self.shared.provider
     }
 
-    /// Whose credentials are held; `None` where none are.
+    /// The account whose credentials are held, valid or not; `None` if none are held.
     pub fn account(&self) -> Option<Account> {
         Some(self.shared().snapshots.load().held()?.account().clone())
     }
@@ -338,22 +363,25 @@ impl<P: Provider> Session<P> {
         self.shared().snapshots.load().has_login
     }
 
-    /// The session to save, secrets in the clear; `None` where nothing is held.
+    /// A copy of what is held, with the tokens in the clear, to save it yourself and go on from it with
+    /// [`import`](crate::SessionBuilder::import); `None` if nothing is held. The next renewal may use up the refresh
+    /// token in it: over restarts a [`store`](crate::SessionBuilder::store) is safer.
     pub fn export(&self) -> Option<SavedSession> {
         self.shared().with(|session, _| session.export())
     }
 
-    /// Ends the work, for all clones, whether or not this is awaited: who waits is told, and nothing begins any more.
-    /// Ready when nothing would be lost by ending the program: a one-use token that was out is heard of, what it
-    /// brought is saved, the store's lock is given back, all events are told. That takes no time where nothing is under
-    /// way; it takes [`CLOSE_TIMEOUT`] at most.
+    /// Closes the session for all clones, even if the future is not awaited: callers that wait get
+    /// [`Closed`](SessionError::Closed), and nothing begins any more. The future is ready when nothing would be lost by
+    /// ending the program: a request with a one-use token is answered, what it brought is saved, the store's lock is
+    /// released, all events were reported. If nothing is under way it is ready at once, else after [`CLOSE_TIMEOUT`]
+    /// (40 s) at most.
     pub fn close(&self) -> impl Future<Output = ()> + Send + use<P> {
         let end = self.finish(CLOSE_TIMEOUT);
         async { drop(end.await) }
     }
 
-    /// As [`close`](Self::close), and takes this long at most. An error says what a program that ends now leaves
-    /// undone; it goes on being done as long as the program does.
+    /// As [`close`](Self::close), but waits for this long at most. The error says what would be lost if the program
+    /// ended now; the session goes on with it for as long as the program runs, and this can be called again.
     pub fn finish(&self, within: Duration) -> impl Future<Output = Result<(), Unfinished>> + Send + use<P> {
         self.shared().close();
         Arc::clone(self.shared()).ended(within)
@@ -411,10 +439,11 @@ pub struct Updates<P: Provider> {
 }
 
 impl<P: Provider> Updates<P> {
-    /// Waits for the next renewal; the first call returns at once where valid credentials are held. Renewals that were
-    /// missed are coalesced. Where nothing valid is held it asks for some, as a caller of
-    /// [`Session::credentials_for`] would, unless the session is at it already. Ends with an error only when the
-    /// session is closed: failures pass, and a sign-out may be followed by a sign-in. Giving up waiting loses nothing.
+    /// Waits for the next renewal; the first call returns at once if valid credentials are held. If there were several
+    /// renewals since the last call, only the newest is returned. If nothing valid is held it asks for credentials, as
+    /// a caller of [`Session::credentials_for`] would, unless an attempt is under way or will begin by itself. Other
+    /// failures than [`Closed`](SessionError::Closed) are not returned, it goes on waiting: they pass, and a sign-out
+    /// may be followed by a sign-in. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<CredentialsRef, Error> {
         let shared = self.handle.shared();
         let (lease_id, told) = (self.lease_id, self.told);

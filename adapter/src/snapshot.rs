@@ -255,9 +255,10 @@ impl LeaseSnapshot {
 /// Before every moment that a clock can say.
 const BEGINNING: Timestamp = Timestamp::from_unix_millis(i64::MIN);
 
-/// Credentials as they are now. Borrowed from what is published: no lock, no allocation, no shared counter. Keep
-/// it for one call, not for ever: a thread has eight of these at that price, and further ones cost a shared counter.
-/// [`to_arc`](Self::to_arc) makes something to keep.
+/// Credentials as they were when you asked; it derefs to [`Credentials`]. Getting one takes no lock, allocates nothing
+/// and touches no shared counter, as long as a thread holds at most eight of them at once; further ones cost a counter.
+/// So keep it for one call only, ask again for the next one, and keep what [`to_arc`](Self::to_arc) returns if you need
+/// the credentials for longer. It is not updated by a renewal.
 pub struct CredentialsRef(Guard<Arc<Snapshot>>);
 
 impl CredentialsRef {
@@ -267,7 +268,7 @@ impl CredentialsRef {
         view.held().is_some().then_some(Self(view))
     }
 
-    /// The credentials, to keep.
+    /// The same credentials, to keep for as long as you like. A renewal does not change them.
     pub fn to_arc(&self) -> Arc<Credentials> {
         Arc::clone(self.held())
     }

@@ -10,8 +10,8 @@ use super::session::{Session, Updates};
 use super::snapshot::{CredentialsRef, Snapshot, Snapshots};
 use perennial_core::{Credentials, Error, Judgement, LeaseId, Provider, State};
 
-/// Valid credentials, whoever the provider is: what a client library, a middleware or a struct of yours keeps. Cheap to
-/// clone; while there is a clone the session goes on.
+/// A session without the type of its provider, for code that needs valid credentials of any service: a client library,
+/// a middleware, a struct of yours. Cheap to clone; while there is a clone the session is kept alive.
 ///
 /// ```
 /// # use http::{Request, Response};
@@ -47,8 +47,8 @@ pub struct CredentialSource(Arc<dyn Source>);
 pub struct SourceUpdates(Box<dyn NextUpdate>);
 
 impl CredentialSource {
-    /// These credentials, for ever: for the tests of code that takes a source. They are put into headers as a bearer
-    /// token. Nothing renews them, and [`rejected`](Self::rejected) does nothing.
+    /// Always these credentials, even after their deadline: for the tests of code that takes a source. They are put
+    /// into headers as a bearer token. Nothing renews them, and [`rejected`](Self::rejected) does nothing.
     pub fn fixed(credentials: Credentials) -> Self {
         Self(Arc::new(Fixed(Snapshots::new(Snapshot::fixed(credentials)))))
     }
@@ -66,7 +66,7 @@ impl CredentialSource {
         }
     }
 
-    /// Valid credentials if they are held, without waiting or asking.
+    /// Valid credentials if they are held. If not, this returns `None` at once and starts no sign-in.
     pub fn current(&self, lease_id: LeaseId) -> Option<CredentialsRef> {
         self.0.current(lease_id)
     }
@@ -98,7 +98,7 @@ impl CredentialSource {
         Ok(credentials)
     }
 
-    /// As [`authorize`](Self::authorize), with credentials that are at hand.
+    /// As [`authorize`](Self::authorize), with credentials that you got before. Does not wait.
     pub fn authorize_with(&self, credentials: &Credentials, method: &Method, uri: &Uri, headers: &mut HeaderMap) {
         self.0.authorize(credentials, method, uri, headers);
     }
@@ -132,7 +132,7 @@ impl SourceUpdates {
 }
 
 impl<P: Provider> Session<P> {
-    /// The same without the provider's type, for code that takes credentials of any service.
+    /// This session without the type of its provider, for code that takes credentials of any service.
     pub fn source(&self) -> CredentialSource {
         self.clone().into()
     }

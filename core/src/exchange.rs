@@ -1,6 +1,6 @@
-//! The traits that a service is implemented with. A [`Provider`] describes how one service is spoken to; an
-//! [`Exchange`] is one conversation with it that ends in a grant or an error. When to hold it is the session's
-//! business.
+//! The traits that a service is implemented with. A [`Provider`] describes how to talk to one service; an [`Exchange`]
+//! is one conversation with it (a token refresh or a sign-in) that ends in a grant or an error. The session decides
+//! when to run one.
 
 use std::fmt;
 use std::time::Duration;
@@ -195,9 +195,9 @@ pub enum LoginOwner {
 
 /// One conversation with a service: one or a few requests that end in a grant or an error. It owns all that it needs.
 ///
-/// [`start`](Self::start) and [`receive`](Self::receive) sign and parse. Adapters call them without the session's lock,
-/// so nobody waits for them who does not wait for the grant. A panic in one of them is a failed attempt, which is tried
-/// again after a pause.
+/// [`start`](Self::start) and [`receive`](Self::receive) do the work, such as signing and parsing. Adapters call them
+/// without holding the session's lock, so they delay only the callers that wait for this grant. A panic in one of them
+/// counts as a failed attempt, which is tried again after a pause.
 pub trait Exchange: Send + 'static {
     /// The result: a [`Grant`] where a session runs it.
     type Output: Send;
@@ -234,7 +234,8 @@ pub enum Step<T = Grant> {
 }
 
 /// Asks a service over and over until a person has acted: the device authorization grant (RFC 8628 §3.4), for instance.
-/// [`Exchange`] is for what a service answers by itself; a session cannot be given one of these.
+/// A session does not run these, only [`Exchange`]s, which need no person. Pass the [`Grant`] that this ends in to
+/// [`Session::install_grant`](crate::Session::install_grant).
 ///
 /// An adapter's `Connector::poll` carries it out: it asks again after each pause, and also where a request got lost.
 pub trait PollingExchange: Send + 'static {

@@ -47,9 +47,11 @@
 //! # }
 //! ```
 //!
-//! When the moment of `wake` has come, tell it: `session.handle_input(Input::Wake, now)`, and go through the loop again.
-//! Sleep a minute at most, and tell it then too, so that a clock that was set is noticed. `now` is both clocks of this
-//! machine: `Now::new(Timestamp::from_unix_millis(since_the_epoch), started.elapsed())`, with an `Instant` of the start.
+//! When the monotonic clock reaches `wake.at`, call `session.handle_input(Input::Wake, now)` and go through the loop
+//! again. Sleep for at most a minute at a time and make the same call then: the session notices that way if the wall
+//! clock was changed. `now` holds the wall clock and the monotonic clock of this machine:
+//! `Now::new(Timestamp::from_unix_millis(since_the_epoch), started.elapsed())`, where `started` is an `Instant` taken
+//! when the program began.
 //!
 //! What your transport has to do stands at [`Request`]. The example `by_hand` has one of 300 lines, over std sockets and
 //! rustls, and does it all.
@@ -59,9 +61,9 @@
 //! | [`session`] | *when*: the state machine that keeps one login alive |
 //! | [`store`] | where a session is saved, and shared with other processes |
 //! | [`providers`] | *what*: how each service is spoken to |
-//! | [`exchange`] | the two traits between them |
+//! | [`exchange`] | the traits that a service is implemented with: `Provider` and `Exchange` |
 //! | `oauth2` | OAuth 2: what the standards say, shared by providers (feature `oauth2`) |
-//! | [`credentials`] | the nouns: tokens, deadlines, secrets, the saved form |
+//! | [`credentials`] | the data types: tokens, deadlines, secrets |
 //! | [`mqtt`] | how to open one MQTT connection now |
 //! | `aws` | pre-signed addresses for MQTT on AWS IoT (feature `aws`) |
 //! | [`wire`] | reading and writing HTTP messages, shared by providers |

@@ -10,8 +10,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use perennial_core::wire::Body;
 use perennial_core::{Request, Response, TransportError, TransportErrorKind};
 
-/// A service whose answers are written down: in order, for a path, or for good. It remembers what it was asked. Clones
-/// are the same service. No socket is opened, and a request that nothing was written down for is answered with 404.
+/// A service whose answers the test writes down: for the next request, for the next request to a path, or for all
+/// requests to a path. It records the requests. Clones are the same service. No socket is opened, and a request for
+/// which no answer was written down is answered with 404.
 ///
 /// By hand, with a session of core's:
 ///
@@ -125,19 +126,22 @@ impl FakeService {
         Self::default()
     }
 
-    /// Answers the next request so, after those before it, unless an answer for its path waits.
+    /// Adds an answer for one request, to whatever path. These answers are given in the order in which they were added;
+    /// a request whose path has an answer by [`at`](Self::at) takes that one first.
     pub fn then(self, answer: FakeAnswer) -> Self {
         self.state().next.push_back(answer);
         self
     }
 
-    /// Answers the next request to this path so, after those before it.
+    /// Adds an answer for one request to this path (without the query). The answers of a path are given in the order in
+    /// which they were added.
     pub fn at(self, path: &str, answer: FakeAnswer) -> Self {
         self.state().at.entry(path.to_owned()).or_default().push_back(answer);
         self
     }
 
-    /// Answers every request to this path so, for which no other answer waits.
+    /// Gives this answer to every request to this path for which there is none by [`at`](Self::at) or
+    /// [`then`](Self::then). Called again for the same path, it replaces the answer.
     pub fn always(self, path: &str, answer: FakeAnswer) -> Self {
         self.state().always.insert(path.to_owned(), answer);
         self
@@ -159,12 +163,12 @@ impl FakeService {
         answer.unwrap_or_else(|| FakeAnswer::new(404, "text/plain", "")).0.map_err(TransportError::new)
     }
 
-    /// The same where every request is answered, as
-    /// [`ProviderUnderTest`](crate::conformance::provider::ProviderUnderTest) wants it.
+    /// As [`send`](Self::send), for tests in which no request fails on its way:
+    /// [`ProviderUnderTest`](crate::conformance::provider::ProviderUnderTest) takes a function like this.
     ///
     /// # Panics
     ///
-    /// Where a failure of the transport was written down.
+    /// If the answer is a [`FakeAnswer::failed`].
     pub fn answer(&self, request: &Request) -> Response {
         self.send(request).unwrap_or_else(|failure| panic!("{request:?} fails: {failure}"))
     }
@@ -174,7 +178,7 @@ impl FakeService {
         self.state().requests.clone()
     }
 
-    /// How many answers were written down for one request and not yet given.
+    /// How many answers of [`then`](Self::then) and [`at`](Self::at) were not given yet.
     pub fn waiting(&self) -> usize {
         let state = self.state();
         state.next.len() + state.at.values().map(VecDeque::len).sum::<usize>()
@@ -202,7 +206,7 @@ impl FakeAnswer {
         Self::new(status, "application/json", body.into())
     }
 
-    /// No answer: the request fails so.
+    /// No answer: the request fails with this error of the transport.
     pub fn failed(kind: TransportErrorKind) -> Self {
         Self(Err(kind))
     }

@@ -118,8 +118,9 @@ pub struct Report {
     pub trace: Vec<String>,
 }
 
-/// Runs steps from nothing, then makes the service well again and expects the session to be. The seed chooses the
-/// policy and whether there is a login from the beginning, too.
+/// Runs these steps with a new session; then lets the service work again, and expects that the session recovers. The
+/// seed also chooses the policy, whether there is a login from the beginning, and whether there is a store. The error
+/// names the rule that was broken, and the step.
 pub fn run(steps: &[Step], seed: u64) -> Result<Report, Violation> {
     let report = played(Harness::seeded(seed), steps)?.finish()?;
     // The same once more, and nothing else is looked at: the calls were made again already.
@@ -142,14 +143,15 @@ impl Harness {
         Self::of(seed, |policy, login, seed| Session::new(Toy, login, policy, seed))
     }
 
-    /// A harness whose seed chooses policy and login, too.
+    /// A harness whose seed also chooses the policy, the login and whether there is a store.
     pub fn seeded(seed: u64) -> Self {
         Self::new(seed).chosen_by_seed()
     }
 }
 
 impl<S: Subject> Harness<S> {
-    /// A harness around something that claims to be a session.
+    /// A harness around a session of another type, which `make` makes: one with a mistake in it, to see whether the
+    /// model finds it.
     pub fn of(seed: u64, make: impl Fn(Policy, Option<ToyLogin>, u64) -> S + 'static) -> Self {
         let policy = Policy::default();
         Self {
@@ -183,7 +185,7 @@ impl<S: Subject> Harness<S> {
         }
     }
 
-    /// With a policy and a login that the seed chooses.
+    /// With a policy and a login that the seed chooses; it also chooses whether there is a store.
     #[must_use]
     pub fn chosen_by_seed(self) -> Self {
         let policy = match self.seed % 6 {
@@ -227,7 +229,7 @@ impl<S: Subject> Harness<S> {
         }
     }
 
-    /// Checks one rule only: a test of its own for each rule names it.
+    /// Checks this rule only: for a test of its own for each rule.
     #[must_use]
     pub fn only(mut self, rule: Rule) -> Self {
         self.only = Some(rule);
@@ -275,7 +277,7 @@ impl<S: Subject> Harness<S> {
         steps.iter().try_for_each(|step| self.run_step(*step))
     }
 
-    /// Runs one step: what does not apply just now (an answer without a request) does nothing.
+    /// Runs one step. A step that does not apply at the moment (an answer when no request is under way) does nothing.
     pub fn run_step(&mut self, step: Step) -> Result<(), Violation> {
         self.step = Some(step);
         self.happen(step)?;
@@ -355,7 +357,8 @@ impl<S: Subject> Harness<S> {
         }
     }
 
-    /// The same calls again, with nobody taking an output before the end: the outputs must be the same.
+    /// Ends the run. Makes the same calls of a second session, takes its outputs only at the end, and checks that they
+    /// are the same.
     pub fn finish(self) -> Result<Report, Violation> {
         if self.checks(Rule::SameInputsSameOutputs) {
             let make = |login: Option<ToyLogin>, seed| {

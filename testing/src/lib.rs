@@ -2,7 +2,7 @@
 //! small reference model that knows the rules and names the one that is broken.
 //!
 //! The harness runs on a virtual clock: a year passes in a moment, and the same steps with the same seed give the
-//! same outputs, bit for bit. Write the story down, or let `proptest` or a fuzzer find one:
+//! same outputs, bit for bit. Write the steps yourself, or let `proptest` or a fuzzer find them:
 //!
 //! ```
 //! use perennial_testing::{Harness, Lives, ScriptedReply, Step, Who};
@@ -21,7 +21,7 @@
 //!
 //! | part | what it is |
 //! | --- | --- |
-//! | [`Toy`], [`ToyLogin`], [`ToyMethod`] | a provider with both needs, a one-use refresh token and exchanges of several requests |
+//! | [`Toy`], [`ToyLogin`], [`ToyMethod`] | a provider with both leases, one-use refresh tokens and long exchanges |
 //! | [`Service`], [`ScriptedReply`], [`Lives`] | the service behind it: rotates tokens, notices reuse, fails as told |
 //! | [`FakeService`] | a service whose answers a test writes down, for a provider of your own |
 //! | [`fuzz`] | bodies of fuzz targets for a provider of your own, and a corpus to begin with |

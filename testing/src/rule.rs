@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::step::Step;
 
-/// A rule. Its text is the rule's title.
+/// A rule that a session must never break. `Display` shows its [`title`](Self::title).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
     /// At most one exchange is in flight, whatever is asked.
@@ -18,22 +18,23 @@ pub enum Rule {
     FailuresAreShared,
     /// No transient failure discards a token.
     TransientIsNotRefused,
-    /// Once the service wants to be left alone, no lease and no process asks it anything before the end of that, and
-    /// who asks hears of it at once. A person who signs in is tried at once.
+    /// When the service limits the rate or asks to be left alone for a time (`Retry-After`), no lease and no process
+    /// sends it a request before that time is over, and callers get the error at once. Only a sign-in by a person is
+    /// tried.
     QuietIsTheServices,
-    /// Pauses are short only where the service failed or was not heard. Where it answered, they grow to minutes, whoever
-    /// asks.
+    /// Pauses between attempts are short only if the service failed or could not be reached. If it answered, they grow
+    /// to minutes, whoever asks.
     AnsweredNoIsNoOutage,
     /// A refused login is not tried again, by no process on the store.
     RefusedStops,
-    /// A person's password that was answered with neither a grant nor a plain no is shown three times in the first hour
-    /// at most and eight times in a day, by all processes on the store together. Meanwhile callers hear that a person is
-    /// needed, and when it is tried again.
+    /// A password to which the service answered with neither tokens nor a clear refusal is sent at most three times in
+    /// the first hour and eight times in a day, by all processes on the store together. Meanwhile callers get an error
+    /// that says that a person is needed, and when the next attempt is.
     PasswordIsNotRepeated,
     /// A missing endpoint is left out for a while, and only where it has never worked and another way is left.
     UnsupportedPasses,
-    /// A method of which nobody knows twice in a row what became of it is fallen through at once: where another one
-    /// works, whoever waits is served.
+    /// If the outcome of a method is unknown twice in a row, the next method is tried at once: if that one works, the
+    /// callers that wait get credentials.
     SomeWayWorks,
     /// A method that the service refused is left out until something is granted.
     RefusedMethodIsLeftOut,
@@ -45,7 +46,8 @@ pub enum Rule {
     WhatCameIsKept,
     /// A refusal of an old generation does nothing; refusals of the present one cause one renewal.
     NameWhatWasRefused,
-    /// Who has named a generation as refused does not get it again: he waits for the next one, or hears when that comes.
+    /// A caller that has reported a generation as refused by the API does not get it again: it waits for the next one,
+    /// or gets an error that says when that is tried.
     RejectedStaysAway,
     /// AWS credentials are replaced together or not at all; an unknown deadline stays unknown.
     WholeSets,
@@ -55,7 +57,8 @@ pub enum Rule {
     MarginsFitLifetimes,
     /// A minimum gap between attempts; a wake-up always lies ahead, and there is one when something is due.
     NoBusyLoop,
-    /// No life beyond the earlier deadline.
+    /// Credentials have a deadline by the wall clock and one by the monotonic clock, and are not served after the
+    /// earlier.
     ClocksMisbehave,
     /// After a sign-out, here or in another session on the store, nothing is published; everything is revoked.
     SignOutWins,
@@ -71,9 +74,11 @@ pub enum Rule {
     /// Whoever closes a session waits until nothing would be lost, and no longer; in a one-shot session nothing begins
     /// that nobody waits for.
     ProgramsEnd,
-    /// Credentials whose age cannot be proven are served once renewing them was tried, and not refused.
+    /// Saved credentials whose age cannot be proven are renewed before they are served. If that fails they are served
+    /// all the same, unless the service has refused.
     DoubtIsLookedInto,
-    /// No error is for ever but a refusal.
+    /// No error is permanent, except a refusal: when the service works again, so does the session, after a pause of
+    /// limited length.
     NoErrorIsForever,
     /// No secret shows.
     NothingLeaks,

@@ -51,14 +51,15 @@ pub enum Step {
     SignInElsewhere(Lives),
     /// The login is forgotten.
     ForgetLogin,
-    /// The request in flight ends so.
+    /// The request that is under way ends with this reply.
     Answer(ScriptedReply),
     /// An answer that the session no longer waits for, or never did.
     Stray(Stray),
-    /// From now on a method of the service is answered so, whatever an answer was to be; `None`: no longer.
+    /// From now on the service gives this reply to each request of this method, whatever [`Answer`](Self::Answer) says.
+    /// `None` ends that.
     Weather(ToyMethod, Option<ScriptedReply>),
-    /// Somebody who is not served asks again and again. Each request is answered at once: it works, or goes by the
-    /// weather.
+    /// Somebody asks again and again until he gets credentials. Each request is answered at once: as
+    /// [`Weather`](Self::Weather) says, and if that says nothing, it works.
     Insist(#[arbitrary(with = any_need)] LeaseId, Often),
 }
 
@@ -69,7 +70,7 @@ pub enum Often {
     EachSecond(u8),
     /// Each minute, so many times.
     EachMinute(u8),
-    /// At the moment that he was told, so many times.
+    /// At the time that the error named (its `retry_at`), so many times.
     WhenTold(u8),
 }
 
@@ -179,7 +180,7 @@ pub struct Lives {
 pub enum Life {
     /// An hour.
     Hour,
-    /// Milliseconds; none at all is over when it comes.
+    /// Milliseconds. Zero: it has expired when it arrives.
     Millis(u16),
     /// Seconds.
     Seconds(u16),

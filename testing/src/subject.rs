@@ -9,7 +9,8 @@ use perennial_core::{
     State, Wake,
 };
 
-/// The surface of a session, as the harness uses it. Wrap a session to see whether the model catches a fault.
+/// The methods of a session that the harness calls. Implement it for a session with a mistake in it, to see whether the
+/// model finds that.
 pub trait Subject: std::fmt::Debug {
     /// See [`Session::demand`].
     fn demand(&mut self, lease_id: LeaseId, now: Now);

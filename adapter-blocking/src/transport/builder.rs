@@ -12,7 +12,8 @@ use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 use super::tls::Tls;
 use super::{HttpTransport, Inner};
 
-/// Settings of an [`HttpTransport`].
+/// Settings of an [`HttpTransport`]. Begins with [`HttpTransport::builder`] and ends with [`build`](Self::build); give
+/// the transport to [`Connector::over`](crate::Connector::over).
 #[derive(Clone)]
 pub struct HttpTransportBuilder {
     #[cfg(feature = "tls")]
@@ -58,7 +59,8 @@ impl HttpTransportBuilder {
         }
     }
 
-    /// Trusts this root certificate (X.509, DER) **instead of** the built-in ones. Called again: both.
+    /// Trusts this root certificate (X.509 in DER) **instead of** Mozilla's, which are built in. May be called several
+    /// times.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn root_certificate_der(mut self, certificate: impl Into<Vec<u8>>) -> Self {
@@ -67,8 +69,9 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// Trusts what the operating system trusts, **instead of** the built-in root certificates, and beside those
-    /// given one by one. They are read here, once.
+    /// Trusts the root certificates of the operating system **instead of** Mozilla's, which are built in, and in
+    /// addition to those given by [`root_certificate_der`](Self::root_certificate_der). They are read once, by this
+    /// call.
     #[cfg(feature = "platform-roots")]
     #[must_use]
     pub fn platform_roots(mut self) -> Self {
@@ -79,10 +82,11 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// TLS as this says, **instead of** all that is said of it here: for a certificate of the client's, a verifier or
-    /// cryptography of your own. Root certificates that are given beside it have no effect.
+    /// Uses this TLS configuration **instead of** one made of root certificates: for a client certificate, a
+    /// certificate verifier, or cryptography of your own. Root certificates that are given to this builder then have no
+    /// effect.
     ///
-    /// Of its ALPN protocols only `http/1.1` is offered: this transport speaks no other.
+    /// Of its ALPN protocols all but `http/1.1` are removed: this transport speaks no other.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls_config(mut self, config: ClientConfig) -> Self {
@@ -90,8 +94,9 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// How long the name look-up may take, and after it connecting with TLS: 10 s each by default. It ends in
-    /// `NotSent`, which is safe to repeat; the deadline of the request itself, if it comes first, in `TimedOut`.
+    /// How long the name look-up may take, and after it connecting with TLS: 10 s each by default. After that the
+    /// request fails as `NotSent`, which is safe to repeat. If the request's own timeout ends first, it fails as
+    /// `TimedOut`.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -105,10 +110,11 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// The transport. Fails if a root certificate is none, or if there is none.
+    /// Builds the transport. An error if a root certificate cannot be parsed, or if the operating system was asked for
+    /// its root certificates and has none that can be used.
     ///
-    /// Its cryptography is chosen here: what the process installed as rustls' default by now, else what the crate's
-    /// features say. Where there is none, each https request fails as `NotSent`.
+    /// The cryptography is chosen here: the process's default `CryptoProvider` of rustls if one is installed by now,
+    /// else the one of this crate's features. If there is neither, each https request fails as `NotSent`.
     pub fn build(self) -> Result<HttpTransport, InvalidRoots> {
         let tls = self.tls()?;
         Ok(self.over(tls))

@@ -30,8 +30,9 @@ impl fmt::Display for LeaseId {
     }
 }
 
-/// The number of a lease's renewal, which goes up by one with each. A caller whose credentials were rejected names it,
-/// so that one renewal serves all. It means nothing in another process.
+/// Counts the renewals of a lease. Pass it to [`Session::rejected`](crate::Session::rejected) when the service's API
+/// rejects the credentials: reports from many callers about the same generation then cause one renewal only. It is
+/// valid within one process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(u64);
 

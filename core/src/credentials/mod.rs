@@ -1,4 +1,5 @@
-//! Credentials: access tokens, refresh tokens and AWS credentials, their validity, and their saved form.
+//! Credentials: access tokens, refresh tokens and AWS credentials, when they expire, and when they are due for renewal.
+//! How they are saved is in [`store`](crate::store).
 
 mod account;
 mod aws;

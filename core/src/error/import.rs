@@ -16,7 +16,8 @@ pub enum ImportError {
         /// Its format.
         version: u64,
     },
-    /// It is of another service or another address of it. Use the one that it belongs to.
+    /// It belongs to another service, or to another address or client of this one (another
+    /// [namespace](crate::Provider::namespace)). Use the one that it belongs to.
     #[error("it belongs to another service, or to another address of this one")]
     OtherProvider,
     /// It is of another account than the login. Use the login that it belongs to, or another place.

@@ -67,8 +67,8 @@ impl Error {
         matches!(self, Error::Service(error) if error.refuses_login())
     }
 
-    /// When the session tries again by itself, by the wall clock. Until then callers get this error at once. `None`
-    /// where it does not try again, and outside a session.
+    /// When the session tries again, by the wall clock: by itself, or in a one-shot session when somebody asks again. Until
+    /// then callers get this error at once. `None` where it does not try again, and outside a session.
     pub fn retry_at(&self) -> Option<Timestamp> {
         match self {
             Error::Service(error) => error.retry_at,

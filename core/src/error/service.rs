@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 use super::outcome::Outcome;
 use crate::credentials::Timestamp;
 
-/// The service answered with something else than a grant: its kind, HTTP status, error code and message.
+/// The service answered, but granted nothing. Holds the kind of error, the HTTP status, and the service's own error
+/// code and message. A panic in the provider's code is reported as one of these, too
+/// ([`Panicked`](ServiceErrorKind::Panicked)).
 #[derive(Clone)]
 pub struct ServiceError {
     pub(super) kind: ServiceErrorKind,

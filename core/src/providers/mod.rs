@@ -17,8 +17,8 @@
 //! 4. **`authorize` and `judge`**: how the token goes into an API call, and which answers say that it is refused. Where
 //!    it is a bearer token and that is a 401, there is nothing to write.
 //!
-//! Where the service speaks OAuth 2, the provider `oauth2` may need no code at all, and the exchanges of the module
-//! `oauth` do the work of part 3.
+//! Where the service speaks OAuth 2, you may need no code at all: use the provider `providers::oauth2`. If you do write
+//! one, the exchanges of the crate's module `oauth2` do the work of part 3.
 //!
 //! # Choose the errors
 //!
@@ -34,10 +34,10 @@
 //!
 //! # Refresh tokens
 //!
-//! Where the service gives refresh tokens, a method of its own comes first in the list, and its `consumes` is
-//! [`RefreshToken`](crate::Consumes::RefreshToken) if the service may rotate them. What it granted has to be kept
-//! whatever comes beside it, because the token of before is spent: an access token that cannot be used is the grant's
-//! flaw, not an error.
+//! Where the service gives refresh tokens, put a refresh method first in the list of methods. Its `consumes` is
+//! [`RefreshToken`](crate::Consumes::RefreshToken) if the service may rotate them. A new refresh token must be kept
+//! even if the rest of the answer is unusable, because the old one may be spent: so return an unusable access token as
+//! the grant's flaw, not as an error.
 //!
 //! ```
 //! use perennial_core::credentials::check_token;

@@ -17,7 +17,7 @@ use super::{Now, Session};
 use crate::exchange::{Consumes, Provider};
 use crate::store::StoreError;
 
-/// What a session has still to bring to its end. A program that ends now may lose it.
+/// What could be lost or left half done if the program ended now: see [`Session::unfinished`].
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unfinished {
@@ -33,9 +33,10 @@ pub enum Unfinished {
 }
 
 impl<P: Provider> Session<P> {
-    /// Ends the work: nothing begins any more. What would be lost is brought to its end: a one-use token that is out is
-    /// waited for, what it brings is saved, and the store's lock is given back. Go on until
-    /// [`is_finished`](Self::is_finished).
+    /// Shuts the session down: call it before the program ends, and go on with the loop until
+    /// [`is_finished`](Self::is_finished). No new renewal begins. If a one-use refresh token was sent, its answer is
+    /// still waited for, and what it brings is saved; other renewals and sign-ins are given up. The store's lock is
+    /// released.
     pub fn close(&mut self, now: Now) {
         self.tick(now);
         self.phase = Phase::Ending;
@@ -45,7 +46,8 @@ impl<P: Provider> Session<P> {
         self.advance();
     }
 
-    /// What the session has still to bring to its end, whether or not it was closed: a bad moment to stop.
+    /// What could be lost if the program ended now, whether or not the session was [closed](Self::close). `None` if
+    /// there is nothing. Revocations do not count: see [`is_signing_out`](Self::is_signing_out).
     pub fn unfinished(&self) -> Option<Unfinished> {
         if self.is_token_out() {
             return Some(Unfinished::Unanswered);
@@ -57,8 +59,8 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// Whether it was [closed](Self::close), and nothing comes of waiting any longer: all is done, or the store says of
-    /// what is left that it cannot be saved there.
+    /// Whether the session was [closed](Self::close) and the program may end: everything is done, or what is left
+    /// cannot be saved because of a store error that retrying does not fix.
     pub fn is_finished(&self) -> bool {
         let waits = match self.unfinished() {
             None => false,

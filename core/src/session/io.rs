@@ -20,7 +20,8 @@ pub enum Input {
     Store(OpId, Result<StoreReply, StoreError>),
     /// Another session may have written to the store.
     StoreChanged,
-    /// Who carried out the operations on the store is gone, and so is the lock.
+    /// Whatever carried out the operations on the store has ended: the result of an operation that is under way will
+    /// not come, and the lock is released.
     StoreGone,
     /// Time has passed. Too early is fine.
     Wake,
@@ -54,15 +55,16 @@ pub enum Output {
     Store(StoreRequest),
     /// Something happened that people may want to see.
     Event(Event),
-    /// Nothing more to do until this moment, an answer or a call. `None`: until an answer or a call.
+    /// Nothing to do until this moment, or until the next input or command. `None`: there is no such moment, only the
+    /// next input or command matters.
     Sleep(Option<Wake>),
 }
 
 /// When to wake a session, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wake {
-    /// By the monotonic clock. Sleep at most a minute at a time and tell the session both clocks then: after a
-    /// suspend the wall clock has gone on alone.
+    /// The moment, by the [monotonic clock](crate::Now::monotonic). Sleep at most a minute at a time and then hand in
+    /// [`Input::Wake`] with both clocks: while a machine is suspended, only its wall clock goes on.
     pub at: Duration,
     /// The reason.
     pub why: Timer,
@@ -99,14 +101,15 @@ pub enum Event {
     Renewed {
         /// The lease.
         lease_id: LeaseId,
-        /// The method that did it; `None` where a user brought the grant or a save.
+        /// The renewal method; `None` if the credentials came from `install_grant`, from `import`, or from another
+        /// session through the store.
         method: Option<&'static str>,
         /// Its new generation.
         generation: Generation,
         /// Its new hard deadline, if known.
         expires_at: Option<Timestamp>,
     },
-    /// A method failed for good; the next one is taken at once.
+    /// A renewal method failed, and the same attempt goes on with another method.
     Fallback {
         /// The lease.
         lease_id: LeaseId,
@@ -119,7 +122,7 @@ pub enum Event {
     Failed {
         /// The lease.
         lease_id: LeaseId,
-        /// The method that failed; `store` or `driver` where it did not come to one.
+        /// The method that failed; `store` or `driver` if no method was tried, because the store or the driver failed.
         method: &'static str,
         /// Why.
         error: Error,
@@ -145,24 +148,26 @@ pub enum Event {
     },
     /// What is held was saved.
     Saved,
-    /// What is held could not be saved: it serves all the same, and is saved as soon as it can be.
+    /// The session's state could not be saved in the store. Its credentials are handed out all the same, and saving is
+    /// tried again.
     NotSaved {
         /// Why.
         error: StoreError,
     },
-    /// What was found in the store is not readable; it was set aside there, and nothing is lost.
+    /// The record in the store could not be read or is another program's. The store has moved it aside, and nothing was
+    /// deleted.
     Quarantined {
         /// What is wrong with it.
         error: ImportError,
     },
-    /// The store has forgotten: it holds an older state than this session has seen, an old backup for instance, or
-    /// nothing at all. What is held stands.
+    /// The store holds an older state than this session has seen there (a restored backup, for instance), or nothing at
+    /// all. The session keeps its own credentials and saves them again.
     StoreRegressed,
     /// Signed out: credentials are gone.
     SignedOut,
     /// The service was asked to forget credentials.
     Revoked {
-        /// Why that failed, if it did. Here they are gone all the same.
+        /// Why that failed; `None` if it succeeded. The session has dropped them in either case.
         error: Option<Error>,
     },
 }
@@ -219,7 +224,8 @@ pub enum State {
     Live,
     /// Valid credentials are held, and new ones are being asked for.
     Renewing,
-    /// Nothing valid is held, and only a new login helps.
+    /// Nothing valid is held, and the session has no way left to renew, or only a login that it must not send again
+    /// yet: a person should sign in. [`Session::obstacle`](super::Session::obstacle) says why.
     SignInRequired,
     /// Signed out.
     SignedOut,

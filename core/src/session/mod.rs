@@ -1,4 +1,4 @@
-//! When: the state machine that keeps one login alive.
+//! When to sign in, renew and retry: [`Session`], the state machine that keeps one login alive.
 
 mod ending;
 mod flight;
@@ -47,7 +47,8 @@ use crate::grant::Grant;
 use crate::store::SavedSession;
 use crate::store::StoreError;
 
-/// Keeps one login alive: decides when to run which exchange, and never waits for anything itself.
+/// Keeps one login alive: decides when to sign in, when to renew the access token, and when to try again after a
+/// failure. It does no I/O and never waits.
 ///
 /// Drive it by hand: tell it what happens ([`handle_input`](Self::handle_input) and the commands), and do what it
 /// asks for ([`poll_output`](Self::poll_output)) until it asks for sleep.
@@ -84,9 +85,9 @@ use crate::store::StoreError;
 ///   from everywhere: sign_out ─► SignedOut, which only sign_in, sign_in_again, install_grant and import leave
 /// ```
 ///
-/// With a store a sign-out holds for every session on it, and so does a sign-in after it: a session that finds a
-/// sign-out there is signed out, and one that finds that somebody has signed in since goes on with what that brought.
-/// A save that is restored does not stand against a sign-out in the store.
+/// With a store, a sign-out signs out every session on that store. A sign-in after it signs them in again, with the
+/// credentials that it brought. A session notices both when it reads the store. A saved session that is
+/// [imported](Self::import) does not undo a sign-out that is recorded in the store.
 pub struct Session<P: Provider> {
     provider: P,
     policy: Policy,
@@ -106,8 +107,10 @@ pub struct Session<P: Provider> {
 }
 
 impl<P: Provider> Session<P> {
-    /// A session that holds nothing yet. Without a login it lives by [`import`](Self::import) or
-    /// [`install_grant`](Self::install_grant). The seed spreads the renewals of many sessions; any number will do.
+    /// A session without credentials. It does nothing until a command such as [`demand`](Self::demand) is called. With
+    /// `None` as the login, credentials have to come from [`sign_in`](Self::sign_in), [`import`](Self::import),
+    /// [`install_grant`](Self::install_grant) or the store. The seed varies the times of renewals and retries, so that
+    /// many sessions do not act at the same moment: use a different number for each.
     pub fn new(provider: P, login: impl Into<Option<P::Login>>, policy: Policy, seed: u64) -> Self {
         Self {
             provider,
@@ -127,8 +130,9 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// Shares it with every other session on the same store, from now on: the session asks for
-    /// [`Output::Store`] before it renews. See [`store`](crate::store).
+    /// Saves the session in a store, and shares it with every other session on that store. The session then emits
+    /// [`Output::Store`] before it renews and when it saves; the results go back in as [`Input::Store`]. See
+    /// [`store`](crate::store).
     #[must_use]
     pub fn with_store(mut self) -> Self {
         self.store = Some(Box::default());
@@ -137,8 +141,11 @@ impl<P: Provider> Session<P> {
 
     // ---- Commands
 
-    /// Somebody wants credentials. Where valid ones are held this does nothing (an on-demand and a one-shot session look at
-    /// the margin); else an attempt begins as soon as it may. In a one-shot session it begins now or not at all: see
+    /// Asks for credentials. Call it whenever a caller needs them, then run the loop over
+    /// [`poll_output`](Self::poll_output), and read them with [`credentials`](Self::credentials). If valid ones are
+    /// held this does nothing, except that an on-demand or one-shot session renews ones that are inside the renewal
+    /// margin. Otherwise an attempt begins as soon as pauses allow; [`obstacle`](Self::obstacle) gives the error for a
+    /// caller who should not wait for that. In a one-shot session it begins now or not at all: see
     /// [`renews_first`](Self::renews_first).
     pub fn demand(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
@@ -162,8 +169,9 @@ impl<P: Provider> Session<P> {
         self.advance();
     }
 
-    /// The same by a caller who waits through failures: does nothing where an attempt is under way, or will begin by
-    /// itself when a pause is over.
+    /// Like [`demand`](Self::demand), for a caller who keeps waiting through failures and may ask again at any time:
+    /// does nothing if somebody waits for this lease already, or its renewal is due and begins by itself when a pause
+    /// is over.
     pub fn demand_unless_awaited(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
         if !self.is_awaited(lease_id) {
@@ -171,8 +179,12 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// The service's API refused credentials of this generation (a 401). An old generation does nothing; any
-    /// number of refusals of the present one cause one renewal.
+    /// Reports that the service's API rejected credentials, usually with a 401: call it with the
+    /// [`generation`](Credentials::generation) of the credentials that the API call was made with. They are not handed
+    /// out any more, and a renewal begins. It is delayed by a backoff if the service issued them to this session less
+    /// than [`REJECTION_GRACE`] ago.
+    ///
+    /// Further reports about the same generation do nothing, nor do reports about any generation but the present one.
     pub fn rejected(&mut self, lease_id: LeaseId, generation: Generation, now: Now) {
         self.tick(now);
         let held = self.validity(lease_id).is_some() && self.mode == Mode::SignedIn;
@@ -185,8 +197,9 @@ impl<P: Provider> Session<P> {
         self.advance();
     }
 
-    /// Renews a lease before its time. In a pause it waits for the pause to end; a lease without a way to renew
-    /// stays as it is.
+    /// Renews a lease now, although it is not due: for example after the account's permissions have changed. During a
+    /// pause the renewal begins when the pause ends; in a one-shot session nothing happens then. Does nothing while
+    /// signed out. If no renewal method is left, the lease stays as it is.
     pub fn renew(&mut self, lease_id: LeaseId, now: Now) {
         self.tick(now);
         if self.mode == Mode::SignedIn && self.may_be_waited_for(lease_id) {
@@ -197,8 +210,9 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// Signs in with this login, whatever is held. Answers that are still on their way are dropped; credentials
-    /// of another account go at once, those of the same account serve until the new ones come.
+    /// Signs in with this login, even if valid credentials are held. The answer to a renewal in flight is dropped.
+    /// Credentials that are known to be of the same account ([`Provider::account_id`]) stay in use until the new ones
+    /// come; all others are dropped at once.
     pub fn sign_in(&mut self, login: P::Login, now: Now) {
         self.tick(now);
         let displaced = self.make_room_for(&login, false);
@@ -211,8 +225,9 @@ impl<P: Provider> Session<P> {
         self.try_login(displaced);
     }
 
-    /// Signs in with the login that is there, as [`sign_in`](Self::sign_in) does with a new one: after a sign-out that
-    /// kept it, or anew. Where that is being done already, this is the same sign-in, and its pauses stand.
+    /// Signs in with the login that the session has already, as [`sign_in`](Self::sign_in) does with a new one: for
+    /// example after a sign-out that kept it ([`SignOut::KeepLogin`]). If such a sign-in is under way, this call joins
+    /// it.
     ///
     /// An error where there is no login ([`NoLogin`](SessionError::NoLogin)), and where the service has refused it: that
     /// refusal.
@@ -273,8 +288,10 @@ impl<P: Provider> Session<P> {
         self.advance();
     }
 
-    /// Takes what an interactive sign-in brought, in place of all that is held. An error where there is no access token
-    /// in it: its [`flaw`](Grant::flaw), if it says why.
+    /// Takes over the grant of an interactive sign-in (in a browser, or by the device flow). It replaces all
+    /// credentials that are held, and a login that is of another account is forgotten (after a sign-out: one that may
+    /// be). Fails if the grant has no access token: with its [`flaw`](Grant::flaw), or else with
+    /// [`NotGranted`](ServiceErrorKind::NotGranted).
     pub fn install_grant(&mut self, grant: Grant, now: Now) -> Result<(), Error> {
         self.tick(now);
         let flaw = grant.flaw.clone();
@@ -285,9 +302,13 @@ impl<P: Provider> Session<P> {
         Ok(())
     }
 
-    /// Takes up a saved session, in place of all that is held. Refused where it is of another provider, or of
-    /// another account than the login. With a store it serves until that was looked into: a session or a sign-out that
-    /// is there stands.
+    /// Restores a saved session, such as [`export`](Self::export) makes, in place of all credentials that are held. Use
+    /// it at the start of a program that keeps its session somewhere else than in a [`store`](crate::store).
+    ///
+    /// Fails with [`OtherProvider`](ImportError::OtherProvider) if the session is of another provider or namespace, and
+    /// with [`OtherAccount`](ImportError::OtherAccount) if it is of another account than the login. If this session has
+    /// a store, the imported credentials are used until the store has been read: a session or a sign-out that is found
+    /// there takes their place.
     pub fn import(&mut self, saved: SavedSession, now: Now) -> Result<(), ImportError> {
         self.tick(now);
         let user_id = self.login.given.as_ref().and_then(|login| self.provider.account_id(login));
@@ -296,13 +317,14 @@ impl<P: Provider> Session<P> {
         Ok(())
     }
 
-    /// Signs out: credentials are gone at once, and the service is told, if it can be. An exchange in flight
-    /// finishes; what it brings is revoked and never seen. With a store it holds for every session on it. It ends with
-    /// [`sign_in`](Self::sign_in), [`sign_in_again`](Self::sign_in_again) or [`install_grant`](Self::install_grant), here or in
-    /// another session.
+    /// Signs out: the credentials are dropped at once, and the service is asked to revoke them, if its provider can do
+    /// that. An exchange in flight finishes; what it brings is revoked and never handed out. With a store, this signs
+    /// out every session on it. Until [`import`](Self::import) (only without a store), [`sign_in`](Self::sign_in),
+    /// [`sign_in_again`](Self::sign_in_again) or [`install_grant`](Self::install_grant) is called, here or in another
+    /// session on the store, callers get [`SignedOut`](SessionError::SignedOut).
     ///
-    /// When [`is_signing_out`](Self::is_signing_out) says no more, [`unrevoked`](Self::unrevoked) tells whether the
-    /// service was told, and [`unsaved`](Self::unsaved) whether the store was cleared.
+    /// Once [`is_signing_out`](Self::is_signing_out) is `false`, [`unrevoked`](Self::unrevoked) tells whether the
+    /// revocation failed, and [`unsaved`](Self::unsaved) whether clearing the store did.
     pub fn sign_out(&mut self, login: SignOut, now: Now) {
         self.tick(now);
         let held = self.credentials.clone();
@@ -354,7 +376,8 @@ impl<P: Provider> Session<P> {
         self.advance();
     }
 
-    /// What to do next. Ends with [`Output::Sleep`], again and again until something is told.
+    /// The next thing to do. After each input and command, call it in a loop until it returns [`Output::Sleep`]: then
+    /// there is nothing to do until the next input or command.
     pub fn poll_output(&mut self) -> Output {
         self.outbox.outputs.pop_front().unwrap_or_else(|| {
             // Nothing may come for an hour: the room of what came is more than a session takes without it.
@@ -365,8 +388,9 @@ impl<P: Provider> Session<P> {
 
     // ---- Getters
 
-    /// Credentials that are valid for this need at `now`. Those whose age [cannot be proven](Validity::is_uncertain) are
-    /// renewed first: they count as valid once that has failed, other than by a refusal.
+    /// The credentials, if this lease of them is valid at `now`; `None` if it has expired, was rejected by the API, or
+    /// is not there. Credentials whose age [cannot be proven](Validity::is_uncertain) are renewed first: they count as
+    /// valid only once a renewal has failed without being refused.
     pub fn credentials(&self, lease_id: LeaseId, now: Now) -> Option<&Arc<Credentials>> {
         self.credentials.as_ref().filter(|held| {
             let (validity, lease) = (held.validity(lease_id), &self.leases[lease_id.index()]);
@@ -379,8 +403,9 @@ impl<P: Provider> Session<P> {
         self.credentials.as_ref()
     }
 
-    /// Why somebody who asks now gets an error at once and need not wait: a pause after a failure (see
-    /// [`Error::retry_at`]), a refusal, a sign-out. `None` while credentials are valid or on their way.
+    /// The error to give a caller who asks now, where waiting is of no use: a pause after a failure (it ends at
+    /// [`Error::retry_at`]), a refusal by the service, a sign-out, a closed session. `None` while valid credentials are
+    /// held or on their way.
     pub fn obstacle(&self, lease_id: LeaseId) -> Option<Error> {
         if self.mode == Mode::SignedOut {
             return Some(SessionError::SignedOut.into());
@@ -431,8 +456,8 @@ impl<P: Provider> Session<P> {
         (until > self.now.monotonic).then(|| error.clone().with_retry_at(Some(self.wall_at(until))))
     }
 
-    /// Why the service was not told of the last sign-out. It is not told again: what was held is gone here, and may
-    /// work there until it ends by itself.
+    /// Why the revocation at the last sign-out failed, if it did. It is not tried again: the session has dropped the
+    /// credentials, but the service may accept them until they expire.
     pub fn unrevoked(&self) -> Option<&Error> {
         self.exchanges.revocations.error()
     }
@@ -450,8 +475,8 @@ impl<P: Provider> Session<P> {
         self.leases[lease_id.index()].is_waited_for()
     }
 
-    /// How many failures those who waited for this need were told, and the last one: a driver tells its callers
-    /// when the count moves.
+    /// How many failures callers who waited for this lease were told of so far, and the last failure. When the count
+    /// changes, a driver hands that error to the callers who wait.
     pub fn failures(&self, lease_id: LeaseId) -> (u64, Option<&Error>) {
         let lease = &self.leases[lease_id.index()];
         (lease.failures_told(), lease.error())
@@ -483,7 +508,9 @@ impl<P: Provider> Session<P> {
         self.login.given.is_some() && self.login.state.refusal().is_none()
     }
 
-    /// Whether there is a login that may be sent now: it was not refused, and no pause after odd answers stands.
+    /// Whether there is a login that may be sent now: the service has not rejected it, it is not in a pause after
+    /// answers that were neither a grant nor a rejection, and there is a sign-in method whose endpoint is not known to
+    /// be missing.
     pub fn may_show_login(&self) -> bool {
         let is_there = |method: &P::Method| {
             self.consumes(*method) == Consumes::LoginAttempt
@@ -493,13 +520,15 @@ impl<P: Provider> Session<P> {
         self.has_login() && !rests && self.provider.methods(LeaseId::Access).iter().any(is_there)
     }
 
-    /// Whether a one-use token is out, or what an exchange ended in is not yet saved: a bad moment to stop.
+    /// Whether stopping now could lose a refresh token of a session with a store: a one-use token was sent and its
+    /// answer has not come, or the result of an exchange is not saved yet. Always `false` without a store;
+    /// [`unfinished`](Self::unfinished) covers that case too.
     pub fn is_spending(&self) -> bool {
         self.store.is_some() && (self.unreported.is_some() || self.is_token_out())
     }
 
-    /// Why what is held is not in the store, where the last attempt to save it failed. It serves all the same, and
-    /// is saved as soon as it can be.
+    /// The error of the last attempt to write to the store, while there is something that is not saved. Valid
+    /// credentials are handed out all the same, and saving is tried again.
     pub fn unsaved(&self) -> Option<&StoreError> {
         self.save_error()
     }
@@ -509,7 +538,8 @@ impl<P: Provider> Session<P> {
         self.outbox.outputs.is_empty() && matches!(self.exchanges.in_flight, InFlight::Free)
     }
 
-    /// The session to save: what is held, bound to provider and account.
+    /// The session as something to save: the credentials that are held, with the provider and namespace that they
+    /// belong to. `None` if no credentials are held. [`import`](Self::import) restores it.
     pub fn export(&self) -> Option<SavedSession> {
         let held = self.credentials.as_ref()?;
         Some(SavedSession::new(self.provider.name(), self.provider.namespace(), Credentials::clone(held)))
@@ -530,7 +560,7 @@ impl<P: Provider> Session<P> {
         self.outbox.stats
     }
 
-    /// Whether the service is being left alone.
+    /// Whether renewals and sign-ins are paused because the service asked for it, by a 429 or a `Retry-After`.
     pub fn is_quiet(&self) -> bool {
         self.service.quiet.as_ref().is_some_and(|quiet| quiet.until > self.now.monotonic)
     }

@@ -4,8 +4,9 @@ use super::{LeaseId, RefreshMode, Session};
 use crate::exchange::Provider;
 
 impl<P: Provider> Session<P> {
-    /// Whether whoever asked had better wait, although valid credentials are held: a one-shot session renews inside the
-    /// margin first, and falls back on what is held where that fails. Ask after [`demand`](Self::demand).
+    /// Whether a caller should wait for a renewal although valid credentials are held. A one-shot session renews
+    /// credentials inside the renewal margin first, and hands out the old ones if that fails. Call it after
+    /// [`demand`](Self::demand). Always `false` in the other refresh modes.
     pub fn renews_first(&self, lease_id: LeaseId) -> bool {
         self.is_one_shot() && self.is_valid(lease_id) && self.is_due(lease_id) && self.hindrance(lease_id).is_none()
     }

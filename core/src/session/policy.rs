@@ -6,17 +6,22 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// How long before its deadline a lease is renewed. Clamped to a quarter of the lifetime.
+    /// How long before its deadline a lease is renewed, at most a quarter of its lifetime. `None`: the provider's
+    /// [`margin`](crate::Provider::margin), 5 minutes unless it says otherwise.
     pub margin: Option<Duration>,
-    /// How long a request may take in all.
+    /// How long a request may take in all. `None`: the timeout that the provider gives each request,
+    /// [`REQUEST_TIMEOUT`](crate::wire::REQUEST_TIMEOUT) (30 seconds) unless it says otherwise.
     pub request_timeout: Option<Duration>,
     /// Whether renewal goes on when nobody asks.
     pub refresh_mode: RefreshMode,
-    /// Whether refresh tokens can be used again, whatever the provider says: an exchange whose answer was lost is then
-    /// simply repeated.
+    /// Whether refresh tokens can be used more than once, whatever the provider says: a refresh whose answer was lost
+    /// is then simply repeated. `false` by default. Set it only if the service accepts a refresh token that was used
+    /// before.
     pub reusable_refresh_tokens: bool,
-    /// Whether the login is kept in the store, beside the credentials: in the clear, unless the store encrypts. Whoever
-    /// goes on with the session can then sign in again; else he brings a login or does without.
+    /// Whether the login (a password, for instance) is saved in the store, beside the credentials. `false` by default.
+    /// It is saved in plain text unless the store encrypts. Another session on the store that has this setting and no
+    /// login of its own can then sign in with it. Has no effect if the provider cannot [write
+    /// logins](crate::Provider::write_login).
     pub persist_login: bool,
 }
 
@@ -27,11 +32,11 @@ pub enum RefreshMode {
     /// Credentials are renewed ahead of time, so that nobody ever waits.
     #[default]
     Proactive,
-    /// Credentials are renewed when somebody asks for them near or past their end. Whoever asks near the end is served
-    /// what is held, and the renewal goes on behind.
+    /// Credentials are renewed when somebody asks for them inside the renewal margin or after they have expired. Inside
+    /// the margin the caller gets the present ones at once, and the renewal runs in the background.
     OnDemand,
-    /// For programs that end when they have what they came for: nothing begins that nobody waits for. Whoever asks near
-    /// the end waits for the renewal, and is served what is held where that fails.
+    /// For short-lived programs, such as command-line tools: no renewal begins unless a caller waits for it. A caller
+    /// who asks inside the renewal margin waits for the renewal, and gets the present credentials if that fails.
     OneShot,
 }
 

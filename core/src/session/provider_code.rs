@@ -8,9 +8,10 @@ use crate::error::{ExchangePhase, ServiceError};
 use crate::exchange::Provider;
 
 impl<P: Provider> Session<P> {
-    /// Hands the work of exchanges out, from now on: whoever drives the session takes it with
-    /// [`take_work`](Self::take_work), runs it where it holds nobody up, and brings back what came of it. Without
-    /// this, exchanges run in the middle of the input or command that leads to them, and nothing else is to be done.
+    /// Makes the session hand out the code of its provider's exchanges (signing, parsing) as [`Work`], instead of
+    /// running it inside [`handle_input`](Self::handle_input) and the commands. Use it if that code may block or be
+    /// slow while others need the session: take the work with [`take_work`](Self::take_work), run it on any thread, and
+    /// return the result with [`work_done`](Self::work_done).
     #[must_use]
     pub fn with_work_handed_out(mut self) -> Self {
         self.exchanges.runs = Runs::Elsewhere;

@@ -2,23 +2,26 @@
 
 use std::time::Duration;
 
-/// The least time between two attempts at one lease, whatever a server says.
+/// The least time between two attempts at one lease, whatever a server says: 1 second.
 pub const MIN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest backoff while nobody waits, and where the service answered with something that is no grant.
+/// The longest backoff between attempts while nobody waits, and after an answer that is neither a grant nor a 5xx: 5
+/// minutes.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
-/// The longest backoff while somebody asks, nothing valid is held, and the service is away.
+/// The longest backoff between attempts while somebody waits, no valid credentials are held, and the service cannot be
+/// reached or answers with 5xx: 5 seconds.
 pub const MAX_BACKOFF_FOREGROUND: Duration = Duration::from_secs(5);
 
-/// The longest backoff where a program's own credentials (a client secret) are answered with something that is
-/// neither a grant nor a refusal.
+/// The longest backoff between sign-ins of a program (with a client secret, for instance) after answers that are
+/// neither a grant, a refusal nor a 5xx: 1 hour.
 pub const MAX_BACKOFF_PROGRAM: Duration = Duration::from_secs(3600);
 
-/// How long an account is left alone at least after a 429 that names no time.
+/// How long no renewal or sign-in is tried after a 429 (too many requests) without `Retry-After`: 60 seconds.
 pub const MIN_QUIET: Duration = Duration::from_secs(60);
 
-/// Credentials that are refused sooner than this after their issue are renewed at backoff pace.
+/// If the API rejects credentials that are younger than this (60 seconds), their renewal is delayed by a backoff: new
+/// ones are likely to be rejected as well.
 pub const REJECTION_GRACE: Duration = Duration::from_secs(60);
 
 /// How the pauses after failures grow.

@@ -14,7 +14,8 @@ use crate::error::{Error, ExchangePhase, ServiceError, TransportError};
 use crate::exchange::{Exchange, RequestId, Response, Step};
 use crate::grant::Grant;
 
-/// How long an exchange may take to make its first request, or to read one answer. Then that has failed.
+/// How long an exchange may take to make its first request, or to read one answer: 30 seconds. After that the attempt
+/// counts as failed.
 pub const WORK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where a session's exchanges run.

@@ -27,7 +27,9 @@ impl StoreDriver {
         Self { store, held: None }
     }
 
-    /// Carries out one request. Blocks for at most its timeout.
+    /// Carries out one request; hand the result to the session as [`Input::Store`](crate::Input::Store). Blocks for at
+    /// most the request's timeout, and for a [`StoreCommand::Lock`] at most [`STORE_TIMEOUT`](super::STORE_TIMEOUT)
+    /// longer, because it also reads the record.
     pub fn execute(&mut self, op: StoreRequest) -> Result<StoreReply, StoreError> {
         let StoreRequest { id, command, timeout } = op;
         match command {

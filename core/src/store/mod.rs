@@ -119,7 +119,9 @@ pub const MAX_RECORD: usize = 1024 * 1024;
 /// The timeout of one operation of a store, without waiting for a lock: 5 seconds.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a session waits for a lock: 40 seconds, longer than any session holds it unless something is wrong.
+/// How long a session waits for another one to release the lock: 40 seconds, longer than any session holds it unless
+/// something is wrong. [`STORE_TIMEOUT`] is added for the operation itself, so that a [`StoreCommand::Lock`] has a
+/// timeout of 45 seconds.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// One record that several sessions share, in a file, a database or memory. Its calls block; the adapters keep them off
@@ -181,8 +183,9 @@ pub type WatchGuard = Box<dyn Any + Send>;
 /// [`StoreErrorKind::Lost`] and changes nothing, also if nobody holds the lock by now. Dropping such a guard does not
 /// release the lock of another one.
 pub trait LockGuard: Send {
-    /// How long the lock is held, counted from the call of [`Store::lock`]. No longer than it surely is: the time that
-    /// the call has taken, and the time to live. `None` where it is held until it is released.
+    /// How long the lock is certainly held, counted from the call of [`Store::lock`]: for a lock that expires by
+    /// itself, the time that the call had waited when it requested the lock, plus the lock's time to live. `None`,
+    /// which is the default: it is held until it is released.
     fn remaining(&self) -> Option<Duration> {
         None
     }
@@ -223,7 +226,7 @@ pub struct StoreRequest {
     pub id: OpId,
     /// What to do.
     pub command: StoreCommand,
-    /// How long it may take. The session itself waits a little longer, then goes on without the result.
+    /// How long it may take. The session waits for the result one second longer, then goes on without it.
     pub timeout: Duration,
 }
 

@@ -74,8 +74,9 @@ impl Record {
         self
     }
 
-    /// With what another record of the account tells of failures at the service. A sign-in has brought a grant: of
-    /// failures before it, only those of the service itself count.
+    /// Takes over the failures that another record of the same account holds: the end of a `Retry-After`, and the
+    /// answer to a login that failed. If this record is signed in, the failed login is left out, since a sign-in has
+    /// succeeded.
     #[must_use]
     pub fn with_failures_of(mut self, other: &Self) -> Self {
         let failures = other.meta.failures.clone();

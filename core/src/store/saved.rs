@@ -8,7 +8,8 @@ use crate::credentials::{Credentials, LeaseId, Now, Secret, Validity, same_accou
 use crate::error::ImportError;
 use crate::wire::Text;
 
-/// A session to keep: credentials, bound to a provider and an account.
+/// A session that can be saved and restored: credentials, with the provider, namespace and account that they belong to.
+/// [`Session::export`](crate::Session::export) makes one, [`Session::import`](crate::Session::import) restores it.
 ///
 /// The only way to secrets in writing is [`SavedSession::to_json`]: nothing here implements `Serialize`.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ pub struct SavedSession {
 }
 
 impl SavedSession {
-    /// Credentials of one provider at one realm.
+    /// Credentials of one provider, with its [name](crate::Provider::name) and [namespace](crate::Provider::namespace).
     pub fn new(provider: impl Into<String>, namespace: impl Into<String>, credentials: Credentials) -> Self {
         Self { provider: provider.into(), namespace: namespace.into(), credentials }
     }
@@ -29,7 +30,7 @@ impl SavedSession {
         &self.provider
     }
 
-    /// Where at the provider.
+    /// The provider's [namespace](crate::Provider::namespace): for example the service's address and the client id.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
@@ -61,7 +62,10 @@ impl SavedSession {
         Ok(Self::new(provider, namespace, form.credentials(now)?))
     }
 
-    /// Whether it may be taken up by a session of the account `account_id`, if that is known.
+    /// Checks whether a session of this provider and namespace may import it. Fails with
+    /// [`OtherProvider`](ImportError::OtherProvider) if one of the two differs, and with
+    /// [`OtherAccount`](ImportError::OtherAccount) if it is of another account than `account_id`. An unknown account on
+    /// either side passes.
     pub fn check(&self, provider: &str, namespace: &str, account_id: Option<&str>) -> Result<(), ImportError> {
         if self.provider != provider || self.namespace != namespace {
             return Err(ImportError::OtherProvider);

@@ -31,8 +31,8 @@ pub fn write_login(kind: &str, fields: &[(&str, &str)]) -> Secret {
     Secret::from(std::str::from_utf8(buffer.finish().as_ref()).unwrap_or_default())
 }
 
-/// Reads what [`write_login`] wrote: these fields, in this order. `None` where it is of another kind, or its fields are
-/// others.
+/// Reads what [`write_login`] wrote, and returns the values of the fields `names`, in that order. `None` if its kind is
+/// another, or its fields are not exactly these.
 pub fn read_login<const N: usize>(kind: &str, text: &str, names: [&str; N]) -> Option<[Secret; N]> {
     let Object(form) = serde_json::from_str::<Object<Form<LoginText<'_>, ReadFields<'_, N>>>>(text).ok()?;
     let Form { kind: found, login } = form?;

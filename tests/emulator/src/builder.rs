@@ -60,7 +60,7 @@ impl Builder {
         self
     }
 
-    /// Offers `/_control/…`, by which programs in other languages turn the knobs.
+    /// Offers `/_control/…`, by which a program in another language changes the emulator and reads what it recorded.
     ///
     /// | request | body | does |
     /// | --- | --- | --- |

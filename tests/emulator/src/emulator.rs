@@ -64,7 +64,8 @@ impl Emulator {
         self.url()
     }
 
-    /// The host of those pages, another one: `localhost`, with a listener of its own.
+    /// The address of the sign-in pages themselves, which are on another host than the site: `localhost`, with a
+    /// listener of its own.
     #[must_use]
     pub fn auth0_auth_url(&self) -> String {
         self.auth0_auth_url.clone()
@@ -167,7 +168,8 @@ impl Emulator {
         self.clock.skew(seconds);
     }
 
-    /// Plays the fault on the next request to that endpoint; said twice, on the next two.
+    /// Plays the fault on the next request to that endpoint. Called several times, it plays the faults one after the
+    /// other, one on each request.
     pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
         self.script.once(endpoint, fault);
     }
@@ -177,7 +179,7 @@ impl Emulator {
         self.script.always(endpoint, fault);
     }
 
-    /// From now on all goes well.
+    /// Removes all faults, those of [`fault`](Self::fault) and of [`fault_always`](Self::fault_always).
     pub fn clear_faults(&self) {
         self.script.clear();
     }
@@ -210,7 +212,8 @@ impl Emulator {
         requests
     }
 
-    /// Waits until so many requests have arrived (not: been answered) or the time is up; the list either way.
+    /// Waits until this many requests have arrived, answered or not, or the timeout is over. Returns all requests so
+    /// far in both cases.
     #[must_use]
     pub fn wait_for_requests(&self, count: usize, timeout: Duration) -> Vec<Recorded> {
         self.wait_until(timeout, |requests| requests.len() >= count);

@@ -11,8 +11,8 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
-//! It needs no async runtime and works beside any: each connection has a thread. [`Emulator::builder`] has what differs
-//! from the usual: settings of a service, TLS, a port, a clock to share, a service of your own.
+//! It needs no async runtime and works beside any: each connection has a thread. [`Emulator::builder`] is for
+//! everything but the defaults: settings of a service, TLS, a port, a clock to share, a service of your own.
 //!
 //! # The services
 //!
@@ -66,8 +66,8 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
-//! The program under test can live by the same clock. How a Perennial session does stands at
-//! [`Clock`](Clock#sharing-it-with-a-perennial-session), in three lines.
+//! The program under test can use the same clock. [`Clock`](Clock#sharing-it-with-a-perennial-session) shows how a
+//! Perennial session does that, in three lines.
 //!
 //! # What it saw
 //!
@@ -132,9 +132,9 @@
 //!
 //! # What it is not
 //!
-//! Only loopback is listened on. Nothing here is safe to show to a network: tokens are made by a counter, nobody checks
-//! how often a password is guessed. What the real services do where that is not known had to be chosen; the settings say
-//! so.
+//! It listens on loopback only, and is not safe on a network: tokens are made from a counter, and a password may be
+//! guessed any number of times. Where it is not known what the real service does, a behaviour had to be chosen; the
+//! settings say where.
 
 // How it is built:
 //

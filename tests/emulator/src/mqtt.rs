@@ -118,12 +118,12 @@ impl MqttHandle {
         Self { bridge }
     }
 
-    /// Whether a connection is cut when the credentials end that opened it. Not by default.
+    /// Whether a connection is cut when the credentials that opened it are no longer valid. Off by default.
     pub fn end_with_credentials(&self, end: bool) {
         self.bridge.ends_with_credentials.store(end, Ordering::Relaxed);
     }
 
-    /// Cuts every connection that is open now, without a goodbye.
+    /// Cuts every connection that is open now, without closing the WebSocket in order.
     pub fn cut_all(&self) {
         self.bridge.cuts.fetch_add(1, Ordering::Relaxed);
     }

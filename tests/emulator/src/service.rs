@@ -24,7 +24,7 @@ pub trait Service: Send + Sync + 'static {
     fn respond(&self, endpoint: Endpoint, request: &Request) -> Response;
 }
 
-/// So that a test can keep a hand in its service while the emulator serves it.
+/// So that a test can keep a handle to its service while the emulator serves it.
 impl<S: Service + ?Sized> Service for Arc<S> {
     fn endpoint(&self, path: &str) -> Option<Endpoint> {
         (**self).endpoint(path)

@@ -49,7 +49,8 @@ use crate::credentials::{Credentials, LeaseId, Timestamp};
 use crate::exchange::{Consumes, Provider, REQUEST_TIMEOUT};
 use crate::store::{STORE_TIMEOUT, StoreError, StoreErrorKind};
 
-/// New credentials that cannot be saved are announced after this.
+/// How long new credentials are held back while they are being saved: 2 seconds. After that they are handed out
+/// unsaved, and saving goes on.
 pub const SAVE_GRACE: Duration = Duration::from_secs(2);
 
 /// The least time between two looks into the store without a lock.

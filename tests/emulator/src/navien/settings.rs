@@ -28,7 +28,7 @@ pub struct NavienSettings {
     pub refresh_answer_omits_refresh_token: bool,
     /// Whether a refresh answer leaves `idToken` out. Not by default.
     pub refresh_answer_omits_id_token: bool,
-    /// `legal` in sign-in answers.
+    /// `legal` in sign-in answers. An empty list by default.
     pub legal: Value,
 }
 

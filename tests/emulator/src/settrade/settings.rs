@@ -18,7 +18,7 @@ pub struct SettradeSettings {
     pub refresh_lifetime: Duration,
     /// How far the timestamp of a login may be from the server's clock. 60 s by default.
     pub timestamp_window: Duration,
-    /// How a login with another time is refused.
+    /// How a login is refused whose timestamp is further away than that. With a reason by default.
     pub clock_refusals: ClockRefusals,
     /// What tokens are called. `Bearer` by default.
     pub token_type: String,
