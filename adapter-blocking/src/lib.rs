@@ -86,5 +86,5 @@ pub use perennial_redis as redis;
 #[cfg(feature = "tls")]
 pub use rustls;
 pub use session::{Session, Updates};
-pub use source::CredentialSource;
+pub use source::{CredentialSource, SourceUpdates};
 pub use transport::{HttpTransport, HttpTransportBuilder, InvalidRoots, Transport};

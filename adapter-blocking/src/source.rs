@@ -70,8 +70,26 @@ impl CredentialSource {
         self.0.rejected(lease_id, credentials);
     }
 
+    /// The credentials of a lease: what is held first, then each renewal. See
+    /// [`Session::updates`](crate::Session::updates).
+    pub fn updates(&self, lease_id: LeaseId) -> SourceUpdates {
+        SourceUpdates(self.0.updates(lease_id))
+    }
+
     /// What the session is doing.
     pub fn state(&self) -> State {
         self.0.state()
+    }
+}
+
+/// The credentials of a lease, one renewal after another. Made by [`CredentialSource::updates`].
+#[derive(Debug)]
+pub struct SourceUpdates(perennial_adapter::SourceUpdates);
+
+impl SourceUpdates {
+    /// Waits for the next credentials: see [`Updates::next`](crate::Updates::next).
+    #[expect(clippy::should_implement_trait, reason = "the same name as in perennial-hyper; it ends with a reason")]
+    pub fn next(&mut self) -> Result<CredentialsRef, Error> {
+        block_on(self.0.next())
     }
 }

@@ -70,7 +70,7 @@ pub use connector::Connector;
 #[cfg(feature = "test-util")]
 pub use perennial_adapter::ManualClock;
 pub use perennial_adapter::{
-    Clock, CredentialSource, CredentialsRef, MemoryStore, SessionBuilder, SystemClock, Updates,
+    Clock, CredentialSource, CredentialsRef, MemoryStore, SessionBuilder, SourceUpdates, SystemClock, Updates,
 };
 /// All of `perennial-core`, for types that are not re-exported here by name.
 pub use perennial_core as core;

@@ -311,11 +311,14 @@ fn a_blocking_source_gives_what_its_session_gives_without_naming_the_provider() 
     let read = api.0.authorize(&Method::GET, &Uri::default(), &mut headers).unwrap();
     // As this service wants it.
     assert_eq!(headers[AUTHORIZATION], *read.access().raw_header());
+    let mut updates = api.0.updates(LeaseId::Access);
+    assert_eq!(generation(&updates.next().unwrap(), LeaseId::Access), 1);
     drop(session);
     world.pass_seconds(120);
     api.0.rejected(LeaseId::Access, &read);
     assert!(api.0.current(LeaseId::Access).is_none(), "who rejected it does not get it back");
     assert_eq!(generation(&api.0.credentials().unwrap(), LeaseId::Access), 2);
+    assert_eq!(generation(&updates.next().unwrap(), LeaseId::Access), 2);
 }
 
 #[test]

@@ -427,6 +427,7 @@ fn adapters() -> Vec<Shown> {
         "adapter/src/source.rs CredentialSource": perennial_adapter::CredentialSource::fixed(have()),
         "adapter/src/source.rs SourceUpdates": hyper.source().updates(LeaseId::Access),
         "adapter-blocking/src/source.rs CredentialSource": blocking.source(),
+        "adapter-blocking/src/source.rs SourceUpdates": blocking.source().updates(LeaseId::Access),
         "adapter-blocking/src/session.rs Session": blocking.clone(),
         "adapter-blocking/src/session.rs Updates": blocking.updates(LeaseId::Access),
         "core/src/credentials/token.rs AccessToken": headers,
