@@ -77,7 +77,8 @@ impl<P: Provider> Session<P> {
     /// A mark says that a token was sent. Where something else came between, it goes: whoever found it would have to take
     /// the token for spent.
     pub(super) fn settle_mark(&mut self) {
-        if (self.is_ending() || !self.awaits_store())
+        if self.has_marked()
+            && (self.is_ending() || !self.awaits_store())
             && matches!(self.exchanges.in_flight, InFlight::Free)
             && self.unreported.is_none()
             && !self.is_in_doubt()

@@ -166,6 +166,11 @@ impl<P: Provider> Session<P> {
         }
     }
 
+    /// Whether the one-use token that is held is marked as sent, by this session.
+    pub(super) fn has_marked(&self) -> bool {
+        self.store.as_ref().and_then(|cell| cell.held_lock.as_ref()).is_some_and(|hold| hold.marked)
+    }
+
     /// The one-use token was not sent after all.
     pub(super) fn take_mark_back(&mut self) {
         if let Some(cell) = &mut self.store
