@@ -74,19 +74,6 @@ impl<P: Provider> Session<P> {
         self.phase == Phase::Ending
     }
 
-    /// A mark says that a token was sent. Where something else came between, it goes: whoever found it would have to take
-    /// the token for spent.
-    pub(super) fn settle_mark(&mut self) {
-        if self.has_marked()
-            && (self.is_ending() || !self.awaits_store())
-            && matches!(self.exchanges.in_flight, InFlight::Free)
-            && self.unreported.is_none()
-            && !self.is_in_doubt()
-        {
-            self.take_mark_back();
-        }
-    }
-
     pub(super) fn is_token_out(&self) -> bool {
         let InFlight::Renewing(flight) = &self.exchanges.in_flight else { return false };
         flight.steps > 0

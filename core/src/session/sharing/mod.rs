@@ -13,6 +13,7 @@
 //! | locked, with a mark on the token that is held | somebody sent it and got no answer: the rule *lost answer* |
 //! | locked, and what is there belongs to somebody else | given back; callers are told |
 //! | locked, and what is there cannot be understood | set aside, and the store is as good as empty |
+//! | something else came between the mark and the sending | the mark stays while the token may still be sent, else it is taken back |
 //! | a grant | saved, then announced; announced unsaved after [`SAVE_GRACE`] |
 //! | a login that is refused or answered oddly, a service that asks for rest | likewise |
 //! | read: failures that others met | heeded: no login that was refused to them, no request before its time |
@@ -22,6 +23,9 @@
 //! | a sign-in while a grant is being saved | the grant is announced at once: the token before it is spent |
 //! | a login that is no good, where somebody had signed out | the sign-out stands; one that was not yet written is |
 //! | a login that is no good, over a session | what the store holds counts again |
+//! | a login that is no good, after another one here has brought a grant | that grant is saved; no sign-out of before comes back |
+//! | a login that is noted, a session without a login that saves | what others met stays in the record: a rate limit, a refused login |
+//! | a login that is forgotten while something runs under the lock | that is given up, and the lock given back; an answer to a one-use token is waited for |
 //! | read, while a login rests: a session of the same account | taken up in place of the sign-in that waits |
 //! | read: no quiet any more, of which a record had told | it is over here, too; one that the service told of here is not |
 //! | a sign-out | written in place of the session, which is revoked; tried again until it is there |
@@ -167,18 +171,31 @@ impl<P: Provider> Session<P> {
     }
 
     /// Whether the one-use token that is held is marked as sent, by this session.
-    pub(super) fn has_marked(&self) -> bool {
+    fn has_marked(&self) -> bool {
         self.store.as_ref().and_then(|cell| cell.held_lock.as_ref()).is_some_and(|hold| hold.marked)
     }
 
     /// The one-use token was not sent after all.
-    pub(super) fn take_mark_back(&mut self) {
+    pub(in crate::session) fn take_mark_back(&mut self) {
         if let Some(cell) = &mut self.store
             && let Some(hold) = &mut cell.held_lock
             && std::mem::take(&mut hold.marked)
         {
             cell.known.is_marked = false;
             cell.unsaved.changes += 1;
+        }
+    }
+
+    /// A mark says that a token was sent. Where something else came between, it goes: whoever found it would have to take
+    /// the token for spent.
+    pub(in crate::session) fn settle_mark(&mut self) {
+        if self.has_marked()
+            && (self.is_ending() || !self.awaits_store())
+            && matches!(self.exchanges.in_flight, InFlight::Free)
+            && self.unreported.is_none()
+            && !self.is_in_doubt()
+        {
+            self.take_mark_back();
         }
     }
 
