@@ -77,7 +77,7 @@ fn each_fault_on_purpose_is_named() {
             Sabotage::KeepsLock => FleetRule::NoneLost,
             Sabotage::ForgetsToClear => FleetRule::SignOutClears,
             Sabotage::IgnoresSignOuts => FleetRule::SignOutHolds,
-            Sabotage::IgnoresFailures => FleetRule::NoesAreHeeded,
+            Sabotage::IgnoresFailures => FleetRule::FailuresAreHeeded,
             Sabotage::WaitsForStore => FleetRule::ValidNeverWait,
             Sabotage::Spins => FleetRule::BoundedWork,
             Sabotage::EndsAtOnce => FleetRule::ProgramsEnd,

@@ -36,8 +36,8 @@ impl World {
     }
 
     /// A person decides something: nothing of before stands in the way.
-    pub(super) fn forgive_noes(&mut self) {
-        (self.views.noes.quiet, self.views.noes.shown) = (None, Vec::new());
+    pub(super) fn forget_failures(&mut self) {
+        (self.views.failures.quiet, self.views.failures.shown) = (None, Vec::new());
     }
 
     /// A process hears an answer.
@@ -49,23 +49,23 @@ impl World {
             response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         if let Some(seconds) = retry_after.filter(|_| matches!(response.status().as_u16(), 429 | 503)) {
             let until = self.now + Duration::from_secs(seconds);
-            self.views.noes.quiet = Some(Quiet { until, heard_by: process, is_told: false });
+            self.views.failures.quiet = Some(Quiet { until, heard_by: process, is_told: false });
         }
         let Asked::SignIn { password, .. } = self.requests[flight.first].asked.clone() else { return };
-        let noes = &mut self.views.noes;
-        noes.has_many_passwords |= noes.password.get_or_insert_with(|| password.clone()) != &password;
+        let failures = &mut self.views.failures;
+        failures.has_many_passwords |= failures.password.get_or_insert_with(|| password.clone()) != &password;
         match end {
-            End::Granted(_) => noes.shown.clear(),
-            End::Unknown | End::Unprocessed => noes.shown.push(self.now),
+            End::Granted(_) => failures.shown.clear(),
+            End::Unknown | End::Unprocessed => failures.shown.push(self.now),
             End::Open | End::Refused => {}
         }
-        let first = noes.shown.first().copied().unwrap_or_default();
-        let within = |time: Duration| noes.shown.iter().filter(|at| **at < first + time).count();
+        let first = failures.shown.first().copied().unwrap_or_default();
+        let within = |time: Duration| failures.shown.iter().filter(|at| **at < first + time).count();
         let (in_hour, in_day) = (within(HOUR), within(24 * HOUR));
         let too_often = in_hour > MOST_IN_HOUR || in_day > MOST_IN_DAY;
-        if too_often && !noes.has_many_passwords && self.is_understood() && self.is_all_told() {
+        if too_often && !failures.has_many_passwords && self.is_understood() && self.is_all_told() {
             let what = format!("a password was shown {in_hour} times in an hour, {in_day} in a day");
-            self.breaks(FleetRule::NoesAreHeeded, process, what);
+            self.breaks(FleetRule::FailuresAreHeeded, process, what);
         }
     }
 
@@ -73,22 +73,22 @@ impl World {
     /// without the failures of before.
     pub(super) fn observe_told_quiet(&mut self, process: usize) {
         if self.processes[process].sight.decided != Decided::No {
-            return self.forgive_noes();
+            return self.forget_failures();
         }
-        if let Some(quiet) = self.views.noes.quiet.as_mut().filter(|quiet| quiet.heard_by == process) {
+        if let Some(quiet) = self.views.failures.quiet.as_mut().filter(|quiet| quiet.heard_by == process) {
             quiet.is_told = true;
         }
     }
 
     /// An attempt begins.
     pub(super) fn check_quiet(&mut self, process: usize) {
-        let Some(quiet) = self.views.noes.quiet.as_ref().filter(|quiet| quiet.is_told) else { return };
+        let Some(quiet) = self.views.failures.quiet.as_ref().filter(|quiet| quiet.is_told) else { return };
         let left = quiet.until.saturating_sub(self.now);
         // A person who signs in is not held up by it.
         let is_asked_by_person = self.processes[process].sight.decided != Decided::No;
         if left > CLOCKS_DIFFER && !is_asked_by_person && self.is_understood() {
             let what = format!("asks the service, which wants to be left alone for {left:?} yet");
-            self.breaks(FleetRule::NoesAreHeeded, process, what);
+            self.breaks(FleetRule::FailuresAreHeeded, process, what);
         }
     }
 }

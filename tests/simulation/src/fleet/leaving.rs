@@ -41,7 +41,7 @@ impl World {
         let sight = &mut self.processes[process].sight;
         (sight.commanded, sight.brings_after) = (true, Some(newest));
         (sight.decided, sight.granted) = (Decided::Blindly(self.now), 0);
-        self.forgive_noes();
+        self.forget_failures();
     }
 
     // ---- What is seen

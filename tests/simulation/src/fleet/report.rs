@@ -32,7 +32,7 @@ pub enum FleetRule {
     SignOutHolds,
     /// Where a service wants quiet, nobody asks it; a password that is answered oddly is shown three times in an hour and
     /// eight times in a day, by all together.
-    NoesAreHeeded,
+    FailuresAreHeeded,
     /// Whoever waits is served or told within a bounded time.
     WaitsEnd,
     /// Little is asked of service and store, and a wake-up lies ahead.
@@ -55,7 +55,7 @@ impl FleetRule {
         FleetRule::ValidNeverWait,
         FleetRule::SignOutClears,
         FleetRule::SignOutHolds,
-        FleetRule::NoesAreHeeded,
+        FleetRule::FailuresAreHeeded,
         FleetRule::WaitsEnd,
         FleetRule::BoundedWork,
         FleetRule::ProgramsEnd,
@@ -75,7 +75,7 @@ impl FleetRule {
             FleetRule::ValidNeverWait => "valid never wait",
             FleetRule::SignOutClears => "sign-out clears",
             FleetRule::SignOutHolds => "sign-out holds",
-            FleetRule::NoesAreHeeded => "noes are heeded",
+            FleetRule::FailuresAreHeeded => "failures are heeded",
             FleetRule::WaitsEnd => "waits end",
             FleetRule::BoundedWork => "bounded work",
             FleetRule::ProgramsEnd => "a program has an end",

@@ -21,7 +21,7 @@ pub(super) struct Views {
     pub(super) cleared: BTreeSet<usize>,
     /// The sign-outs that were ever in the cell, each known by its moment.
     pub(super) sign_outs: BTreeSet<Option<Timestamp>>,
-    pub(super) noes: Noes,
+    pub(super) failures: FailuresMet,
 }
 
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ pub(super) struct Forgotten {
 
 /// What the service answered lately that was no grant.
 #[derive(Default)]
-pub(super) struct Noes {
+pub(super) struct FailuresMet {
     pub(super) quiet: Option<Quiet>,
     /// When the password was answered oddly since it last brought a grant.
     pub(super) shown: Vec<Duration>,
